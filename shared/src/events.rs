@@ -1,0 +1,423 @@
+//! What stages take and give: small JSON documents.
+//!
+//! Unknown fields are refused, dates are ISO (`2026-01-15`), every output carries its counts. The state machine passes
+//! these documents along; anything large travels as a key in the silver bucket (see [`crate::records`]).
+
+use crate::records::{BatchCounts, RowCounts};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What the generator makes when a run asks for synthetic input. Rates are shares of `rows`, 0 to 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorEvent {
+    /// The day to make.
+    pub batch_date: NaiveDate,
+    /// Transaction rows to write, late, duplicated and broken ones included.
+    pub rows: u64,
+    /// Same seed and date: same bytes.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Share of rows whose event happened one or two days before `batch_date`.
+    #[serde(default)]
+    pub late_rate: f64,
+    /// Share of rows that repeat the transaction_id of another row.
+    #[serde(default)]
+    pub duplicate_rate: f64,
+    /// Share of rows that break the contract.
+    #[serde(default)]
+    pub corrupt_rate: f64,
+    /// Format of the files.
+    #[serde(default)]
+    pub format: FileFormat,
+    /// Compression of the files.
+    #[serde(default)]
+    pub compression: Compression,
+}
+
+const fn default_seed() -> u64 {
+    42
+}
+
+/// Format of a bronze file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileFormat {
+    /// JSON lines: one object on each line.
+    #[default]
+    Jsonl,
+    /// Comma-separated values, RFC 4180, with a header row.
+    Csv,
+}
+
+/// Compression of a bronze file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// As it is.
+    #[default]
+    None,
+    /// gzip, `.gz`.
+    Gz,
+    /// Zstandard, `.zst`.
+    Zst,
+}
+
+/// What the generator wrote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorOutput {
+    /// The day.
+    pub batch_date: NaiveDate,
+    /// Rows written, by dataset.
+    pub rows: BTreeMap<String, u64>,
+    /// Keys written to the bronze bucket.
+    pub objects: Vec<String>,
+    /// Rows of `transactions` that the pipeline has to quarantine.
+    pub corrupt_rows: u64,
+    /// Rows of `transactions` whose transaction_id occurs before in this or an earlier day's files.
+    pub duplicate_rows: u64,
+    /// Valid rows of `transactions` with an event day before the batch day.
+    pub late_rows: u64,
+}
+
+/// One bronze object to transform: a task of the state machine. (S3 events arrive in AWS's own form.)
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransformerEvent {
+    /// Key in the bronze bucket, as it is (not encoded).
+    pub key: String,
+    /// Days that an event may lie before its ingest date; default: the contract's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_window_days: Option<u32>,
+}
+
+/// What became of a bronze object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransformStatus {
+    /// Data files and an object record were written.
+    Transformed,
+    /// The record of this very object was there already.
+    Unchanged,
+    /// The object cannot be read at all; the record says why.
+    Rejected,
+    /// Not an input: another prefix, or a dataset without a contract.
+    Ignored,
+}
+
+/// Outcome for one bronze object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransformerOutput {
+    /// The bronze object.
+    pub key: String,
+    /// What became of it.
+    pub status: TransformStatus,
+    /// Rows by what became of them.
+    pub counts: RowCounts,
+}
+
+/// What the reconciler is asked to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ReconcilerEvent {
+    /// Which datasets have bronze objects on the batch date.
+    Plan {
+        /// The day.
+        batch_date: NaiveDate,
+    },
+    /// Dedupe a dataset's objects of a day against each other and against what is committed: makes a candidate.
+    Reconcile {
+        /// The day.
+        batch_date: NaiveDate,
+        /// The dataset.
+        dataset: String,
+        /// Width of the late window in days; default: the contract's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        late_window_days: Option<u32>,
+    },
+    /// Commit a candidate to the Delta log.
+    Publish {
+        /// The day.
+        batch_date: NaiveDate,
+        /// The dataset.
+        dataset: String,
+        /// Key of the candidate in the silver bucket; none when there is nothing to commit.
+        candidate: Option<String>,
+    },
+    /// Hold the counts of all layers against each other.
+    Balance {
+        /// The day.
+        batch_date: NaiveDate,
+        /// What `publish` gave for each dataset.
+        published: Vec<PublishOutput>,
+        /// What the loader gave.
+        loaded: Vec<LoadedDataset>,
+    },
+}
+
+/// A dataset that has something to do on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedDataset {
+    /// The dataset.
+    pub dataset: String,
+    /// Prefix of its bronze objects of the day.
+    pub prefix: String,
+    /// Number of bronze objects.
+    pub objects: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+}
+
+/// What lies in bronze for a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanOutput {
+    /// The day.
+    pub batch_date: NaiveDate,
+    /// Datasets with at least one object, sorted by name.
+    pub datasets: Vec<PlannedDataset>,
+}
+
+/// Outcome of a reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileOutput {
+    /// The dataset.
+    pub dataset: String,
+    /// The day.
+    pub batch_date: NaiveDate,
+    /// Key of the candidate in the silver bucket; none when everything is committed already.
+    pub candidate: Option<String>,
+    /// Rows of the whole batch by what becomes of them.
+    pub counts: BatchCounts,
+    /// Data files that the candidate adds.
+    pub files_added: u64,
+    /// Data files that the candidate removes.
+    pub files_removed: u64,
+    /// Bytes of data files read.
+    pub bytes_read: u64,
+    /// Bytes of data files written.
+    pub bytes_written: u64,
+}
+
+/// Outcome of a publication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishOutput {
+    /// The dataset.
+    pub dataset: String,
+    /// The Delta version that holds the batch.
+    pub version: u64,
+    /// Rows of the whole batch by what became of them.
+    pub counts: BatchCounts,
+    /// Rows of the table at `version`.
+    pub table_rows: u64,
+}
+
+/// The books of a batch: what every layer holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BalanceOutput {
+    /// The day.
+    pub batch_date: NaiveDate,
+    /// The books, by dataset.
+    pub datasets: BTreeMap<String, DatasetBooks>,
+}
+
+/// The books of one dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetBooks {
+    /// Rows of the batch by what became of them.
+    #[serde(flatten)]
+    pub counts: BatchCounts,
+    /// Rows of the silver table.
+    pub silver_rows: u64,
+    /// Rows of the warehouse table.
+    pub warehouse_rows: u64,
+    /// Whether both laws hold: bronze = added + duplicates + quarantined, and silver = warehouse.
+    pub balanced: bool,
+}
+
+/// A candidate to audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidatorEvent {
+    /// The day.
+    pub batch_date: NaiveDate,
+    /// The dataset.
+    pub dataset: String,
+    /// Key of the candidate in the silver bucket; none when there is nothing to audit.
+    pub candidate: Option<String>,
+}
+
+/// Outcome of an audit. A critical failure is not an output but an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidatorOutput {
+    /// The dataset.
+    pub dataset: String,
+    /// Expectations evaluated.
+    pub evaluated: u64,
+    /// Expectations met.
+    pub successful: u64,
+    /// One sentence for each expectation of a lower severity that was not met.
+    pub warnings: Vec<String>,
+    /// Key of the validation result in the silver bucket; none when there was nothing to audit.
+    pub result: Option<String>,
+}
+
+/// Where a stage stands that works in ticks: submit what is ready, look at what runs, come back later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TickStatus {
+    /// Call again with the cursor, after a wait.
+    Running,
+    /// Done.
+    Succeeded,
+}
+
+/// A tick of the loader.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoaderEvent {
+    /// The day.
+    pub batch_date: NaiveDate,
+    /// Datasets to load; none: every dataset that has a silver table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datasets: Option<Vec<String>>,
+    /// Load every table anew.
+    #[serde(default)]
+    pub full_refresh: bool,
+    /// What the tick before gave; none at the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<serde_json::Value>,
+}
+
+/// Outcome of a tick of the loader. A failed statement is not an output but an error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoaderOutput {
+    /// Whether to come back.
+    pub status: TickStatus,
+    /// To hand to the next tick.
+    pub cursor: Option<serde_json::Value>,
+    /// All datasets, once succeeded.
+    pub datasets: Vec<LoadedDataset>,
+}
+
+/// A dataset in the warehouse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadedDataset {
+    /// The dataset.
+    pub dataset: String,
+    /// The Delta version that the warehouse holds.
+    pub version: u64,
+    /// Rows taken over by COPY in this run.
+    pub copied_rows: u64,
+    /// Rows of the warehouse table.
+    pub warehouse_rows: u64,
+}
+
+/// A tick of the mart builder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MartBuilderEvent {
+    /// The day: the "today" of every model.
+    pub batch_date: NaiveDate,
+    /// Identifies the run; state between ticks lies under it.
+    pub run_id: String,
+    /// dbt-style selection; none: everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<String>,
+    /// Build incremental models anew.
+    #[serde(default)]
+    pub full_refresh: bool,
+    /// What the tick before gave; none at the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<serde_json::Value>,
+}
+
+/// Outcome of a tick of the mart builder. A failed model or test is not an output but an error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MartBuilderOutput {
+    /// Whether to come back.
+    pub status: TickStatus,
+    /// To hand to the next tick.
+    pub cursor: Option<serde_json::Value>,
+    /// Rows of each mart, once succeeded.
+    pub marts: BTreeMap<String, u64>,
+    /// Data tests that passed, once succeeded.
+    pub tests_passed: u64,
+    /// One sentence for each data test of severity warn that failed.
+    pub warnings: Vec<String>,
+    /// Key of the report in the gold bucket, once written.
+    pub report: Option<String>,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+pub enum NotifierEvent {
+    /// Everything was built and published.
+    Succeeded {
+        /// The day.
+        batch_date: NaiveDate,
+        /// Identifies the run.
+        run_id: String,
+        /// The books.
+        books: BalanceOutput,
+        /// What the audits gave.
+        audits: Vec<ValidatorOutput>,
+        /// What the mart builder gave at its last tick.
+        marts: MartBuilderOutput,
+    },
+    /// A stage failed.
+    Failed {
+        /// The day.
+        batch_date: NaiveDate,
+        /// Identifies the run.
+        run_id: String,
+        /// The failed state of the state machine.
+        stage: String,
+        /// The error name.
+        error: String,
+        /// The cause, as Step Functions gives it: for a function the JSON of its error reply.
+        cause: String,
+    },
+}
+
+/// What the notifier did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifierOutput {
+    /// Key of the run record in the silver bucket.
+    pub run_record: String,
+    /// Messages sent.
+    pub messages: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_fields_are_refused_by_name() {
+        let error = serde_json::from_str::<TransformerEvent>(r#"{"key":"a","bucket":"b"}"#).unwrap_err();
+        assert!(error.to_string().contains("unknown field `bucket`"), "{error}");
+        let error = serde_json::from_str::<ReconcilerEvent>(r#"{"action":"plan","batch_date":"2026-01-15","x":1}"#)
+            .unwrap_err();
+        assert!(error.to_string().contains("unknown field `x`"), "{error}");
+    }
+
+    #[test]
+    fn an_impossible_date_is_refused() {
+        assert!(serde_json::from_str::<ReconcilerEvent>(r#"{"action":"plan","batch_date":"2026-02-30"}"#).is_err());
+    }
+}

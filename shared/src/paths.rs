@@ -1,0 +1,161 @@
+//! Where things lie in the lake: every key is made and read here.
+//!
+//! ```text
+//! BRONZE  <dataset>/ingest_date=YYYY-MM-DD/<name>.{jsonl,csv}[.gz|.zst]
+//! SILVER  <dataset>/...                                   the Delta table: data files and _delta_log/
+//!         _objects/<dataset>/ingest_date=D/<name>.json    object records
+//!         _candidates/<dataset>/batch_date=D/<id>.json    candidates
+//!         _quarantine/<dataset>/ingest_date=D/<name>.jsonl
+//!         _validations/<dataset>/batch_date=D/<id>.json   validation results
+//!         _loads/<dataset>/<from>-<to>.manifest           COPY manifests
+//!         _runs/batch_date=D/<execution>.json             run records
+//! GOLD    <mart>/batch_date=D/...                         published marts
+//!         report/index.html
+//! ```
+
+use chrono::NaiveDate;
+
+/// The folder part that carries a date, e.g. `ingest_date=2026-01-15`.
+fn dated(name: &str, date: NaiveDate) -> String {
+    format!("{name}={}", date.format("%Y-%m-%d"))
+}
+
+/// A file of bronze, by the parts of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BronzeKey {
+    /// The dataset: first part of the key.
+    pub dataset: String,
+    /// The day of delivery: from the `ingest_date=` part.
+    pub ingest_date: NaiveDate,
+    /// What follows: file name with its extensions, subfolders included.
+    pub name: String,
+}
+
+impl BronzeKey {
+    /// Reads a key; `None` for keys of another shape (they are not input).
+    #[must_use]
+    pub fn parse(key: &str) -> Option<Self> {
+        let (dataset, rest) = key.split_once('/')?;
+        let (day, name) = rest.strip_prefix("ingest_date=")?.split_once('/')?;
+        if dataset.is_empty() || name.is_empty() || name.ends_with('/') {
+            return None;
+        }
+        let ingest_date = NaiveDate::parse_from_str(day, "%Y-%m-%d")
+            .ok()
+            .filter(|_| day.len() == 10)?;
+        Some(Self {
+            dataset: dataset.to_owned(),
+            ingest_date,
+            name: name.to_owned(),
+        })
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}{}", bronze_prefix(&self.dataset, self.ingest_date), self.name)
+    }
+
+    /// Key of this object's record, in silver.
+    #[must_use]
+    pub fn object_record(&self) -> String {
+        format!(
+            "{}{}.json",
+            object_records_prefix(&self.dataset, self.ingest_date),
+            self.name
+        )
+    }
+
+    /// Key of this object's quarantined rows, in silver.
+    #[must_use]
+    pub fn quarantine(&self) -> String {
+        format!(
+            "_quarantine/{}/{}/{}.jsonl",
+            self.dataset,
+            dated("ingest_date", self.ingest_date),
+            self.name
+        )
+    }
+}
+
+/// Prefix of the bronze objects of a dataset and day, with a `/` at its end.
+#[must_use]
+pub fn bronze_prefix(dataset: &str, ingest_date: NaiveDate) -> String {
+    format!("{dataset}/{}/", dated("ingest_date", ingest_date))
+}
+
+/// Prefix of the object records of a dataset and day, in silver.
+#[must_use]
+pub fn object_records_prefix(dataset: &str, ingest_date: NaiveDate) -> String {
+    format!("_objects/{dataset}/{}/", dated("ingest_date", ingest_date))
+}
+
+/// Prefix of the candidates of a dataset and batch, in silver.
+#[must_use]
+pub fn candidates_prefix(dataset: &str, batch_date: NaiveDate) -> String {
+    format!("_candidates/{dataset}/{}/", dated("batch_date", batch_date))
+}
+
+/// Key of one candidate, in silver.
+#[must_use]
+pub fn candidate(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
+    format!("{}{id}.json", candidates_prefix(dataset, batch_date))
+}
+
+/// Key of a validation result, in silver; `id` is the candidate's.
+#[must_use]
+pub fn validation_result(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
+    format!("_validations/{dataset}/{}/{id}.json", dated("batch_date", batch_date))
+}
+
+/// Key of the COPY manifest that takes a table from one Delta version (exclusive; -1: none) to another, in silver.
+#[must_use]
+pub fn load_manifest(dataset: &str, from_version: i64, to_version: u64) -> String {
+    format!("_loads/{dataset}/{from_version}-{to_version}.manifest")
+}
+
+/// Key of a run record, in silver.
+#[must_use]
+pub fn run_record(batch_date: NaiveDate, run_id: &str) -> String {
+    format!("_runs/{}/{run_id}.json", dated("batch_date", batch_date))
+}
+
+/// Key prefix of a mart published for a batch, in gold, with a `/` at its end.
+#[must_use]
+pub fn mart_prefix(mart: &str, batch_date: NaiveDate) -> String {
+    format!("{mart}/{}/", dated("batch_date", batch_date))
+}
+
+/// Key of the report, in gold.
+pub const REPORT: &str = "report/index.html";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bronze_key_survives_the_round_trip() {
+        let key = "transactions/ingest_date=2026-01-15/part 1/a+b.csv.gz";
+        let parsed = BronzeKey::parse(key).unwrap();
+        assert_eq!(parsed.name, "part 1/a+b.csv.gz");
+        assert_eq!(parsed.key(), key);
+        assert_eq!(
+            parsed.object_record(),
+            "_objects/transactions/ingest_date=2026-01-15/part 1/a+b.csv.gz.json"
+        );
+    }
+
+    #[test]
+    fn other_keys_are_not_bronze() {
+        for key in [
+            "",
+            "transactions/x.csv",
+            "transactions/ingest_date=2026-13-01/x",
+            "transactions/ingest_date=2026-01-01/",
+            "/ingest_date=2026-01-01/x",
+            "transactions/ingest_date=2026-1-01/x",
+        ] {
+            assert_eq!(BronzeKey::parse(key), None, "{key}");
+        }
+    }
+}

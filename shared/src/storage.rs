@@ -1,0 +1,281 @@
+//! Objects in S3: the only module that names the S3 SDK.
+//!
+//! Errors of the SDK are sorted here, once, into what callers can act on; retries of transient errors are the SDK's.
+
+use crate::error::{ErrorKind, StageError, with_causes};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::{get_object::GetObjectOutput, head_object::HeadObjectError};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_types::DateTime as SmithyDateTime;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::{Serialize, de::DeserializeOwned};
+use std::ops::Range;
+
+/// What went wrong with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageErrorKind {
+    /// There is no such object or bucket.
+    NotFound,
+    /// The condition of the request does not hold: somebody else wrote the object.
+    PreconditionFailed,
+    /// The service cannot answer for now.
+    Transient,
+    /// The service refuses for good.
+    Refused,
+    /// The object is not what its format says.
+    Corrupt,
+}
+
+/// A failed request.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} s3://{bucket}/{key}: {cause}")]
+pub struct StorageError {
+    /// The sort of failure.
+    pub kind: StorageErrorKind,
+    /// What was tried, as a verb.
+    pub operation: &'static str,
+    /// The bucket.
+    pub bucket: String,
+    /// The key or prefix.
+    pub key: String,
+    /// What the service or the network said.
+    pub cause: String,
+}
+
+impl StageError for StorageError {
+    fn kind(&self) -> ErrorKind {
+        match self.kind {
+            StorageErrorKind::NotFound => ErrorKind::NotFound,
+            StorageErrorKind::Transient => ErrorKind::Transient,
+            StorageErrorKind::PreconditionFailed | StorageErrorKind::Refused => ErrorKind::Service,
+            StorageErrorKind::Corrupt => ErrorKind::Corrupt,
+        }
+    }
+}
+
+/// An object as a listing or a HEAD request shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// The key.
+    pub key: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// ETag without quotes.
+    pub etag: String,
+    /// Time of the last write.
+    pub last_modified: DateTime<Utc>,
+}
+
+/// Objects of S3.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    client: aws_sdk_s3::Client,
+}
+
+impl Storage {
+    /// On the given client.
+    #[must_use]
+    pub const fn new(client: aws_sdk_s3::Client) -> Self {
+        Self { client }
+    }
+
+    /// What is known about an object; `None` when there is none.
+    ///
+    /// # Errors
+    /// Any failure but a missing object.
+    pub async fn head(&self, bucket: &str, key: &str) -> Result<Option<ObjectMeta>, StorageError> {
+        match self.client.head_object().bucket(bucket).key(key).send().await {
+            Ok(head) => Ok(Some(ObjectMeta {
+                key: key.to_owned(),
+                size: head.content_length().unwrap_or_default().try_into().unwrap_or_default(),
+                etag: head.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+                last_modified: to_chrono(head.last_modified()),
+            })),
+            Err(SdkError::ServiceError(error)) if matches!(error.err(), HeadObjectError::NotFound(_)) => Ok(None),
+            Err(error) => Err(failure("look up", bucket, key, &error)),
+        }
+    }
+
+    /// The whole object; `None` when there is none.
+    ///
+    /// # Errors
+    /// Any failure but a missing object.
+    pub async fn get(&self, bucket: &str, key: &str) -> Result<Option<Bytes>, StorageError> {
+        let output = match self.client.get_object().bucket(bucket).key(key).send().await {
+            Ok(output) => output,
+            Err(error) => {
+                let error = failure("read", bucket, key, &error);
+                return if error.kind == StorageErrorKind::NotFound {
+                    Ok(None)
+                } else {
+                    Err(error)
+                };
+            }
+        };
+        collect(output, bucket, key).await.map(Some)
+    }
+
+    /// A part of the object, by byte positions.
+    ///
+    /// # Errors
+    /// Any failure, a missing object included.
+    pub async fn get_range(&self, bucket: &str, key: &str, range: Range<u64>) -> Result<Bytes, StorageError> {
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let header = format!("bytes={}-{}", range.start, range.end - 1);
+        let request = self.client.get_object().bucket(bucket).key(key).range(header);
+        let output = request
+            .send()
+            .await
+            .map_err(|error| failure("read", bucket, key, &error))?;
+        collect(output, bucket, key).await
+    }
+
+    /// The object as a stream of bytes, and what is known about it.
+    ///
+    /// # Errors
+    /// Any failure, a missing object included. The stream itself can fail later.
+    pub async fn stream(&self, bucket: &str, key: &str) -> Result<(ObjectMeta, ByteStream), StorageError> {
+        let request = self.client.get_object().bucket(bucket).key(key);
+        let output = request
+            .send()
+            .await
+            .map_err(|error| failure("read", bucket, key, &error))?;
+        let meta = ObjectMeta {
+            key: key.to_owned(),
+            size: output
+                .content_length()
+                .unwrap_or_default()
+                .try_into()
+                .unwrap_or_default(),
+            etag: output.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+            last_modified: to_chrono(output.last_modified()),
+        };
+        Ok((meta, output.body))
+    }
+
+    /// Writes an object, whatever was there.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn put(&self, bucket: &str, key: &str, body: impl Into<ByteStream>) -> Result<(), StorageError> {
+        let request = self.client.put_object().bucket(bucket).key(key).body(body.into());
+        request
+            .send()
+            .await
+            .map_err(|error| failure("write", bucket, key, &error))?;
+        Ok(())
+    }
+
+    /// Removes an object; there being none is fine.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn delete(&self, bucket: &str, key: &str) -> Result<(), StorageError> {
+        let request = self.client.delete_object().bucket(bucket).key(key);
+        request
+            .send()
+            .await
+            .map_err(|error| failure("delete", bucket, key, &error))?;
+        Ok(())
+    }
+
+    /// All objects below a prefix, sorted by key.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ObjectMeta>, StorageError> {
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(bucket)
+            .prefix(prefix)
+            .into_paginator()
+            .send();
+        let mut objects = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failure("list", bucket, prefix, &error))?;
+            objects.extend(page.contents().iter().map(|object| ObjectMeta {
+                key: object.key().unwrap_or_default().to_owned(),
+                size: object.size().unwrap_or_default().try_into().unwrap_or_default(),
+                etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+                last_modified: to_chrono(object.last_modified()),
+            }));
+        }
+        Ok(objects)
+    }
+
+    /// A JSON document; `None` when there is none.
+    ///
+    /// # Errors
+    /// The object cannot be read, or is not such a document.
+    pub async fn get_json<T: DeserializeOwned>(&self, bucket: &str, key: &str) -> Result<Option<T>, StorageError> {
+        let Some(bytes) = self.get(bucket, key).await? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| StorageError {
+            kind: StorageErrorKind::Corrupt,
+            operation: "understand",
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            cause: error.to_string(),
+        })
+    }
+
+    /// Writes a JSON document, indented: people read these.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn put_json<T: Serialize + Sync>(&self, bucket: &str, key: &str, value: &T) -> Result<(), StorageError> {
+        let mut text = serde_json::to_vec_pretty(value).map_err(|error| StorageError {
+            kind: StorageErrorKind::Corrupt,
+            operation: "write",
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            cause: error.to_string(),
+        })?;
+        text.push(b'\n');
+        self.put(bucket, key, ByteStream::from(text)).await
+    }
+}
+
+async fn collect(output: GetObjectOutput, bucket: &str, key: &str) -> Result<Bytes, StorageError> {
+    let body = output.body.collect().await.map_err(|error| StorageError {
+        kind: StorageErrorKind::Transient,
+        operation: "read",
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        cause: with_causes(&error),
+    })?;
+    Ok(body.into_bytes())
+}
+
+fn to_chrono(time: Option<&SmithyDateTime>) -> DateTime<Utc> {
+    time.and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos()))
+        .unwrap_or_default()
+}
+
+fn failure<E>(operation: &'static str, bucket: &str, key: &str, error: &SdkError<E>) -> StorageError
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let code = error.code().unwrap_or_default();
+    let kind = match (code, status) {
+        ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, Some(404)) => StorageErrorKind::NotFound,
+        (_, Some(412)) => StorageErrorKind::PreconditionFailed,
+        ("SlowDown" | "RequestTimeout" | "ConditionalRequestConflict", _) | (_, Some(429 | 500..=599) | None) => {
+            StorageErrorKind::Transient
+        }
+        _ => StorageErrorKind::Refused,
+    };
+    StorageError {
+        kind,
+        operation,
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        cause: with_causes(error),
+    }
+}

@@ -1,0 +1,21 @@
+//! Structured logs.
+
+use tracing_subscriber::EnvFilter;
+
+/// Sends log lines to standard error (in Lambda: to CloudWatch), as JSON when `AWS_LAMBDA_LOG_FORMAT` is `JSON`. The
+/// level comes from `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else `info`. A second call does nothing.
+pub fn initialize() {
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG"));
+    let filter = EnvFilter::try_new(level.as_deref().unwrap_or("info")).unwrap_or_else(|_| EnvFilter::new("info"));
+    let json = std::env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    // An error says that a subscriber is there already, which is what the caller wants.
+    let _ = if json {
+        builder.json().without_time().try_init()
+    } else {
+        builder.with_ansi(false).try_init()
+    };
+}
