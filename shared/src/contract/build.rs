@@ -250,12 +250,13 @@ fn derivation(place: &Place<'_>, value: &Value) -> Result<Derivation, ContractEr
         Some("source_object") => Derivation::SourceObject,
         Some("source_row") => Derivation::SourceRow,
         Some("extra") => Derivation::Extra,
+        Some("row_hash") => Derivation::RowHash,
         other => {
             return Err(place.wrong(
                 "derivation.kind",
                 format!(
                     "'{}' is unknown: allowed are lookup, date, days_late, last_four, ingest_date, ingest_ts, \
-                     source_object, source_row, extra",
+                     source_object, source_row, extra, row_hash",
                     other.unwrap_or("none")
                 ),
             ));

@@ -147,6 +147,9 @@ pub enum Derivation {
     SourceRow,
     /// Fields that the contract does not know, as a JSON object: `{kind: extra}`.
     Extra,
+    /// Hash over the delivered values, the same for rows that say the same: `{kind: row_hash}`. Nulls do not count, nor
+    /// does the order of the columns, so that a column added to the contract leaves the hashes of old rows as they are.
+    RowHash,
 }
 
 /// How personal a column is: what the classification of the contract means for silver.
