@@ -228,9 +228,8 @@ pub struct BalanceOutput {
     pub datasets: BTreeMap<String, DatasetBooks>,
 }
 
-/// The books of one dataset.
+/// The books of one dataset. (serde cannot refuse unknown fields beside flattened ones.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DatasetBooks {
     /// Rows of the batch by what became of them.
     #[serde(flatten)]
@@ -414,6 +413,22 @@ mod tests {
         let error = serde_json::from_str::<ReconcilerEvent>(r#"{"action":"plan","batch_date":"2026-01-15","x":1}"#)
             .unwrap_err();
         assert!(error.to_string().contains("unknown field `x`"), "{error}");
+    }
+
+    #[test]
+    fn books_are_one_flat_object_and_can_be_read_back() {
+        let books = DatasetBooks {
+            counts: BatchCounts {
+                bronze_rows: 3,
+                ..BatchCounts::default()
+            },
+            silver_rows: 2,
+            warehouse_rows: 2,
+            balanced: true,
+        };
+        let json = serde_json::to_value(&books).unwrap();
+        assert_eq!((&json["bronze_rows"], &json["warehouse_rows"]), (&3.into(), &2.into()));
+        assert_eq!(serde_json::from_value::<DatasetBooks>(json).unwrap(), books);
     }
 
     #[test]

@@ -1,0 +1,27 @@
+# Every target is a line or two; what it takes is in scripts/ and in the crates.
+.PHONY: help build run test lint fmt bench
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+RUN_ARGS ?= --from 2026-01-13 --to 2026-01-15 --rows 100000 --late-rate 0.05 --dup-rate 0.02 --corrupt-rate 0.005
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## the release binary: target/release/cardlake
+	$(CARGO) build --release --locked -p cardlake
+
+run: build ## three days of made-up card transactions through the whole pipeline
+	target/release/cardlake run $(RUN_ARGS)
+
+test: ## every test, the end-to-end ones included
+	scripts/test.sh
+
+lint: ## formatting, clippy, and dependency rules where cargo-deny is installed
+	scripts/lint.sh
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+bench: ## side-by-side benchmarks
+	bench/run.sh

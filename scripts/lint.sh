@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Formatting and lints; dependency rules too where cargo-deny is installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo fmt --all --check
+cargo clippy --locked --workspace --all-targets -- -D warnings
+if command -v cargo-deny >/dev/null; then
+  cargo deny --offline check bans licenses sources
+else
+  echo "lint: cargo-deny is not installed, deny.toml was not checked (cargo install cargo-deny)" >&2
+fi

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Every test of the workspace, those against other implementations included.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/python-env.sh >/dev/null
+cargo test --locked --workspace
