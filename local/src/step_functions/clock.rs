@@ -1,0 +1,86 @@
+//! Time and chance of an execution, both under the caller's control.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio::time::Instant;
+
+/// The clock of an execution: it starts at a given time, follows tokio's clock (so a paused one works), and jumps over
+/// the part of a wait that the scale saves.
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: DateTime<Utc>,
+    origin: Instant,
+    skipped_nanos: AtomicU64,
+    scale: f64,
+}
+
+impl Clock {
+    /// `scale` is the share of every wait that is really waited, 0 to 1.
+    pub(super) fn new(start: DateTime<Utc>, scale: f64) -> Self {
+        let scale = if scale.is_finite() { scale.clamp(0.0, 1.0) } else { 1.0 };
+        Self {
+            start,
+            origin: Instant::now(),
+            skipped_nanos: AtomicU64::new(0),
+            scale,
+        }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        let passed = self.origin.elapsed() + Duration::from_nanos(self.skipped_nanos.load(Ordering::Relaxed));
+        TimeDelta::from_std(passed)
+            .ok()
+            .and_then(|passed| self.start.checked_add_signed(passed))
+            .unwrap_or(self.start)
+    }
+
+    pub(super) fn now_text(&self) -> String {
+        self.now().to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
+    /// Waits until `duration` has passed on this clock.
+    pub(super) async fn sleep(&self, duration: Duration) {
+        let waited = duration.mul_f64(self.scale);
+        tokio::time::sleep(waited).await;
+        let skipped = u64::try_from(duration.saturating_sub(waited).as_nanos()).unwrap_or(u64::MAX);
+        self.skipped_nanos.fetch_add(skipped, Ordering::Relaxed);
+    }
+}
+
+/// Random numbers from a seed: the same seed gives the same delays and the same identifiers.
+#[derive(Debug)]
+pub(super) struct Random(Mutex<ChaCha8Rng>);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Mutex::new(ChaCha8Rng::seed_from_u64(seed)))
+    }
+
+    /// A number in `0.0 .. 1.0`.
+    pub(super) fn fraction(&self) -> f64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+
+    /// An integer in `start .. end`, or `start` if that range is empty.
+    pub(super) fn integer(&self, start: i64, end: i64) -> i64 {
+        if start >= end {
+            start
+        } else {
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .random_range(start..end)
+        }
+    }
+
+    /// A version 4 UUID.
+    pub(super) fn uuid(&self) -> uuid::Uuid {
+        let bytes: [u8; 16] = self.0.lock().unwrap_or_else(PoisonError::into_inner).random();
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+}

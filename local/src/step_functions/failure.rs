@@ -1,0 +1,95 @@
+//! The error that travels through the states, and the names that Step Functions reserves.
+
+use super::TaskFailure;
+
+/// Matches every error but the two terminal ones.
+pub(super) const ALL: &str = "States.ALL";
+/// A payload above the quota.
+pub(super) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
+/// A task, or the whole execution, took too long.
+pub(super) const TIMEOUT: &str = "States.Timeout";
+/// Matches every error but a timeout.
+pub(super) const TASK_FAILED: &str = "States.TaskFailed";
+/// A result that cannot be placed where `ResultPath` wants it.
+pub(super) const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
+/// A path in a payload template that selects nothing.
+pub(super) const PARAMETER_PATH_FAILURE: &str = "States.ParameterPathFailure";
+/// A branch of a `Parallel` failed.
+pub(super) const BRANCH_FAILED: &str = "States.BranchFailed";
+/// No rule of a `Choice` matched, and it has no `Default`.
+pub(super) const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
+/// An intrinsic function refused its arguments.
+pub(super) const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
+/// More items of a map failed than it tolerates.
+pub(super) const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
+/// The items of a map could not be listed.
+pub(super) const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
+/// A fault of the definition that shows up at run time only; always the end of the execution.
+pub(super) const RUNTIME: &str = "States.Runtime";
+
+/// Every name that starts with `States.` and that a `Retry` or `Catch` may list.
+pub(super) const RESERVED_NAMES: [&str; 16] = [
+    ALL,
+    DATA_LIMIT_EXCEEDED,
+    "States.HeartbeatTimeout",
+    TIMEOUT,
+    TASK_FAILED,
+    "States.Permissions",
+    RESULT_PATH_MATCH_FAILURE,
+    PARAMETER_PATH_FAILURE,
+    BRANCH_FAILED,
+    NO_CHOICE_MATCHED,
+    INTRINSIC_FAILURE,
+    EXCEED_TOLERATED_FAILURE_THRESHOLD,
+    ITEM_READER_FAILED,
+    "States.ResultWriterFailed",
+    RUNTIME,
+    "States.QueryEvaluationError",
+];
+
+/// An error on its way to a retrier, a catcher or the end of the execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) error: String,
+    pub(super) cause: String,
+    /// The path of the innermost state that failed; empty until a state claims it.
+    pub(super) state: String,
+    /// It comes out of a branch of a `Parallel`, so that `States.BranchFailed` names it too.
+    pub(super) from_branch: bool,
+}
+
+impl Failure {
+    pub(super) fn new(error: &str, cause: impl Into<String>) -> Self {
+        Self {
+            error: error.to_owned(),
+            cause: cause.into(),
+            state: String::new(),
+            from_branch: false,
+        }
+    }
+
+    pub(super) fn runtime(cause: impl Into<String>) -> Self {
+        Self::new(RUNTIME, cause)
+    }
+
+    /// Names the state that failed, unless an inner one is named already.
+    pub(super) fn at(mut self, path: &str) -> Self {
+        if self.state.is_empty() {
+            path.clone_into(&mut self.state);
+        }
+        self
+    }
+
+    pub(super) fn as_task_failure(&self) -> TaskFailure {
+        TaskFailure {
+            error: self.error.clone(),
+            cause: self.cause.clone(),
+        }
+    }
+}
+
+impl From<TaskFailure> for Failure {
+    fn from(failure: TaskFailure) -> Self {
+        Self::new(&failure.error, failure.cause)
+    }
+}
