@@ -1,2 +1,6 @@
 //! The whole pipeline on one machine: emulators of the services it uses, and the command that drives them.
+
+pub mod loopback;
+pub mod s3_server;
+pub mod sigv4;
 pub mod step_functions;

@@ -1,0 +1,557 @@
+//! The S3 operations on top of the store.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use s3s::dto::*;
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::attributes::{Attributes, DEFAULT_CONTENT_TYPE};
+use super::conditions::{ReadConditions, write_condition};
+use super::listing::{self, After, Entry, MAX_KEYS, Query};
+use super::store::{Condition, Finished, ObjectInfo, Store, StoreError};
+
+/// How much of an object is read and sent at a time, in bytes.
+const CHUNK_BYTES: usize = 1 << 18;
+/// How many chunks wait between disk and network, in each direction.
+const CHUNKS_IN_FLIGHT: usize = 4;
+
+/// S3 on a store.
+#[derive(Debug, Clone)]
+pub(super) struct Service {
+    store: Arc<Store>,
+}
+
+/// The attributes in an input, whichever type it has.
+macro_rules! attributes {
+    ($input:ident) => {
+        Attributes {
+            content_type: $input.content_type,
+            content_encoding: $input.content_encoding,
+            content_disposition: $input.content_disposition,
+            content_language: $input.content_language,
+            cache_control: $input.cache_control,
+            metadata: $input.metadata.unwrap_or_default().into_iter().collect(),
+        }
+        .normalised()
+    };
+}
+
+impl From<StoreError> for S3Error {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::NoSuchBucket(_) => S3ErrorCode::NoSuchBucket,
+            StoreError::BucketExists(_) => S3ErrorCode::BucketAlreadyOwnedByYou,
+            StoreError::BucketNotEmpty(_) => S3ErrorCode::BucketNotEmpty,
+            StoreError::NoSuchKey(_) => S3ErrorCode::NoSuchKey,
+            StoreError::NoSuchUpload(_) => S3ErrorCode::NoSuchUpload,
+            StoreError::InvalidPart(_) => S3ErrorCode::InvalidPart,
+            StoreError::InvalidPartOrder => S3ErrorCode::InvalidPartOrder,
+            StoreError::EntityTooSmall(_) => S3ErrorCode::EntityTooSmall,
+            StoreError::UnusableKey { .. } => S3ErrorCode::InvalidArgument,
+            StoreError::PreconditionFailed => S3ErrorCode::PreconditionFailed,
+            StoreError::Io { .. } => {
+                tracing::error!(%error, "an object could not be read or written");
+                S3ErrorCode::InternalError
+            }
+        };
+        Self::with_message(code, error.to_string())
+    }
+}
+
+fn strong(tag: String) -> Option<ETag> {
+    Some(ETag::Strong(tag))
+}
+
+impl Service {
+    pub(super) fn new(store: Arc<Store>) -> Self {
+        Self { store }
+    }
+
+    /// Runs `work` on the store, away from the threads that serve requests.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> S3Result<T> {
+        let store = Arc::clone(&self.store);
+        let result = spawn_blocking(move || work(&store))
+            .await
+            .map_err(S3Error::internal_error)?;
+        Ok(result?)
+    }
+
+    /// Streams a request's body into a file that is no object yet. Whatever goes wrong, that file is removed.
+    async fn receive(&self, body: Option<StreamingBlob>) -> S3Result<Finished> {
+        let (sender, mut receiver) = mpsc::channel::<Bytes>(CHUNKS_IN_FLIGHT);
+        let store = Arc::clone(&self.store);
+        let writer = spawn_blocking(move || {
+            let mut upload = store.start_upload()?;
+            while let Some(bytes) = receiver.blocking_recv() {
+                upload.write(&bytes)?;
+            }
+            Ok::<_, StoreError>(upload.finish())
+        });
+        if let Some(mut body) = body {
+            while let Some(chunk) = body.next().await {
+                let chunk = chunk.map_err(|error| {
+                    let message = format!("the body could not be read: {error}");
+                    S3Error::with_message(S3ErrorCode::IncompleteBody, message)
+                })?;
+                if sender.send(chunk).await.is_err() {
+                    // The writer has failed, and says why below.
+                    break;
+                }
+            }
+        }
+        drop(sender);
+        Ok(writer.await.map_err(S3Error::internal_error)??)
+    }
+
+    async fn open(&self, bucket: String, key: String) -> S3Result<(File, ObjectInfo, Attributes)> {
+        self.blocking(move |store| {
+            let (file, info) = store.read(&bucket, &key)?;
+            let attributes = Attributes::load(store.root(), &bucket, &key, &info.tag)?;
+            Ok((file, info, attributes))
+        })
+        .await
+    }
+
+    async fn delete(&self, bucket: String, key: String, condition: Condition) -> S3Result<()> {
+        self.blocking(move |store| store.delete(&bucket, &key, &condition))
+            .await
+    }
+}
+
+/// The next `length` bytes of a file. A file that ends early breaks the connection, so that no client takes
+/// a part for the whole.
+fn stream(mut file: File, length: u64) -> StreamingBlob {
+    let (sender, mut receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_IN_FLIGHT);
+    spawn_blocking(move || {
+        let mut read = |remaining: u64| {
+            let size = usize::try_from(remaining).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+            let mut buffer = BytesMut::zeroed(size);
+            file.read_exact(&mut buffer).map(|()| buffer.freeze())
+        };
+        let mut remaining = length;
+        while remaining > 0 {
+            let chunk = read(remaining);
+            remaining -= chunk.as_ref().map_or(remaining, |chunk| chunk.len() as u64);
+            // Nobody listens any more: the client has gone.
+            if sender.blocking_send(chunk).is_err() {
+                return;
+            }
+        }
+    });
+    StreamingBlob::wrap(futures::stream::poll_fn(move |context| receiver.poll_recv(context)))
+}
+
+#[async_trait]
+impl S3 for Service {
+    async fn list_buckets(&self, _request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+        let buckets = self.blocking(|store| store.buckets()).await?;
+        let bucket = |(name, changed): (String, _)| Bucket {
+            name: Some(name),
+            creation_date: Some(Timestamp::from(changed)),
+            ..Bucket::default()
+        };
+        let buckets = Some(buckets.into_iter().map(bucket).collect());
+        Ok(S3Response::new(ListBucketsOutput {
+            buckets,
+            ..ListBucketsOutput::default()
+        }))
+    }
+
+    async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.blocking(move |store| store.bucket(&request.input.bucket)).await?;
+        Ok(S3Response::new(HeadBucketOutput::default()))
+    }
+
+    async fn get_bucket_location(
+        &self,
+        request: S3Request<GetBucketLocationInput>,
+    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        self.blocking(move |store| store.bucket(&request.input.bucket)).await?;
+        Ok(S3Response::new(GetBucketLocationOutput::default()))
+    }
+
+    async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+        self.blocking(move |store| store.create_bucket(&request.input.bucket))
+            .await?;
+        Ok(S3Response::new(CreateBucketOutput::default()))
+    }
+
+    async fn delete_bucket(&self, request: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
+        self.blocking(move |store| store.delete_bucket(&request.input.bucket))
+            .await?;
+        Ok(S3Response::new(DeleteBucketOutput::default()))
+    }
+
+    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        let input = request.input;
+        let (_, info, attributes) = self.open(input.bucket, input.key).await?;
+        ReadConditions {
+            tag_matches: input.if_match,
+            tag_differs: input.if_none_match,
+            modified_since: input.if_modified_since,
+            unmodified_since: input.if_unmodified_since,
+        }
+        .check(&info)?;
+        let span = Span::of(input.range, info.length)?;
+        let output = HeadObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            cache_control: attributes.cache_control,
+            content_disposition: attributes.content_disposition,
+            content_encoding: attributes.content_encoding,
+            content_language: attributes.content_language,
+            content_length: Some(signed(span.length)),
+            content_range: span.header,
+            content_type: attributes
+                .content_type
+                .or_else(|| Some(DEFAULT_CONTENT_TYPE.to_owned())),
+            e_tag: strong(info.tag),
+            last_modified: Some(Timestamp::from(info.modified)),
+            metadata: metadata_output(attributes.metadata),
+            ..HeadObjectOutput::default()
+        };
+        Ok(S3Response::new(output))
+    }
+
+    async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let input = request.input;
+        let (mut file, info, attributes) = self.open(input.bucket, input.key).await?;
+        ReadConditions {
+            tag_matches: input.if_match,
+            tag_differs: input.if_none_match,
+            modified_since: input.if_modified_since,
+            unmodified_since: input.if_unmodified_since,
+        }
+        .check(&info)?;
+        let span = Span::of(input.range, info.length)?;
+        if span.start > 0 {
+            file.seek(SeekFrom::Start(span.start))
+                .map_err(S3Error::internal_error)?;
+        }
+        let output = GetObjectOutput {
+            accept_ranges: Some("bytes".to_owned()),
+            body: Some(stream(file, span.length)),
+            cache_control: attributes.cache_control,
+            content_disposition: attributes.content_disposition,
+            content_encoding: attributes.content_encoding,
+            content_language: attributes.content_language,
+            content_length: Some(signed(span.length)),
+            content_range: span.header,
+            content_type: attributes
+                .content_type
+                .or_else(|| Some(DEFAULT_CONTENT_TYPE.to_owned())),
+            e_tag: strong(info.tag),
+            last_modified: Some(Timestamp::from(info.modified)),
+            metadata: metadata_output(attributes.metadata),
+            ..GetObjectOutput::default()
+        };
+        Ok(S3Response::new(output))
+    }
+
+    async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let input = request.input;
+        let condition = write_condition(input.if_match, input.if_none_match)?;
+        let attributes = attributes!(input);
+        let (bucket, key) = (input.bucket, input.key);
+        self.store.bucket(&bucket)?;
+        let finished = self.receive(input.body).await?;
+        let info = self
+            .blocking(move |store| store.commit(&bucket, &key, finished, &condition, &attributes))
+            .await?;
+        Ok(S3Response::new(PutObjectOutput {
+            e_tag: strong(info.tag),
+            ..PutObjectOutput::default()
+        }))
+    }
+
+    async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+        let input = request.input;
+        let CopySource::Bucket {
+            bucket: from_bucket,
+            key: from_key,
+            ..
+        } = input.copy_source
+        else {
+            return Err(S3Error::with_message(
+                S3ErrorCode::NotImplemented,
+                "a copy source must be a bucket and a key",
+            ));
+        };
+        let (file, info, source_attributes) = self.open(from_bucket.into(), from_key.into()).await?;
+        ReadConditions {
+            tag_matches: input.copy_source_if_match,
+            tag_differs: input.copy_source_if_none_match,
+            modified_since: input.copy_source_if_modified_since,
+            unmodified_since: input.copy_source_if_unmodified_since,
+        }
+        .check_copy(&info)?;
+        let replace = input
+            .metadata_directive
+            .is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+        let attributes = if replace { attributes!(input) } else { source_attributes };
+        let finished = self.receive(Some(stream(file, info.length))).await?;
+        let (bucket, key) = (input.bucket, input.key);
+        let info = self
+            .blocking(move |store| store.commit(&bucket, &key, finished, &Condition::Always, &attributes))
+            .await?;
+        let copy_object_result = Some(CopyObjectResult {
+            e_tag: strong(info.tag),
+            last_modified: Some(Timestamp::from(info.modified)),
+            ..CopyObjectResult::default()
+        });
+        Ok(S3Response::new(CopyObjectOutput {
+            copy_object_result,
+            ..CopyObjectOutput::default()
+        }))
+    }
+
+    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let input = request.input;
+        let condition = write_condition(input.if_match, None)?;
+        self.delete(input.bucket, input.key, condition).await?;
+        Ok(S3Response::new(DeleteObjectOutput::default()))
+    }
+
+    async fn delete_objects(
+        &self,
+        request: S3Request<DeleteObjectsInput>,
+    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let DeleteObjectsInput { bucket, delete, .. } = request.input;
+        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+        for object in delete.objects {
+            let condition = object
+                .e_tag
+                .map_or(Condition::Always, |tag| Condition::Tag(tag.value().to_owned()));
+            match self.delete(bucket.clone(), object.key.clone(), condition).await {
+                Ok(()) => deleted.push(DeletedObject {
+                    key: Some(object.key),
+                    ..DeletedObject::default()
+                }),
+                Err(error) if *error.code() == S3ErrorCode::NoSuchBucket => return Err(error),
+                Err(error) => errors.push(Error {
+                    code: Some(error.code().as_str().to_owned()),
+                    key: Some(object.key),
+                    message: error.message().map(ToOwned::to_owned),
+                    ..Error::default()
+                }),
+            }
+        }
+        let deleted = (!delete.quiet.unwrap_or(false)).then_some(deleted);
+        let errors = (!errors.is_empty()).then_some(errors);
+        Ok(S3Response::new(DeleteObjectsOutput {
+            deleted,
+            errors,
+            ..DeleteObjectsOutput::default()
+        }))
+    }
+
+    async fn list_objects_v2(
+        &self,
+        request: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let input = request.input;
+        let after = match (&input.continuation_token, &input.start_after) {
+            (Some(token), _) => After::from_token(token).ok_or_else(|| {
+                S3Error::with_message(
+                    S3ErrorCode::InvalidArgument,
+                    "the continuation token is not one of this server",
+                )
+            })?,
+            (None, start_after) => After::Key(start_after.clone().unwrap_or_default()),
+        };
+        let max_keys = match usize::try_from(input.max_keys.unwrap_or(i32::MAX)) {
+            Ok(max_keys) => max_keys.min(MAX_KEYS),
+            Err(_) => {
+                return Err(S3Error::with_message(
+                    S3ErrorCode::InvalidArgument,
+                    "max-keys must not be negative",
+                ));
+            }
+        };
+        let (prefix, delimiter) = (
+            input.prefix.clone().unwrap_or_default(),
+            input.delimiter.clone().unwrap_or_default(),
+        );
+        let query = Query {
+            prefix,
+            delimiter,
+            after,
+            max_keys,
+        };
+        let bucket = input.bucket.clone();
+        let (contents, common_prefixes, next) = self.blocking(move |store| list_page(store, &bucket, &query)).await?;
+        let count = contents.len() + common_prefixes.len();
+        Ok(S3Response::new(ListObjectsV2Output {
+            name: Some(input.bucket),
+            prefix: input.prefix,
+            delimiter: input.delimiter,
+            start_after: input.start_after,
+            continuation_token: input.continuation_token,
+            max_keys: i32::try_from(max_keys).ok(),
+            key_count: i32::try_from(count).ok(),
+            is_truncated: Some(next.is_some()),
+            next_continuation_token: next.map(|next| next.to_token()),
+            contents: Some(contents),
+            common_prefixes: Some(common_prefixes),
+            ..ListObjectsV2Output::default()
+        }))
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let input = request.input;
+        let attributes = attributes!(input);
+        let (bucket, key) = (input.bucket.clone(), input.key.clone());
+        let id = self
+            .blocking(move |store| store.start_multipart(&bucket, &key, attributes))
+            .await?;
+        Ok(S3Response::new(CreateMultipartUploadOutput {
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            upload_id: Some(id),
+            ..CreateMultipartUploadOutput::default()
+        }))
+    }
+
+    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        let UploadPartInput {
+            body,
+            bucket,
+            key,
+            part_number,
+            upload_id,
+            ..
+        } = request.input;
+        if !(1..=10_000).contains(&part_number) {
+            return Err(S3Error::with_message(
+                S3ErrorCode::InvalidArgument,
+                "part numbers go from 1 to 10000",
+            ));
+        }
+        let part = self.receive(body).await?;
+        let tag = self
+            .blocking(move |store| store.add_part(&bucket, &key, &upload_id, part_number, part))
+            .await?;
+        Ok(S3Response::new(UploadPartOutput {
+            e_tag: strong(tag),
+            ..UploadPartOutput::default()
+        }))
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let input = request.input;
+        let condition = write_condition(input.if_match, input.if_none_match)?;
+        let parts = input
+            .multipart_upload
+            .and_then(|upload| upload.parts)
+            .unwrap_or_default();
+        let parts = parts
+            .into_iter()
+            .map(|part| Some((part.part_number?, part.e_tag?.value().to_owned())))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| S3Error::with_message(S3ErrorCode::InvalidPart, "every part needs its number and ETag"))?;
+        let (bucket, key, id) = (input.bucket.clone(), input.key.clone(), input.upload_id);
+        let info = self
+            .blocking(move |store| store.complete_multipart(&bucket, &key, &id, &parts, &condition))
+            .await?;
+        Ok(S3Response::new(CompleteMultipartUploadOutput {
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            e_tag: strong(info.tag),
+            ..CompleteMultipartUploadOutput::default()
+        }))
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let AbortMultipartUploadInput {
+            bucket, key, upload_id, ..
+        } = request.input;
+        self.blocking(move |store| store.abort_multipart(&bucket, &key, &upload_id))
+            .await?;
+        Ok(S3Response::new(AbortMultipartUploadOutput::default()))
+    }
+}
+
+/// One page of a listing, with what is known of each object.
+fn list_page(
+    store: &Store,
+    bucket: &str,
+    query: &Query,
+) -> Result<(Vec<Object>, Vec<CommonPrefix>, Option<After>), StoreError> {
+    let folder = store.bucket(bucket)?;
+    let page = listing::list(&folder, query).map_err(super::store::at("list the folder", &folder))?;
+    let (mut contents, mut common_prefixes) = (Vec::new(), Vec::new());
+    for entry in page.entries {
+        match entry {
+            Entry::CommonPrefix(prefix) => common_prefixes.push(CommonPrefix { prefix: Some(prefix) }),
+            Entry::Object { key, path } => match store.read_path(&path, &key) {
+                Ok((_, info)) => contents.push(Object {
+                    key: Some(key),
+                    size: Some(signed(info.length)),
+                    last_modified: Some(Timestamp::from(info.modified)),
+                    e_tag: strong(info.tag),
+                    ..Object::default()
+                }),
+                // Deleted since the folder was read.
+                Err(StoreError::NoSuchKey(_)) => {}
+                Err(error) => return Err(error),
+            },
+        }
+    }
+    Ok((contents, common_prefixes, page.next))
+}
+
+/// The part of an object that a request asks for.
+struct Span {
+    start: u64,
+    length: u64,
+    /// `Content-Range`, if it is a part.
+    header: Option<String>,
+}
+
+impl Span {
+    fn of(range: Option<Range>, length: u64) -> S3Result<Self> {
+        let Some(range) = range else {
+            return Ok(Self {
+                start: 0,
+                length,
+                header: None,
+            });
+        };
+        let span = range.check(length)?;
+        if span.is_empty() {
+            return Err(S3ErrorCode::InvalidRange.into());
+        }
+        let header = format!("bytes {}-{}/{length}", span.start, span.end - 1);
+        Ok(Self {
+            start: span.start,
+            length: span.end - span.start,
+            header: Some(header),
+        })
+    }
+}
+
+fn signed(length: u64) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+fn metadata_output(metadata: std::collections::BTreeMap<String, String>) -> Option<Metadata> {
+    (!metadata.is_empty()).then(|| metadata.into_iter().collect())
+}

@@ -1,0 +1,437 @@
+//! Objects as plain files: what a bucket does, without the protocol. Every method blocks.
+//!
+//! Layout below the root: `<bucket>/<key>` holds exactly the bytes of the object, so any program that reads folders
+//! reads the lake. All else lives in folders whose names no bucket can have: `.uploads` (files being written, parts of
+//! multipart uploads) and `.attributes` (content type, metadata and the like of the objects that have any).
+//!
+//! Guarantee: an object appears whole or not at all, also when the process is killed: it is written to `.uploads` and
+//! then renamed, or linked where it must not exist yet, which the file system does for one writer only, whatever
+//! process it is in. Nothing is flushed to the disk by force: a power cut can lose the last writes.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::attributes::Attributes;
+use super::etag::{TagBuilder, TagCache};
+
+/// The folder of files that are not objects yet.
+const UPLOADS: &str = ".uploads";
+/// Writes of the same key go one after the other; this many different ones at the same time.
+const LOCKS: usize = 64;
+/// The longest key S3 takes, in bytes.
+const MAX_KEY_BYTES: usize = 1_024;
+/// The longest name of a file, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+/// How often a write starts over because its folder vanished: a delete removes folders that it emptied.
+const MAX_FOLDER_RACES: usize = 100;
+/// Files in `.uploads` that are older belong to a process that died.
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What can go wrong with an object.
+#[derive(Debug, Error)]
+pub(super) enum StoreError {
+    #[error("the bucket `{0}` does not exist")]
+    NoSuchBucket(String),
+    #[error("the bucket `{0}` exists")]
+    BucketExists(String),
+    #[error("the bucket `{0}` is not empty")]
+    BucketNotEmpty(String),
+    #[error("the key `{0}` does not exist")]
+    NoSuchKey(String),
+    #[error("the upload `{0}` does not exist; it may have been completed or aborted")]
+    NoSuchUpload(String),
+    #[error("part {0} was not uploaded, or has another ETag")]
+    InvalidPart(i32),
+    #[error("the parts are not in ascending order")]
+    InvalidPartOrder,
+    #[error("part {0} is smaller than 5 MiB and not the last one")]
+    EntityTooSmall(i32),
+    #[error("the key `{key}` cannot be kept as a file here: {reason}")]
+    UnusableKey { key: String, reason: &'static str },
+    #[error("a precondition of the request does not hold")]
+    PreconditionFailed,
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+}
+
+pub(super) type Result<T> = std::result::Result<T, StoreError>;
+
+/// Gives an I/O error its place.
+pub(super) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// When a write may happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Condition {
+    Always,
+    /// The key must not exist: `If-None-Match: *`.
+    Absent,
+    /// The key must exist: `If-Match: *`.
+    Present,
+    /// The key must have this tag: `If-Match: "…"`.
+    Tag(String),
+}
+
+/// What is known of an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ObjectInfo {
+    /// Bytes.
+    pub(super) length: u64,
+    pub(super) modified: SystemTime,
+    /// Without quotes.
+    pub(super) tag: String,
+}
+
+/// A file in `.uploads`; dropping it removes the file.
+#[derive(Debug)]
+pub(super) struct Upload {
+    path: PathBuf,
+    file: File,
+    tag: TagBuilder,
+    guard: RemoveOnDrop,
+}
+
+/// An upload that is complete.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) path: PathBuf,
+    /// Without quotes.
+    pub(super) tag: String,
+    /// Bytes.
+    pub(super) length: u64,
+    guard: RemoveOnDrop,
+}
+
+impl Finished {
+    /// The file has been renamed: there is nothing to remove.
+    pub(super) fn keep(mut self) {
+        self.guard.0 = None;
+    }
+}
+
+#[derive(Debug)]
+struct RemoveOnDrop(Option<PathBuf>);
+
+impl Drop for RemoveOnDrop {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take() {
+            // Nobody is left to tell; what stays is swept at a later start.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// The buckets below a root folder.
+#[derive(Debug)]
+pub(super) struct Store {
+    root: PathBuf,
+    locks: Vec<Mutex<()>>,
+    tags: TagCache,
+}
+
+impl Store {
+    /// Opens the root folder, makes what is missing, and sweeps away what a dead process left in `.uploads`.
+    pub(super) fn open(root: &Path, buckets: &[String]) -> Result<Self> {
+        let uploads = root.join(UPLOADS);
+        for folder in buckets.iter().map(|bucket| root.join(bucket)).chain([uploads.clone()]) {
+            fs::create_dir_all(&folder).map_err(at("create the folder", &folder))?;
+        }
+        sweep(&uploads).map_err(at("sweep the folder", &uploads))?;
+        let locks = std::iter::repeat_with(Mutex::default).take(LOCKS).collect();
+        Ok(Self {
+            root: root.to_owned(),
+            locks,
+            tags: TagCache::default(),
+        })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn uploads(&self) -> PathBuf {
+        self.root.join(UPLOADS)
+    }
+
+    pub(super) fn bucket(&self, bucket: &str) -> Result<PathBuf> {
+        let path = self.root.join(bucket);
+        let is_bucket = !bucket.is_empty() && !bucket.starts_with('.') && !bucket.contains(['/', '\\']);
+        if is_bucket && path.is_dir() {
+            Ok(path)
+        } else {
+            Err(StoreError::NoSuchBucket(bucket.to_owned()))
+        }
+    }
+
+    /// The buckets in alphabetical order, with the time they were last changed.
+    pub(super) fn buckets(&self) -> Result<Vec<(String, SystemTime)>> {
+        let mut buckets = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(at("read the folder", &self.root))? {
+            let entry = entry.map_err(at("read the folder", &self.root))?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            if let Ok(metadata) = entry.metadata()
+                && metadata.is_dir()
+                && !name.starts_with('.')
+            {
+                buckets.push((name, metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH)));
+            }
+        }
+        buckets.sort_unstable();
+        Ok(buckets)
+    }
+
+    pub(super) fn create_bucket(&self, bucket: &str) -> Result<()> {
+        let path = self.root.join(bucket);
+        fs::create_dir(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::BucketExists(bucket.to_owned()),
+            _ => at("create the bucket", &path)(error),
+        })
+    }
+
+    pub(super) fn delete_bucket(&self, bucket: &str) -> Result<()> {
+        let path = self.bucket(bucket)?;
+        fs::remove_dir(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::DirectoryNotEmpty => StoreError::BucketNotEmpty(bucket.to_owned()),
+            _ => at("delete the bucket", &path)(error),
+        })
+    }
+
+    /// Where the object is. Fails for keys that cannot be files.
+    fn object_path(&self, bucket: &str, key: &str) -> Result<PathBuf> {
+        let bucket = self.bucket(bucket)?;
+        let reason = if key.len() > MAX_KEY_BYTES {
+            Some("it is longer than 1,024 bytes")
+        } else if key.split('/').any(|name| name.len() > MAX_NAME_BYTES) {
+            Some("the part between two slashes is longer than 255 bytes")
+        } else if key.split('/').any(|name| matches!(name, "" | "." | "..")) {
+            Some("a part between two slashes is empty, `.` or `..`")
+        } else if key.contains('\0') {
+            Some("it holds a NUL")
+        } else {
+            None
+        };
+        match reason {
+            Some(reason) => Err(StoreError::UnusableKey {
+                key: key.to_owned(),
+                reason,
+            }),
+            None => Ok(bucket.join(key)),
+        }
+    }
+
+    /// Holds back other writers of the key.
+    fn lock(&self, path: &Path) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        path.hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or(0);
+        self.locks[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens an object for reading, at its start. What is read is this version, even if it is replaced meanwhile.
+    pub(super) fn read(&self, bucket: &str, key: &str) -> Result<(File, ObjectInfo)> {
+        match self.object_path(bucket, key) {
+            Ok(path) => self.read_path(&path, key),
+            // Such a key cannot have been written.
+            Err(StoreError::UnusableKey { key, .. }) => Err(StoreError::NoSuchKey(key)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Like [`Store::read`], for an entry of a listing.
+    pub(super) fn read_path(&self, path: &Path, key: &str) -> Result<(File, ObjectInfo)> {
+        let mut file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StoreError::NoSuchKey(key.to_owned()),
+            _ => at("open", path)(error),
+        })?;
+        let metadata = file.metadata().map_err(at("examine", path))?;
+        if !metadata.is_file() {
+            return Err(StoreError::NoSuchKey(key.to_owned()));
+        }
+        let tag = self.tags.tag(path, &mut file, &metadata).map_err(at("read", path))?;
+        let modified = metadata.modified().map_err(at("examine", path))?;
+        Ok((
+            file,
+            ObjectInfo {
+                length: metadata.len(),
+                modified,
+                tag,
+            },
+        ))
+    }
+
+    /// Starts to write a file that is no object yet.
+    pub(super) fn start_upload(&self) -> Result<Upload> {
+        let path = self.uploads().join(format!("{}.part", Uuid::new_v4()));
+        let file = File::create_new(&path).map_err(at("create", &path))?;
+        Ok(Upload {
+            guard: RemoveOnDrop(Some(path.clone())),
+            path,
+            file,
+            tag: TagBuilder::new(),
+        })
+    }
+
+    /// Makes the object out of a complete upload, if the condition holds.
+    pub(super) fn commit(
+        &self,
+        bucket: &str,
+        key: &str,
+        finished: Finished,
+        condition: &Condition,
+        attributes: &Attributes,
+    ) -> Result<ObjectInfo> {
+        let path = self.object_path(bucket, key)?;
+        let _guard = self.lock(&path);
+        self.check(&path, key, condition)?;
+        place(&finished.path, &path, key, *condition == Condition::Absent)?;
+        let metadata = fs::metadata(&path).map_err(at("examine", &path))?;
+        self.tags.remember(&path, &metadata, &finished.tag);
+        attributes.save(&self.root, bucket, key, &finished.tag)?;
+        let modified = metadata.modified().map_err(at("examine", &path))?;
+        let info = ObjectInfo {
+            length: finished.length,
+            modified,
+            tag: finished.tag.clone(),
+        };
+        if *condition != Condition::Absent {
+            finished.keep();
+        }
+        Ok(info)
+    }
+
+    fn check(&self, path: &Path, key: &str, condition: &Condition) -> Result<()> {
+        let holds = match condition {
+            Condition::Always => true,
+            // Decided by the file system when the file is put in its place.
+            Condition::Absent => true,
+            Condition::Present => self.read_path(path, key).is_ok(),
+            Condition::Tag(tag) => self.read_path(path, key)?.1.tag == *tag,
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(StoreError::PreconditionFailed)
+        }
+    }
+
+    /// Removes an object, and the folders that hold nothing any more. An object that does not exist is no error.
+    pub(super) fn delete(&self, bucket: &str, key: &str, condition: &Condition) -> Result<()> {
+        let path = match self.object_path(bucket, key) {
+            Err(StoreError::UnusableKey { .. }) => return Ok(()),
+            path => path?,
+        };
+        let _guard = self.lock(&path);
+        self.check(&path, key, condition)?;
+        if path.is_dir() {
+            return Ok(());
+        }
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(at("delete", &path)(error)),
+        }
+        Attributes::default().save(&self.root, bucket, key, "")?;
+        let bucket = self.bucket(bucket)?;
+        for folder in path.ancestors().skip(1).take_while(|folder| *folder != bucket) {
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves `from` to `to`, making folders on the way; `absent` asks that `to` does not exist, atomically, and leaves
+/// `from` where it is.
+fn place(from: &Path, to: &Path, key: &str, absent: bool) -> Result<()> {
+    let unusable = |reason| StoreError::UnusableKey {
+        key: key.to_owned(),
+        reason,
+    };
+    let folder = to.parent().unwrap_or(to);
+    for _ in 0..MAX_FOLDER_RACES {
+        match fs::create_dir_all(folder) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists
+                ) =>
+            {
+                return Err(unusable(
+                    "a part of it is an object already, and a file cannot be a folder",
+                ));
+            }
+            // Another writer, or a delete, was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            created => created.map_err(at("create the folder", folder))?,
+        }
+        let placed = if absent {
+            fs::hard_link(from, to)
+        } else {
+            fs::rename(from, to)
+        };
+        match placed {
+            Ok(()) => return Ok(()),
+            Err(_) if to.is_dir() => return Err(unusable("other keys start with it, and a folder cannot be a file")),
+            Err(error) if absent && error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(StoreError::PreconditionFailed);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at("write", to)(error)),
+        }
+    }
+    Err(at("write", to)(io::Error::from(io::ErrorKind::NotFound)))
+}
+
+/// Removes what is old in `.uploads`.
+fn sweep(uploads: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(uploads)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        let age = metadata.modified()?.elapsed().unwrap_or_default();
+        if age > ABANDONED_AFTER {
+            let path = entry.path();
+            if metadata.is_dir() {
+                fs::remove_dir_all(path)?
+            } else {
+                fs::remove_file(path)?
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Upload {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.tag.update(bytes);
+        self.file.write_all(bytes).map_err(at("write", &self.path))
+    }
+
+    pub(super) fn finish(self) -> Finished {
+        let (tag, length) = self.tag.finish();
+        Finished {
+            path: self.path,
+            tag,
+            length,
+            guard: self.guard,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The local servers as the SDKs see them.
+
+mod object_store;
+mod s3;
+mod s3_faults;
+mod support;
