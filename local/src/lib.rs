@@ -2,5 +2,6 @@
 
 pub mod loopback;
 pub mod s3_server;
+pub mod secrets_server;
 pub mod sigv4;
 pub mod step_functions;

@@ -28,6 +28,7 @@ mod listing;
 mod multipart;
 mod service;
 mod store;
+mod transfer;
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,26 +1,19 @@
 //! The S3 operations on top of the store.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
-use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::attributes::{Attributes, DEFAULT_CONTENT_TYPE};
 use super::conditions::{ReadConditions, write_condition};
 use super::listing::{self, After, Entry, MAX_KEYS, Query};
-use super::store::{Condition, Finished, ObjectInfo, Store, StoreError};
-
-/// How much of an object is read and sent at a time, in bytes.
-const CHUNK_BYTES: usize = 1 << 18;
-/// How many chunks wait between disk and network, in each direction.
-const CHUNKS_IN_FLIGHT: usize = 4;
+use super::store::{Condition, ObjectInfo, Store, StoreError};
+use super::transfer::{Span, receive, signed, stream};
 
 /// S3 on a store.
 #[derive(Debug, Clone)]
@@ -86,33 +79,6 @@ impl Service {
         Ok(result?)
     }
 
-    /// Streams a request's body into a file that is no object yet. Whatever goes wrong, that file is removed.
-    async fn receive(&self, body: Option<StreamingBlob>) -> S3Result<Finished> {
-        let (sender, mut receiver) = mpsc::channel::<Bytes>(CHUNKS_IN_FLIGHT);
-        let store = Arc::clone(&self.store);
-        let writer = spawn_blocking(move || {
-            let mut upload = store.start_upload()?;
-            while let Some(bytes) = receiver.blocking_recv() {
-                upload.write(&bytes)?;
-            }
-            Ok::<_, StoreError>(upload.finish())
-        });
-        if let Some(mut body) = body {
-            while let Some(chunk) = body.next().await {
-                let chunk = chunk.map_err(|error| {
-                    let message = format!("the body could not be read: {error}");
-                    S3Error::with_message(S3ErrorCode::IncompleteBody, message)
-                })?;
-                if sender.send(chunk).await.is_err() {
-                    // The writer has failed, and says why below.
-                    break;
-                }
-            }
-        }
-        drop(sender);
-        Ok(writer.await.map_err(S3Error::internal_error)??)
-    }
-
     async fn open(&self, bucket: String, key: String) -> S3Result<(File, ObjectInfo, Attributes)> {
         self.blocking(move |store| {
             let (file, info) = store.read(&bucket, &key)?;
@@ -128,33 +94,10 @@ impl Service {
     }
 }
 
-/// The next `length` bytes of a file. A file that ends early breaks the connection, so that no client takes
-/// a part for the whole.
-fn stream(mut file: File, length: u64) -> StreamingBlob {
-    let (sender, mut receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_IN_FLIGHT);
-    spawn_blocking(move || {
-        let mut read = |remaining: u64| {
-            let size = usize::try_from(remaining).unwrap_or(usize::MAX).min(CHUNK_BYTES);
-            let mut buffer = BytesMut::zeroed(size);
-            file.read_exact(&mut buffer).map(|()| buffer.freeze())
-        };
-        let mut remaining = length;
-        while remaining > 0 {
-            let chunk = read(remaining);
-            remaining -= chunk.as_ref().map_or(remaining, |chunk| chunk.len() as u64);
-            // Nobody listens any more: the client has gone.
-            if sender.blocking_send(chunk).is_err() {
-                return;
-            }
-        }
-    });
-    StreamingBlob::wrap(futures::stream::poll_fn(move |context| receiver.poll_recv(context)))
-}
-
 #[async_trait]
 impl S3 for Service {
     async fn list_buckets(&self, _request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
-        let buckets = self.blocking(|store| store.buckets()).await?;
+        let buckets = self.blocking(Store::buckets).await?;
         let bucket = |(name, changed): (String, _)| Bucket {
             name: Some(name),
             creation_date: Some(Timestamp::from(changed)),
@@ -263,7 +206,7 @@ impl S3 for Service {
         let attributes = attributes!(input);
         let (bucket, key) = (input.bucket, input.key);
         self.store.bucket(&bucket)?;
-        let finished = self.receive(input.body).await?;
+        let finished = receive(&self.store, input.body).await?;
         let info = self
             .blocking(move |store| store.commit(&bucket, &key, finished, &condition, &attributes))
             .await?;
@@ -298,7 +241,7 @@ impl S3 for Service {
             .metadata_directive
             .is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
         let attributes = if replace { attributes!(input) } else { source_attributes };
-        let finished = self.receive(Some(stream(file, info.length))).await?;
+        let finished = receive(&self.store, Some(stream(file, info.length))).await?;
         let (bucket, key) = (input.bucket, input.key);
         let info = self
             .blocking(move |store| store.commit(&bucket, &key, finished, &Condition::Always, &attributes))
@@ -388,7 +331,11 @@ impl S3 for Service {
             max_keys,
         };
         let bucket = input.bucket.clone();
-        let (contents, common_prefixes, next) = self.blocking(move |store| list_page(store, &bucket, &query)).await?;
+        let ListedPage {
+            contents,
+            common_prefixes,
+            next,
+        } = self.blocking(move |store| list_page(store, &bucket, &query)).await?;
         let count = contents.len() + common_prefixes.len();
         Ok(S3Response::new(ListObjectsV2Output {
             name: Some(input.bucket),
@@ -439,7 +386,7 @@ impl S3 for Service {
                 "part numbers go from 1 to 10000",
             ));
         }
-        let part = self.receive(body).await?;
+        let part = receive(&self.store, body).await?;
         let tag = self
             .blocking(move |store| store.add_part(&bucket, &key, &upload_id, part_number, part))
             .await?;
@@ -490,11 +437,13 @@ impl S3 for Service {
 }
 
 /// One page of a listing, with what is known of each object.
-fn list_page(
-    store: &Store,
-    bucket: &str,
-    query: &Query,
-) -> Result<(Vec<Object>, Vec<CommonPrefix>, Option<After>), StoreError> {
+struct ListedPage {
+    contents: Vec<Object>,
+    common_prefixes: Vec<CommonPrefix>,
+    next: Option<After>,
+}
+
+fn list_page(store: &Store, bucket: &str, query: &Query) -> Result<ListedPage, StoreError> {
     let folder = store.bucket(bucket)?;
     let page = listing::list(&folder, query).map_err(super::store::at("list the folder", &folder))?;
     let (mut contents, mut common_prefixes) = (Vec::new(), Vec::new());
@@ -515,41 +464,11 @@ fn list_page(
             },
         }
     }
-    Ok((contents, common_prefixes, page.next))
-}
-
-/// The part of an object that a request asks for.
-struct Span {
-    start: u64,
-    length: u64,
-    /// `Content-Range`, if it is a part.
-    header: Option<String>,
-}
-
-impl Span {
-    fn of(range: Option<Range>, length: u64) -> S3Result<Self> {
-        let Some(range) = range else {
-            return Ok(Self {
-                start: 0,
-                length,
-                header: None,
-            });
-        };
-        let span = range.check(length)?;
-        if span.is_empty() {
-            return Err(S3ErrorCode::InvalidRange.into());
-        }
-        let header = format!("bytes {}-{}/{length}", span.start, span.end - 1);
-        Ok(Self {
-            start: span.start,
-            length: span.end - span.start,
-            header: Some(header),
-        })
-    }
-}
-
-fn signed(length: u64) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
+    Ok(ListedPage {
+        contents,
+        common_prefixes,
+        next: page.next,
+    })
 }
 
 fn metadata_output(metadata: std::collections::BTreeMap<String, String>) -> Option<Metadata> {

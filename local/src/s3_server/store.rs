@@ -410,9 +410,9 @@ fn sweep(uploads: &Path) -> io::Result<()> {
         if age > ABANDONED_AFTER {
             let path = entry.path();
             if metadata.is_dir() {
-                fs::remove_dir_all(path)?
+                fs::remove_dir_all(path)?;
             } else {
-                fs::remove_file(path)?
+                fs::remove_file(path)?;
             }
         }
     }

@@ -140,3 +140,7 @@ pub(super) fn json_bytes(value: &Value) -> usize {
         Err(_) => usize::MAX,
     }
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -3,4 +3,7 @@
 mod object_store;
 mod s3;
 mod s3_faults;
+mod s3_writes;
+mod secrets;
+mod security;
 mod support;

@@ -1,0 +1,248 @@
+//! Secrets through the AWS SDK.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
+use aws_sdk_secretsmanager::primitives::Blob;
+use cardlake::secrets_server::{SecretsServer, SecretsServerOptions, start};
+
+use crate::support::{SECRET_ACCESS_KEY, client_credentials, credentials};
+
+pub async fn serve(folder: &std::path::Path) -> SecretsServer {
+    let (listen, folder) = ("127.0.0.1:0".parse().unwrap(), folder.to_owned());
+    start(SecretsServerOptions {
+        listen,
+        folder,
+        credentials: credentials(),
+    })
+    .await
+    .unwrap()
+}
+
+pub fn client(server: &SecretsServer, secret: &str) -> aws_sdk_secretsmanager::Client {
+    let config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(server.endpoint_url())
+        .credentials_provider(client_credentials(secret))
+        .retry_config(RetryConfig::disabled())
+        .build();
+    aws_sdk_secretsmanager::Client::from_conf(config)
+}
+
+#[tokio::test]
+async fn a_secret_is_created_read_and_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path()).await;
+    let client = client(&server, SECRET_ACCESS_KEY);
+    let created = client
+        .create_secret()
+        .name("cardlake/token-key")
+        .description("the key of the tokens")
+        .secret_string("{\"key\":\"é\"}")
+        .send()
+        .await
+        .unwrap();
+    let arn = created.arn().unwrap();
+    assert!(
+        arn.starts_with("arn:aws:secretsmanager:us-east-1:000000000000:secret:cardlake/token-key-"),
+        "{arn}"
+    );
+    for id in ["cardlake/token-key", arn, &arn[..arn.len() - 7]] {
+        let read = client.get_secret_value().secret_id(id).send().await.unwrap();
+        assert_eq!(read.secret_string(), Some("{\"key\":\"é\"}"), "{id}");
+        assert_eq!((read.version_id(), read.arn()), (created.version_id(), Some(arn)));
+        assert!(read.created_date().unwrap().secs() > 1_700_000_000);
+    }
+    let described = client.describe_secret().secret_id(arn).send().await.unwrap();
+    assert_eq!(
+        (described.name(), described.description()),
+        (Some("cardlake/token-key"), Some("the key of the tokens"))
+    );
+    let stages = described.version_ids_to_stages().unwrap();
+    assert_eq!(stages[created.version_id().unwrap()], ["AWSCURRENT"]);
+}
+
+#[tokio::test]
+async fn a_new_value_becomes_current_and_the_old_one_previous() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path()).await;
+    let client = client(&server, SECRET_ACCESS_KEY);
+    client
+        .create_secret()
+        .name("s")
+        .secret_string("1")
+        .send()
+        .await
+        .unwrap();
+    let mut versions = Vec::new();
+    for value in ["2", "3"] {
+        let put = client
+            .put_secret_value()
+            .secret_id("s")
+            .secret_string(value)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(put.version_stages(), ["AWSCURRENT"]);
+        versions.push(put.version_id.unwrap());
+    }
+    let get = || client.get_secret_value().secret_id("s");
+    assert_eq!(get().send().await.unwrap().secret_string(), Some("3"));
+    assert_eq!(
+        get().version_stage("AWSPREVIOUS").send().await.unwrap().secret_string(),
+        Some("2")
+    );
+    assert_eq!(
+        get().version_id(&versions[0]).send().await.unwrap().secret_string(),
+        Some("2")
+    );
+    let mixed = get()
+        .version_id(&versions[0])
+        .version_stage("AWSCURRENT")
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(mixed.code(), Some("ResourceNotFoundException"));
+    let described = client.describe_secret().secret_id("s").send().await.unwrap();
+    assert_eq!(described.version_ids_to_stages().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn secrets_survive_a_restart_in_a_file_for_the_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("secrets");
+    let server = serve(&inner).await;
+    let sdk = client(&server, SECRET_ACCESS_KEY);
+    sdk.create_secret()
+        .name("b")
+        .secret_binary(Blob::new([0, 255]))
+        .send()
+        .await
+        .unwrap();
+    sdk.put_secret_value()
+        .secret_id("b")
+        .secret_binary(Blob::new([1, 254]))
+        .send()
+        .await
+        .unwrap();
+    server.shutdown().await;
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&inner.join("secrets.json")), mode(&inner)), (0o600, 0o700));
+    let server = serve(&inner).await;
+    let read = client(&server, SECRET_ACCESS_KEY)
+        .get_secret_value()
+        .secret_id("b")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(read.secret_binary().unwrap().as_ref(), [1, 254]);
+}
+
+#[tokio::test]
+async fn errors_are_the_typed_ones_of_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path()).await;
+    let client = client(&server, SECRET_ACCESS_KEY);
+    client
+        .create_secret()
+        .name("s")
+        .secret_string("1")
+        .send()
+        .await
+        .unwrap();
+
+    let missing = client.get_secret_value().secret_id("missing").send().await.unwrap_err();
+    assert!(missing.as_service_error().unwrap().is_resource_not_found_exception());
+    let put = client
+        .put_secret_value()
+        .secret_id("missing")
+        .secret_string("1")
+        .send()
+        .await
+        .unwrap_err();
+    assert!(put.as_service_error().unwrap().is_resource_not_found_exception());
+    let stage = client
+        .get_secret_value()
+        .secret_id("s")
+        .version_stage("AWSPREVIOUS")
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        stage.message(),
+        Some("Secrets Manager can't find the specified secret value for staging label: AWSPREVIOUS")
+    );
+    let exists = client
+        .create_secret()
+        .name("s")
+        .secret_string("2")
+        .send()
+        .await
+        .unwrap_err();
+    assert!(exists.as_service_error().unwrap().is_resource_exists_exception());
+    let both = client
+        .create_secret()
+        .name("t")
+        .secret_string("2")
+        .secret_binary(Blob::new([1]))
+        .send()
+        .await;
+    assert_eq!(both.unwrap_err().code(), Some("ValidationException"));
+    let large = client
+        .create_secret()
+        .name("t")
+        .secret_string("x".repeat(65_537))
+        .send()
+        .await;
+    assert_eq!(large.unwrap_err().code(), Some("ValidationException"));
+    let name = client.create_secret().name("a b").secret_string("x").send().await;
+    assert_eq!(name.unwrap_err().code(), Some("ValidationException"));
+    let parameter = client
+        .create_secret()
+        .name("t")
+        .secret_string("x")
+        .kms_key_id("k")
+        .send()
+        .await;
+    assert_eq!(parameter.unwrap_err().code(), Some("ValidationException"));
+    let operation = client.delete_secret().secret_id("s").send().await.unwrap_err();
+    assert_eq!(operation.code(), Some("UnknownOperationException"));
+}
+
+#[tokio::test]
+async fn a_repeated_request_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path()).await;
+    let client = client(&server, SECRET_ACCESS_KEY);
+    let token = "11111111-2222-3333-4444-555555555555";
+    let create = || {
+        client
+            .create_secret()
+            .name("s")
+            .client_request_token(token)
+            .secret_string("1")
+            .send()
+    };
+    let first = create().await.unwrap();
+    assert_eq!(create().await.unwrap().version_id(), first.version_id());
+    let put = |value: &str| {
+        client
+            .put_secret_value()
+            .secret_id("s")
+            .client_request_token(token)
+            .secret_string(value)
+            .send()
+    };
+    assert_eq!(put("1").await.unwrap().version_stages(), ["AWSCURRENT"]);
+    assert!(
+        put("2")
+            .await
+            .unwrap_err()
+            .as_service_error()
+            .unwrap()
+            .is_resource_exists_exception()
+    );
+}

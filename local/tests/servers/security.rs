@@ -1,0 +1,105 @@
+//! What every server refuses.
+
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use cardlake::loopback::ListenError;
+use cardlake::s3_server::{self, S3ServerError, S3ServerOptions};
+use cardlake::secrets_server::{self, SecretsServerError, SecretsServerOptions};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::support::{BUCKET, Fixture, client, credentials, error};
+use crate::{secrets, support};
+
+const EVERYWHERE: &str = "0.0.0.0:0";
+
+#[tokio::test]
+async fn servers_listen_on_loopback_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (listen, root) = (EVERYWHERE.parse().unwrap(), folder.path().to_owned());
+    let options = S3ServerOptions {
+        listen,
+        root,
+        buckets: vec![],
+        credentials: credentials(),
+        hook: None,
+    };
+    let refused = s3_server::start(options).await;
+    assert!(matches!(
+        refused,
+        Err(S3ServerError::Listen(ListenError::NotLoopback(_)))
+    ));
+    let folder = folder.path().to_owned();
+    let options = SecretsServerOptions {
+        listen,
+        folder,
+        credentials: credentials(),
+    };
+    let refused = secrets_server::start(options).await;
+    assert!(matches!(
+        refused,
+        Err(SecretsServerError::Listen(ListenError::NotLoopback(_)))
+    ));
+}
+
+#[tokio::test]
+async fn a_wrong_secret_key_is_refused() {
+    let fixture = Fixture::new().await;
+    let wrong = client(&fixture.server, "wrong");
+    let refused = wrong
+        .put_object()
+        .bucket(BUCKET)
+        .key("k")
+        .body(b"x".to_vec().into())
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(error(&refused), (403, "SignatureDoesNotMatch".to_owned()));
+    assert!(!fixture.file("k").exists());
+
+    let folder = tempfile::tempdir().unwrap();
+    let server = secrets::serve(folder.path()).await;
+    let refused = secrets::client(&server, "wrong")
+        .create_secret()
+        .name("s")
+        .secret_string("x")
+        .send()
+        .await;
+    assert_eq!(refused.unwrap_err().code(), Some("InvalidSignatureException"));
+    let right = secrets::client(&server, support::SECRET_ACCESS_KEY)
+        .describe_secret()
+        .secret_id("s")
+        .send()
+        .await;
+    assert!(
+        right
+            .unwrap_err()
+            .as_service_error()
+            .unwrap()
+            .is_resource_not_found_exception()
+    );
+}
+
+/// Sends a request without a signature and gives the first line of the answer.
+async fn anonymous(address: std::net::SocketAddr, request: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request =
+        format!("{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.lines().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn requests_without_a_signature_are_refused() {
+    let fixture = Fixture::new().await;
+    for request in ["PUT /lake/k", "GET /lake/k", "GET /lake?list-type=2", "GET /"] {
+        assert_eq!(
+            anonymous(fixture.server.address(), request).await,
+            "HTTP/1.1 403 Forbidden",
+            "{request}"
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = secrets::serve(folder.path()).await;
+    assert_eq!(anonymous(server.address(), "POST /").await, "HTTP/1.1 403 Forbidden");
+}
