@@ -1,5 +1,7 @@
 //! The local servers as the SDKs see them.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail loudly, as tests do")]
+
 mod object_store;
 mod s3;
 mod s3_faults;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::{BehaviorVersion, Region, retry::RetryConfig};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use cardlake::s3_server::{RequestHook, S3Server, S3ServerOptions, start};
 use cardlake::sigv4::ServerCredentials;
 
@@ -73,17 +74,9 @@ pub fn client(server: &S3Server, secret: &str) -> aws_sdk_s3::Client {
 }
 
 /// The HTTP status and the code of a service error.
-pub fn error<E: std::fmt::Debug>(error: &aws_sdk_s3::error::SdkError<E>) -> (u16, String)
-where
-    E: aws_sdk_s3::error::ProvideErrorMetadata,
-{
+pub fn error<E: ProvideErrorMetadata>(error: &SdkError<E>) -> (u16, String) {
     let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-    (
-        status,
-        aws_sdk_s3::error::ProvideErrorMetadata::code(error)
-            .unwrap_or_default()
-            .to_owned(),
-    )
+    (status, error.code().unwrap_or_default().to_owned())
 }
 
 pub async fn put(client: &aws_sdk_s3::Client, key: &str, body: impl Into<Vec<u8>>) -> String {
