@@ -134,6 +134,7 @@ impl Engine<'_> {
                 "Id": arn("execution", &format!("{state_machine_name}:{name}")),
                 "Input": &input,
                 "Name": name,
+                "RedriveCount": 0,
                 "RoleArn": "arn:aws:iam::000000000000:role/local",
                 "StartTime": start_time.to_rfc3339_opts(SecondsFormat::Millis, true),
             })),

@@ -226,6 +226,7 @@ async fn the_context_object_tells_execution_state_and_retries() {
         parameters[0]["execution"],
         json!({
             "Id": "arn:aws:states:us-east-1:000000000000:execution:daily:run-1", "Input": {"day": 1}, "Name": "run-1",
+            "RedriveCount": 0,
             "RoleArn": "arn:aws:iam::000000000000:role/local", "StartTime": "2026-01-15T02:00:00.000Z"
         })
     );
@@ -425,7 +426,7 @@ async fn payloads_above_the_quota_fail_everywhere() {
     // The quotes count too.
     let fits = Value::String("x".repeat(MAX_PAYLOAD_BYTES - 2));
     let large = Value::String("x".repeat(MAX_PAYLOAD_BYTES - 1));
-    let echo = || json!({"Type": "Task", "Resource": "r", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "S"}]});
+    let echo = || json!({"Type": "Task", "Resource": "r"});
     assert_eq!(
         run_state(&Script::default(), echo(), fits.clone()).await,
         succeeded(fits)
@@ -455,11 +456,22 @@ async fn payloads_above_the_quota_fail_everywhere() {
 }
 
 #[tokio::test]
+async fn a_result_above_the_quota_can_be_caught() {
+    let script = Script::answering("r", vec![Ok(Value::String("x".repeat(MAX_PAYLOAD_BYTES)))]);
+    let definition = json!({"StartAt": "S", "States": {
+        "S": {"Type": "Task", "Resource": "r", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}], "End": true},
+        "C": {"Type": "Pass", "OutputPath": "$.Error", "End": true}
+    }});
+    let result = run_with(&script, definition, json!({})).await;
+    assert_eq!(result.outcome, succeeded(json!("States.DataLimitExceeded")));
+}
+
+#[tokio::test]
 async fn a_fault_of_the_definition_cannot_be_caught() {
     let state = json!({"Type": "Task", "Resource": "r", "InputPath": "$.missing",
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "S"}]});
     let outcome = run_state(&Script::default(), state, json!({})).await;
-    let cause = "the JSONPath `$.missing` of the field `InputPath` could not be found in the input";
+    let cause = "The JSONPath '$.missing' specified for the field 'InputPath' could not be found in the input";
     assert_eq!(outcome, failed("States.Runtime", cause, "S"));
 }
 

@@ -2,18 +2,16 @@
 
 use super::TaskFailure;
 
-/// Matches every error but the two terminal ones.
+/// Matches every error but `States.Runtime`.
 pub(super) const ALL: &str = "States.ALL";
 /// A payload above the quota.
 pub(super) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 /// A task, or the whole execution, took too long.
 pub(super) const TIMEOUT: &str = "States.Timeout";
-/// Matches every error but a timeout.
+/// Matches every error but a timeout and `States.Runtime`.
 pub(super) const TASK_FAILED: &str = "States.TaskFailed";
 /// A result that cannot be placed where `ResultPath` wants it.
 pub(super) const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
-/// A path in a payload template that selects nothing.
-pub(super) const PARAMETER_PATH_FAILURE: &str = "States.ParameterPathFailure";
 /// A branch of a `Parallel` failed.
 pub(super) const BRANCH_FAILED: &str = "States.BranchFailed";
 /// No rule of a `Choice` matched, and it has no `Default`.
@@ -24,7 +22,8 @@ pub(super) const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
 pub(super) const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
 /// The items of a map could not be listed.
 pub(super) const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
-/// A fault of the definition that shows up at run time only; always the end of the execution.
+/// A fault of the definition that shows up at run time only, such as a path that selects nothing; always the end of the
+/// execution.
 pub(super) const RUNTIME: &str = "States.Runtime";
 
 /// Every name that starts with `States.` and that a `Retry` or `Catch` may list.
@@ -36,7 +35,7 @@ pub(super) const RESERVED_NAMES: [&str; 16] = [
     TASK_FAILED,
     "States.Permissions",
     RESULT_PATH_MATCH_FAILURE,
-    PARAMETER_PATH_FAILURE,
+    "States.ParameterPathFailure",
     BRANCH_FAILED,
     NO_CHOICE_MATCHED,
     INTRINSIC_FAILURE,

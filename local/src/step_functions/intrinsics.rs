@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::clock::Random;
 use super::context::Context;
-use super::failure::{Failure, INTRINSIC_FAILURE, PARAMETER_PATH_FAILURE};
+use super::failure::{Failure, INTRINSIC_FAILURE};
 use super::paths::{Path, PathError};
 
 /// How deep calls may be nested.
@@ -126,9 +126,7 @@ impl Expression {
         field: &str,
     ) -> Result<Value, Failure> {
         match self {
-            Self::Path(path) => path
-                .select(input, context)
-                .ok_or_else(|| Failure::new(PARAMETER_PATH_FAILURE, path.not_found(field))),
+            Self::Path(path) => path.require(input, context, field),
             Self::Literal(value) => Ok(value.clone()),
             Self::Text(raw) => Ok(Value::String(unescape(raw))),
             Self::Call(function, arguments) => {
@@ -288,9 +286,10 @@ fn call(function: Function, arguments: Vec<Value>, random: &Random) -> Result<Va
     let mut next = || arguments.next().unwrap_or(Value::Null);
     match function {
         Function::Format => format_template(&text(next())?, arguments),
-        Function::StringToJson => {
-            serde_json::from_str(&text(next())?).map_err(|error| format!("the text is not JSON: {error}"))
-        }
+        Function::StringToJson => match text(next())?.trim() {
+            "" => Ok(Value::Null),
+            json => serde_json::from_str(json).map_err(|error| format!("the text is not JSON: {error}")),
+        },
         Function::JsonToString => Ok(Value::String(next().to_string())),
         Function::Array => Ok(Value::Array(arguments.collect())),
         Function::ArrayPartition => {
@@ -374,9 +373,7 @@ fn format_template(template: &str, mut arguments: impl Iterator<Item = Value>) -
         match character {
             '\\' => result.extend(characters.next()),
             '{' if characters.next() == Some('}') => match arguments.next() {
-                Some(Value::String(argument)) => result.push_str(&argument),
-                // Writing into a `String` cannot fail.
-                Some(argument) => drop(write!(result, "{argument}")),
+                Some(argument) => push_text(&mut result, &argument),
                 None => return Err("there are more `{}` than arguments".to_owned()),
             },
             '{' | '}' => return Err("a brace that is no `{}` must be escaped".to_owned()),
@@ -386,6 +383,33 @@ fn format_template(template: &str, mut arguments: impl Iterator<Item = Value>) -
     match arguments.next() {
         Some(_) => Err("there are more arguments than `{}`".to_owned()),
         None => Ok(Value::String(result)),
+    }
+}
+
+/// Appends a value the way Step Functions prints it: objects as `{a=1, b=[]}`, nothing in quotes.
+fn push_text(result: &mut String, value: &Value) {
+    match value {
+        Value::String(text) => result.push_str(text),
+        Value::Array(items) => {
+            result.push('[');
+            for (index, item) in items.iter().enumerate() {
+                result.push_str(if index == 0 { "" } else { ", " });
+                push_text(result, item);
+            }
+            result.push(']');
+        }
+        Value::Object(members) => {
+            result.push('{');
+            for (index, (name, member)) in members.iter().enumerate() {
+                result.push_str(if index == 0 { "" } else { ", " });
+                result.push_str(name);
+                result.push('=');
+                push_text(result, member);
+            }
+            result.push('}');
+        }
+        // Writing into a `String` cannot fail.
+        scalar => drop(write!(result, "{scalar}")),
     }
 }
 
@@ -448,7 +472,7 @@ fn object(value: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// An integer; a fraction is rounded, as Step Functions does.
+/// An integer; a fraction is rounded as Step Functions does it, halves upwards: -1.5 gives -1.
 fn integer(value: &Value) -> Result<i64, String> {
     let number = value
         .as_number()
@@ -461,7 +485,7 @@ fn integer(value: &Value) -> Result<i64, String> {
 
 fn rounded(number: f64) -> Option<i64> {
     // Formatting and parsing avoids a cast that could wrap.
-    format!("{:.0}", number.round()).parse().ok()
+    format!("{:.0}", (number + 0.5).floor()).parse().ok()
 }
 
 fn out_of_range(number: &Number) -> String {

@@ -19,7 +19,10 @@ fn functions_give_what_the_specification_says() {
     for (expression, expected) in [
         ("States.Format('Hello {}, {}!', $.name, $.n)", json!("Hello Ada, 3!")),
         ("States.Format('{} {} {}', true, null, -1.5)", json!("true null -1.5")),
-        ("States.Format('{}', $.object)", json!(r#"{"a":1,"b":2}"#)),
+        (
+            "States.Format('{} {}', $.object, $.list)",
+            json!("{a=1, b=2} [1, 2, 3, 3, x]"),
+        ),
         (r"States.Format('it\'s \{\} and \\ {}', 'x')", json!(r"it's {} and \ x")),
         ("States.Format($.name)", json!("Ada")),
         ("States.StringToJson($.json)", json!({"k": [1, true]})),
@@ -55,6 +58,9 @@ fn functions_give_what_the_specification_says() {
         ),
         ("States.MathAdd($.n, -5)", json!(-2)),
         ("States.MathAdd(1.6, 1)", json!(3)),
+        ("States.MathAdd(-1.5, 0)", json!(-1)),
+        ("States.MathAdd(-1.51, 0)", json!(-2)),
+        ("States.StringToJson(' ')", json!(null)),
         ("States.StringSplit('1,2,,3', ',')", json!(["1", "2", "3"])),
         (
             "States.StringSplit('This.is+a,test=string', '.+,=')",
@@ -141,12 +147,12 @@ fn wrong_values_are_intrinsic_failures() {
 }
 
 #[test]
-fn a_missing_path_is_a_parameter_path_failure_that_names_the_field() {
+fn a_missing_path_is_a_runtime_error_that_names_the_field() {
     let failure = evaluate("States.Format('{}', $.missing)").unwrap_err();
-    assert_eq!(failure.error, "States.ParameterPathFailure");
+    assert_eq!(failure.error, "States.Runtime");
     assert_eq!(
         failure.cause,
-        "the JSONPath `$.missing` of the field `field.$` could not be found in the input"
+        "The JSONPath '$.missing' specified for the field 'field.$' could not be found in the input"
     );
 }
 

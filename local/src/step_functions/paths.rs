@@ -103,7 +103,7 @@ impl Path {
 
     pub(super) fn not_found(&self, field: &str) -> String {
         format!(
-            "the JSONPath `{}` of the field `{field}` could not be found in the input",
+            "The JSONPath '{}' specified for the field '{field}' could not be found in the input",
             self.text
         )
     }
@@ -206,10 +206,14 @@ fn parse_bracket(text: &str) -> Option<(Step, &str)> {
         return Some((Step::Index(index.parse().ok()?), rest));
     };
     let mut name = String::new();
-    let mut characters = text.char_indices().skip(1);
+    let mut characters = text.char_indices().skip(1).peekable();
     while let Some((at, character)) = characters.next() {
         match character {
-            '\\' => name.push(characters.next()?.1),
+            // Only the quote itself needs its backslash; before anything else it stands for itself.
+            '\\' if characters.peek().is_some_and(|(_, next)| *next == quote) => {
+                characters.next();
+                name.push(quote);
+            }
             c if c == quote => return Some((Step::Key(name), text[at + 1..].strip_prefix(']')?)),
             c => name.push(c),
         }
@@ -229,7 +233,7 @@ mod tests {
 
     #[test]
     fn definite_paths_give_one_value() {
-        let input = json!({"a": {"b": [10, 20, {"c": "x"}], "two words": 1, "d-e": 2, "ü": 3, "it's": 4}});
+        let input = json!({"a": {"b": [10, 20, {"c": "x"}], "two words": 1, "d-e": 2, "ü": 3, "it's": 4, "a\\\"b": 5}});
         for (path, expected) in [
             ("$", Some(input.clone())),
             ("$.a.b[0]", Some(json!(10))),
@@ -239,6 +243,7 @@ mod tests {
             ("$.a.d-e", Some(json!(2))),
             ("$.a.ü", Some(json!(3))),
             (r"$.a['it\'s']", Some(json!(4))),
+            (r#"$.a['a\"b']"#, Some(json!(5))),
             ("$.a.b[3]", None),
             ("$.a.b[-4]", None),
             ("$.a.b.c", None),

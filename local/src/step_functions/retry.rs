@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::clock::Random;
 use super::definition::{DefinitionError, ResultPath};
-use super::failure::{ALL, BRANCH_FAILED, DATA_LIMIT_EXCEEDED, Failure, RESERVED_NAMES, RUNTIME, TASK_FAILED, TIMEOUT};
+use super::failure::{ALL, BRANCH_FAILED, Failure, RESERVED_NAMES, RUNTIME, TASK_FAILED, TIMEOUT};
 use super::fields::Fields;
 
 /// Retries when a retrier does not say how many.
@@ -45,14 +45,14 @@ impl ErrorMatcher {
         Ok(Self(names))
     }
 
-    /// Whether this matcher takes `failure`. Nothing takes `States.Runtime`; no wildcard takes
-    /// `States.DataLimitExceeded`.
+    /// Whether this matcher takes `failure`. Nothing takes `States.Runtime`. Recorded executions on AWS show that
+    /// `States.ALL` does take `States.DataLimitExceeded`, although the documentation denies it.
     pub(super) fn matches(&self, failure: &Failure) -> bool {
         let error = failure.error.as_str();
         error != RUNTIME
             && self.0.iter().any(|name| match name.as_str() {
-                ALL => error != DATA_LIMIT_EXCEEDED,
-                TASK_FAILED => error != TIMEOUT && error != DATA_LIMIT_EXCEEDED,
+                ALL => true,
+                TASK_FAILED => error != TIMEOUT,
                 BRANCH_FAILED => failure.from_branch,
                 other => other == error,
             })
@@ -201,11 +201,11 @@ mod tests {
         for (names, error, expected) in [
             (["States.ALL"], "Custom", true),
             (["States.ALL"], "States.Timeout", true),
-            (["States.ALL"], "States.DataLimitExceeded", false),
+            (["States.ALL"], "States.DataLimitExceeded", true),
             (["States.ALL"], "States.Runtime", false),
             (["States.TaskFailed"], "Custom", true),
             (["States.TaskFailed"], "States.Timeout", false),
-            (["States.TaskFailed"], "States.DataLimitExceeded", false),
+            (["States.TaskFailed"], "States.DataLimitExceeded", true),
             (["States.TaskFailed"], "States.Runtime", false),
             (["States.Runtime"], "States.Runtime", false),
             (["States.DataLimitExceeded"], "States.DataLimitExceeded", true),
