@@ -12,6 +12,7 @@ pub mod env;
 pub mod error;
 pub mod events;
 pub mod paths;
+pub mod pii;
 pub mod records;
 pub mod runtime;
 pub mod storage;

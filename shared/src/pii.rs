@@ -1,0 +1,280 @@
+//! Personal data: keyed tokens in its place, and what is checked about card numbers before they become one.
+//!
+//! A token is `v<version>_` and the HMAC-SHA-256 of the value in URL-safe base64 without padding (43 characters), so the
+//! same value gives the same token in every dataset and can be joined on, and the token says which key made it. Keys come
+//! from one secret, `{"current":"2","keys":{"1":"<base64>","2":"<base64>"}}`: to rotate, add a key and name it `current`;
+//! older ones stay so that old tokens can be recomputed. No value and no key ever stands in an error or a log line.
+
+use crate::error::{ErrorKind, StageError, with_causes};
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
+use sha2::Sha256;
+use std::collections::BTreeMap;
+
+/// Shortest key that is accepted, in bytes: the size of the hash, below which HMAC loses strength.
+pub const MINIMUM_KEY_BYTES: usize = 32;
+
+/// Why there are no token keys.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenKeyError {
+    /// Secrets Manager did not answer with the secret.
+    #[error("cannot read the token keys from secret '{secret}': {cause}")]
+    Unavailable {
+        /// Name or ARN of the secret.
+        secret: String,
+        /// What the service said.
+        cause: String,
+        /// Whether trying again can help.
+        transient: bool,
+    },
+    /// The secret is not a document of token keys.
+    #[error(
+        "the secret with the token keys is wrong: {problem}; it has to be {{\"current\":\"1\",\"keys\":{{\"1\":\"<base64>\"}}}}"
+    )]
+    Malformed {
+        /// What is wrong; never a part of the secret.
+        problem: &'static str,
+    },
+}
+
+impl StageError for TokenKeyError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unavailable { transient: true, .. } => ErrorKind::Transient,
+            _ => ErrorKind::Configuration,
+        }
+    }
+}
+
+/// The secret as it is stored.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenKeys {
+    current: String,
+    keys: BTreeMap<String, String>,
+}
+
+/// Makes tokens with the current key.
+#[derive(Clone)]
+pub struct Tokenizer {
+    version: String,
+    /// Already keyed, so that a token costs two hash blocks and no key schedule.
+    mac: Hmac<Sha256>,
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tokenizer {
+    /// From the text of the secret.
+    ///
+    /// # Errors
+    /// The text is not such a document, the current key is missing, not base64 or shorter than [`MINIMUM_KEY_BYTES`].
+    pub fn from_secret(text: &str) -> Result<Self, TokenKeyError> {
+        let malformed = |problem| TokenKeyError::Malformed { problem };
+        // The parser's own message could quote the secret.
+        let secret: TokenKeys = serde_json::from_str(text).map_err(|_| malformed("it is not such a JSON document"))?;
+        let key = secret
+            .keys
+            .get(&secret.current)
+            .ok_or_else(|| malformed("`keys` has no entry for `current`"))?;
+        if secret.current.is_empty() || !secret.current.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(malformed("`current` is not made of letters and digits"));
+        }
+        let key = STANDARD
+            .decode(key.trim())
+            .map_err(|_| malformed("the current key is not base64"))?;
+        if key.len() < MINIMUM_KEY_BYTES {
+            return Err(malformed("the current key has fewer than 32 bytes"));
+        }
+        let mac = Hmac::new_from_slice(&key).map_err(|_| malformed("the current key has an unusable length"))?;
+        Ok(Self {
+            version: secret.current,
+            mac,
+        })
+    }
+
+    /// From Secrets Manager.
+    ///
+    /// # Errors
+    /// The secret cannot be read, or is not a document of token keys.
+    pub async fn load(client: &aws_sdk_secretsmanager::Client, secret: &str) -> Result<Self, TokenKeyError> {
+        let output = client
+            .get_secret_value()
+            .secret_id(secret)
+            .send()
+            .await
+            .map_err(|error| unavailable(secret, &error))?;
+        let text = output.secret_string().ok_or(TokenKeyError::Malformed {
+            problem: "it is binary, not text",
+        })?;
+        Self::from_secret(text)
+    }
+
+    /// Version of the key that tokens are made with.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The token of a value.
+    #[must_use]
+    pub fn token(&self, value: &str) -> String {
+        let mut mac = self.mac.clone();
+        mac.update(value.as_bytes());
+        let mut token = String::with_capacity(2 + self.version.len() + 43);
+        token.push('v');
+        token.push_str(&self.version);
+        token.push('_');
+        URL_SAFE_NO_PAD.encode_string(mac.finalize().into_bytes(), &mut token);
+        token
+    }
+}
+
+fn unavailable<E>(secret: &str, error: &SdkError<E>) -> TokenKeyError
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let throttled = matches!(error.code(), Some("ThrottlingException" | "InternalServiceError"));
+    TokenKeyError::Unavailable {
+        secret: secret.to_owned(),
+        cause: with_causes(error),
+        transient: throttled || matches!(status, Some(429 | 500..=599) | None),
+    }
+}
+
+/// The digits of a card number, without the blanks and hyphens that people write between them; none when there is any
+/// other character, or not 12 to 19 digits (ISO/IEC 7812).
+#[must_use]
+pub fn card_digits(text: &str) -> Option<String> {
+    let mut digits = String::with_capacity(19);
+    for character in text.chars() {
+        match character {
+            '0'..='9' if digits.len() < 19 => digits.push(character),
+            ' ' | '-' => {}
+            _ => return None,
+        }
+    }
+    (digits.len() >= 12).then_some(digits)
+}
+
+/// Whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B). Text of anything but digits fails.
+#[must_use]
+pub fn luhn_is_valid(digits: &str) -> bool {
+    let mut sum = 0;
+    for (place, byte) in digits.bytes().rev().enumerate() {
+        if !byte.is_ascii_digit() {
+            return false;
+        }
+        let digit = u32::from(byte - b'0');
+        sum += match (place % 2, digit) {
+            (0, digit) => digit,
+            (_, digit @ 0..=4) => digit * 2,
+            (_, digit) => digit * 2 - 9,
+        };
+    }
+    !digits.is_empty() && sum % 10 == 0
+}
+
+/// The last four digits, which may be shown; none when there are fewer.
+#[must_use]
+pub fn last_four(digits: &str) -> Option<&str> {
+    digits.len().checked_sub(4).and_then(|start| digits.get(start..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 32 bytes of 0x0b.
+    const SECRET: &str = r#"{"current":"1","keys":{"1":"CwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws="}}"#;
+
+    #[test]
+    fn a_token_is_the_hmac_under_the_named_key() {
+        let tokenizer = Tokenizer::from_secret(SECRET).unwrap();
+        assert_eq!(
+            tokenizer.token("Hi There"),
+            "v1_GYpgfrRL-8aZA6Dxzyu9xboKo_PZrjwcejsWlqC2jPc"
+        );
+    }
+
+    #[test]
+    fn the_hmac_agrees_with_rfc_4231() {
+        // Test case 6: a key of 131 bytes 0xaa.
+        let key = STANDARD.encode([0xaa; 131]);
+        let tokenizer =
+            Tokenizer::from_secret(&format!(r#"{{"current":"1","keys":{{"1":"{key}"}}}}"#)).unwrap();
+        let token = tokenizer.token("Test Using Larger Than Block-Size Key - Hash Key First");
+        let digest = URL_SAFE_NO_PAD.decode(&token["v1_".len()..]).unwrap();
+        assert_eq!(
+            hex::encode(digest),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        );
+    }
+
+    #[test]
+    fn rotation_changes_the_version_and_the_token() {
+        let rotated = SECRET.replace(r#""current":"1""#, r#""current":"2""#).replace(
+            r#""keys":{"#,
+            r#""keys":{"2":"DAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw=","#,
+        );
+        let (old, new) = (
+            Tokenizer::from_secret(SECRET).unwrap(),
+            Tokenizer::from_secret(&rotated).unwrap(),
+        );
+        assert_eq!(new.version(), "2");
+        assert!(new.token("x").starts_with("v2_"));
+        assert_ne!(old.token("x")[3..], new.token("x")[3..]);
+    }
+
+    #[test]
+    fn a_wrong_secret_is_refused_without_being_quoted() {
+        for secret in [
+            "swordfish",
+            r#"{"current":"swordfish","keys":{}}"#,
+            r#"{"current":"1","keys":{"1":"swordfish!"}}"#,
+            r#"{"current":"1","keys":{"1":"c3dvcmRmaXNo"}}"#,
+            r#"{"current":"1","keys":{"1":"swordfish"},"swordfish":1}"#,
+        ] {
+            let error = Tokenizer::from_secret(secret).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert!(!error.to_string().contains("swordfish"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_debug_form_shows_no_key() {
+        let text = format!("{:?}", Tokenizer::from_secret(SECRET).unwrap());
+        assert_eq!(text, r#"Tokenizer { version: "1", .. }"#);
+    }
+
+    #[test]
+    fn the_luhn_check_finds_a_wrong_digit() {
+        for good in ["4111111111111111", "5555555555554444", "378282246310005", "6011000990139424"] {
+            assert!(luhn_is_valid(good), "{good}");
+            let wrong = format!("{}{}", &good[..good.len() - 1], (good.as_bytes()[good.len() - 1] - b'0' + 1) % 10);
+            assert!(!luhn_is_valid(&wrong), "{wrong}");
+        }
+        assert!(!luhn_is_valid(""));
+        assert!(!luhn_is_valid("4111x"));
+    }
+
+    #[test]
+    fn card_digits_takes_the_written_forms() {
+        assert_eq!(card_digits("4111-1111 1111-1111").as_deref(), Some("4111111111111111"));
+        assert_eq!(card_digits("4111"), None);
+        assert_eq!(card_digits("41111111111111111111"), None);
+        assert_eq!(card_digits("4111_1111_1111_1111"), None);
+        assert_eq!(last_four("4111111111111234"), Some("1234"));
+        assert_eq!(last_four("123"), None);
+    }
+}
