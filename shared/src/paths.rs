@@ -8,8 +8,11 @@
 //!         _quarantine/<dataset>/ingest_date=D/<name>.jsonl
 //!         _validations/<dataset>/batch_date=D/<id>.json   validation results
 //!         _loads/<dataset>/<from>-<to>.manifest           COPY manifests
+//!         _builds/<execution>/state.json                  state of the mart builder between its ticks
+//!         _builds/<execution>/compiled/<file>             compiled SQL of what failed
 //!         _runs/batch_date=D/<execution>.json             run records
 //! GOLD    <mart>/batch_date=D/...                         published marts
+//!         dbt/{manifest,run_results}.json                 dbt's artifacts of the last build
 //!         report/index.html
 //! ```
 
@@ -120,12 +123,28 @@ pub fn run_record(batch_date: NaiveDate, run_id: &str) -> String {
     format!("_runs/{}/{run_id}.json", dated("batch_date", batch_date))
 }
 
+/// Key of the mart builder's state of a run, in silver.
+#[must_use]
+pub fn build_state(run_id: &str) -> String {
+    format!("_builds/{run_id}/state.json")
+}
+
+/// Key of the compiled SQL of a failed model or test of a run, in silver.
+#[must_use]
+pub fn compiled_sql(run_id: &str, file: &str) -> String {
+    format!("_builds/{run_id}/compiled/{file}")
+}
+
 /// Key prefix of a mart published for a batch, in gold, with a `/` at its end.
 #[must_use]
 pub fn mart_prefix(mart: &str, batch_date: NaiveDate) -> String {
     format!("{mart}/{}/", dated("batch_date", batch_date))
 }
 
+/// Key of dbt's description of the project, in gold.
+pub const DBT_MANIFEST: &str = "dbt/manifest.json";
+/// Key of dbt's record of the last build, in gold.
+pub const DBT_RUN_RESULTS: &str = "dbt/run_results.json";
 /// Key of the report, in gold.
 pub const REPORT: &str = "report/index.html";
 

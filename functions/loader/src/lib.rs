@@ -1,1 +1,43 @@
-//! stub
+//! The loader: Delta to Redshift, through the Redshift Data API.
+//!
+//! Input: a batch date, and which datasets; silver tables and the warehouse say the rest. Output: for each dataset the
+//! Delta version that the warehouse holds, the rows copied and the rows in all.
+//!
+//! The stage works in ticks. The first one pins the Delta versions and reads the ledger `ops.loads`; the next ones submit
+//! one transaction for each dataset that has news, side by side, and look how they went:
+//!
+//! ```text
+//! ledger ──► load ──► done          conflict or moved ledger: back to the ledger, a few times
+//!   ▲         │
+//!   └─────────┴────► diagnosis ──► error with file, row, column and reason
+//! ```
+//!
+//! A load takes the files that are in the table now and were not when the ledger row was written, copies them into a
+//! temporary table by position, derives the partition columns (they are not in the files), and merges on the primary key.
+//!
+//! Why that is exact: a commit never takes a key away from a silver table. A file is removed only because its rows live
+//! on in rewritten files, or because a newer row has the same key; either way every row that changed is in a file that
+//! is new. So the removed files need no look, and a merge of the new files gives the table of the Delta version. Inside
+//! one version a key occurs once, so the merge never meets two rows for one target.
+//!
+//! Guarantees: data, ledger row and added columns of a dataset are one transaction. Doing a tick twice, losing one or
+//! being killed between submit and poll changes nothing, since every submission carries a client token. Two loaders at
+//! once end like one: each transaction starts with a check of the ledger row that it was planned from and takes a lock
+//! on it, so the second one fails and plans anew. Missed days are caught up with; `full_refresh` deletes and inserts
+//! everything (no TRUNCATE: it commits).
+//!
+//! Failure: `Cardlake.StatementFailed` with the statement, Redshift's words and, for COPY, where the data is wrong.
+
+mod cursor;
+pub mod error;
+pub mod handler;
+mod manifest;
+mod plan;
+mod silver;
+mod sql;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::LoaderError;
+pub use handler::{Context, handle};

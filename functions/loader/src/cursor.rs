@@ -1,0 +1,85 @@
+//! Where a load stands between two ticks: small enough for the state machine to carry.
+
+use crate::error::LoaderError;
+use crate::sql::Role;
+use serde::{Deserialize, Serialize};
+
+/// The version of the cursor's form.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+/// What the next tick has to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cursor {
+    pub(crate) format_version: u32,
+    /// Identifies this load: part of every client token.
+    pub(crate) run: String,
+    pub(crate) full_refresh: bool,
+    /// The ledger query under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ledger: Option<String>,
+    /// How often the ledger was asked.
+    pub(crate) attempt: u32,
+    pub(crate) datasets: Vec<DatasetCursor>,
+}
+
+/// One dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatasetCursor {
+    pub(crate) dataset: String,
+    /// The Delta version to reach, as of the first tick; none: there is no silver table, only make the empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<u64>,
+    pub(crate) step: Step,
+}
+
+/// What is under way for a dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Step {
+    /// The ledger has to be known first.
+    Waiting,
+    /// A transaction runs.
+    Loading {
+        statement: String,
+        /// What each of its statements is for.
+        roles: Vec<Role>,
+        /// The Delta version that the warehouse holds once it has committed.
+        version: u64,
+    },
+    /// COPY failed; a query asks where.
+    Diagnosing {
+        statement: String,
+        failed: String,
+        error: String,
+    },
+    /// Nothing more to do.
+    Done {
+        version: Option<u64>,
+        copied_rows: u64,
+        warehouse_rows: u64,
+    },
+}
+
+impl Cursor {
+    /// Reads what an earlier tick gave.
+    pub(crate) fn read(value: &serde_json::Value) -> Result<Self, LoaderError> {
+        let cursor = Self::deserialize(value).map_err(|error| LoaderError::Cursor {
+            cause: error.to_string(),
+        })?;
+        if cursor.format_version != FORMAT_VERSION {
+            return Err(LoaderError::Cursor {
+                cause: format!("its format version is {}, not {FORMAT_VERSION}", cursor.format_version),
+            });
+        }
+        Ok(cursor)
+    }
+
+    /// To hand to the next tick.
+    pub(crate) fn write(&self) -> Result<serde_json::Value, LoaderError> {
+        serde_json::to_value(self).map_err(|error| LoaderError::Cursor {
+            cause: error.to_string(),
+        })
+    }
+}

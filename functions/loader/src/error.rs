@@ -1,0 +1,105 @@
+//! What can go wrong in a load.
+
+use cardlake_shared::config::ConfigError;
+use cardlake_shared::contract::ContractError;
+use cardlake_shared::data_api::DataApiError;
+use cardlake_shared::error::{ErrorKind, StageError};
+use cardlake_shared::storage::StorageError;
+
+/// Why a tick failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LoaderError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A contract is missing or wrong.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// A manifest cannot be written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The Data API refuses or cannot answer.
+    #[error(transparent)]
+    DataApi(#[from] DataApiError),
+    /// The silver table cannot be read.
+    #[error("cannot read the silver table {dataset}: {cause}")]
+    Silver {
+        /// The dataset.
+        dataset: String,
+        /// What the state machine is to see.
+        kind: ErrorKind,
+        /// What went wrong.
+        cause: String,
+    },
+    /// The event names a dataset that was never published.
+    #[error("dataset '{dataset}' has no silver table yet: publish it first, or leave it out of the event")]
+    NoSilverTable {
+        /// The dataset.
+        dataset: String,
+    },
+    /// The warehouse is ahead of silver.
+    #[error(
+        "the warehouse holds version {loaded} of {dataset}, but its Delta log ends at {version}: the table was made \
+         anew; load with full_refresh"
+    )]
+    SilverRebuilt {
+        /// The dataset.
+        dataset: String,
+        /// Version in the ledger.
+        loaded: i64,
+        /// Newest version of the Delta log.
+        version: u64,
+    },
+    /// SQL cannot tell a partition column from the columns of the files.
+    #[error(
+        "contract {dataset}: partition column '{column}' is neither a lookup nor the date of a column that is in the \
+         data files; the warehouse cannot derive it"
+    )]
+    PartitionColumn {
+        /// The dataset.
+        dataset: String,
+        /// The column.
+        column: String,
+    },
+    /// The cursor is not one of ours.
+    #[error("the cursor cannot be understood: {cause}; start over without one")]
+    Cursor {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A statement failed in the warehouse; its transaction was rolled back.
+    #[error("{statement} failed: {error}{}", detail(.details))]
+    StatementFailed {
+        /// Which one, e.g. `COPY into transactions`.
+        statement: String,
+        /// Redshift's error.
+        error: String,
+        /// What Redshift noted about the data: file, row, column, reason.
+        details: Vec<String>,
+    },
+}
+
+fn detail(details: &[String]) -> String {
+    if details.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", details.join("; "))
+    }
+}
+
+impl StageError for LoaderError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Config(error) => error.kind(),
+            Self::Contract(error) => error.kind(),
+            Self::Storage(error) => error.kind(),
+            Self::DataApi(error) => error.kind(),
+            Self::Silver { kind, .. } => *kind,
+            Self::NoSilverTable { .. } => ErrorKind::NotFound,
+            Self::SilverRebuilt { .. } => ErrorKind::Corrupt,
+            Self::PartitionColumn { .. } => ErrorKind::Configuration,
+            Self::Cursor { .. } => ErrorKind::InvalidEvent,
+            Self::StatementFailed { .. } => ErrorKind::StatementFailed,
+        }
+    }
+}

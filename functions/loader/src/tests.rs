@@ -1,0 +1,417 @@
+//! The tick protocol against a warehouse that keeps a ledger, forgets nothing it was sent, and fails on demand.
+
+use crate::error::LoaderError;
+use crate::handler::{Context, handle};
+use crate::silver::{Answer as SilverAnswer, Silver, SilverFile};
+use cardlake_shared::assets::Assets;
+use cardlake_shared::contract::Contracts;
+use cardlake_shared::data_api::{
+    Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
+};
+use cardlake_shared::error::StageError;
+use cardlake_shared::events::{LoaderEvent, LoaderOutput, TickStatus};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// What happened in the fake warehouse.
+#[derive(Default)]
+struct Inner {
+    ledger: BTreeMap<String, i64>,
+    /// Tables that were defined.
+    tables: Vec<String>,
+    /// Submissions by id, in order; a known token gives the id that it gave before.
+    submissions: Vec<Submission>,
+    outcomes: Vec<StatementState>,
+    /// By statement id, as they were when the statement ran.
+    results: BTreeMap<String, ResultSet>,
+    /// Error for the next statement that starts with the text.
+    fail: Vec<(&'static str, &'static str)>,
+    /// Refuse this many requests for now.
+    throttle: usize,
+}
+
+#[derive(Clone, Default)]
+struct FakeWarehouse(Arc<Mutex<Inner>>);
+
+impl Inner {
+    /// Runs a transaction: all of it, or up to the statement that fails.
+    fn run(&mut self, id: usize, submission: &Submission) -> StatementState {
+        let (ledger, tables) = (self.ledger.clone(), self.tables.clone());
+        let mut statements: Vec<_> = (1..=submission.statements.len())
+            .map(|number| StatementOutcome {
+                id: format!("{id}:{number}"),
+                query_id: Some(77),
+                ..StatementOutcome::default()
+            })
+            .collect();
+        for (index, statement) in submission.statements.iter().enumerate() {
+            if let Err(error) = self.execute(statement) {
+                (self.ledger, self.tables) = (ledger, tables);
+                statements[index].error = Some(error.clone());
+                return StatementState::Failed {
+                    error,
+                    failed: Some(index),
+                    statements,
+                };
+            }
+            let result = self.result(statement);
+            self.results.insert(statements[index].id.clone(), result.clone());
+            self.results.insert(id.to_string(), result);
+        }
+        StatementState::Finished { statements }
+    }
+
+    fn execute(&mut self, statement: &str) -> Result<(), String> {
+        if let Some(found) = self.fail.iter().position(|(start, _)| statement.starts_with(start)) {
+            return Err(self.fail.remove(found).1.to_owned());
+        }
+        if let Some((_, rest)) = statement.split_once("min(version) = ") {
+            let planned: i64 = rest.split(' ').next().unwrap().parse().unwrap();
+            let dataset = rest.split("dataset = '").nth(1).unwrap().split('\'').next().unwrap();
+            if self.ledger.get(dataset) != Some(&planned) {
+                return Err("ERROR: Invalid digit, Value 't', Pos 0, Type: Integer".to_owned());
+            }
+        }
+        if let Some(rest) = statement.strip_prefix("create table if not exists \"raw\".\"") {
+            self.tables.push(rest.split('"').next().unwrap().to_owned());
+        }
+        if statement.starts_with("insert into \"ops\".\"loads\"") {
+            for row in statement.split("select '").skip(1) {
+                let mut parts = row.split(", ");
+                let dataset = parts.next().unwrap().trim_end_matches('\'').to_owned();
+                let version: i64 = parts.next().unwrap().parse().unwrap();
+                if version < 0 {
+                    self.ledger.entry(dataset).or_insert(version);
+                } else {
+                    self.ledger.insert(dataset, version);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn result(&self, statement: &str) -> ResultSet {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let rows = if statement.starts_with("select dataset, version") {
+            let rows = self.ledger.iter();
+            rows.map(|(name, version)| vec![text(name), Value::Integer(*version)])
+                .collect()
+        } else if statement.contains("information_schema") {
+            let contracts = Contracts::load(&Assets::Embedded).unwrap();
+            let tables = self.tables.iter().map(|table| contracts.get(table).unwrap());
+            let columns = tables.flat_map(|table| {
+                let names = table.columns.iter().map(|column| column.name.as_str());
+                names
+                    .chain(["load_version"])
+                    .map(|name| vec![text(&table.dataset), text(name)])
+                    .collect::<Vec<_>>()
+            });
+            columns.collect()
+        } else if statement.contains("sys_load_error_detail") {
+            vec![vec![
+                text("s3://silver/cards/a.parquet"),
+                Value::Integer(3),
+                text("brand"),
+                text("too long"),
+            ]]
+        } else if statement.contains("copied_rows") {
+            vec![vec![Value::Integer(10)]]
+        } else {
+            vec![vec![Value::Integer(100)]]
+        };
+        ResultSet {
+            columns: Vec::new(),
+            rows,
+        }
+    }
+}
+
+impl DataApi for FakeWarehouse {
+    fn submit<'a>(&'a self, submission: &'a Submission) -> Answer<'a, String> {
+        Box::pin(async move {
+            let mut inner = self.0.lock().unwrap();
+            if inner.throttle > 0 {
+                inner.throttle -= 1;
+                return Err(DataApiError {
+                    kind: DataApiErrorKind::Transient,
+                    operation: "submit",
+                    subject: submission.name.clone(),
+                    cause: "throttled".to_owned(),
+                });
+            }
+            let known = inner
+                .submissions
+                .iter()
+                .position(|other| other.token == submission.token);
+            if let Some(id) = known {
+                assert_eq!(inner.submissions[id], *submission, "one token, one text");
+                return Ok(id.to_string());
+            }
+            let id = inner.submissions.len();
+            inner.submissions.push(submission.clone());
+            let outcome = inner.run(id, submission);
+            inner.outcomes.push(outcome);
+            Ok(id.to_string())
+        })
+    }
+
+    fn poll<'a>(&'a self, id: &'a str) -> Answer<'a, StatementState> {
+        Box::pin(async move { Ok(self.0.lock().unwrap().outcomes[id.parse::<usize>().unwrap()].clone()) })
+    }
+
+    fn results<'a>(&'a self, id: &'a str) -> Answer<'a, ResultSet> {
+        Box::pin(async move { Ok(self.0.lock().unwrap().results[id].clone()) })
+    }
+}
+
+/// Tables at a version, one file each version; manifests are kept.
+#[derive(Clone, Default)]
+struct FakeSilver {
+    versions: BTreeMap<&'static str, u64>,
+    manifests: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Silver for FakeSilver {
+    fn version<'a>(&'a self, dataset: &'a str) -> SilverAnswer<'a, Option<u64>> {
+        Box::pin(async move { Ok(self.versions.get(dataset).copied()) })
+    }
+
+    fn new_files<'a>(&'a self, _: &'a str, from: Option<u64>, to: u64) -> SilverAnswer<'a, Vec<SilverFile>> {
+        let first = from.map_or(0, |from| from + 1);
+        let files = (first..=to).map(|version| SilverFile {
+            path: format!("part-{version}.parquet"),
+            size: 100 + version,
+            rows: Some(5),
+        });
+        Box::pin(async move { Ok(files.collect()) })
+    }
+
+    fn put<'a>(&'a self, key: &'a str, text: String) -> SilverAnswer<'a, ()> {
+        Box::pin(async move {
+            self.manifests.lock().unwrap().insert(key.to_owned(), text);
+            Ok(())
+        })
+    }
+}
+
+fn context(warehouse: &FakeWarehouse, silver: &FakeSilver) -> Context {
+    Context {
+        contracts: Contracts::load(&Assets::Embedded).unwrap(),
+        silver_bucket: "silver".to_owned(),
+        copy_role_arn: None,
+        silver: Box::new(silver.clone()),
+        warehouse: Box::new(warehouse.clone()),
+    }
+}
+
+fn silver(versions: &[(&'static str, u64)]) -> FakeSilver {
+    FakeSilver {
+        versions: versions.iter().copied().collect(),
+        ..FakeSilver::default()
+    }
+}
+
+fn first_event() -> LoaderEvent {
+    LoaderEvent {
+        batch_date: "2026-01-15".parse().unwrap(),
+        datasets: None,
+        full_refresh: false,
+        cursor: None,
+    }
+}
+
+fn next(output: &LoaderOutput) -> LoaderEvent {
+    LoaderEvent {
+        cursor: output.cursor.clone(),
+        ..first_event()
+    }
+}
+
+async fn run(mut event: LoaderEvent, context: &Context) -> Result<LoaderOutput, LoaderError> {
+    for _ in 0..20 {
+        let output = handle(event, context).await?;
+        if output.status == TickStatus::Succeeded {
+            return Ok(output);
+        }
+        event = next(&output);
+    }
+    panic!("never done");
+}
+
+fn merges(warehouse: &FakeWarehouse) -> usize {
+    let inner = warehouse.0.lock().unwrap();
+    let statements = inner.submissions.iter().flat_map(|submission| &submission.statements);
+    statements
+        .filter(|statement| statement.starts_with("merge into"))
+        .count()
+}
+
+#[tokio::test]
+async fn every_table_is_made_and_those_with_news_are_loaded() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 2)]));
+    let output = run(first_event(), &context(&warehouse, &silver)).await.unwrap();
+    let [loaded] = output.datasets.as_slice() else {
+        panic!("one dataset has a silver table: {output:?}")
+    };
+    assert_eq!(loaded.dataset, "transactions");
+    assert_eq!(
+        (loaded.version, loaded.copied_rows, loaded.warehouse_rows),
+        (2, 10, 100)
+    );
+    let mut tables = warehouse.0.lock().unwrap().tables.clone();
+    tables.sort();
+    assert_eq!(tables, ["cards", "customers", "merchants", "transactions"]);
+    let manifests = silver.manifests.lock().unwrap();
+    assert_eq!(
+        manifests.keys().collect::<Vec<_>>(),
+        ["_loads/transactions/-1-2.manifest"]
+    );
+}
+
+#[tokio::test]
+async fn a_second_run_without_news_only_asks() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 2)]));
+    run(first_event(), &context(&warehouse, &silver)).await.unwrap();
+    let before = warehouse.0.lock().unwrap().submissions.len();
+    let output = run(first_event(), &context(&warehouse, &silver)).await.unwrap();
+    assert_eq!((output.datasets[0].version, output.datasets[0].copied_rows), (2, 0));
+    let inner = warehouse.0.lock().unwrap();
+    let statements = inner.submissions[before..]
+        .iter()
+        .map(|submission| submission.statements.len());
+    assert_eq!(statements.collect::<Vec<_>>(), [6, 1], "the ledger, then one count");
+}
+
+#[tokio::test]
+async fn missed_versions_are_caught_up_with() {
+    let warehouse = FakeWarehouse::default();
+    run(first_event(), &context(&warehouse, &silver(&[("cards", 0)])))
+        .await
+        .unwrap();
+    let later = silver(&[("cards", 4)]);
+    run(first_event(), &context(&warehouse, &later)).await.unwrap();
+    let manifests = later.manifests.lock().unwrap();
+    let (key, text) = manifests.first_key_value().unwrap();
+    assert_eq!(key, "_loads/cards/0-4.manifest");
+    assert_eq!(text.matches("s3://silver/cards/part-").count(), 4);
+    assert_eq!(warehouse.0.lock().unwrap().ledger["cards"], 4);
+}
+
+#[tokio::test]
+async fn a_tick_done_twice_changes_nothing() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 1), ("cards", 0)]));
+    let context = context(&warehouse, &silver);
+    let mut event = first_event();
+    loop {
+        let lost = event.cursor.is_some().then(|| event.clone());
+        if let Some(lost) = lost {
+            // The answer of this one never arrives.
+            handle(lost, &context).await.unwrap();
+        }
+        let output = handle(event, &context).await.unwrap();
+        if output.status == TickStatus::Succeeded {
+            assert_eq!(output.datasets.len(), 2);
+            break;
+        }
+        event = next(&output);
+    }
+    assert_eq!(merges(&warehouse), 2, "one for each dataset");
+}
+
+#[tokio::test]
+async fn a_refused_submission_is_transient_and_the_same_cursor_goes_on() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 1), ("cards", 0)]));
+    let context = context(&warehouse, &silver);
+    let output = handle(first_event(), &context).await.unwrap();
+    warehouse.0.lock().unwrap().throttle = 1;
+    let error = handle(next(&output), &context).await.unwrap_err();
+    assert!(error.kind().is_transient(), "{error}");
+    let output = run(next(&output), &context).await.unwrap();
+    assert_eq!(output.datasets.len(), 2);
+    assert_eq!(merges(&warehouse), 2);
+}
+
+#[tokio::test]
+async fn of_two_loaders_at_once_the_slower_one_plans_anew() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 1)]));
+    let context = context(&warehouse, &silver);
+    let slow = handle(first_event(), &context).await.unwrap();
+    let fast = handle(first_event(), &context).await.unwrap();
+    // Both read the ledger before either has loaded; then the fast one loads.
+    warehouse.0.lock().unwrap().fail.push((
+        "update \"ops\".\"loads\"",
+        "ERROR: 1023 DETAIL: Serializable isolation violation on table",
+    ));
+    let slow = handle(next(&slow), &context).await.unwrap();
+    run(next(&fast), &context).await.unwrap();
+    let output = run(next(&slow), &context).await.unwrap();
+    assert_eq!((output.datasets[0].version, output.datasets[0].copied_rows), (1, 0));
+    assert_eq!(warehouse.0.lock().unwrap().ledger["transactions"], 1);
+}
+
+#[tokio::test]
+async fn a_moved_ledger_is_noticed_inside_the_transaction() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 1)]));
+    run(first_event(), &context(&warehouse, &silver)).await.unwrap();
+    let later = FakeSilver {
+        versions: BTreeMap::from([("transactions", 3)]),
+        ..FakeSilver::default()
+    };
+    let later_context = context(&warehouse, &later);
+    warehouse.0.lock().unwrap().fail.push((
+        "select cast(case when min(version) = 1",
+        "ERROR: Invalid digit, Value 't', Pos 0, Type: Integer",
+    ));
+    let output = run(first_event(), &later_context).await.unwrap();
+    assert_eq!(output.datasets[0].version, 3);
+}
+
+#[tokio::test]
+async fn a_conflict_that_never_ends_is_an_error() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 1)]));
+    let conflict = (
+        "update \"ops\".\"loads\"",
+        "ERROR: 1023 DETAIL: Serializable isolation violation on table",
+    );
+    warehouse.0.lock().unwrap().fail = vec![conflict; 20];
+    let error = run(first_event(), &context(&warehouse, &silver)).await.unwrap_err();
+    assert_eq!(error.kind().error_type(), "Cardlake.StatementFailed");
+}
+
+#[tokio::test]
+async fn a_failed_copy_says_where_the_data_is_wrong() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("cards", 0)]));
+    warehouse
+        .0
+        .lock()
+        .unwrap()
+        .fail
+        .push(("copy ", "ERROR: Load into table 'staged_cards' failed."));
+    let error = run(first_event(), &context(&warehouse, &silver)).await.unwrap_err();
+    insta::assert_snapshot!(error, @"COPY into cards failed: ERROR: Load into table 'staged_cards' failed. (file s3://silver/cards/a.parquet, row 3, column brand: too long)");
+    assert_eq!(warehouse.0.lock().unwrap().ledger["cards"], -1, "rolled back");
+}
+
+#[tokio::test]
+async fn an_unknown_dataset_and_one_without_a_table_are_told_apart() {
+    let context = context(&FakeWarehouse::default(), &silver(&[]));
+    let named = |name: &str| LoaderEvent {
+        datasets: Some(vec![name.to_owned()]),
+        ..first_event()
+    };
+    let error = handle(named("orders"), &context).await.unwrap_err();
+    assert_eq!(error.kind().error_type(), "Cardlake.InvalidEvent");
+    let error = handle(named("cards"), &context).await.unwrap_err();
+    assert_eq!(error.kind().error_type(), "Cardlake.NotFound");
+}
+
+#[tokio::test]
+async fn a_foreign_cursor_is_refused() {
+    let context = context(&FakeWarehouse::default(), &silver(&[]));
+    let event = LoaderEvent {
+        cursor: Some(serde_json::json!({"tick": 1})),
+        ..first_event()
+    };
+    let error = handle(event, &context).await.unwrap_err();
+    assert_eq!(error.kind().error_type(), "Cardlake.InvalidEvent");
+}
