@@ -3,6 +3,7 @@
 use cardlake_shared::config::ConfigError;
 use cardlake_shared::contract::ContractError;
 use cardlake_shared::data_api::DataApiError;
+use cardlake_shared::delta::DeltaError;
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::storage::StorageError;
 
@@ -21,16 +22,9 @@ pub enum LoaderError {
     /// The Data API refuses or cannot answer.
     #[error(transparent)]
     DataApi(#[from] DataApiError),
-    /// The silver table cannot be read.
-    #[error("cannot read the silver table {dataset}: {cause}")]
-    Silver {
-        /// The dataset.
-        dataset: String,
-        /// What the state machine is to see.
-        kind: ErrorKind,
-        /// What went wrong.
-        cause: String,
-    },
+    /// A silver table cannot be read.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
     /// The event names a dataset that was never published.
     #[error("dataset '{dataset}' has no silver table yet: publish it first, or leave it out of the event")]
     NoSilverTable {
@@ -94,7 +88,7 @@ impl StageError for LoaderError {
             Self::Contract(error) => error.kind(),
             Self::Storage(error) => error.kind(),
             Self::DataApi(error) => error.kind(),
-            Self::Silver { kind, .. } => *kind,
+            Self::Delta(error) => error.kind(),
             Self::NoSilverTable { .. } => ErrorKind::NotFound,
             Self::SilverRebuilt { .. } => ErrorKind::Corrupt,
             Self::PartitionColumn { .. } => ErrorKind::Configuration,

@@ -4,7 +4,7 @@ use crate::cursor::{Cursor, DatasetCursor, FORMAT_VERSION, Step};
 use crate::error::LoaderError;
 use crate::manifest::manifest;
 use crate::plan::{Need, WarehouseState, need};
-use crate::silver::{Silver, SilverFile};
+use crate::silver::{Lake, Silver};
 use crate::sql::{CopySource, Load, Role, count, define, load_errors, prepare};
 use cardlake_shared::assets::Assets;
 use cardlake_shared::aws::Aws;
@@ -42,7 +42,7 @@ impl Context {
         Ok(Self {
             contracts: Contracts::load(&assets)?,
             copy_role_arn: config.copy_role_arn.clone(),
-            silver: crate::silver::open(&aws, &lake.silver_bucket)?,
+            silver: Box::new(Lake::new(&aws, &lake.silver_bucket)?),
             silver_bucket: lake.silver_bucket,
             warehouse: Box::new(Warehouse::new(aws.redshift_data(), config)),
         })
@@ -249,7 +249,7 @@ impl Tick<'_> {
             version: to,
             full_refresh: cursor.full_refresh,
             files: files.len(),
-            rows: total_rows(&files),
+            rows: files.iter().map(|file| file.rows).sum(),
             source: CopySource {
                 manifest: &manifest,
                 role_arn: self.context.copy_role_arn.as_deref(),
@@ -309,10 +309,17 @@ impl Tick<'_> {
                         error,
                     });
                 }
+                let details = match role {
+                    Some(Role::CheckRows) => {
+                        vec!["COPY read another number of rows than the Delta log says".to_owned()]
+                    }
+                    Some(Role::CheckLedger) => vec!["other loads keep changing the ledger".to_owned()],
+                    _ => Vec::new(),
+                };
                 Err(LoaderError::StatementFailed {
                     statement: failed_statement,
                     error,
-                    details: Vec::new(),
+                    details,
                 })
             }
         }
@@ -351,11 +358,6 @@ fn describe(result: &ResultSet) -> Vec<String> {
         format!("file {}, row {}, column {}: {}", text(0), text(1), text(2), text(3))
     };
     result.rows.iter().map(sentence).collect()
-}
-
-/// Rows of all files; none as soon as the log leaves one out.
-fn total_rows(files: &[SilverFile]) -> Option<u64> {
-    files.iter().map(|file| file.rows).sum()
 }
 
 fn output(cursor: &Cursor) -> Result<LoaderOutput, LoaderError> {

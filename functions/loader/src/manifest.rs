@@ -48,7 +48,7 @@ mod tests {
         let file = |path: &str, size| SilverFile {
             path: path.to_owned(),
             size,
-            rows: None,
+            rows: 1,
         };
         let text = manifest("silver", "cards", &[file("b.parquet", 2), file("a.parquet", 1)]);
         insta::assert_snapshot!(text, @r#"{"entries":[{"url":"s3://silver/cards/a.parquet","mandatory":true,"meta":{"content_length":1}},{"url":"s3://silver/cards/b.parquet","mandatory":true,"meta":{"content_length":2}}]}"#);

@@ -171,7 +171,7 @@ pub(crate) struct Load<'a> {
     /// Number of files; none at all: nothing to copy.
     pub(crate) files: usize,
     /// Rows that the Delta log says are in them.
-    pub(crate) rows: Option<u64>,
+    pub(crate) rows: u64,
     pub(crate) source: CopySource<'a>,
 }
 
@@ -237,13 +237,14 @@ impl Load<'_> {
                 self.source.role_arn.map_or_else(|| "default".to_owned(), literal)
             ),
         ));
-        let check = self.rows.map_or_else(
-            || "count(*)".to_owned(),
-            |rows| {
-                format!("cast(case when count(*) = {rows} then '{rows}' else 'the log says {rows} rows' end as bigint)")
-            },
-        );
-        statements.push((Role::CheckRows, format!("select {check} as copied_rows from {stage}")));
+        let rows = self.rows;
+        statements.push((
+            Role::CheckRows,
+            format!(
+                "select cast(case when count(*) = {rows} then '{rows}' else 'the log says {rows} rows' end as bigint) \
+                 as copied_rows from {stage}"
+            ),
+        ));
         let mut source = stage;
         if !self.contract.partition_columns.is_empty() {
             let derived = identifier(&format!("derived_{}", self.contract.dataset));
@@ -378,7 +379,7 @@ mod tests {
             version: 5,
             full_refresh,
             files: 2,
-            rows: Some(1234),
+            rows: 1234,
             source: CopySource {
                 manifest: "s3://silver/_loads/transactions/3-5.manifest",
                 role_arn: Some("arn:aws:iam::123456789012:role/copy"),
@@ -413,7 +414,7 @@ mod tests {
         let contract = contract("merchants");
         let load = Load {
             files: 0,
-            rows: Some(0),
+            rows: 0,
             ..load(&contract, false)
         };
         let roles: Vec<_> = load.statements().unwrap().into_iter().map(|(role, _)| role).collect();

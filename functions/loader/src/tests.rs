@@ -181,7 +181,7 @@ impl Silver for FakeSilver {
         let files = (first..=to).map(|version| SilverFile {
             path: format!("part-{version}.parquet"),
             size: 100 + version,
-            rows: Some(5),
+            rows: 5,
         });
         Box::pin(async move { Ok(files.collect()) })
     }
