@@ -34,6 +34,25 @@ pub struct GeneratorEvent {
     /// Compression of the files.
     #[serde(default)]
     pub compression: Compression,
+    /// Transaction rows in one object; default: the generator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_per_object: Option<u64>,
+    /// Event day from which transactions carry a field that the contract does not know; none: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_from: Option<NaiveDate>,
+    /// The share of the day's objects to make; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<GeneratorPart>,
+}
+
+/// One of several generators that make a day together. All parts together give the objects that one alone would give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorPart {
+    /// Which one, from 0.
+    pub index: u32,
+    /// How many there are, at least 1.
+    pub of: u32,
 }
 
 const fn default_seed() -> u64 {
@@ -76,10 +95,18 @@ pub struct GeneratorOutput {
     pub objects: Vec<String>,
     /// Rows of `transactions` that the pipeline has to quarantine.
     pub corrupt_rows: u64,
-    /// Rows of `transactions` whose transaction_id occurs before in this or an earlier day's files.
+    /// Valid rows of `transactions` beyond the first delivery of their transaction_id, in this or an earlier day's
+    /// files, given that the two days before were made with the same options.
     pub duplicate_rows: u64,
-    /// Valid rows of `transactions` with an event day before the batch day.
+    /// Those among `duplicate_rows` that repeat a row of an earlier day, by that day. Where the files of that day were
+    /// never made, they are first deliveries.
+    #[serde(default)]
+    pub redelivered_rows: BTreeMap<NaiveDate, u64>,
+    /// Valid rows of `transactions` with an event day before the batch day, re-delivered ones included.
     pub late_rows: u64,
+    /// The `corrupt_rows` by what is wrong with them; a row that breaks several rules counts under each.
+    #[serde(default)]
+    pub corrupt_by_reason: BTreeMap<String, u64>,
 }
 
 /// One bronze object to transform: a task of the state machine. (S3 events arrive in AWS's own form.)

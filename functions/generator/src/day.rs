@@ -1,0 +1,193 @@
+//! A day, from options to bytes.
+//!
+//! Streaming: memory holds a megabyte or two of rows, whatever the number of rows. No clock, no map with a random order,
+//! no floating-point number in the data: the same options give the same rows on every machine, and compressed files the
+//! same bytes for the same versions of the compressors.
+
+use crate::calendar::{date, day_number};
+use crate::corrupt::{Corruption, push_corrupt};
+use crate::dimensions::{CARD_COLUMNS, CUSTOMER_COLUMNS, Dimensions, MERCHANT_COLUMNS, Record};
+use crate::options::DayOptions;
+use crate::plan::Slot;
+use crate::record::{TransactionWriter, push_header, push_record};
+use crate::sink::{ObjectWriter, Sink};
+use crate::transaction::{Row, World};
+use cardlake_shared::events::{Compression, FileFormat, GeneratorOutput};
+use cardlake_shared::paths::bronze_prefix;
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+
+/// Writes the objects of a day and says what the pipeline has to make of them.
+///
+/// Objects come in the order of their keys within a dataset: `transactions` (an object for each
+/// [`crate::DEFAULT_ROWS_PER_OBJECT`] rows or what the options say), then, unless another part does it, `customers`,
+/// `cards` and `merchants` in full, as they are on the day. A part makes every n-th object of `transactions`; its output
+/// counts these alone.
+///
+/// # Errors
+/// What the sink says.
+pub fn write_day<S: Sink>(options: &DayOptions, sink: &mut S) -> io::Result<GeneratorOutput> {
+    let mut writer = DayWriter {
+        options,
+        world: World::new(options),
+        output: GeneratorOutput {
+            batch_date: options.batch_date,
+            rows: BTreeMap::new(),
+            objects: Vec::new(),
+            corrupt_rows: 0,
+            duplicate_rows: 0,
+            redelivered_rows: BTreeMap::new(),
+            late_rows: 0,
+            corrupt_by_reason: BTreeMap::new(),
+        },
+    };
+    writer.transactions(sink)?;
+    if options.part.index == 0 {
+        writer.dimensions(sink)?;
+    }
+    Ok(writer.output)
+}
+
+struct DayWriter<'a> {
+    options: &'a DayOptions,
+    world: World,
+    output: GeneratorOutput,
+}
+
+impl DayWriter<'_> {
+    fn transactions<S: Sink>(&mut self, sink: &mut S) -> io::Result<()> {
+        let options = self.options;
+        let objects = options.rows.div_ceil(options.rows_per_object);
+        let mut index = u64::from(options.part.index);
+        let mut rows = 0;
+        while index < objects {
+            let first = index * options.rows_per_object;
+            let range = first..(first + options.rows_per_object).min(options.rows);
+            rows += range.end - range.start;
+            let key = self.key("transactions", index);
+            self.transaction_object(sink, &key, range)?;
+            self.output.objects.push(key);
+            index += u64::from(options.part.of);
+        }
+        self.output.rows.insert("transactions".to_owned(), rows);
+        Ok(())
+    }
+
+    fn transaction_object<S: Sink>(&mut self, sink: &mut S, key: &str, rows: Range<u64>) -> io::Result<()> {
+        let DayOptions {
+            format, compression, ..
+        } = *self.options;
+        let day = day_number(self.options.batch_date);
+        let mut lines = TransactionWriter::new(format, day, self.options.drift_from.map(day_number));
+        let mut object = ObjectWriter::begin(sink, key, compression)?;
+        if format == FileFormat::Csv {
+            push_header(&mut object.rows, lines.columns());
+        }
+        for position in rows {
+            let slot = self.world.slot(position);
+            match self.world.row(slot, position) {
+                Row::Valid(row) => lines.push(&mut object.rows, &row),
+                Row::Corrupt(row, number) => {
+                    let corruption = Corruption::of_row(number);
+                    push_corrupt(&mut object.rows, &lines, format, &row, corruption);
+                    let count = self.output.corrupt_by_reason.entry(corruption.name().to_owned());
+                    *count.or_insert(0) += 1;
+                }
+            }
+            self.count(slot, day);
+            object.flush_if_full()?;
+        }
+        object.finish()
+    }
+
+    #[inline]
+    fn count(&mut self, slot: Slot, day: i32) {
+        let output = &mut self.output;
+        match slot {
+            Slot::Fresh(_) => {}
+            Slot::Corrupt(_) => output.corrupt_rows += 1,
+            Slot::Delayed(_) => output.late_rows += 1,
+            Slot::Duplicate(_) => output.duplicate_rows += 1,
+            Slot::Redelivered { days, .. } => {
+                output.late_rows += 1;
+                output.duplicate_rows += 1;
+                *output.redelivered_rows.entry(date(day - i32::from(days))).or_insert(0) += 1;
+            }
+        }
+    }
+
+    fn dimensions<S: Sink>(&mut self, sink: &mut S) -> io::Result<()> {
+        let population = self.world.population;
+        let day = day_number(self.options.batch_date);
+        let dimensions = Dimensions::new(self.options.seed, &population);
+        let (customers, merchants) = (population.customers.on(day), population.merchants.on(day));
+        let cards = (0..customers).flat_map(|customer| {
+            let cards = population.customer(customer).cards;
+            (0..cards).map(move |index| (customer, index))
+        });
+        self.dimension(
+            sink,
+            "customers",
+            &CUSTOMER_COLUMNS,
+            (0..customers).map(|number| dimensions.customer(number)),
+        )?;
+        self.dimension(
+            sink,
+            "cards",
+            &CARD_COLUMNS,
+            cards.map(|(customer, index)| dimensions.card(customer, index)),
+        )?;
+        self.dimension(
+            sink,
+            "merchants",
+            &MERCHANT_COLUMNS,
+            (0..merchants).map(|number| dimensions.merchant(number)),
+        )
+    }
+
+    fn dimension<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        dataset: &str,
+        columns: &[&str],
+        records: impl Iterator<Item = Record>,
+    ) -> io::Result<()> {
+        let DayOptions {
+            format, compression, ..
+        } = *self.options;
+        let key = self.key(dataset, 0);
+        let mut object = ObjectWriter::begin(sink, &key, compression)?;
+        if format == FileFormat::Csv {
+            push_header(&mut object.rows, columns.iter().copied());
+        }
+        let mut rows = 0;
+        for record in records {
+            push_record(&mut object.rows, format, &record);
+            object.flush_if_full()?;
+            rows += 1;
+        }
+        object.finish()?;
+        self.output.objects.push(key);
+        self.output.rows.insert(dataset.to_owned(), rows);
+        Ok(())
+    }
+
+    /// The key of an object in bronze.
+    fn key(&self, dataset: &str, index: u64) -> String {
+        let format = match self.options.format {
+            FileFormat::Jsonl => "jsonl",
+            FileFormat::Csv => "csv",
+        };
+        let compression = match self.options.compression {
+            Compression::None => "",
+            Compression::Gz => ".gz",
+            Compression::Zst => ".zst",
+        };
+        let prefix = bronze_prefix(dataset, self.options.batch_date);
+        format!("{prefix}{dataset}-{index:05}.{format}{compression}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

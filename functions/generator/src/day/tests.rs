@@ -1,0 +1,296 @@
+use super::*;
+use cardlake_shared::events::GeneratorEvent;
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+
+/// Keeps everything, by key.
+#[derive(Default)]
+struct Memory {
+    objects: BTreeMap<String, Vec<u8>>,
+    open: Option<String>,
+}
+
+impl Sink for Memory {
+    fn begin(&mut self, key: &str) -> io::Result<()> {
+        assert!(self.open.is_none() && !self.objects.contains_key(key));
+        self.objects.insert(key.to_owned(), Vec::new());
+        self.open = Some(key.to_owned());
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        let object = self.objects.get_mut(self.open.as_ref().unwrap()).unwrap();
+        object.extend_from_slice(&bytes);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.open = None;
+        Ok(())
+    }
+}
+
+fn generate(changes: &Value) -> (GeneratorOutput, BTreeMap<String, Vec<u8>>) {
+    let mut event = json!({
+        "batch_date": "2026-01-15", "rows": 5000, "late_rate": 0.05, "duplicate_rate": 0.02, "corrupt_rate": 0.01,
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        event[name] = value.clone();
+    }
+    let event: GeneratorEvent = serde_json::from_value(event).unwrap();
+    let mut sink = Memory::default();
+    let output = write_day(&DayOptions::new(&event).unwrap(), &mut sink).unwrap();
+    assert_eq!(
+        output.objects.iter().collect::<HashSet<_>>(),
+        sink.objects.keys().collect()
+    );
+    (output, sink.objects)
+}
+
+/// Lines of `transactions`, in the order of the keys.
+fn transaction_lines(objects: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    objects
+        .iter()
+        .filter(|(key, _)| key.starts_with("transactions/"))
+        .flat_map(|(_, bytes)| {
+            std::str::from_utf8(bytes)
+                .unwrap()
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn the_same_options_give_the_same_bytes() {
+    for format in ["jsonl", "csv"] {
+        for compression in ["none", "gz", "zst"] {
+            let changes = json!({"format": format, "compression": compression});
+            assert_eq!(generate(&changes), generate(&changes));
+        }
+    }
+    let seeded = |seed| generate(&json!({"seed": seed})).1.into_values().collect::<Vec<_>>();
+    assert_ne!(seeded(1), seeded(2));
+}
+
+#[test]
+fn the_bytes_of_a_known_day_do_not_change() {
+    let (output, objects) = generate(&json!({"rows": 1000, "format": "csv"}));
+    let digest: Vec<String> = objects
+        .iter()
+        .map(|(key, bytes)| {
+            let sum = bytes.iter().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
+            });
+            format!("{key} {} bytes, FNV-1a {sum:016x}", bytes.len())
+        })
+        .collect();
+    insta::assert_snapshot!(digest.join("\n"), @r"
+    cards/ingest_date=2026-01-15/cards-00000.csv 28294 bytes, FNV-1a 6a8eb963ba04bab0
+    customers/ingest_date=2026-01-15/customers-00000.csv 20721 bytes, FNV-1a 93c21530e9664fe1
+    merchants/ingest_date=2026-01-15/merchants-00000.csv 2210 bytes, FNV-1a d5865e1ab16bc526
+    transactions/ingest_date=2026-01-15/transactions-00000.csv 148267 bytes, FNV-1a 1896897937aca664
+    ");
+    insta::assert_json_snapshot!(output.rows, @r#"
+    {
+      "cards": 324,
+      "customers": 201,
+      "merchants": 40,
+      "transactions": 1000
+    }
+    "#);
+}
+
+#[test]
+fn object_size_and_parts_change_no_row() {
+    let (whole, one) = generate(&json!({}));
+    let (_, many) = generate(&json!({"rows_per_object": 700}));
+    assert_eq!(many.keys().filter(|key| key.starts_with("transactions/")).count(), 8);
+    assert_eq!(transaction_lines(&one), transaction_lines(&many));
+
+    let mut together = BTreeMap::new();
+    let (mut corrupt, mut duplicates, mut late, mut rows) = (0, 0, 0, 0);
+    for index in 0..3 {
+        let part = json!({"rows_per_object": 700, "part": {"index": index, "of": 3}});
+        let (output, objects) = generate(&part);
+        together.extend(objects);
+        corrupt += output.corrupt_rows;
+        duplicates += output.duplicate_rows;
+        late += output.late_rows;
+        rows += output.rows["transactions"];
+    }
+    assert_eq!(together, many);
+    assert_eq!(
+        (corrupt, duplicates, late, rows),
+        (whole.corrupt_rows, whole.duplicate_rows, whole.late_rows, 5000)
+    );
+}
+
+#[test]
+fn formats_and_compressions_carry_the_same_rows() {
+    let (expected, objects) = generate(&json!({"format": "csv"}));
+    let decoders: [(&str, fn(&[u8]) -> Vec<u8>); 2] = [
+        ("gz", |bytes| {
+            let mut out = Vec::new();
+            io::Read::read_to_end(&mut flate2::read::GzDecoder::new(bytes), &mut out).unwrap();
+            out
+        }),
+        ("zst", |bytes| zstd::decode_all(bytes).unwrap()),
+    ];
+    for (compression, decode) in decoders {
+        let (output, compressed) = generate(&json!({"format": "csv", "compression": compression}));
+        for (key, bytes) in &objects {
+            assert_eq!(&decode(&compressed[&format!("{key}.{compression}")]), bytes);
+        }
+        assert_eq!(output.rows, expected.rows);
+    }
+    let (jsonl, _) = generate(&json!({"format": "jsonl"}));
+    assert_eq!(jsonl.rows, expected.rows);
+    assert_eq!(jsonl.corrupt_by_reason, expected.corrupt_by_reason);
+}
+
+/// Counts what the three days before and at 2026-01-15 hold, by looking at the rows alone.
+#[test]
+fn the_expectation_is_exact_over_consecutive_days() {
+    let mut delivered: HashMap<String, u64> = HashMap::new();
+    for date in ["2026-01-13", "2026-01-14", "2026-01-15"] {
+        let (output, objects) = generate(&json!({"batch_date": date, "format": "csv"}));
+        let (mut corrupt, mut duplicates, mut late) = (0, 0, 0);
+        for line in transaction_lines(&objects).iter().skip(1) {
+            let fields: Vec<&str> = line.split(',').collect();
+            if !is_valid(&fields, date) {
+                corrupt += 1;
+                continue;
+            }
+            late += u64::from(!fields[4].starts_with(date));
+            let times = delivered.entry(fields[0].to_owned()).or_insert(0);
+            duplicates += u64::from(*times > 0);
+            *times += 1;
+        }
+        assert_eq!(corrupt, output.corrupt_rows, "{date}");
+        assert_eq!(late, output.late_rows, "{date}");
+        // Days before the first one were never delivered: what repeats them is a first delivery.
+        let first = "2026-01-13".parse().unwrap();
+        let never_made: u64 = output
+            .redelivered_rows
+            .iter()
+            .filter(|(day, _)| **day < first)
+            .map(|(_, rows)| rows)
+            .sum();
+        assert_eq!(duplicates, output.duplicate_rows - never_made, "{date}");
+        assert!(output.redelivered_rows.len() == 2 && output.late_rows == 250 && output.corrupt_rows == 50);
+    }
+}
+
+/// The rules of the contract, told once more in few words.
+fn is_valid(fields: &[&str], date: &str) -> bool {
+    let uuid = |text: &str| text.len() == 36 && uuid::Uuid::parse_str(text).is_ok();
+    let number = |text: &str, prefix: &str| {
+        text.strip_prefix(prefix)
+            .is_some_and(|digits| digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let [
+        id,
+        customer,
+        card,
+        merchant,
+        timestamp,
+        amount,
+        currency,
+        mcc,
+        status,
+        refund,
+        channel,
+    ] = fields
+    else {
+        return false;
+    };
+    let in_window = chrono::NaiveDateTime::parse_from_str(timestamp, "%Y-%m-%d %H:%M:%S").is_ok_and(|timestamp| {
+        let late = date.parse::<chrono::NaiveDate>().unwrap() - timestamp.date();
+        (-1..=2).contains(&late.num_days())
+    });
+    uuid(id)
+        && number(customer, "CUS")
+        && uuid(card)
+        && number(merchant, "MER")
+        && in_window
+        && amount.parse::<f64>().is_ok_and(|amount| (0.0..1e16).contains(&amount))
+        && *currency == "KRW"
+        && ["5411", "5812", "5999", "4121", "7011"].contains(mcc)
+        && ["approved", "declined"].contains(status)
+        && ["true", "false"].contains(refund)
+        && ["online", "pos", "mobile"].contains(channel)
+}
+
+#[test]
+fn corrections_follow_what_they_correct() {
+    let (_, objects) =
+        generate(&json!({"format": "csv", "duplicate_rate": 0.2, "late_rate": 0.0, "corrupt_rate": 0.0}));
+    let mut first: HashMap<String, String> = HashMap::new();
+    let (mut identical, mut amount, mut status) = (0, 0, 0);
+    for line in transaction_lines(&objects).iter().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        match first.get(fields[0]) {
+            None => drop(first.insert(fields[0].to_owned(), line.clone())),
+            Some(original) if original == line => identical += 1,
+            Some(original) => {
+                let before: Vec<&str> = original.split(',').collect();
+                amount += u32::from(before[5] != fields[5]);
+                status += u32::from(before[8] != fields[8]);
+            }
+        }
+    }
+    assert!(
+        identical > 300 && amount > 150 && status > 100,
+        "{identical} {amount} {status}"
+    );
+}
+
+#[test]
+fn a_new_field_appears_on_its_day_and_not_in_older_rows() {
+    let changes = json!({"drift_from": "2026-01-15", "corrupt_rate": 0.0});
+    let (_, objects) = generate(&changes);
+    for line in transaction_lines(&objects) {
+        let row: Value = serde_json::from_str(&line).unwrap();
+        let expected = row["txn_ts"].as_str().unwrap().starts_with("2026-01-15") && row["channel"] != "pos";
+        assert_eq!(row.get("device_os").is_some(), expected, "{line}");
+    }
+    let (_, before) = generate(&json!({"drift_from": "2026-01-16", "corrupt_rate": 0.0}));
+    assert!(
+        transaction_lines(&before)
+            .iter()
+            .all(|line| !line.contains("device_os"))
+    );
+}
+
+#[test]
+fn dimensions_hold_everybody_whom_transactions_name() {
+    let (_, objects) = generate(&json!({"corrupt_rate": 0.0, "late_rate": 0.2}));
+    let column = |dataset: &str, column: &str| -> HashSet<String> {
+        let key = format!("{dataset}/ingest_date=2026-01-15/{dataset}-00000.jsonl");
+        let text = std::str::from_utf8(&objects[&key]).unwrap();
+        let values = text.lines().map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()[column]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        });
+        values.collect()
+    };
+    for (dataset, key) in [
+        ("customers", "customer_id"),
+        ("cards", "card_id"),
+        ("merchants", "merchant_id"),
+    ] {
+        assert!(column("transactions", key).is_subset(&column(dataset, key)), "{key}");
+    }
+    assert!(column("cards", "customer_id").is_subset(&column("customers", "customer_id")));
+}
+
+#[test]
+fn a_day_without_rows_has_no_transactions_and_all_the_rest() {
+    let (output, objects) = generate(&json!({"rows": 0}));
+    assert_eq!(output.rows["transactions"], 0);
+    assert_eq!(objects.len(), 3);
+}

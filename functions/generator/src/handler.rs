@@ -1,0 +1,109 @@
+//! The generator's answer to an event: a day of bronze objects in S3.
+
+use crate::day::write_day;
+use crate::error::Error;
+use crate::options::DayOptions;
+use crate::sink::Sink;
+use cardlake_shared::aws::Aws;
+use cardlake_shared::config::Variables;
+use cardlake_shared::env;
+use cardlake_shared::events::{GeneratorEvent, GeneratorOutput};
+use cardlake_shared::storage::Storage;
+use std::io;
+use tokio::sync::mpsc;
+
+/// Pieces of a megabyte that may wait between the generator and the upload.
+const PIECES_IN_FLIGHT: usize = 4;
+
+/// Settings and clients of the stage.
+#[derive(Debug, Clone)]
+pub struct Context {
+    storage: Storage,
+    bronze_bucket: String,
+}
+
+impl Context {
+    /// Reads the settings and makes the clients.
+    ///
+    /// # Errors
+    /// All mistakes in the settings.
+    #[expect(clippy::unused_async, reason = "all stages are made alike")]
+    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, Error> {
+        let bronze_bucket = variables.required(env::BRONZE_BUCKET, "the bucket of the raw files");
+        Ok(variables.finish(Self {
+            storage: Storage::new(aws.s3()),
+            bronze_bucket,
+        })?)
+    }
+}
+
+/// Writes the objects of a day. The same event writes the same bytes again.
+///
+/// # Errors
+/// Options that cannot be, or an object that cannot be written.
+pub async fn handle(event: GeneratorEvent, context: &Context) -> Result<GeneratorOutput, Error> {
+    let options = DayOptions::new(&event)?;
+    let batch_date = event.batch_date;
+    let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
+    let generating = tokio::task::spawn_blocking(move || write_day(&options, &mut Channel { sender }));
+    upload(receiver, context).await?;
+    let output = generating
+        .await
+        .map_err(|error| Error::Stopped {
+            batch_date,
+            cause: error.to_string(),
+        })?
+        .map_err(|source| Error::Encode { batch_date, source })?;
+    tracing::info!(%batch_date, objects = output.objects.len(), rows = ?output.rows, "bronze objects generated");
+    Ok(output)
+}
+
+/// A piece of the day on its way from the generating thread.
+enum Piece {
+    Begin(String),
+    Bytes(Vec<u8>),
+    Finish,
+}
+
+struct Channel {
+    sender: mpsc::Sender<Piece>,
+}
+
+impl Channel {
+    fn send(&self, piece: Piece) -> io::Result<()> {
+        // The receiver is gone only when the upload failed, and that error is the one reported.
+        self.sender
+            .blocking_send(piece)
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl Sink for Channel {
+    fn begin(&mut self, key: &str) -> io::Result<()> {
+        self.send(Piece::Begin(key.to_owned()))
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        self.send(Piece::Bytes(bytes))
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.send(Piece::Finish)
+    }
+}
+
+/// Puts each object into bronze once it is complete.
+async fn upload(mut pieces: mpsc::Receiver<Piece>, context: &Context) -> Result<(), Error> {
+    let (mut key, mut body) = (String::new(), Vec::new());
+    while let Some(piece) = pieces.recv().await {
+        match piece {
+            Piece::Begin(next) => key = next,
+            Piece::Bytes(bytes) => body.extend_from_slice(&bytes),
+            Piece::Finish => {
+                let body = std::mem::take(&mut body);
+                context.storage.put(&context.bronze_bucket, &key, body).await?;
+            }
+        }
+    }
+    Ok(())
+}

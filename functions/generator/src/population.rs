@@ -1,0 +1,306 @@
+//! Who there is: customers, their cards, merchants.
+//!
+//! Nobody is stored: customer 4711 is a function of the seed and of 4711, made when asked for. How many there are follows
+//! from the seed-independent size of a day (`rows`) and grows with the calendar, never with the days generated:
+//!
+//! - customers at the start of 2026: a tenth of the rows of a day, within 200 ..= 2,000,000; merchants: one for 500 rows,
+//!   within 40 ..= 50,000;
+//! - both grow along a straight line that starts 1500 days earlier (so by 0.07 % a day in 2026), and a tenth of them
+//!   was there before.
+
+use crate::habits::{Category, SHAPES, Segment};
+use crate::random::{Key, Stream, scale};
+
+/// 2026-01-01, in days since 1970-01-01.
+const REFERENCE_DAY: i32 = 20_454;
+/// Length of the line along which the population grew up to the reference day.
+const GROWTH_DAYS: i32 = 1500;
+/// The first day of the line.
+const BIRTH_DAY: i32 = REFERENCE_DAY - GROWTH_DAYS;
+/// Numbers in identifiers start here, so that they have at least four digits.
+pub(crate) const FIRST_NUMBER: u32 = 1000;
+
+/// A number that grows with the calendar.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Growth {
+    /// How many there are on the reference day.
+    reference: u64,
+}
+
+impl Growth {
+    /// How many there are on a day: numbers below this exist.
+    pub(crate) fn on(self, day: i32) -> u32 {
+        let days = u64::from((day - BIRTH_DAY).max(GROWTH_DAYS / 10).unsigned_abs());
+        u32::try_from(self.reference * days / u64::from(GROWTH_DAYS.unsigned_abs())).unwrap_or(u32::MAX)
+    }
+
+    /// The day from which a number exists: the first day on which [`Self::on`] exceeds it. Those who were there before the
+    /// line began came in the thousand days before, as `bits` say.
+    fn since(self, number: u32, bits: u64) -> i32 {
+        let growth = u64::from(GROWTH_DAYS.unsigned_abs());
+        let days = ((u64::from(number) + 1) * growth).div_ceil(self.reference);
+        if days <= growth / 10 {
+            return BIRTH_DAY - 1 - scale(bits, 1000).cast_signed();
+        }
+        BIRTH_DAY + i32::try_from(days).unwrap_or(i32::MAX - BIRTH_DAY)
+    }
+}
+
+/// The habits of one customer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Customer {
+    pub(crate) segment: Segment,
+    /// Amounts beside others of the segment, in thousandths.
+    pub(crate) level: u64,
+    /// Which hours they keep.
+    pub(crate) shape: usize,
+    /// Whether they like to buy online.
+    pub(crate) digital: bool,
+    /// Number of cards, 1 to 3; the first is always active.
+    pub(crate) cards: u8,
+    /// Day of sign-up, in days since 1970-01-01.
+    pub(crate) since: i32,
+    /// Day from which they buy no more.
+    until: i32,
+    /// How often they buy, 1 to 1024.
+    frequency: u32,
+}
+
+impl Customer {
+    /// How likely they are to buy on a day, of 1024.
+    fn activity(&self, day: i32) -> u32 {
+        if day >= self.until {
+            return 0;
+        }
+        // New customers need two months to get used to the card.
+        let used = u32::try_from(day - self.since).unwrap_or(0).min(45) + 15;
+        self.frequency * used / 60 * self.segment.weekly(is_weekend(day)) / 16
+    }
+}
+
+/// A merchant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Merchant {
+    pub(crate) category: Category,
+    /// How many people go there, 1 to 256.
+    popularity: u32,
+    /// Day of opening, in days since 1970-01-01.
+    pub(crate) since: i32,
+}
+
+/// Whether a card can be used, as the contract names it.
+pub(crate) const CARD_STATUS: [&str; 4] = ["active", "blocked", "expired", "closed"];
+
+/// A card of a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Card {
+    pub(crate) id: u128,
+    /// Index of [`CARD_STATUS`].
+    pub(crate) status: usize,
+}
+
+/// Everybody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Population {
+    pub(crate) customers: Growth,
+    pub(crate) merchants: Growth,
+    customer_key: Key,
+    merchant_key: Key,
+    card_key: Key,
+    favourite_key: Key,
+}
+
+impl Population {
+    /// For days of `rows` transactions.
+    pub(crate) fn new(seed: Key, rows: u64) -> Self {
+        Self {
+            customers: Growth {
+                reference: (rows / 10).clamp(200, 2_000_000),
+            },
+            merchants: Growth {
+                reference: (rows / 500).clamp(40, 50_000),
+            },
+            customer_key: seed.child(0xC0),
+            merchant_key: seed.child(0xC1),
+            card_key: seed.child(0xC2),
+            favourite_key: seed.child(0xC3),
+        }
+    }
+
+    /// The customer of a number.
+    pub(crate) fn customer(&self, number: u32) -> Customer {
+        let bits = self.customer_key.child(u64::from(number)).number();
+        let segment = Segment::of_customer(bits as u8);
+        let since = self.customers.since(number, bits);
+        // Three in eight stay for good. Lifetimes of the others have a long tail.
+        let draw = (bits >> 8) as u32 & 0xFF;
+        let lifetime = match (bits >> 16) & 7 {
+            0..=2 => i32::MAX / 2,
+            _ => (30 + segment.loyalty_days() * draw * draw / 32_768).cast_signed(),
+        };
+        // The cube of an even distribution: a few buy often, many rarely.
+        let often = (bits >> 20) as u32 & 0x3FF;
+        Customer {
+            segment,
+            level: 650 + u64::from((bits >> 30) as u32 & 0x3FF),
+            shape: (bits >> 40) as usize % SHAPES,
+            digital: (bits >> 42) & 3 == 0,
+            cards: [1, 1, 1, 1, 2, 2, 2, 3][(bits >> 44) as usize & 7],
+            since,
+            until: since.saturating_add(lifetime),
+            frequency: 8 + often * often / 1024 * often / 1024,
+        }
+    }
+
+    /// The customer's card of an index below [`Customer::cards`].
+    pub(crate) fn card(&self, customer: u32, index: u8) -> Card {
+        let mut stream = self.card_key.child(u64::from(customer) * 4 + u64::from(index)).stream();
+        let id = stream.uuid();
+        let status = match (index, stream.below(16)) {
+            (0, _) | (_, 0..=10) => 0,
+            (_, 11..=12) => 1,
+            (_, 13..=14) => 2,
+            _ => 3,
+        };
+        Card { id, status }
+    }
+
+    /// The merchant of a number. The first five have one category each, so that none is without.
+    pub(crate) fn merchant(&self, number: u32) -> Merchant {
+        let bits = self.merchant_key.child(u64::from(number)).number();
+        let category = Category::ALL
+            .get(number as usize)
+            .copied()
+            .unwrap_or_else(|| Category::of_merchant(bits as u8));
+        let popular = (bits >> 8) as u32 & 0xFF;
+        Merchant {
+            category,
+            popularity: 16 + popular * popular / 272,
+            since: self.merchants.since(number, bits),
+        }
+    }
+
+    /// Somebody who buys on a day, frequent buyers more often.
+    pub(crate) fn buyer(&self, day: i32, stream: &mut Stream) -> (u32, Customer) {
+        let there_are = self.customers.on(day);
+        // Some one in nine is accepted; after 256 vain tries nobody is left who would be.
+        for _ in 0..256 {
+            let bits = stream.bits();
+            let number = scale(bits, there_are);
+            let customer = self.customer(number);
+            if (bits as u32 & 0x3FF) < customer.activity(day) {
+                return (number, customer);
+            }
+        }
+        (0, self.customer(0))
+    }
+
+    /// Where a customer buys: mostly at places they know, by the taste of their segment.
+    pub(crate) fn shop(&self, number: u32, customer: &Customer, day: i32, stream: &mut Stream) -> (u32, Merchant) {
+        let favourites = self.favourite_key.child(u64::from(number));
+        // The places that were there from the start: a favourite must exist on every day.
+        let always = self.merchants.on(i32::MIN / 2);
+        let there_are = self.merchants.on(day);
+        let mut shop = 0;
+        for _ in 0..32 {
+            let bits = stream.bits();
+            let known = bits & 0xF00 < 0xA00;
+            shop = if known {
+                scale(favourites.child((bits >> 12) & 7).number(), always)
+            } else {
+                scale(bits, there_are)
+            };
+            let merchant = self.merchant(shop);
+            let wanted = customer.segment.affinity(merchant.category);
+            let wanted = if known {
+                wanted
+            } else {
+                wanted * merchant.popularity / 256
+            };
+            if (bits as u32 & 0xFF) < wanted {
+                return (shop, merchant);
+            }
+        }
+        (shop, self.merchant(shop))
+    }
+}
+
+/// Saturday or Sunday; 1970-01-01 was a Thursday.
+pub(crate) const fn is_weekend(day: i32) -> bool {
+    (day + 3).rem_euclid(7) >= 5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn population() -> Population {
+        Population::new(Key::new(42), 100_000)
+    }
+
+    #[test]
+    fn numbers_exist_from_their_first_day_on() {
+        for reference in [40, 200, 10_000, 2_000_000] {
+            let growth = Growth { reference };
+            for number in [0, 1, 19, 20, 21, 150, 9_999, 10_000, 20_000] {
+                let since = growth.since(number, 0);
+                assert!(
+                    growth.on(since) > number || since < BIRTH_DAY,
+                    "{number} of {reference}"
+                );
+                if since >= BIRTH_DAY {
+                    assert!(growth.on(since - 1) <= number, "{number} of {reference} came earlier");
+                }
+            }
+        }
+        assert_eq!(Growth { reference: 10_000 }.on(REFERENCE_DAY), 10_000);
+    }
+
+    #[test]
+    fn the_reference_day_is_the_first_of_2026() {
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
+        assert_eq!(crate::calendar::day_number(day), REFERENCE_DAY);
+        assert!(is_weekend(REFERENCE_DAY + 2) && is_weekend(REFERENCE_DAY + 3) && !is_weekend(REFERENCE_DAY));
+    }
+
+    #[test]
+    fn a_few_customers_make_most_of_the_purchases() {
+        let population = population();
+        let mut purchases = std::collections::HashMap::new();
+        let mut stream = Key::new(1).stream();
+        for _ in 0..100_000 {
+            *purchases
+                .entry(population.buyer(20_468, &mut stream).0)
+                .or_insert(0_u32) += 1;
+        }
+        let mut counts: Vec<u32> = purchases.into_values().collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        let top_fifth: u32 = counts[..counts.len() / 5].iter().sum();
+        assert!((50_000..75_000).contains(&top_fifth), "{top_fifth}");
+        assert!(
+            (3_000..8_000).contains(&counts.len()),
+            "{} customers are active",
+            counts.len()
+        );
+    }
+
+    #[test]
+    fn buyers_have_signed_up_and_not_left() {
+        let population = population();
+        let mut stream = Key::new(2).stream();
+        for day in [BIRTH_DAY - 100, BIRTH_DAY + 300, REFERENCE_DAY, REFERENCE_DAY + 900] {
+            for _ in 0..1000 {
+                let (number, customer) = population.buyer(day, &mut stream);
+                assert!(number < population.customers.on(day));
+                assert!(day < customer.until);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_card_works() {
+        let population = population();
+        assert!((0..1000).all(|customer| population.card(customer, 0).status == 0));
+        assert!((0..100).any(|customer| population.card(customer, 1).status != 0));
+    }
+}

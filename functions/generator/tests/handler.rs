@@ -1,0 +1,91 @@
+//! The generator's handler against an S3 server.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+
+#[path = "../../../tests/support/loopback_s3.rs"]
+#[expect(dead_code, reason = "not every test needs all of it")]
+mod loopback_s3;
+
+use cardlake_generator::{Context, handle};
+use cardlake_shared::error::{ErrorKind, StageError};
+use cardlake_shared::events::GeneratorEvent;
+use loopback_s3::LoopbackS3;
+use serde_json::json;
+
+fn event(changes: &serde_json::Value) -> GeneratorEvent {
+    let mut event = json!({"batch_date": "2026-01-15", "rows": 3000, "late_rate": 0.05, "rows_per_object": 2000});
+    for (name, value) in changes.as_object().unwrap() {
+        event[name] = value.clone();
+    }
+    serde_json::from_value(event).unwrap()
+}
+
+#[tokio::test]
+async fn a_day_lands_in_bronze_and_again_with_the_same_bytes() {
+    let server = LoopbackS3::start().await;
+    let context = Context::new(server.variables(&[]), server.aws()).await.unwrap();
+    let output = handle(event(&json!({})), &context).await.unwrap();
+    assert_eq!(output.rows["transactions"], 3000);
+    assert_eq!(
+        output.objects[..2],
+        [
+            "transactions/ingest_date=2026-01-15/transactions-00000.jsonl",
+            "transactions/ingest_date=2026-01-15/transactions-00001.jsonl",
+        ]
+    );
+    let mut before = Vec::new();
+    let mut lines = 0;
+    for key in &output.objects {
+        let object = server.storage().get("bronze", key).await.unwrap().unwrap();
+        if key.starts_with("transactions/") {
+            lines += object.iter().filter(|byte| **byte == b'\n').count();
+        }
+        before.push(object);
+    }
+    assert_eq!(lines, 3000);
+
+    assert_eq!(handle(event(&json!({})), &context).await.unwrap(), output);
+    for (key, before) in output.objects.iter().zip(before) {
+        assert_eq!(server.storage().get("bronze", key).await.unwrap().unwrap(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_rate_that_cannot_be_is_refused_before_anything_is_written() {
+    let server = LoopbackS3::start().await;
+    let context = Context::new(server.variables(&[]), server.aws()).await.unwrap();
+    let error = handle(event(&json!({"late_rate": 2.0})), &context).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidEvent);
+    assert_eq!(
+        error.to_string(),
+        "the event cannot be followed: late_rate is 2: give a share from 0 to 1, e.g. 0.05"
+    );
+    assert!(server.storage().list("bronze", "").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_upload_ends_the_call_and_names_the_object() {
+    let server = LoopbackS3::start().await;
+    let context = Context::new(server.variables(&[]), server.aws_with_secret("wrong"))
+        .await
+        .unwrap();
+    let error = handle(event(&json!({})), &context).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Service, "{error}");
+    assert!(
+        error.to_string().starts_with("cannot write s3://bronze/transactions/"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_setting_is_named() {
+    let server = LoopbackS3::start().await;
+    let error = Context::new(server.variables(&[("CARDLAKE_BRONZE_BUCKET", "")]), server.aws())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(
+        error.to_string().contains("CARDLAKE_BRONZE_BUCKET is not set"),
+        "{error}"
+    );
+}
