@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::store::{Result, at};
 
 /// The folder of the attributes, beside the buckets.
-const FOLDER: &str = ".attributes";
+pub(super) const FOLDER: &str = ".attributes";
 /// The content type of an object that was written without one.
 pub(super) const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 

@@ -4,10 +4,14 @@
 //! an MD5, which would cost over a second per gigabyte; on AWS the tags of objects with KMS encryption and of multipart
 //! uploads are no MD5 either, and the hyphen tells clients so. Because it follows from the content, it is the same
 //! after a restart, and a file that another program wrote has one too.
+//!
+//! Tags are remembered with the version of the file they belong to, in memory and in a journal beside the buckets, so
+//! that a listing after a restart does not read the whole lake. The journal may be lost or damaged: what is not in it
+//! is computed again.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +21,9 @@ use s3s::crypto::{Checksum, Crc64Nvme};
 /// How much is read at a time, in bytes.
 const READ_BYTES: usize = 1 << 18;
 /// How many tags are remembered. Forgetting them all costs reading the files once more.
-const MAX_REMEMBERED: usize = 65_536;
+const MAX_REMEMBERED: usize = 262_144;
+/// The journal is written anew when it is opened with this many lines per tag.
+const MAX_LINES_PER_TAG: usize = 4;
 
 /// Computes a tag while the bytes pass by.
 pub(super) struct TagBuilder {
@@ -76,24 +82,75 @@ impl Version {
     }
 }
 
+impl Version {
+    /// A line of the journal. The path comes last, because it may hold blanks.
+    fn to_line(self, tag: &str, path: &str) -> String {
+        let Self {
+            inode,
+            seconds,
+            nanoseconds,
+            length,
+        } = self;
+        format!("{inode} {seconds} {nanoseconds} {length} {tag} {path}\n")
+    }
+
+    fn from_line(line: &str) -> Option<(Self, &str, &str)> {
+        let mut fields = line.splitn(6, ' ');
+        let version = Self {
+            inode: fields.next()?.parse().ok()?,
+            seconds: fields.next()?.parse().ok()?,
+            nanoseconds: fields.next()?.parse().ok()?,
+            length: fields.next()?.parse().ok()?,
+        };
+        Some((version, fields.next()?, fields.next()?))
+    }
+}
+
 /// The tags of files that did not change since they were computed.
-#[derive(Debug, Default)]
-pub(super) struct TagCache(Mutex<HashMap<PathBuf, (Version, String)>>);
+#[derive(Debug)]
+pub(super) struct TagCache(Mutex<Remembered>);
+
+#[derive(Debug)]
+struct Remembered {
+    tags: HashMap<PathBuf, (Version, String)>,
+    /// `None` if it cannot be written: the tags are then remembered in memory alone.
+    journal: Option<File>,
+}
 
 impl TagCache {
+    /// Opens the journal at `path`, or starts one.
+    pub(super) fn open(path: &Path) -> Self {
+        let (tags, lines) = load(path);
+        let compact = lines > tags.len().saturating_mul(MAX_LINES_PER_TAG) + MAX_LINES_PER_TAG;
+        let journal = if compact { rewrite(path, &tags) } else { Ok(()) }
+            .and_then(|()| OpenOptions::new().append(true).create(true).open(path))
+            .inspect_err(|error| tracing::warn!(%error, path = %path.display(), "tags are not kept for the next start"))
+            .ok();
+        Self(Mutex::new(Remembered { tags, journal }))
+    }
+
     pub(super) fn remember(&self, path: &Path, metadata: &Metadata, tag: &str) {
-        let mut tags = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = Version::of(metadata);
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Remembered { tags, journal } = &mut *guard;
         if tags.len() >= MAX_REMEMBERED {
             tags.clear();
         }
-        tags.insert(path.to_owned(), (Version::of(metadata), tag.to_owned()));
+        if let (Some(file), Some(name)) = (journal.as_mut(), path.to_str().filter(|name| !name.contains('\n'))) {
+            // One write per line, so that lines of two processes do not mix.
+            if let Err(error) = file.write_all(version.to_line(tag, name).as_bytes()) {
+                tracing::warn!(%error, "tags are not kept for the next start");
+                *journal = None;
+            }
+        }
+        tags.insert(path.to_owned(), (version, tag.to_owned()));
     }
 
     /// The tag of an open file; reads it from the start if it is new or was changed by another program, and leaves the
     /// position at the start.
     pub(super) fn tag(&self, path: &Path, file: &mut File, metadata: &Metadata) -> io::Result<String> {
         let version = Version::of(metadata);
-        if let Some((known, tag)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path)
+        if let Some((known, tag)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).tags.get(path)
             && *known == version
         {
             return Ok(tag.clone());
@@ -115,9 +172,48 @@ impl TagCache {
     }
 }
 
+/// The tags in a journal, and its number of lines. A line that cannot be read counts, and no more.
+fn load(path: &Path) -> (HashMap<PathBuf, (Version, String)>, usize) {
+    let (mut tags, mut lines) = (HashMap::new(), 0);
+    let Ok(file) = File::open(path) else {
+        return (tags, lines);
+    };
+    for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
+        lines += 1;
+        if let Some((version, tag, name)) = std::str::from_utf8(&line).ok().and_then(Version::from_line)
+            && (tags.len() < MAX_REMEMBERED || tags.contains_key(Path::new(name)))
+        {
+            tags.insert(PathBuf::from(name), (version, tag.to_owned()));
+        }
+    }
+    (tags, lines)
+}
+
+/// Writes the journal anew, with one line per tag.
+fn rewrite(path: &Path, tags: &HashMap<PathBuf, (Version, String)>) -> io::Result<()> {
+    let temporary = path.with_extension("part");
+    let mut file = io::BufWriter::new(File::create(&temporary)?);
+    for (path, (version, tag)) in tags {
+        if let Some(name) = path.to_str() {
+            file.write_all(version.to_line(tag, name).as_bytes())?;
+        }
+    }
+    file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    fs::rename(temporary, path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The tag of the file through a cache.
+    fn tag(cache: &TagCache, path: &Path) -> String {
+        let mut file = File::open(path).unwrap();
+        let metadata = file.metadata().unwrap();
+        let tag = cache.tag(path, &mut file, &metadata).unwrap();
+        assert_eq!(file.stream_position().unwrap(), 0);
+        tag
+    }
 
     #[test]
     fn the_tag_is_checksum_and_length() {
@@ -132,27 +228,46 @@ mod tests {
     fn a_file_that_another_program_changes_gets_a_new_tag() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        let cache = TagCache::default();
-        let tag = |content: &str| {
-            std::fs::write(&path, content).unwrap();
-            let mut file = File::open(&path).unwrap();
-            let metadata = file.metadata().unwrap();
-            let tag = cache.tag(&path, &mut file, &metadata).unwrap();
-            let mut read = String::new();
-            file.read_to_string(&mut read).unwrap();
-            assert_eq!(read, content, "the position is at the start again");
-            tag
-        };
-        let first = tag("one");
-        assert_ne!(first, tag("three"));
-        assert_eq!(
-            first,
-            TagCache::default()
-                .tag(&path, &mut File::open(&path).unwrap(), &{
-                    std::fs::write(&path, "one").unwrap();
-                    std::fs::metadata(&path).unwrap()
-                })
-                .unwrap()
-        );
+        let cache = TagCache::open(&folder.path().join("journal"));
+        fs::write(&path, "one").unwrap();
+        let first = tag(&cache, &path);
+        fs::write(&path, "three").unwrap();
+        assert_ne!(tag(&cache, &path), first);
+        fs::write(&path, "one").unwrap();
+        assert_eq!(tag(&TagCache::open(&folder.path().join("other")), &path), first);
+    }
+
+    #[test]
+    fn a_journal_tells_the_tags_after_a_restart_without_reading_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, journal) = (folder.path().join("a b=1"), folder.path().join("journal"));
+        fs::write(&path, "content").unwrap();
+        TagCache::open(&journal).remember(&path, &fs::metadata(&path).unwrap(), "as-remembered");
+        assert_eq!(tag(&TagCache::open(&journal), &path), "as-remembered");
+    }
+
+    #[test]
+    fn a_damaged_journal_costs_time_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, journal) = (folder.path().join("file"), folder.path().join("journal"));
+        fs::write(&path, "123456789").unwrap();
+        fs::write(&journal, b"\xff\xff\n1 2 3\n\n7 8").unwrap();
+        assert_eq!(tag(&TagCache::open(&journal), &path), "ae8b14860a799888-9");
+        // What was appended behind the damage is found again.
+        TagCache::open(&journal).remember(&path, &fs::metadata(&path).unwrap(), "as-remembered");
+        assert_eq!(tag(&TagCache::open(&journal), &path), "as-remembered");
+    }
+
+    #[test]
+    fn a_journal_does_not_grow_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, journal) = (folder.path().join("file"), folder.path().join("journal"));
+        fs::write(&path, "content").unwrap();
+        let cache = TagCache::open(&journal);
+        for n in 0..100 {
+            cache.remember(&path, &fs::metadata(&path).unwrap(), &format!("tag-{n}"));
+        }
+        assert_eq!(tag(&TagCache::open(&journal), &path), "tag-99");
+        assert_eq!(fs::read_to_string(&journal).unwrap().lines().count(), 1);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Layout below the root: `<bucket>/<key>` holds exactly the bytes of the object, so any program that reads folders
 //! reads the lake. All else lives in folders whose names no bucket can have: `.uploads` (files being written, parts of
-//! multipart uploads) and `.attributes` (content type, metadata and the like of the objects that have any).
+//! multipart uploads) and `.attributes` (content type, metadata and the like of the objects that have any, and the
+//! journal of the tags).
 //!
 //! Guarantee: an object appears whole or not at all, also when the process is killed: it is written to `.uploads` and
 //! then renamed, or linked where it must not exist yet, which the file system does for one writer only, whatever
@@ -18,11 +19,13 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::attributes::Attributes;
+use super::attributes::{self, Attributes};
 use super::etag::{TagBuilder, TagCache};
 
 /// The folder of files that are not objects yet.
 const UPLOADS: &str = ".uploads";
+/// The journal of the tags, in the folder of the attributes.
+const TAGS: &str = "tags";
 /// Writes of the same key go one after the other; this many different ones at the same time.
 const LOCKS: usize = 64;
 /// The longest key S3 takes, in bytes.
@@ -148,8 +151,12 @@ pub(super) struct Store {
 impl Store {
     /// Opens the root folder, makes what is missing, and sweeps away what a dead process left in `.uploads`.
     pub(super) fn open(root: &Path, buckets: &[String]) -> Result<Self> {
-        let uploads = root.join(UPLOADS);
-        for folder in buckets.iter().map(|bucket| root.join(bucket)).chain([uploads.clone()]) {
+        let (uploads, attributes) = (root.join(UPLOADS), root.join(attributes::FOLDER));
+        for folder in buckets
+            .iter()
+            .map(|bucket| root.join(bucket))
+            .chain([uploads.clone(), attributes.clone()])
+        {
             fs::create_dir_all(&folder).map_err(at("create the folder", &folder))?;
         }
         sweep(&uploads).map_err(at("sweep the folder", &uploads))?;
@@ -157,7 +164,7 @@ impl Store {
         Ok(Self {
             root: root.to_owned(),
             locks,
-            tags: TagCache::default(),
+            tags: TagCache::open(&attributes.join(TAGS)),
         })
     }
 
