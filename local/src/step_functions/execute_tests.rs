@@ -538,3 +538,12 @@ async fn an_unsupported_resource_is_refused_before_anything_runs() {
     assert_eq!(result.outcome, failed("States.Runtime", cause, ""));
     assert_eq!(script.parameters(), [] as [Value; 0]);
 }
+
+#[tokio::test]
+async fn an_execution_can_run_on_a_task_of_its_own() {
+    let task = tokio::spawn(async {
+        let definition = json!({"StartAt": "S", "States": {"S": {"Type": "Task", "Resource": "r", "End": true}}});
+        run_with(&Script::default(), definition, json!({"a": 1})).await
+    });
+    assert_eq!(task.await.unwrap().outcome, succeeded(json!({"a": 1})));
+}
