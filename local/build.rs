@@ -3,7 +3,6 @@
 //! Input: `DUCKDB_LIB_DIR`, the folder of the library (`.cargo/config.toml` gives a default inside the repository).
 //! When no library is in there, `scripts/fetch-duckdb.sh` puts one in. Output: an rpath to that folder, so that the
 //! binary and the tests run without `LD_LIBRARY_PATH`. Fails the build, with what to do, when no library can be had.
-#![expect(clippy::print_stdout, reason = "Cargo reads a build script's directives from its standard output")]
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -19,7 +18,11 @@ fn main() -> ExitCode {
             println!("cargo::rerun-if-changed={}", folder.join(library_name()).display());
             println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
             // A binary that is copied elsewhere together with its library finds it beside itself.
-            let origin = if target_os() == "macos" { "@executable_path" } else { "$ORIGIN" };
+            let origin = if target_os() == "macos" {
+                "@executable_path"
+            } else {
+                "$ORIGIN"
+            };
             println!("cargo::rustc-link-arg=-Wl,-rpath,{origin}");
             ExitCode::SUCCESS
         }
@@ -44,20 +47,26 @@ fn library_folder() -> Result<PathBuf, String> {
 }
 
 fn fetch(folder: &Path) -> Result<(), String> {
-    let output = Command::new("sh")
-        .arg(SCRIPT)
-        .arg(folder)
-        .output()
-        .map_err(|error| format!("{SCRIPT} could not be started: {error}; install libduckdb and set DUCKDB_LIB_DIR"))?;
+    let output =
+        Command::new("sh").arg(SCRIPT).arg(folder).output().map_err(|error| {
+            format!("{SCRIPT} could not be started: {error}; install libduckdb and set DUCKDB_LIB_DIR")
+        })?;
     if output.status.success() {
         Ok(())
     } else {
-        Err(format!("{SCRIPT} failed: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        Err(format!(
+            "{SCRIPT} failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ))
     }
 }
 
 fn library_name() -> &'static str {
-    if target_os() == "macos" { "libduckdb.dylib" } else { "libduckdb.so" }
+    if target_os() == "macos" {
+        "libduckdb.dylib"
+    } else {
+        "libduckdb.so"
+    }
 }
 
 fn target_os() -> String {

@@ -1,0 +1,379 @@
+//! COPY: objects are downloaded, checked against the table as Redshift checks them, and read by DuckDB.
+//!
+//! Columns go by position and are never converted: the number of columns and every type must fit, sizes must be those of
+//! the manifest. Any error fails the whole COPY; the reason is also filed in `SYS_LOAD_ERROR_DETAIL`.
+
+use std::path::{Path, PathBuf};
+
+use duckdb::params;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::catalog::{self, Table};
+use super::engine_error::translate;
+use super::objects::Location;
+use super::session::Session;
+use super::sql::SqlError;
+use super::sql::copy::Copy;
+use super::sql::ddl::Column;
+use super::sql::names::{literal, quoted};
+use super::sql::types::RedshiftType;
+
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    entries: Vec<ManifestEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ManifestEntry {
+    url: String,
+    #[serde(default)]
+    mandatory: bool,
+    meta: Option<ManifestMeta>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ManifestMeta {
+    content_length: Option<u64>,
+}
+
+/// A file to load.
+struct File {
+    location: Location,
+    mandatory: bool,
+    content_length: Option<u64>,
+}
+
+/// A COPY error with the place it happened at.
+struct LoadError {
+    file: Option<String>,
+    column: Option<Box<Column>>,
+    error: SqlError,
+}
+
+impl From<SqlError> for LoadError {
+    fn from(error: SqlError) -> Self {
+        Self {
+            file: None,
+            column: None,
+            error,
+        }
+    }
+}
+
+/// Runs a COPY and gives the number of loaded rows. The caller has opened a transaction.
+pub(crate) fn run(session: &Session, copy: &Copy) -> Result<usize, SqlError> {
+    let table = catalog::table(&session.connection, &copy.relation)?;
+    let folder = StagingFolder::new(&session.engine.staging)?;
+    load(session, copy, &table, &folder.path).map_err(|failure| {
+        if failure.file.is_some() {
+            record(session, &table, &failure);
+        }
+        failure.error
+    })
+}
+
+fn load(session: &Session, copy: &Copy, table: &Table, folder: &Path) -> Result<usize, LoadError> {
+    let targets = target_columns(copy, table)?;
+    let files = files(session, copy)?;
+    let downloads: Vec<(Location, PathBuf)> = files
+        .iter()
+        .enumerate()
+        .map(|(index, file)| (file.location.clone(), folder.join(format!("{index}.parquet"))))
+        .collect();
+    let engine = &session.engine;
+    let sizes = engine.runtime.block_on(engine.objects.download(downloads.clone()))?;
+    let mut rows = 0;
+    let mut loaded = false;
+    for ((file, (_, path)), size) in files.iter().zip(&downloads).zip(sizes) {
+        let Some(size) = size else {
+            if file.mandatory {
+                return Err(SqlError::redshift(format!(
+                    "S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey, mandatory file {}",
+                    file.location.url()
+                ))
+                .into());
+            }
+            continue;
+        };
+        loaded = true;
+        let url = engine.objects.https_url(&file.location);
+        if let Some(expected) = file.content_length
+            && expected != size
+        {
+            return Err(LoadError {
+                file: Some(file.location.url()),
+                column: None,
+                error: scan_error(
+                    15001,
+                    &format!(
+                        "content_length of the manifest is {expected}, the file has {size} bytes, File name: {url}"
+                    ),
+                ),
+            });
+        }
+        rows += load_file(session, copy, table, &targets, file, path, &url)?;
+    }
+    if loaded {
+        Ok(rows)
+    } else {
+        Err(SqlError::redshift(format!("The specified S3 prefix '{}' does not exist", copy.source)).into())
+    }
+}
+
+/// The columns that a file's columns go to, in order.
+fn target_columns<'a>(copy: &Copy, table: &'a Table) -> Result<Vec<&'a Column>, SqlError> {
+    let columns = &table.definition.columns;
+    let Some(names) = &copy.columns else {
+        return Ok(columns
+            .iter()
+            .filter(|column| !table.identity_always.contains(&column.name))
+            .collect());
+    };
+    names
+        .iter()
+        .map(|name| {
+            columns.iter().find(|column| column.name == *name).ok_or_else(|| {
+                SqlError::redshift(format!(
+                    "column \"{name}\" of relation \"{}\" does not exist",
+                    copy.relation.name
+                ))
+            })
+        })
+        .collect()
+}
+
+fn files(session: &Session, copy: &Copy) -> Result<Vec<File>, SqlError> {
+    let engine = &session.engine;
+    let source = Location::parse(&copy.source)?;
+    if !copy.manifest {
+        let found = engine.runtime.block_on(engine.objects.list(&source))?;
+        if found.is_empty() {
+            return Err(SqlError::redshift(format!(
+                "The specified S3 prefix '{}' does not exist",
+                source.key
+            )));
+        }
+        // Like Redshift Spectrum, which reads Parquet for COPY: names with a leading _ or . are not data.
+        let is_data = |location: &Location| {
+            let name = location.key.rsplit('/').next().unwrap_or_default();
+            !name.is_empty() && !name.starts_with(['_', '.'])
+        };
+        let files = found.into_iter().filter(is_data);
+        return Ok(files
+            .map(|location| File {
+                location,
+                mandatory: true,
+                content_length: None,
+            })
+            .collect());
+    }
+    let invalid = |why: String| SqlError::redshift(format!("Problem reading manifest file {}: {why}", copy.source));
+    let bytes = engine.runtime.block_on(engine.objects.read(&source))?.ok_or_else(|| {
+        invalid("S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey".to_owned())
+    })?;
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+    if manifest.entries.is_empty() {
+        return Err(invalid("it has no entries".to_owned()));
+    }
+    manifest
+        .entries
+        .into_iter()
+        .map(|entry| {
+            let content_length = entry.meta.and_then(|meta| meta.content_length);
+            if content_length.is_none() {
+                return Err(invalid(format!(
+                    "meta.content_length is required for Parquet files, entry {} has none",
+                    entry.url
+                )));
+            }
+            Ok(File {
+                location: Location::parse(&entry.url)?,
+                mandatory: entry.mandatory,
+                content_length,
+            })
+        })
+        .collect()
+}
+
+fn load_file(
+    session: &Session,
+    copy: &Copy,
+    table: &Table,
+    targets: &[&Column],
+    file: &File,
+    path: &Path,
+    url: &str,
+) -> Result<usize, LoadError> {
+    let failed = |column: Option<&Column>, error: SqlError| LoadError {
+        file: Some(file.location.url()),
+        column: column.cloned().map(Box::new),
+        error,
+    };
+    let reader = format!(
+        "read_parquet({}, hive_partitioning = false)",
+        literal(&path.to_string_lossy())
+    );
+    let columns = file_columns(session, &reader).map_err(|error| {
+        failed(
+            None,
+            scan_error(15001, &format!("File '{url}' is not a Parquet file: {error}")),
+        )
+    })?;
+    let missing = targets.len().saturating_sub(columns.len());
+    if columns.len() != targets.len() && !(copy.fill_record && missing > 0) {
+        return Err(failed(
+            None,
+            scan_error(
+                15007,
+                &format!(
+                    "Unmatched number of columns between table and file. Table columns: {}, Data columns: {}, File name: {url}",
+                    targets.len(),
+                    columns.len()
+                ),
+            ),
+        ));
+    }
+    let mut items = Vec::new();
+    for ((name, duckdb_type), column) in columns.iter().zip(targets) {
+        let Some(value) = fit(name, duckdb_type, column.data_type, copy.serialize_to_json) else {
+            let context = format!(
+                "File '{url}' has an incompatible Parquet schema for column '{}.{name}'. Column type: {}, Parquet schema: {duckdb_type}",
+                file.location.url(),
+                column.data_type.definition().to_uppercase(),
+            );
+            return Err(failed(Some(column), scan_error(15001, &context)));
+        };
+        items.push(value);
+    }
+    items.extend(std::iter::repeat_n("NULL".to_owned(), missing));
+    let names = targets
+        .iter()
+        .map(|column| quoted(&column.name))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let sql = format!(
+        "INSERT INTO {} ({names}) SELECT {} FROM {reader}",
+        table.definition.relation.sql(),
+        items.join(", ")
+    );
+    session.write(&sql).map_err(|error| {
+        let column = find_column(&error, targets);
+        failed(column, error)
+    })
+}
+
+/// The column that a message about NULL names.
+fn find_column<'a>(error: &SqlError, targets: &[&'a Column]) -> Option<&'a Column> {
+    let text = error.to_string();
+    let name = text.rsplit_once("into column ").map(|(_, name)| name)?;
+    targets.iter().find(|column| column.name == name).copied()
+}
+
+fn file_columns(session: &Session, reader: &str) -> Result<Vec<(String, String)>, SqlError> {
+    let mut statement = session
+        .connection
+        .prepare(&format!("DESCRIBE SELECT * FROM {reader}"))
+        .map_err(|error| translate(&error))?;
+    statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .and_then(Iterator::collect)
+        .map_err(|error| translate(&error))
+}
+
+/// The expression that loads a Parquet column into a table column; `None` if their types do not go together.
+fn fit(name: &str, file: &str, column: RedshiftType, serialize_to_json: bool) -> Option<String> {
+    let value = quoted(name);
+    let file_type = RedshiftType::from_duckdb(file);
+    let fits = match (file, file_type, column) {
+        // Any unit but nanoseconds, which Redshift loads as wrong values; with or without a zone, which is UTC.
+        ("TIMESTAMP_NS", ..) => false,
+        (_, Some(RedshiftType::Timestamp | RedshiftType::TimestampTz), RedshiftType::Timestamp) => {
+            return Some(format!("CAST({value} AS TIMESTAMP)"));
+        }
+        (_, Some(RedshiftType::Timestamp | RedshiftType::TimestampTz), RedshiftType::TimestampTz) => true,
+        (_, Some(RedshiftType::Varchar(_)), RedshiftType::Varchar(_)) => true,
+        (_, Some(RedshiftType::Varchar(_)), RedshiftType::Char(_)) => {
+            return Some(format!("rtrim({value}, ' ')"));
+        }
+        (_, Some(RedshiftType::Varbyte(_)), RedshiftType::Varbyte(_)) => true,
+        (
+            _,
+            Some(RedshiftType::Decimal { precision, scale }),
+            RedshiftType::Decimal {
+                precision: column_precision,
+                scale: column_scale,
+            },
+        ) => scale == column_scale && precision <= column_precision,
+        (_, _, RedshiftType::Super) if serialize_to_json => return Some(format!("to_json({value})")),
+        ("TINYINT" | "SMALLINT", _, RedshiftType::SmallInt) => true,
+        ("INTEGER", _, RedshiftType::Integer) | ("BIGINT", _, RedshiftType::BigInt) => true,
+        (_, Some(file_type), column) => {
+            file_type == column
+                && matches!(
+                    column,
+                    RedshiftType::Boolean
+                        | RedshiftType::Real
+                        | RedshiftType::Double
+                        | RedshiftType::Date
+                        | RedshiftType::Time
+                )
+        }
+        _ => false,
+    };
+    fits.then_some(value)
+}
+
+fn scan_error(code: u32, context: &str) -> SqlError {
+    SqlError::redshift(format!(
+        " Spectrum Scan Error  DETAIL: error: Spectrum Scan Error  code: {code}  context: {context}"
+    ))
+}
+
+/// Files the error for SYS_LOAD_ERROR_DETAIL, outside of the transaction that is about to be rolled back.
+fn record(session: &Session, table: &Table, failure: &LoadError) {
+    let column = failure.column.as_ref();
+    let insert = session.engine.connect().and_then(|connection| {
+        connection
+            .execute(
+                "INSERT INTO main.rs_load_errors VALUES (?, ?, CAST(now() AS TIMESTAMP), ?, ?, NULL, ?, ?, ?, 15001, ?)",
+                params![
+                    session.query_id,
+                    table.oid,
+                    table.definition.relation.name,
+                    failure.file,
+                    column.map(|column| column.name.clone()),
+                    column.map(|column| column.data_type.catalog_name()),
+                    column.and_then(|column| column.data_type.byte_limit()).map(|length| length.to_string()),
+                    failure.error.to_string(),
+                ],
+            )
+            .map_err(|error| translate(&error))
+    });
+    if let Err(error) = insert {
+        tracing::warn!(%error, "the load error could not be filed");
+    }
+}
+
+/// A folder for the files of one statement, removed with all its files when it is dropped.
+pub(crate) struct StagingFolder {
+    pub(crate) path: PathBuf,
+}
+
+impl StagingFolder {
+    /// Makes a folder under `parent`.
+    pub(crate) fn new(parent: &Path) -> Result<Self, SqlError> {
+        let path = parent.join(Uuid::new_v4().simple().to_string());
+        std::fs::create_dir_all(&path)
+            .map_err(|error| SqlError::redshift(format!("cannot make the folder {}: {error}", path.display())))?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for StagingFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            tracing::warn!(folder = %self.path.display(), %error, "a staging folder could not be removed");
+        }
+    }
+}

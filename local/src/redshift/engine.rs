@@ -1,0 +1,147 @@
+//! The DuckDB database under the server.
+//!
+//! One process at a time can have the file open. Every statement (or session) has a connection of its own, so that
+//! statements run side by side under snapshot isolation.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use duckdb::{Config, Connection};
+
+use super::engine_error;
+use super::error::RedshiftError;
+use super::objects::Objects;
+use super::sql::SqlError;
+use super::sql::names::{literal, quoted};
+
+const PRELUDE: &str = include_str!("prelude.sql");
+const CATALOG: &str = include_str!("catalog.sql");
+
+/// What every connection is set to: Redshift's meaning of `/` on integers, its order of NULLs, and UTC.
+const CONNECTION_SETTINGS: &str = "SET integer_division = true; \
+     SET default_null_order = 'nulls_last_on_asc_first_on_desc'; \
+     SET TimeZone = 'UTC';";
+
+/// The database.
+pub(crate) struct Engine {
+    base: Mutex<Connection>,
+    /// The database name that clients use.
+    pub(crate) database: String,
+    /// Where files wait on their way between S3 and the database.
+    pub(crate) staging: PathBuf,
+    pub(crate) objects: Objects,
+    /// Runs the S3 calls of statements, which run on blocking threads.
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+impl Engine {
+    /// Opens the file, which is made if it does not exist.
+    ///
+    /// Fails if another process has it open.
+    pub(crate) fn open(
+        file: &Path,
+        database: &str,
+        memory_limit: &str,
+        objects: Objects,
+    ) -> Result<Self, RedshiftError> {
+        let parent = file
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let staging = parent.join("redshift-staging");
+        std::fs::create_dir_all(&staging).map_err(|source| RedshiftError::Folder {
+            path: staging.clone(),
+            source,
+        })?;
+        let connection = open_file(file, memory_limit, &staging).map_err(|error| {
+            let message = first_line(&error.to_string());
+            let path = file.to_owned();
+            if message.contains("lock") {
+                RedshiftError::Locked { path, message }
+            } else {
+                RedshiftError::Open { path, message }
+            }
+        })?;
+        connection
+            .execute_batch(CONNECTION_SETTINGS)
+            .and_then(|()| {
+                let catalog = CATALOG.replace("{database}", &database.replace('\'', "''"));
+                connection.execute_batch(&format!("BEGIN; {PRELUDE} {catalog} COMMIT;"))
+            })
+            .map_err(|error| RedshiftError::Open {
+                path: file.to_owned(),
+                message: error.to_string(),
+            })?;
+        Ok(Self {
+            base: Mutex::new(connection),
+            database: database.to_owned(),
+            staging,
+            objects,
+            runtime: tokio::runtime::Handle::current(),
+        })
+    }
+
+    /// A connection of its own, ready for statements.
+    pub(crate) fn connect(&self) -> Result<Connection, SqlError> {
+        // A poisoned lock only means that another thread panicked while it cloned; the connection is as good as before.
+        let base = self.base.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let connection = base.try_clone().map_err(|error| engine_error::translate(&error))?;
+        drop(base);
+        connection
+            .execute_batch(CONNECTION_SETTINGS)
+            .map_err(|error| engine_error::translate(&error))?;
+        Ok(connection)
+    }
+}
+
+fn open_file(file: &Path, memory_limit: &str, staging: &Path) -> duckdb::Result<Connection> {
+    let config = Config::default()
+        // Nothing is ever fetched from the network: the library has Parquet, JSON and time zones built in.
+        .enable_autoload_extension(false)?
+        .max_memory(memory_limit)?
+        // Functions with typed parameters, of which the prelude has some, need a file of this version.
+        .with("storage_compatibility_version", "v1.4.0")?
+        .with("temp_directory", staging.join("spill").to_string_lossy())?;
+    Connection::open_with_flags(file, config)
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Puts every schema of the warehouse on the search path, after those that the session asked for.
+pub(crate) fn set_search_path(connection: &Connection, first: &[String]) -> Result<(), SqlError> {
+    let translate = |error: duckdb::Error| engine_error::translate(&error);
+    let mut schemas: Vec<String> = if first.is_empty() {
+        vec!["public".to_owned()]
+    } else {
+        first.to_vec()
+    };
+    let mut statement = connection
+        .prepare(
+            "SELECT schema_name FROM duckdb_schemas() \
+             WHERE NOT internal AND database_name = current_database() ORDER BY schema_name",
+        )
+        .map_err(translate)?;
+    let existing = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .and_then(Iterator::collect::<duckdb::Result<Vec<String>>>)
+        .map_err(translate)?;
+    schemas.retain(|schema| existing.contains(schema));
+    if first.is_empty() {
+        let others = existing
+            .into_iter()
+            .filter(|schema| schema != "public" && schema != "main");
+        schemas.extend(others);
+    }
+    // The functions and catalog views are in main.
+    schemas.push("main".to_owned());
+    let path = schemas
+        .iter()
+        .map(|schema| quoted(schema))
+        .collect::<Vec<_>>()
+        .join(",");
+    connection
+        .execute_batch(&format!("SET search_path = {}", literal(&path)))
+        .map_err(translate)
+}

@@ -1,0 +1,111 @@
+//! A Redshift Data API server on loopback, with DuckDB as the engine.
+//!
+//! Input: requests of any AWS SDK (JSON 1.1, signed with Signature Version 4 for the configured key). Output: what the
+//! service model of `redshift-data` describes. Statements are Redshift SQL: they are parsed, rewritten for DuckDB
+//! and run asynchronously, each on a connection of its own. COPY and UNLOAD read and write S3 through the given
+//! client.
+//!
+//! Guarantee: a construct that this server does not know fails with an error that names it; none is left out that would
+//! change a result. Failure: statements report errors in `DescribeStatement`, in Redshift's words where it has words for
+//! them. `docs/local-redshift.md` lists what is supported and what differs.
+//!
+//! The layers, from the wire to the engine: `server` (HTTP), `signature`, `operations` and `protocol` (the API),
+//! `statements` and `runner` (states and threads), `session` (transactions), `sql` (translation), `copy`, `unload`,
+//! `definitions` and `results` (execution), `engine` (DuckDB).
+
+mod catalog;
+mod copy;
+mod definitions;
+mod engine;
+mod engine_error;
+mod error;
+mod objects;
+mod operations;
+mod protocol;
+mod results;
+mod runner;
+mod server;
+mod session;
+mod signature;
+mod sql;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod unload;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use error::RedshiftError;
+pub use server::{RedshiftServer, start};
+
+use statements::Statements;
+
+/// What DuckDB may use when [`RedshiftOptions::memory_limit`] says nothing.
+pub const DEFAULT_MEMORY_LIMIT: &str = "1GB";
+
+/// How the server is set up.
+#[derive(Debug, Clone)]
+pub struct RedshiftOptions {
+    /// A loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The file of the database, made if it does not exist. One process at a time can have it open.
+    pub database_file: PathBuf,
+    /// The name of the one database, as clients give it in `Database`.
+    pub database: String,
+    /// Reads and writes the objects of COPY and UNLOAD.
+    pub s3: aws_sdk_s3::Client,
+    /// The key that requests must be signed with.
+    pub credentials: Credentials,
+    /// The region that requests must be signed for.
+    pub region: String,
+    /// Names or ARNs that are accepted as `SecretArn`.
+    pub known_secrets: Vec<String>,
+    /// The memory that DuckDB may use, as DuckDB writes it (`2GB`); [`DEFAULT_MEMORY_LIMIT`] when there is none. What does
+    /// not fit is spilled to files beside the database.
+    pub memory_limit: Option<String>,
+}
+
+/// An access key.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Credentials")
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the operations work with.
+pub(crate) struct Service {
+    statements: Arc<Statements>,
+    credentials: Credentials,
+    region: String,
+    known_secrets: Vec<String>,
+}
+
+impl Service {
+    /// Whether a secret exists, by its name or its ARN (which ends in the name and six random characters).
+    fn knows_secret(&self, asked: &str) -> bool {
+        self.known_secrets.iter().any(|known| {
+            let name_in_arn = |arn: &str, name: &str| {
+                arn.rsplit_once(":secret:").is_some_and(|(_, resource)| {
+                    resource == name
+                        || resource
+                            .strip_prefix(name)
+                            .is_some_and(|suffix| suffix.len() == 7 && suffix.starts_with('-'))
+                })
+            };
+            known == asked || name_in_arn(asked, known) || name_in_arn(known, asked)
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! ListStatements and ListSessions.
+
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value, json};
+
+use super::super::Service;
+use super::super::error::ApiError;
+use super::super::protocol::{ListSessionsRequest, ListStatementsRequest, Parameter, Seconds, page};
+use super::super::statements::lock;
+use super::{format_name, session_id, with_token};
+
+/// Lists statements, newest first; finished ones unless a status is asked for.
+pub(super) fn statements(service: &Service, request: &ListStatementsRequest) -> Result<Value, ApiError> {
+    let wanted = request.status.as_deref().unwrap_or("FINISHED");
+    if !matches!(
+        wanted,
+        "ALL" | "SUBMITTED" | "PICKED" | "STARTED" | "FINISHED" | "FAILED" | "ABORTED"
+    ) {
+        return Err(ApiError::validation(format!("Status '{wanted}' is not known")));
+    }
+    let same = |asked: &Option<String>, has: &Option<String>| asked.is_none() || asked == has;
+    let entries = service.statements.list().into_iter().filter(|entry| {
+        let connection = &entry.submission.connection;
+        (wanted == "ALL" || entry.state().status.name() == wanted)
+            && request.statement_name.as_ref().is_none_or(|prefix| {
+                entry
+                    .submission
+                    .name
+                    .as_ref()
+                    .is_some_and(|name| name.starts_with(prefix.as_str()))
+            })
+            && same(&request.database, &connection.database)
+            && same(&request.cluster_identifier, &connection.cluster_identifier)
+            && same(&request.workgroup_name, &connection.workgroup_name)
+    });
+    let (page, next) = page(
+        entries.collect(),
+        request.next_token.as_deref(),
+        request.max_results,
+        100,
+    )?;
+    let statements: Vec<Value> = page
+        .iter()
+        .map(|entry| {
+            let submission = &entry.submission;
+            let state = entry.state();
+            let mut data = json!({
+                "Id": entry.id,
+                "Status": state.status.name(),
+                "CreatedAt": Seconds::from(entry.created),
+                "UpdatedAt": Seconds::from(state.updated),
+                "IsBatchStatement": submission.batch,
+                "ResultFormat": format_name(submission.format),
+            });
+            if submission.batch {
+                data["QueryStrings"] = json!(submission.sqls);
+            } else {
+                data["QueryString"] = json!(submission.sqls[0]);
+            }
+            for (member, value) in [
+                ("StatementName", submission.name.clone()),
+                ("SecretArn", submission.connection.secret_arn.clone()),
+                ("SessionId", session_id(entry)),
+            ] {
+                if let Some(value) = value {
+                    data[member] = json!(value);
+                }
+            }
+            if !submission.parameters.is_empty() {
+                data["QueryParameters"] = json!(Parameter::list(&submission.parameters));
+            }
+            data
+        })
+        .collect();
+    Ok(with_token(json!({ "Statements": statements }), next))
+}
+
+/// Lists the open sessions.
+pub(super) fn sessions(service: &Service, request: &ListSessionsRequest) -> Result<Value, ApiError> {
+    let sessions: Vec<Value> = service
+        .statements
+        .sessions()
+        .into_iter()
+        .filter(|slot| request.session_id.as_ref().is_none_or(|id| *id == slot.id))
+        .map(|slot| {
+            let status = if slot.busy.load(Ordering::Acquire) {
+                "BUSY"
+            } else {
+                "AVAILABLE"
+            };
+            let mut data = json!({
+                "SessionId": slot.id,
+                "Status": status,
+                "CreatedAt": Seconds::from(slot.created),
+                "SessionAliveSeconds": lock(&slot.keep_alive).as_secs(),
+            });
+            if let Some(database) = &slot.connection.database {
+                data["Database"] = json!(database);
+            }
+            data
+        })
+        .filter(|data| {
+            request
+                .status
+                .as_ref()
+                .is_none_or(|status| data["Status"] == json!(status))
+        })
+        .collect();
+    let (page, next) = page(sessions, request.next_token.as_deref(), request.max_results, 100)?;
+    Ok(with_token(json!({ "Sessions": page }), next))
+}

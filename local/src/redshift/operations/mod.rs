@@ -1,0 +1,146 @@
+//! The operations of the Redshift Data API.
+
+mod catalog;
+mod describe;
+mod execute;
+mod lists;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Service;
+use super::error::ApiError;
+use super::protocol::{StatementRequest, Target, read};
+use super::results::ResultFormat;
+use super::statements::Entry;
+
+/// Seconds that a request may wait.
+const MAX_WAIT_SECONDS: u64 = 30;
+/// Serves one request and gives the body of the response.
+pub(crate) async fn dispatch(service: &Service, operation: &str, body: &[u8]) -> Result<String, ApiError> {
+    match operation {
+        "ExecuteStatement" => json_body(&execute::execute(service, read(body)?, false).await?),
+        "BatchExecuteStatement" => json_body(&execute::execute(service, read(body)?, true).await?),
+        "DescribeStatement" => json_body(&describe::describe(service, read(body)?).await?),
+        "GetStatementResult" => json_body(&describe::result(service, read(body)?, ResultFormat::Json).await?),
+        "GetStatementResultV2" => json_body(&describe::result(service, read(body)?, ResultFormat::Csv).await?),
+        "CancelStatement" => json_body(&cancel(service, &read(body)?)?),
+        "ListStatements" => json_body(&lists::statements(service, &read(body)?)?),
+        "ListSessions" => json_body(&lists::sessions(service, &read(body)?)?),
+        "ListDatabases" | "ListSchemas" | "ListTables" | "DescribeTable" => {
+            json_body(&catalog::serve(service, operation, read(body)?).await?)
+        }
+        _ => Err(ApiError::new(
+            "UnknownOperationException",
+            format!("unknown operation {operation}"),
+        )),
+    }
+}
+
+fn json_body(value: &impl serde::Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(value).map_err(|error| {
+        ApiError::new(
+            "InternalServerException",
+            format!("the response cannot be written: {error}"),
+        )
+    })
+}
+
+fn cancel(service: &Service, request: &StatementRequest) -> Result<Value, ApiError> {
+    let (entry, _) = find(service, &request.id)?;
+    if service.statements.cancel(&entry) {
+        Ok(json!({ "Status": true }))
+    } else {
+        Err(ApiError::validation(format!(
+            "Could not cancel a query that is already in {} state",
+            entry.state().status.name()
+        )))
+    }
+}
+
+/// A serverless workgroup or a cluster, a database, and a secret that exists.
+fn check_target(service: &Service, target: &Target) -> Result<(), ApiError> {
+    match (&target.cluster_identifier, &target.workgroup_name) {
+        (Some(_), Some(_)) => {
+            return Err(ApiError::validation(
+                "ClusterIdentifier and WorkgroupName exclude each other",
+            ));
+        }
+        (None, None) if target.secret_arn.is_none() => {
+            return Err(ApiError::validation(
+                "either ClusterIdentifier or WorkgroupName is required",
+            ));
+        }
+        (None, Some(_)) if target.db_user.is_some() => {
+            return Err(ApiError::validation(
+                "DbUser goes with ClusterIdentifier, not with WorkgroupName",
+            ));
+        }
+        _ => {}
+    }
+    if target.database.as_ref().is_none_or(String::is_empty) {
+        return Err(ApiError::validation("Database is required"));
+    }
+    if target.db_user.is_some() && target.secret_arn.is_some() {
+        return Err(ApiError::validation("DbUser and SecretArn exclude each other"));
+    }
+    match &target.secret_arn {
+        Some(secret) if !service.knows_secret(secret) => Err(ApiError::validation(format!(
+            "Secrets Manager can't find the specified secret {secret}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn wait_time(seconds: Option<u64>) -> Result<Option<Duration>, ApiError> {
+    match seconds {
+        Some(seconds) if !(1..=MAX_WAIT_SECONDS).contains(&seconds) => Err(ApiError::validation(format!(
+            "WaitTimeSeconds must be between 1 and {MAX_WAIT_SECONDS}"
+        ))),
+        seconds => Ok(seconds.map(Duration::from_secs)),
+    }
+}
+
+fn session_id(entry: &Entry) -> Option<String> {
+    entry.submission.session.as_ref().map(|slot| slot.id.clone())
+}
+
+/// A process id, as Redshift has one per connection.
+fn pid(entry: &Entry) -> i64 {
+    1_073_741_824 + entry.number
+}
+
+/// Finds a statement by its id, and the part of a batch that an id with a suffix names.
+fn find(service: &Service, id: &str) -> Result<(Arc<Entry>, Option<usize>), ApiError> {
+    let not_found = || ApiError::not_found(id, "Query does not exist.");
+    let (statement, part) = match id.split_once(':') {
+        Some((statement, number)) => {
+            let number: usize = number
+                .parse()
+                .map_err(|_| ApiError::validation(format!("invalid Id {id}")))?;
+            (statement, Some(number.checked_sub(1).ok_or_else(not_found)?))
+        }
+        None => (id, None),
+    };
+    let entry = service.statements.get(statement).ok_or_else(not_found)?;
+    if part.is_some_and(|part| !entry.submission.batch || part >= entry.submission.sqls.len()) {
+        return Err(not_found());
+    }
+    Ok((entry, part))
+}
+
+fn format_name(format: ResultFormat) -> &'static str {
+    match format {
+        ResultFormat::Json => "JSON",
+        ResultFormat::Csv => "CSV",
+    }
+}
+
+fn with_token(mut response: Value, next: Option<String>) -> Value {
+    if let Some(next) = next {
+        response["NextToken"] = json!(next);
+    }
+    response
+}

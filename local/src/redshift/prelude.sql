@@ -1,0 +1,98 @@
+-- Functions that Redshift has and DuckDB lacks, or whose meaning differs. The translator calls those that begin with
+-- rs_; the others are called by their Redshift names.
+
+CREATE OR REPLACE MACRO rs_div(a, b) AS a / (CASE WHEN b = 0 THEN error('Divide by zero') ELSE b END);
+CREATE OR REPLACE MACRO rs_mod(a, b) AS a % (CASE WHEN b = 0 THEN error('Divide by zero') ELSE b END);
+CREATE OR REPLACE MACRO rs_avg(average, total) AS
+    cast_to_type(CASE WHEN typeof(total) = 'HUGEINT' THEN trunc(average) ELSE average END, total);
+
+-- A cast to VARCHAR(n) keeps at most n bytes and never half a character (which has up to four bytes).
+CREATE OR REPLACE MACRO rs_varchar(x, n) AS
+    CASE WHEN strlen(CAST(x AS VARCHAR)) <= n THEN CAST(x AS VARCHAR)
+         ELSE coalesce(try(decode(encode(CAST(x AS VARCHAR))[1:n])), try(decode(encode(CAST(x AS VARCHAR))[1:n - 1])),
+                       try(decode(encode(CAST(x AS VARCHAR))[1:n - 2])), try(decode(encode(CAST(x AS VARCHAR))[1:n - 3])))
+    END;
+CREATE OR REPLACE MACRO rs_super_text(x) AS json_extract_string(x, '$');
+CREATE OR REPLACE MACRO rs_substring
+    (s, f) AS substring(CAST(s AS VARCHAR), greatest(f, 1)),
+    (s, f, n) AS substring(CAST(s AS VARCHAR), greatest(f, 1),
+        CASE WHEN n < 0 THEN error('negative substring length not allowed') WHEN f < 1 THEN greatest(f + n - 1, 0) ELSE n END);
+
+-- Dates.
+CREATE OR REPLACE MACRO getdate() AS date_trunc('second', CAST(now() AS TIMESTAMP));
+CREATE OR REPLACE MACRO sysdate() AS CAST(now() AS TIMESTAMP);
+CREATE OR REPLACE MACRO rs_dateadd_millennium(n, d) AS d + to_years(1000 * CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_century(n, d) AS d + to_years(100 * CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_decade(n, d) AS d + to_years(10 * CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_year(n, d) AS d + to_years(CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_quarter(n, d) AS d + to_months(3 * CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_month(n, d) AS d + to_months(CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_week(n, d) AS d + to_days(7 * CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_day(n, d) AS d + to_days(CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_hour(n, d) AS d + to_hours(CAST(n AS BIGINT));
+CREATE OR REPLACE MACRO rs_dateadd_minute(n, d) AS d + to_minutes(CAST(n AS BIGINT));
+CREATE OR REPLACE MACRO rs_dateadd_second(n, d) AS d + to_seconds(CAST(n AS BIGINT));
+CREATE OR REPLACE MACRO rs_dateadd_millisecond(n, d) AS d + to_milliseconds(CAST(n AS BIGINT));
+CREATE OR REPLACE MACRO rs_dateadd_microsecond(n, d) AS d + to_microseconds(CAST(n AS BIGINT));
+CREATE OR REPLACE MACRO rs_trunc
+    (x TIMESTAMP) AS CAST(x AS DATE),
+    (x) AS trunc(x),
+    (x, n) AS trunc(x, n);
+-- The last day of a month stays the last day.
+CREATE OR REPLACE MACRO add_months(d, n) AS
+    CASE WHEN last_day(CAST(d AS DATE)) = CAST(d AS DATE)
+         THEN CAST(last_day(CAST(CAST(d AS DATE) + to_months(CAST(n AS INTEGER)) AS DATE)) AS TIMESTAMP)
+              + (CAST(d AS TIMESTAMP) - date_trunc('day', CAST(d AS TIMESTAMP)))
+         ELSE CAST(d AS TIMESTAMP) + to_months(CAST(n AS INTEGER)) END;
+CREATE OR REPLACE MACRO months_between(a, b) AS
+    CASE WHEN day(CAST(a AS TIMESTAMP)) = day(CAST(b AS TIMESTAMP))
+           OR (CAST(a AS DATE) = last_day(CAST(a AS DATE)) AND CAST(b AS DATE) = last_day(CAST(b AS DATE)))
+         THEN CAST(datediff('month', CAST(b AS TIMESTAMP), CAST(a AS TIMESTAMP)) AS DOUBLE)
+         ELSE datediff('month', CAST(b AS TIMESTAMP), CAST(a AS TIMESTAMP))
+              + (epoch(CAST(a AS TIMESTAMP) - date_trunc('month', CAST(a AS TIMESTAMP)))
+                 - epoch(CAST(b AS TIMESTAMP) - date_trunc('month', CAST(b AS TIMESTAMP)))) / (31 * 86400.0) END;
+CREATE OR REPLACE MACRO rs_next_day(d, dow) AS
+    CAST(CAST(d AS DATE) + CAST(1 + (dow - date_part('dow', CAST(d AS DATE)) + 6) % 7 AS INTEGER) AS DATE);
+CREATE OR REPLACE MACRO convert_timezone
+    (target, ts) AS timezone(target, timezone('UTC', CAST(ts AS TIMESTAMP))),
+    (source, target, ts) AS timezone(target, timezone(source, CAST(ts AS TIMESTAMP)));
+CREATE OR REPLACE MACRO date_cmp(a, b) AS CASE WHEN a = b THEN 0 WHEN a > b THEN 1 ELSE -1 END;
+
+-- Text.
+CREATE OR REPLACE MACRO nvl2(x, a, b) AS CASE WHEN x IS NOT NULL THEN a ELSE b END;
+CREATE OR REPLACE MACRO charindex(needle, haystack) AS strpos(haystack, needle);
+CREATE OR REPLACE MACRO rs_lpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE lpad(s, CAST(n AS INTEGER), f) END;
+CREATE OR REPLACE MACRO rs_rpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE rpad(s, CAST(n AS INTEGER), f) END;
+CREATE OR REPLACE MACRO initcap(s) AS
+    list_aggregate([concat(upper(w[1]), lower(w[2:])) FOR w IN regexp_extract_all(s, '[\p{L}\p{N}]+|[^\p{L}\p{N}]+')], 'string_agg', '');
+CREATE OR REPLACE MACRO strtol(s, base) AS
+    CASE base WHEN 10 THEN CAST(s AS BIGINT)
+              WHEN 16 THEN CAST(concat('0x', regexp_replace(s, '^0[xX]', '')) AS BIGINT)
+              WHEN 2 THEN CAST(concat('0b', s) AS BIGINT)
+              ELSE error('STRTOL with a base other than 2, 10 and 16 is not supported by the local Redshift') END;
+CREATE OR REPLACE MACRO regexp_count
+    (s, p) AS len(regexp_extract_all(s, p)),
+    (s, p, f) AS len(regexp_extract_all(substring(s, f), p));
+CREATE OR REPLACE MACRO regexp_substr
+    (s, p) AS coalesce(regexp_extract(s, p), ''),
+    (s, p, f) AS coalesce(regexp_extract(substring(s, f), p), ''),
+    (s, p, f, o) AS coalesce(regexp_extract_all(substring(s, f), p)[o], '');
+CREATE OR REPLACE MACRO regexp_instr(s, p) AS
+    CASE WHEN regexp_matches(s, p) THEN strpos(s, regexp_extract(s, p)) ELSE 0 END;
+
+-- SUPER and JSON text.
+CREATE OR REPLACE MACRO json_parse(x) AS CAST(x AS JSON);
+CREATE OR REPLACE MACRO can_json_parse(x) AS json_valid(x);
+CREATE OR REPLACE MACRO is_valid_json(x) AS json_valid(x) AND json_type(x) IN ('OBJECT', 'ARRAY');
+CREATE OR REPLACE MACRO is_valid_json_array(x) AS json_valid(x) AND json_type(x) = 'ARRAY';
+CREATE OR REPLACE MACRO json_serialize(x) AS CAST(CAST(x AS JSON) AS VARCHAR);
+CREATE OR REPLACE MACRO json_typeof(x) AS
+    CASE json_type(x) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' WHEN 'VARCHAR' THEN 'string'
+         WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null' ELSE 'number' END;
+CREATE OR REPLACE MACRO get_array_length(x) AS CASE WHEN json_type(x) = 'ARRAY' THEN CAST(json_array_length(x) AS BIGINT) END;
+CREATE OR REPLACE MACRO is_array(x) AS json_type(x) = 'ARRAY';
+CREATE OR REPLACE MACRO is_object(x) AS json_type(x) = 'OBJECT';
+CREATE OR REPLACE MACRO rs_json_path_text
+    (x, path) AS json_extract_string(x, path),
+    (x, path, lenient) AS CASE WHEN lenient AND NOT json_valid(x) THEN NULL ELSE json_extract_string(x, path) END;
+CREATE OR REPLACE MACRO json_extract_array_element_text(x, n) AS json_extract_string(x, concat('$[', n, ']'));

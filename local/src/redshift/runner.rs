@@ -1,0 +1,136 @@
+//! Runs a submitted statement or batch on a database session.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Instant, SystemTime};
+
+use super::engine::Engine;
+use super::session::{Outcome, Session};
+use super::sql::{SqlError, lex, parse};
+use super::statements::{Entry, Status, Submission, lock};
+
+/// Runs a statement to its end, on a blocking thread.
+pub(crate) fn run(engine: &Arc<Engine>, entry: &Entry) {
+    let begun = Instant::now();
+    entry.update(|state| state.status = Status::Started);
+    let result = match &entry.submission.session {
+        Some(slot) => {
+            let mut session = lock(&slot.session);
+            if session.is_none() {
+                match Session::open(engine) {
+                    Ok(opened) => *session = Some(opened),
+                    Err(error) => return end(entry, begun, Err(error)),
+                }
+            }
+            match session.as_mut() {
+                Some(session) => run_on(session, entry),
+                None => Ok(()),
+            }
+        }
+        None => Session::open(engine).and_then(|mut session| run_on(&mut session, entry)),
+    };
+    end(entry, begun, result);
+}
+
+fn end(entry: &Entry, begun: Instant, result: Result<(), SqlError>) {
+    *lock(&entry.interrupt) = None;
+    let cancelled = entry.cancelled.load(Ordering::Acquire);
+    entry.update(|state| {
+        state.duration = begun.elapsed();
+        match result {
+            Ok(()) => state.status = Status::Finished,
+            Err(error) => {
+                state.status = if cancelled { Status::Aborted } else { Status::Failed };
+                state.error = Some(error.to_string());
+            }
+        }
+        // What has not run will not run.
+        for part in &mut state.parts {
+            if !part.status.is_final() {
+                part.status = Status::Aborted;
+            }
+        }
+    });
+    let state = entry.state();
+    tracing::debug!(statement = %entry.id, status = state.status.name(), "statement ended");
+}
+
+fn run_on(session: &mut Session, entry: &Entry) -> Result<(), SqlError> {
+    *lock(&entry.interrupt) = Some(session.connection.interrupt_handle());
+    session.query_id = entry.number;
+    let submission = &entry.submission;
+    let in_transaction = submission.batch && !submission.auto_commit;
+    if in_transaction {
+        session.begin()?;
+    }
+    let mut first_error = None;
+    for (index, sql) in submission.sqls.iter().enumerate() {
+        let begun = Instant::now();
+        entry.update(|state| state.parts[index].status = Status::Started);
+        let outcome = if entry.cancelled.load(Ordering::Acquire) {
+            Err(SqlError::Cancelled)
+        } else {
+            execute(session, sql, submission)
+        };
+        let outcome = match outcome {
+            // A conflict with another transaction may only show at the commit.
+            Ok(outcome) if in_transaction && index + 1 == submission.sqls.len() => session.commit().map(|()| outcome),
+            other => other,
+        };
+        let failed = outcome.is_err();
+        entry.update(|state| {
+            let part = &mut state.parts[index];
+            part.duration = begun.elapsed();
+            part.updated = SystemTime::now();
+            match outcome {
+                Ok(outcome) => {
+                    part.status = Status::Finished;
+                    part.rows = outcome.rows;
+                    part.result = outcome.result.map(Arc::new);
+                }
+                Err(error) => {
+                    part.status = if error == SqlError::Cancelled {
+                        Status::Aborted
+                    } else {
+                        Status::Failed
+                    };
+                    part.error = Some(error.to_string());
+                    first_error.get_or_insert(error);
+                }
+            }
+        });
+        if failed && !submission.auto_commit {
+            break;
+        }
+    }
+    match first_error {
+        Some(error) => {
+            if in_transaction || submission.session.is_none() {
+                session.roll_back()?;
+            }
+            Err(error)
+        }
+        None => Ok(()),
+    }
+}
+
+fn execute(session: &mut Session, sql: &str, submission: &Submission) -> Result<Outcome, SqlError> {
+    let statements = lex::statements(sql, &submission.parameters, &mut Default::default())?;
+    let statement = match statements.as_slice() {
+        [statement] => statement,
+        [] => return Err(SqlError::Syntax("the statement is empty".to_owned())),
+        _ => {
+            return Err(SqlError::redshift(
+                "cannot insert multiple commands into a prepared statement",
+            ));
+        }
+    };
+    let database = &session.engine.database;
+    if let Some(wanted) = &submission.connection.database
+        && wanted != database
+    {
+        return Err(SqlError::redshift(format!("database \"{wanted}\" does not exist")));
+    }
+    let command = parse::command(statement, database)?;
+    session.execute(&command, submission.format)
+}

@@ -1,0 +1,498 @@
+//! Function calls: Redshift's names, arguments and results, as DuckDB calls.
+//!
+//! A function that is neither renamed nor rewritten here must be in [`PASS_THROUGH`], so that a DuckDB function which
+//! Redshift lacks is an error here as it is there.
+
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{
+    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, OrderBySort, WindowType,
+};
+
+use super::build::{self, binary, cast, function, number, number_literal, string, string_literal};
+use super::dates::{self, Case, FormatPiece};
+use super::error::SqlError;
+use super::types::RedshiftType;
+
+/// Functions with the same name, arguments and meaning in DuckDB, or provided under their own name by the prelude.
+const PASS_THROUGH: &[&str] = &[
+    "abs",
+    "acos",
+    "add_months",
+    "any_value",
+    "ascii",
+    "asin",
+    "atan",
+    "atan2",
+    "bit_and",
+    "bit_or",
+    "bool_and",
+    "bool_or",
+    "can_json_parse",
+    "cbrt",
+    "ceil",
+    "ceiling",
+    "charindex",
+    "chr",
+    "coalesce",
+    "convert_timezone",
+    "cos",
+    "cot",
+    "count",
+    "cume_dist",
+    "current_database",
+    "current_date",
+    "current_schema",
+    "current_timestamp",
+    "current_user",
+    "date_cmp",
+    "degrees",
+    "dense_rank",
+    "exp",
+    "first_value",
+    "floor",
+    "get_array_length",
+    "getdate",
+    "greatest",
+    "initcap",
+    "is_array",
+    "is_object",
+    "is_valid_json",
+    "is_valid_json_array",
+    "json_array_length",
+    "json_extract_array_element_text",
+    "json_parse",
+    "json_serialize",
+    "json_typeof",
+    "lag",
+    "last_day",
+    "last_value",
+    "lead",
+    "least",
+    "left",
+    "length",
+    "ln",
+    "lower",
+    "ltrim",
+    "max",
+    "md5",
+    "median",
+    "min",
+    "months_between",
+    "nth_value",
+    "ntile",
+    "nullif",
+    "nvl2",
+    "percent_rank",
+    "pi",
+    "power",
+    "radians",
+    "random",
+    "rank",
+    "regexp_count",
+    "regexp_instr",
+    "regexp_substr",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "round",
+    "row_number",
+    "rtrim",
+    "sha1",
+    "sign",
+    "sin",
+    "split_part",
+    "sqrt",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "strpos",
+    "strtol",
+    "sum",
+    "sysdate",
+    "tan",
+    "translate",
+    "trim",
+    "upper",
+    "var_pop",
+    "var_samp",
+    "variance",
+    "version",
+];
+
+/// Functions with another name in DuckDB and the same arguments.
+const RENAMED: &[(&str, &str)] = &[
+    ("btrim", "trim"),
+    ("char_length", "length"),
+    ("character_length", "length"),
+    ("dexp", "exp"),
+    ("dlog1", "ln"),
+    ("dlog10", "log10"),
+    ("func_sha1", "sha1"),
+    ("len", "length"),
+    ("log", "log10"),
+    ("mod", "rs_mod"),
+    ("nvl", "coalesce"),
+    ("octet_length", "strlen"),
+    ("isnull", "coalesce"),
+    ("pow", "power"),
+    ("replicate", "repeat"),
+    ("sha", "sha1"),
+    ("substr", "rs_substring"),
+    ("substring", "rs_substring"),
+    ("textlen", "length"),
+    ("trunc", "rs_trunc"),
+];
+
+/// The replacement of a function call, if it needs one.
+///
+/// The arguments have been rewritten already. Fails on a function that Redshift or this server does not have.
+pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
+    let name = call.name.to_string().to_lowercase();
+    let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+    if let Some((_, renamed)) = RENAMED.iter().find(|(redshift, _)| *redshift == name) {
+        call.name = function(renamed, Vec::new()).name;
+        return Ok(None);
+    }
+    if PASS_THROUGH.contains(&name) {
+        return Ok(None);
+    }
+    let replacement = match name {
+        "avg" => average(call),
+        "concat" => {
+            let [left, right] = exact(name, call)?;
+            binary(left, BinaryOperator::StringConcat, right)
+        }
+        "decode" => decode(call)?,
+        "listagg" => return list_aggregate(call).map(Some),
+        "percentile_cont" | "percentile_disc" => return percentile(name, call),
+        "ratio_to_report" => ratio_to_report(call)?,
+        "dateadd" | "date_add" => {
+            let [part, amount, date] = exact(name, call)?;
+            build::call(
+                &format!("rs_dateadd_{}", part_of(&part)?),
+                vec![amount, timestamp_literal(date)],
+            )
+        }
+        "datediff" | "date_diff" => {
+            let [part, from, to] = exact(name, call)?;
+            let part = string(part_of(&part)?);
+            build::call("datediff", vec![part, timestamp_literal(from), timestamp_literal(to)])
+        }
+        "date_part" | "datepart" | "pgdate_part" => {
+            let [part, date] = exact(name, call)?;
+            let part = build::call("date_part", vec![string(part_of(&part)?), timestamp_literal(date)]);
+            cast(part, RedshiftType::Double.duckdb_ast())
+        }
+        "date_trunc" => {
+            let [part, date] = exact(name, call)?;
+            build::call("date_trunc", vec![string(part_of(&part)?), timestamp_literal(date)])
+        }
+        "next_day" => next_day(call)?,
+        "to_char" => to_char(call)?,
+        "to_date" | "to_timestamp" => {
+            let [value, format] = exact(name, call)?;
+            let format = literal(&format, name, "format")?;
+            let parsed = build::call("strptime", vec![value, string(dates::parse_format(format)?)]);
+            let result = if name == "to_date" {
+                RedshiftType::Date
+            } else {
+                RedshiftType::TimestampTz
+            };
+            cast(parsed, result.duckdb_ast())
+        }
+        "lpad" | "rpad" => {
+            let mut args = arguments(call)?;
+            if args.len() == 2 {
+                args.push(string(" "));
+            }
+            build::call(&format!("rs_{name}"), args)
+        }
+        "regexp_replace" => regexp_replace(call)?,
+        "sha2" => {
+            let [value, bits] = exact(name, call)?;
+            match number_literal(&bits) {
+                Some("0" | "256") => build::call("sha256", vec![value]),
+                _ => return Err(SqlError::unsupported("SHA2 with other than 256 bits")),
+            }
+        }
+        "json_extract_path_text" => json_extract_path_text(call)?,
+        "date" => {
+            let [value] = exact(name, call)?;
+            cast(value, RedshiftType::Date.duckdb_ast())
+        }
+        // Functions of this server itself, from views it has translated before.
+        _ if name.starts_with("rs_") || matches!(name, "strptime" | "cast_to_type") => {
+            return Err(SqlError::redshift(format!("function {name} does not exist")));
+        }
+        _ => return Err(SqlError::unsupported(format!("function {name}"))),
+    };
+    Ok(Some(replacement))
+}
+
+/// The positional arguments of a call.
+fn arguments(call: &Function) -> Result<Vec<Expr>, SqlError> {
+    match &call.args {
+        FunctionArguments::None => Ok(Vec::new()),
+        FunctionArguments::List(list) => list
+            .args
+            .iter()
+            .map(|arg| match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr.clone()),
+                other => Err(SqlError::Syntax(format!(
+                    "unexpected argument {other} of function {}",
+                    call.name
+                ))),
+            })
+            .collect(),
+        FunctionArguments::Subquery(_) => Err(SqlError::Syntax(format!(
+            "unexpected subquery as the argument of function {}",
+            call.name
+        ))),
+    }
+}
+
+fn exact<const N: usize>(name: &str, call: &Function) -> Result<[Expr; N], SqlError> {
+    <[Expr; N]>::try_from(arguments(call)?)
+        .map_err(|given| SqlError::redshift(format!("function {name} needs {N} arguments, got {}", given.len())))
+}
+
+fn literal<'a>(expr: &'a Expr, name: &str, what: &str) -> Result<&'a str, SqlError> {
+    string_literal(expr)
+        .ok_or_else(|| SqlError::unsupported(format!("{} with a {what} that is not a literal", name.to_uppercase())))
+}
+
+/// The date part in an argument: a bare word or a string.
+fn part_of(expr: &Expr) -> Result<&'static str, SqlError> {
+    match expr {
+        Expr::Identifier(ident) => dates::date_part(&ident.value),
+        other => match string_literal(other) {
+            Some(part) => dates::date_part(part),
+            None => Err(SqlError::Syntax(format!("{other} is not a date part"))),
+        },
+    }
+}
+
+/// Date functions read a plain string as a timestamp.
+fn timestamp_literal(expr: Expr) -> Expr {
+    if string_literal(&expr).is_some() {
+        cast(expr, RedshiftType::Timestamp.duckdb_ast())
+    } else {
+        expr
+    }
+}
+
+/// AVG of integers is a truncated BIGINT and of decimals a decimal of the same scale; DuckDB says DOUBLE for both.
+fn average(call: &Function) -> Expr {
+    let mut total = call.clone();
+    total.name = function("sum", Vec::new()).name;
+    build::call("rs_avg", vec![Expr::Function(call.clone()), Expr::Function(total)])
+}
+
+fn decode(call: &Function) -> Result<Expr, SqlError> {
+    let mut args = arguments(call)?.into_iter();
+    let (Some(subject), true) = (args.next(), args.len() >= 2) else {
+        return Err(SqlError::redshift("function decode needs at least 3 arguments"));
+    };
+    let rest: Vec<Expr> = args.collect();
+    let mut pairs = rest.chunks_exact(2);
+    let conditions = pairs
+        .by_ref()
+        .map(|pair| CaseWhen {
+            // Unlike CASE, DECODE finds NULL equal to NULL.
+            condition: Expr::IsNotDistinctFrom(Box::new(subject.clone()), Box::new(pair[0].clone())),
+            result: pair[1].clone(),
+        })
+        .collect();
+    Ok(Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions,
+        else_result: pairs.remainder().first().cloned().map(Box::new),
+    })
+}
+
+/// LISTAGG leaves out NULL and empty strings.
+fn list_aggregate(call: &Function) -> Result<Expr, SqlError> {
+    let args = arguments(call)?;
+    let Some(value) = args.first() else {
+        return Err(SqlError::redshift("function listagg needs an argument"));
+    };
+    let separator = args.get(1).cloned().unwrap_or_else(|| string(""));
+    let text = build::call(
+        "nullif",
+        vec![cast(value.clone(), RedshiftType::Varchar(1).duckdb_ast()), string("")],
+    );
+    let distinct = matches!(
+        &call.args,
+        FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: Some(DuplicateTreatment::Distinct),
+            ..
+        })
+    );
+    let mut order = call.within_group.clone();
+    if distinct {
+        for item in &mut order {
+            if item.expr != *value {
+                return Err(SqlError::unsupported(
+                    "LISTAGG(DISTINCT …) ordered by something else than its argument",
+                ));
+            }
+            item.expr = text.clone();
+        }
+    }
+    let mut aggregate = function("string_agg", vec![text, separator]);
+    if let FunctionArguments::List(list) = &mut aggregate.args {
+        list.duplicate_treatment = distinct.then_some(DuplicateTreatment::Distinct);
+        if !order.is_empty() {
+            list.clauses.push(FunctionArgumentClause::OrderBy(order));
+        }
+    }
+    aggregate.filter.clone_from(&call.filter);
+    aggregate.over.clone_from(&call.over);
+    Ok(Expr::Function(aggregate))
+}
+
+/// DuckDB knows WITHIN GROUP for an aggregate and another function for a window.
+fn percentile(name: &str, call: &Function) -> Result<Option<Expr>, SqlError> {
+    if call.over.is_none() {
+        return Ok(None);
+    }
+    let [fraction] = exact(name, call)?;
+    let [order] = call.within_group.as_slice() else {
+        return Err(SqlError::redshift(format!(
+            "function {name} needs one ORDER BY expression"
+        )));
+    };
+    let fraction = if matches!(order.options.sort, Some(OrderBySort::Desc)) {
+        binary(number(1), BinaryOperator::Minus, fraction)
+    } else {
+        fraction
+    };
+    let quantile = if name == "percentile_cont" {
+        "quantile_cont"
+    } else {
+        "quantile_disc"
+    };
+    let mut windowed = function(quantile, vec![order.expr.clone(), fraction]);
+    windowed.over.clone_from(&call.over);
+    Ok(Some(Expr::Function(windowed)))
+}
+
+fn ratio_to_report(call: &Function) -> Result<Expr, SqlError> {
+    let [value] = exact("ratio_to_report", call)?;
+    let Some(WindowType::WindowSpec(_) | WindowType::NamedWindow(_)) = &call.over else {
+        return Err(SqlError::redshift("function ratio_to_report needs an OVER clause"));
+    };
+    let mut total = function("sum", vec![value.clone()]);
+    total.over.clone_from(&call.over);
+    let value = cast(value, RedshiftType::Double.duckdb_ast());
+    Ok(build::call("rs_div", vec![value, Expr::Function(total)]))
+}
+
+fn next_day(call: &Function) -> Result<Expr, SqlError> {
+    let [date, day] = exact("next_day", call)?;
+    let name = literal(&day, "next_day", "day")?.to_lowercase();
+    let names = ["su", "mo", "tu", "we", "th", "fr", "sa"];
+    let index = names
+        .iter()
+        .position(|prefix| name.starts_with(prefix))
+        .ok_or_else(|| SqlError::redshift(format!("unknown day of the week '{name}'")))?;
+    Ok(build::call("rs_next_day", vec![date, number(index)]))
+}
+
+fn to_char(call: &Function) -> Result<Expr, SqlError> {
+    let [value, format] = exact("to_char", call)?;
+    let format = literal(&format, "to_char", "format")?;
+    if format
+        .trim_start_matches("FM")
+        .chars()
+        .all(|symbol| "90.,DGSLMI$ ".contains(symbol))
+    {
+        return Err(SqlError::unsupported(format!(
+            "TO_CHAR with the number format '{format}'"
+        )));
+    }
+    let value = timestamp_literal(value);
+    let strftime = |format: String| build::call("strftime", vec![value.clone(), string(format)]);
+    let with_case = |expr: Expr, case: Case| match case {
+        Case::Keep => expr,
+        Case::Upper => build::call("upper", vec![expr]),
+        Case::Lower => build::call("lower", vec![expr]),
+    };
+    let pieces = dates::format_pieces(format)?.into_iter().map(|piece| match piece {
+        FormatPiece::Strftime(format) => strftime(format),
+        FormatPiece::Upper(format) => with_case(strftime(format), Case::Upper),
+        FormatPiece::Lower(format) => with_case(strftime(format), Case::Lower),
+        FormatPiece::Padded(format, case) => {
+            build::call("rpad", vec![with_case(strftime(format), case), number(9), string(" ")])
+        }
+        FormatPiece::Part(part) => cast(
+            build::call("date_part", vec![string(part), value.clone()]),
+            RedshiftType::Varchar(1).duckdb_ast(),
+        ),
+        FormatPiece::DayOfWeek => cast(
+            binary(
+                build::call("date_part", vec![string("dow"), value.clone()]),
+                BinaryOperator::Plus,
+                number(1),
+            ),
+            RedshiftType::Varchar(1).duckdb_ast(),
+        ),
+    });
+    let joined = pieces.reduce(|left, right| binary(left, BinaryOperator::StringConcat, right));
+    Ok(joined.unwrap_or_else(|| string("")))
+}
+
+/// Redshift replaces every match and writes groups as `$1`; DuckDB wants to be told `g` and `\1`.
+fn regexp_replace(call: &Function) -> Result<Expr, SqlError> {
+    let mut args = arguments(call)?;
+    if args.len() == 2 {
+        args.push(string(""));
+    }
+    let [value, pattern, replacement] = <[Expr; 3]>::try_from(args)
+        .map_err(|_| SqlError::unsupported("REGEXP_REPLACE with a position or parameters"))?;
+    let replacement = match string_literal(&replacement) {
+        Some(text) => {
+            let mut translated = String::with_capacity(text.len());
+            for symbol in text.chars() {
+                match symbol {
+                    '$' => translated.push('\\'),
+                    '\\' => translated.push_str("\\\\"),
+                    other => translated.push(other),
+                }
+            }
+            string(translated)
+        }
+        None => replacement,
+    };
+    Ok(build::call(
+        "regexp_replace",
+        vec![value, pattern, replacement, string("g")],
+    ))
+}
+
+fn json_extract_path_text(call: &Function) -> Result<Expr, SqlError> {
+    let mut args = arguments(call)?;
+    let lenient = match args.last() {
+        Some(Expr::Value(value)) if matches!(value.value, sqlparser::ast::Value::Boolean(_)) => args.pop(),
+        _ => None,
+    };
+    if args.len() < 2 {
+        return Err(SqlError::redshift(
+            "function json_extract_path_text needs a JSON string and a path",
+        ));
+    }
+    let path = args.split_off(1);
+    let mut pointer = String::new();
+    for element in &path {
+        let element = literal(element, "json_extract_path_text", "path element")?;
+        pointer.push('/');
+        pointer.push_str(&element.replace('~', "~0").replace('/', "~1"));
+    }
+    args.push(string(pointer));
+    args.extend(lenient);
+    Ok(build::call("rs_json_path_text", args))
+}

@@ -1,0 +1,291 @@
+//! From the tokens of one statement to a [`Command`].
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    CreateView, Expr, FromTable, Insert as AstInsert, ObjectName, Query, SchemaName, SetExpr, Statement as Ast,
+    TableFactor, TableObject, Visit, Visitor,
+};
+use sqlparser::dialect::RedshiftSqlDialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::cursor::Cursor;
+use super::error::SqlError;
+use super::lex::{Statement, word};
+use super::names::{Relation, quoted};
+use super::{Command, Insert, copy, ddl, merge, rewrite, settings, storage, unload};
+
+/// Reads one statement.
+pub(crate) fn command(statement: &Statement, database: &str) -> Result<Command, SqlError> {
+    let tokens = &statement.tokens;
+    let words: Vec<Option<&str>> = tokens.iter().take(4).map(word).collect();
+    let second = words.get(1).copied().flatten();
+    match words.first().copied().flatten() {
+        Some("copy") => copy::parse(statement, database).map(Command::Copy),
+        Some("unload") => unload::parse(statement, database).map(Command::Unload),
+        Some("merge") => merge::parse(tokens, database).map(Command::Merge),
+        Some("set" | "reset") => settings::parse(statement),
+        Some("begin" | "start") => Ok(Command::Begin),
+        Some("commit" | "end") => Ok(Command::Commit),
+        Some("rollback" | "abort") if words.len() <= 2 => Ok(Command::Rollback),
+        Some("analyze" | "grant" | "revoke" | "comment" | "lock") => Ok(Command::Accepted),
+        Some("vacuum") => Ok(Command::AcceptedAndCommits),
+        Some("truncate") => {
+            let mut cursor = Cursor::new(tokens);
+            cursor.skip();
+            cursor.take_word("table");
+            let relation = cursor.relation(database)?;
+            if cursor.is_done() {
+                Ok(Command::Truncate(relation))
+            } else {
+                Err(cursor.expected("the end"))
+            }
+        }
+        Some("create") if words.iter().flatten().any(|word| *word == "table") => {
+            let (tokens, storage) = storage::extract(tokens)?;
+            match ast(&tokens)? {
+                Ast::CreateTable(table) => ddl::create_table(table, storage, database),
+                _ => Err(SqlError::Syntax("expected CREATE TABLE".to_owned())),
+            }
+        }
+        Some("create") if second == Some("materialized") => Err(SqlError::unsupported("CREATE MATERIALIZED VIEW")),
+        Some("create") if second == Some("external") => Err(SqlError::unsupported("an external schema or table")),
+        Some("alter") if second == Some("table") => alter_table(tokens, database),
+        Some("explain") => {
+            let mut explained = statement.clone();
+            explained.tokens.remove(0);
+            match command(&explained, database)? {
+                Command::Query(sql) | Command::Write(sql) => Ok(Command::Query(format!("EXPLAIN {sql}"))),
+                _ => Err(SqlError::unsupported("EXPLAIN of this statement")),
+            }
+        }
+        _ => from_ast(ast(tokens)?, database),
+    }
+}
+
+fn from_ast(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
+    match &mut statement {
+        Ast::Query(query) => {
+            if let Some(table) = select_into(query) {
+                rewrite::query(query, database)?;
+                return Ok(Command::CreateTableAs(ddl::CreateTableAs {
+                    relation: Relation::new(&table, database)?,
+                    temporary: table.to_string().contains('#'),
+                    if_not_exists: false,
+                    columns: Vec::new(),
+                    query: query.to_string(),
+                    storage: storage::TableStorage::default(),
+                }));
+            }
+            rewrite::query(query, database)?;
+            rewrite::name_columns(query);
+            Ok(Command::Query(query.to_string()))
+        }
+        Ast::Insert(_) => insert(statement, database),
+        Ast::Update(update) => {
+            if update.returning.is_some() {
+                return Err(SqlError::unsupported("RETURNING"));
+            }
+            rewrite::statement(&mut statement, database)?;
+            Ok(Command::Write(statement.to_string()))
+        }
+        Ast::Delete(delete) => {
+            if delete.returning.is_some() || delete.limit.is_some() || !delete.tables.is_empty() {
+                return Err(SqlError::unsupported("DELETE with RETURNING, LIMIT or several tables"));
+            }
+            if let FromTable::WithoutKeyword(tables) = &mut delete.from {
+                delete.from = FromTable::WithFromKeyword(std::mem::take(tables));
+            }
+            rewrite::statement(&mut statement, database)?;
+            Ok(Command::Write(statement.to_string()))
+        }
+        Ast::CreateView(view) => create_view(view, database),
+        Ast::CreateSchema {
+            schema_name,
+            if_not_exists,
+            or_replace: false,
+            ..
+        } => {
+            let (SchemaName::Simple(name) | SchemaName::NamedAuthorization(name, _)) = schema_name else {
+                return Err(SqlError::unsupported("CREATE SCHEMA without a name"));
+            };
+            let exists = if *if_not_exists { "IF NOT EXISTS " } else { "" };
+            Ok(Command::Definition(format!(
+                "CREATE SCHEMA {exists}{}",
+                Relation::new(name, database)?.sql()
+            )))
+        }
+        Ast::Drop { .. } => ddl::drop(&statement, database),
+        other => {
+            let text = other.to_string();
+            let head = text.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+            Err(SqlError::unsupported(format!("the statement {head} …")))
+        }
+    }
+}
+
+/// Parses tokens into one statement of sqlparser's tree.
+pub(crate) fn ast(tokens: &[TokenWithSpan]) -> Result<Ast, SqlError> {
+    let dialect = RedshiftSqlDialect {};
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens.to_vec());
+    let syntax = |error: sqlparser::parser::ParserError| {
+        let message = error.to_string();
+        SqlError::Syntax(
+            message
+                .strip_prefix("sql parser error: ")
+                .unwrap_or(&message)
+                .to_owned(),
+        )
+    };
+    let statement = parser.parse_statement().map_err(syntax)?;
+    let next = parser.peek_token();
+    if next.token == Token::EOF {
+        Ok(statement)
+    } else {
+        Err(SqlError::Syntax(format!(
+            "unexpected {} at {}",
+            next.token, next.span.start
+        )))
+    }
+}
+
+fn select_into(query: &mut Query) -> Option<ObjectName> {
+    match query.body.as_mut() {
+        SetExpr::Select(select) => match select.into.take()?.targets.into_iter().next()? {
+            Expr::Identifier(ident) => Some(ObjectName::from(vec![ident])),
+            Expr::CompoundIdentifier(idents) => Some(ObjectName::from(idents)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
+    if let Ast::Insert(AstInsert { returning: Some(_), .. } | AstInsert { on: Some(_), .. }) = &statement {
+        return Err(SqlError::unsupported("INSERT with RETURNING or ON CONFLICT"));
+    }
+    rewrite::statement(&mut statement, database)?;
+    let Ast::Insert(insert) = statement else {
+        return Err(SqlError::Syntax("expected INSERT".to_owned()));
+    };
+    let TableObject::TableName(table) = &insert.table else {
+        return Err(SqlError::unsupported("INSERT into something else than a table"));
+    };
+    Ok(Command::Insert(Insert {
+        relation: Relation::new(table, database)?,
+        columns: insert.columns.iter().map(last_part).collect(),
+        source: insert.source.map(|source| source.to_string()),
+    }))
+}
+
+fn last_part(name: &ObjectName) -> String {
+    name.0
+        .last()
+        .and_then(|part| part.as_ident())
+        .map(|ident| ident.value.clone())
+        .unwrap_or_default()
+}
+
+fn create_view(view: &mut CreateView, database: &str) -> Result<Command, SqlError> {
+    if view.materialized || view.temporary || view.if_not_exists {
+        return Err(SqlError::unsupported(
+            "CREATE VIEW with MATERIALIZED, TEMPORARY or IF NOT EXISTS",
+        ));
+    }
+    if view.with_no_schema_binding {
+        check_qualified(&view.query)?;
+    }
+    let relation = Relation::new(&view.name, database)?;
+    rewrite::query(&mut view.query, database)?;
+    rewrite::name_columns(&mut view.query);
+    let columns = if view.columns.is_empty() {
+        String::new()
+    } else {
+        let names = view
+            .columns
+            .iter()
+            .map(|column| quoted(&column.name.value))
+            .collect::<Vec<_>>();
+        format!(" ({})", names.join(", "))
+    };
+    let replace = if view.or_replace { "OR REPLACE " } else { "" };
+    Ok(Command::Definition(format!(
+        "CREATE {replace}VIEW {}{columns} AS {}",
+        relation.sql(),
+        view.query
+    )))
+}
+
+/// A late-binding view must say where its tables are.
+fn check_qualified(query: &Query) -> Result<(), SqlError> {
+    struct Names {
+        ctes: Vec<String>,
+        unqualified: Vec<String>,
+    }
+    impl Visitor for Names {
+        type Break = ();
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+            if let Some(with) = &query.with {
+                self.ctes
+                    .extend(with.cte_tables.iter().map(|cte| cte.alias.name.value.clone()));
+            }
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+            if let TableFactor::Table { name, .. } = factor
+                && name.0.len() == 1
+            {
+                self.unqualified.push(last_part(name));
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut names = Names {
+        ctes: Vec::new(),
+        unqualified: Vec::new(),
+    };
+    let _ = query.visit(&mut names);
+    if names.unqualified.iter().all(|name| names.ctes.contains(name)) {
+        Ok(())
+    } else {
+        Err(SqlError::redshift(
+            "All the relation names inside should be qualified when creating views with no schema binding.",
+        ))
+    }
+}
+
+fn alter_table(tokens: &[TokenWithSpan], database: &str) -> Result<Command, SqlError> {
+    // ALTER DISTKEY, DISTSTYLE, SORTKEY and ENCODE say how the table is stored.
+    let physical = |pair: &[TokenWithSpan]| {
+        word(&pair[0]) == Some("alter")
+            && matches!(
+                word(&pair[1]),
+                Some("distkey" | "diststyle" | "sortkey" | "compound" | "interleaved" | "encode")
+            )
+    };
+    let has = |expected: &str| tokens.iter().any(|token| word(token) == Some(expected));
+    if has("append") {
+        return Err(SqlError::unsupported("ALTER TABLE APPEND"));
+    }
+    if tokens.windows(2).skip(1).any(physical) || (has("encode") && !has("add")) || has("owner") {
+        return Ok(Command::Accepted);
+    }
+    // ADD COLUMN may carry an encoding.
+    let mut storage = storage::Storage::default();
+    let mut kept = tokens.to_vec();
+    if let Some(at) = kept.iter().position(|token| word(token) == Some("encode"))
+        && let Some(encoding) = kept.get(at + 1).and_then(word)
+        && let Some(add) = kept.iter().position(|token| word(token) == Some("add"))
+    {
+        let column = usize::from(kept.get(add + 1).and_then(word) == Some("column")) + add + 1;
+        if let Some(column) = kept.get(column).and_then(super::lex::name) {
+            storage.encodings.push((column.to_owned(), encoding.to_owned()));
+            kept.drain(at..=at + 1);
+        }
+    }
+    match ast(&kept)? {
+        Ast::AlterTable(table) => ddl::alter_table(table, &storage, database),
+        _ => Err(SqlError::Syntax("expected ALTER TABLE".to_owned())),
+    }
+}

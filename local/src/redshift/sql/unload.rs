@@ -1,0 +1,186 @@
+//! UNLOAD: the statement and its options.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cursor::Cursor;
+use super::error::SqlError;
+use super::lex::{self, Statement};
+use super::parse;
+use super::rewrite;
+
+/// An UNLOAD statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unload {
+    /// The query, rewritten for DuckDB.
+    pub(crate) query: String,
+    /// `s3://bucket/prefix`; file names are appended as they are.
+    pub(crate) target: String,
+    pub(crate) manifest: bool,
+    pub(crate) existing: Existing,
+    /// One file per slice (this server has one slice); otherwise the name has no slice number.
+    pub(crate) parallel: bool,
+    /// Columns that become folders.
+    pub(crate) partition_by: Vec<String>,
+    /// Partition columns are also written into the files.
+    pub(crate) include: bool,
+}
+
+/// What to do with files that are already there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// Refuse.
+    Refuse,
+    /// ALLOWOVERWRITE: files of the same name are replaced.
+    Overwrite,
+    /// CLEANPATH: files under the prefix are removed first.
+    Clean,
+}
+
+/// Reads an UNLOAD statement and rewrites its query.
+pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Unload, SqlError> {
+    let mut cursor = Cursor::new(&statement.tokens);
+    cursor.expect_word("unload")?;
+    cursor.expect(&sqlparser::tokenizer::Token::LParen)?;
+    let text = cursor.string("a query in quotes")?;
+    cursor.expect(&sqlparser::tokenizer::Token::RParen)?;
+    cursor.expect_word("to")?;
+    let target = cursor.string("the location of the files")?.to_owned();
+    if !target.starts_with("s3://") {
+        return Err(SqlError::unsupported(format!(
+            "UNLOAD to '{target}' (only s3:// locations)"
+        )));
+    }
+    let mut unload = Unload {
+        query: query(text, database)?,
+        target,
+        manifest: false,
+        existing: Existing::Refuse,
+        parallel: true,
+        partition_by: Vec::new(),
+        include: false,
+    };
+    let mut parquet = false;
+    while !cursor.is_done() {
+        let option = cursor.any_word("an UNLOAD option")?;
+        match option {
+            "iam_role" => {
+                if !cursor.take_word("default") {
+                    cursor.string("a role after IAM_ROLE")?;
+                }
+            }
+            "credentials" | "access_key_id" | "secret_access_key" | "session_token" | "kms_key_id" | "region" => {
+                cursor.take_word("as");
+                cursor.string("a value")?;
+            }
+            "authorization" | "with" => {}
+            "format" => {
+                cursor.take_word("as");
+                let format = cursor.any_word("a format")?;
+                if format != "parquet" {
+                    return Err(SqlError::unsupported(format!(
+                        "UNLOAD with FORMAT AS {}",
+                        format.to_uppercase()
+                    )));
+                }
+                parquet = true;
+            }
+            "parquet" => parquet = true,
+            "manifest" => {
+                unload.manifest = true;
+                if cursor.take_word("verbose") {
+                    return Err(SqlError::unsupported("UNLOAD with MANIFEST VERBOSE"));
+                }
+            }
+            "allowoverwrite" | "cleanpath" => {
+                if unload.existing != Existing::Refuse {
+                    return Err(SqlError::redshift("ALLOWOVERWRITE and CLEANPATH exclude each other"));
+                }
+                unload.existing = if option == "cleanpath" {
+                    Existing::Clean
+                } else {
+                    Existing::Overwrite
+                };
+            }
+            "parallel" => {
+                let state = cursor.peek_word();
+                if matches!(state, Some("on" | "off" | "true" | "false")) {
+                    unload.parallel = matches!(state, Some("on" | "true"));
+                    cursor.skip();
+                }
+            }
+            "partition" => {
+                cursor.expect_word("by")?;
+                unload.partition_by = cursor.names()?;
+                unload.include = cursor.take_word("include");
+            }
+            "encrypted" => {
+                cursor.take_word("auto");
+            }
+            // The size of files and row groups says nothing about the rows.
+            "maxfilesize" | "rowgroupsize" => {
+                cursor.take_word("as");
+                cursor.skip();
+                if matches!(cursor.peek_word(), Some("mb" | "gb")) {
+                    cursor.skip();
+                }
+            }
+            _ => {
+                return Err(SqlError::unsupported(format!(
+                    "the UNLOAD option {}",
+                    option.to_uppercase()
+                )));
+            }
+        }
+    }
+    if parquet {
+        Ok(unload)
+    } else {
+        Err(SqlError::unsupported(
+            "UNLOAD of delimited text (without FORMAT PARQUET)",
+        ))
+    }
+}
+
+fn query(text: &str, database: &str) -> Result<String, SqlError> {
+    let statements = lex::statements(text, &BTreeMap::new(), &mut BTreeSet::new())?;
+    let [statement] = statements.as_slice() else {
+        return Err(SqlError::Syntax("UNLOAD needs exactly one query".to_owned()));
+    };
+    let sqlparser::ast::Statement::Query(mut query) = parse::ast(&statement.tokens)? else {
+        return Err(SqlError::Syntax("UNLOAD needs a query".to_owned()));
+    };
+    if query.limit_clause.is_some() {
+        return Err(SqlError::redshift(
+            "LIMIT clause is not supported in the outer SELECT of UNLOAD",
+        ));
+    }
+    rewrite::query(&mut query, database)?;
+    Ok(query.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unload(sql: &str) -> Result<Unload, SqlError> {
+        let statements = lex::statements(sql, &BTreeMap::new(), &mut BTreeSet::new()).unwrap();
+        parse(&statements[0], "cardlake")
+    }
+
+    #[test]
+    fn reads_the_query_with_doubled_quotes() {
+        let unload = unload(
+            "UNLOAD ('select day, nvl(channel, ''none'') as channel from marts.m') TO 's3://gold/m/' IAM_ROLE default FORMAT PARQUET CLEANPATH PARALLEL OFF",
+        )
+        .unwrap();
+        insta::assert_snapshot!(unload.query, @r#"SELECT day, coalesce(channel, 'none') AS channel FROM "marts"."m""#);
+        assert_eq!(unload.existing, Existing::Clean);
+        assert!(!unload.parallel);
+    }
+
+    #[test]
+    fn refuses_an_outer_limit() {
+        let error = unload("unload ('select 1 limit 1') to 's3://b/p' iam_role default parquet").unwrap_err();
+        assert!(error.to_string().contains("LIMIT"));
+    }
+}

@@ -1,0 +1,426 @@
+//! The statements that the server knows: their states, results and how they are run.
+//!
+//! States: `SUBMITTED` → `STARTED` → `FINISHED` or `FAILED`, or `ABORTED` when the client cancelled. A statement runs on a
+//! blocking thread with a connection of its own, or with that of its session. Finished statements are kept, newest first,
+//! up to [`MAX_STATEMENTS`] and [`MAX_RESULT_BYTES`].
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use duckdb::InterruptHandle;
+use tokio::sync::{Notify, Semaphore, watch};
+use uuid::Uuid;
+
+use super::engine::Engine;
+use super::error::ApiError;
+use super::results::{ResultFormat, ResultSet};
+use super::runner::run;
+use super::session::Session;
+
+/// Statements that may be waiting or running at once.
+const MAX_ACTIVE: usize = 200;
+/// Statements that run at once; the others wait.
+const MAX_RUNNING: usize = 8;
+/// Statements that are remembered.
+const MAX_STATEMENTS: usize = 10_000;
+/// Bytes of results that are kept.
+const MAX_RESULT_BYTES: usize = 256 * 1024 * 1024;
+
+/// The state of a statement or of a part of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Submitted,
+    Started,
+    Finished,
+    Failed,
+    Aborted,
+}
+
+impl Status {
+    /// The name on the wire.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Submitted => "SUBMITTED",
+            Self::Started => "STARTED",
+            Self::Finished => "FINISHED",
+            Self::Failed => "FAILED",
+            Self::Aborted => "ABORTED",
+        }
+    }
+
+    /// Whether nothing more will happen.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Finished | Self::Failed | Self::Aborted)
+    }
+}
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Submission {
+    pub(crate) sqls: Vec<String>,
+    pub(crate) batch: bool,
+    /// BatchExecuteStatement with AUTO_COMMIT.
+    pub(crate) auto_commit: bool,
+    pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) name: Option<String>,
+    pub(crate) format: ResultFormat,
+    pub(crate) connection: ConnectionFields,
+    pub(crate) session: Option<Arc<SessionSlot>>,
+}
+
+/// The members of a request that say where to run; given back in responses.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ConnectionFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cluster_identifier: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) workgroup_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) db_user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secret_arn: Option<String>,
+}
+
+/// A session of a client, which runs one statement at a time.
+pub(crate) struct SessionSlot {
+    pub(crate) id: String,
+    pub(crate) connection: ConnectionFields,
+    pub(crate) session: Mutex<Option<Session>>,
+    pub(crate) busy: AtomicBool,
+    pub(crate) keep_alive: Mutex<Duration>,
+    pub(crate) used: Mutex<Instant>,
+    pub(crate) created: SystemTime,
+}
+
+impl std::fmt::Debug for SessionSlot {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("SessionSlot")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A statement that was submitted.
+pub(crate) struct Entry {
+    pub(crate) id: String,
+    pub(crate) number: i64,
+    pub(crate) submission: Submission,
+    pub(crate) created: SystemTime,
+    state: Mutex<State>,
+    done: watch::Sender<bool>,
+    pub(crate) interrupt: Mutex<Option<Arc<InterruptHandle>>>,
+    pub(crate) cancelled: AtomicBool,
+}
+
+/// What is known about a statement at a moment.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) status: Status,
+    pub(crate) error: Option<String>,
+    pub(crate) updated: SystemTime,
+    pub(crate) duration: Duration,
+    /// One for each statement of a batch, or one for a single statement.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A statement of a batch, or the single statement.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) status: Status,
+    pub(crate) error: Option<String>,
+    pub(crate) rows: i64,
+    pub(crate) duration: Duration,
+    pub(crate) updated: SystemTime,
+    pub(crate) result: Option<Arc<ResultSet>>,
+}
+
+impl Entry {
+    /// What is known now.
+    pub(crate) fn state(&self) -> State {
+        lock(&self.state).clone()
+    }
+
+    /// Waits until the statement has ended, or for `timeout`.
+    pub(crate) async fn wait(&self, timeout: Duration) {
+        let mut done = self.done.subscribe();
+        let _ = tokio::time::timeout(timeout, done.wait_for(|done| *done)).await;
+    }
+
+    pub(crate) fn update(&self, change: impl FnOnce(&mut State)) {
+        let mut state = lock(&self.state);
+        change(&mut state);
+        state.updated = SystemTime::now();
+    }
+}
+
+/// All statements and sessions.
+pub(crate) struct Statements {
+    engine: Arc<Engine>,
+    inner: Mutex<Inner>,
+    running: Arc<Semaphore>,
+    numbers: AtomicI64,
+    idle: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    entries: HashMap<String, Arc<Entry>>,
+    order: VecDeque<String>,
+    tokens: HashMap<String, String>,
+    sessions: HashMap<String, Arc<SessionSlot>>,
+    active: usize,
+}
+
+impl Statements {
+    /// No statements yet.
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self {
+            engine,
+            inner: Mutex::default(),
+            running: Arc::new(Semaphore::new(MAX_RUNNING)),
+            numbers: AtomicI64::new(1),
+            idle: Notify::new(),
+        }
+    }
+
+    /// The database.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Finds a statement.
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Entry>> {
+        lock(&self.inner).entries.get(id).cloned()
+    }
+
+    /// All statements, newest first.
+    pub(crate) fn list(&self) -> Vec<Arc<Entry>> {
+        let inner = lock(&self.inner);
+        inner
+            .order
+            .iter()
+            .rev()
+            .filter_map(|id| inner.entries.get(id).cloned())
+            .collect()
+    }
+
+    /// Accepts a statement and starts it; the same client token gives the same statement and runs nothing again.
+    pub(crate) fn submit(
+        self: &Arc<Self>,
+        submission: Submission,
+        client_token: Option<String>,
+    ) -> Result<Arc<Entry>, ApiError> {
+        let mut inner = lock(&self.inner);
+        if let Some(entry) = client_token
+            .as_ref()
+            .and_then(|token| inner.tokens.get(token))
+            .and_then(|id| inner.entries.get(id))
+        {
+            return Ok(Arc::clone(entry));
+        }
+        if inner.active >= MAX_ACTIVE {
+            return Err(ApiError::new(
+                "ActiveStatementsExceededException",
+                format!("more than {MAX_ACTIVE} statements are waiting or running"),
+            ));
+        }
+        if let Some(slot) = &submission.session
+            && slot.busy.swap(true, Ordering::AcqRel)
+        {
+            return Err(ApiError::validation(format!(
+                "Session {} is busy: it runs one statement at a time",
+                slot.id
+            )));
+        }
+        let now = SystemTime::now();
+        let part = Part {
+            status: Status::Submitted,
+            error: None,
+            rows: -1,
+            duration: Duration::ZERO,
+            updated: now,
+            result: None,
+        };
+        let entry = Arc::new(Entry {
+            id: Uuid::new_v4().to_string(),
+            number: self.numbers.fetch_add(1, Ordering::Relaxed),
+            created: now,
+            state: Mutex::new(State {
+                status: Status::Submitted,
+                error: None,
+                updated: now,
+                duration: Duration::ZERO,
+                parts: vec![part; submission.sqls.len()],
+            }),
+            submission,
+            done: watch::Sender::new(false),
+            interrupt: Mutex::default(),
+            cancelled: AtomicBool::new(false),
+        });
+        inner.entries.insert(entry.id.clone(), Arc::clone(&entry));
+        inner.order.push_back(entry.id.clone());
+        if let Some(token) = client_token {
+            inner.tokens.insert(token, entry.id.clone());
+        }
+        inner.active += 1;
+        inner.forget_old();
+        drop(inner);
+        let statements = Arc::clone(self);
+        let started = Arc::clone(&entry);
+        tokio::spawn(async move { statements.drive(started).await });
+        Ok(entry)
+    }
+
+    async fn drive(self: Arc<Self>, entry: Arc<Entry>) {
+        // The semaphore is never closed; without a permit the statement would only run at once.
+        let permit = Arc::clone(&self.running).acquire_owned().await.ok();
+        let worker = Arc::clone(&entry);
+        let engine = Arc::clone(&self.engine);
+        let outcome = tokio::task::spawn_blocking(move || run(&engine, &worker)).await;
+        drop(permit);
+        if outcome.is_err() {
+            entry.update(|state| {
+                state.status = Status::Failed;
+                state.error = Some("ERROR: internal error: the statement's thread panicked".to_owned());
+            });
+        }
+        if let Some(slot) = &entry.submission.session {
+            *lock(&slot.used) = Instant::now();
+            slot.busy.store(false, Ordering::Release);
+        }
+        {
+            let mut inner = lock(&self.inner);
+            inner.active -= 1;
+            inner.forget_old();
+        }
+        entry.done.send_replace(true);
+        self.idle.notify_waiters();
+    }
+
+    /// Cancels a statement; `false` if it has ended.
+    pub(crate) fn cancel(&self, entry: &Entry) -> bool {
+        if entry.state().status.is_final() {
+            return false;
+        }
+        entry.cancelled.store(true, Ordering::Release);
+        if let Some(handle) = lock(&entry.interrupt).as_ref() {
+            handle.interrupt();
+        }
+        true
+    }
+
+    /// Opens a session for a client.
+    pub(crate) fn open_session(
+        &self,
+        keep_alive: Duration,
+        connection: ConnectionFields,
+    ) -> Result<Arc<SessionSlot>, ApiError> {
+        /// Sessions that may be open at once.
+        const MAX_SESSIONS: usize = 500;
+        self.close_idle_sessions();
+        let mut inner = lock(&self.inner);
+        if inner.sessions.len() >= MAX_SESSIONS {
+            return Err(ApiError::new(
+                "ActiveSessionsExceededException",
+                format!("more than {MAX_SESSIONS} sessions are open"),
+            ));
+        }
+        let slot = Arc::new(SessionSlot {
+            id: Uuid::new_v4().to_string(),
+            connection,
+            session: Mutex::default(),
+            busy: AtomicBool::new(false),
+            keep_alive: Mutex::new(keep_alive),
+            used: Mutex::new(Instant::now()),
+            created: SystemTime::now(),
+        });
+        inner.sessions.insert(slot.id.clone(), Arc::clone(&slot));
+        Ok(slot)
+    }
+
+    /// Finds an open session.
+    pub(crate) fn session(&self, id: &str) -> Option<Arc<SessionSlot>> {
+        self.close_idle_sessions();
+        lock(&self.inner).sessions.get(id).cloned()
+    }
+
+    /// The open sessions, oldest first.
+    pub(crate) fn sessions(&self) -> Vec<Arc<SessionSlot>> {
+        self.close_idle_sessions();
+        let mut sessions: Vec<_> = lock(&self.inner).sessions.values().cloned().collect();
+        sessions.sort_by_key(|slot| slot.created);
+        sessions
+    }
+
+    fn close_idle_sessions(&self) {
+        lock(&self.inner).sessions.retain(|_, slot| {
+            slot.busy.load(Ordering::Acquire) || lock(&slot.used).elapsed() < *lock(&slot.keep_alive)
+        });
+    }
+
+    /// Cancels everything, waits until it has stopped and closes the sessions; `false` if something did not stop in time.
+    pub(crate) async fn shut_down(&self, timeout: Duration) -> bool {
+        for entry in self.list() {
+            self.cancel(&entry);
+        }
+        let deadline = tokio::time::Instant::now() + timeout;
+        loop {
+            let notified = self.idle.notified();
+            if lock(&self.inner).active == 0 {
+                break;
+            }
+            if tokio::time::timeout_at(deadline, notified).await.is_err() {
+                return false;
+            }
+        }
+        let mut inner = lock(&self.inner);
+        inner.sessions.clear();
+        inner.entries.clear();
+        true
+    }
+}
+
+impl Inner {
+    fn forget_old(&mut self) {
+        let size = |entry: &Entry| -> usize {
+            lock(&entry.state)
+                .parts
+                .iter()
+                .filter_map(|part| part.result.as_ref())
+                .map(|result| result.size)
+                .sum()
+        };
+        let mut bytes: usize = self.entries.values().map(|entry| size(entry)).sum();
+        while self.order.len() > MAX_STATEMENTS || bytes > MAX_RESULT_BYTES {
+            // The newest is always kept: its result is what somebody is waiting for.
+            let Some(oldest) = self
+                .order
+                .iter()
+                .take(self.order.len().saturating_sub(1))
+                .position(|id| {
+                    self.entries
+                        .get(id)
+                        .is_none_or(|entry| lock(&entry.state).status.is_final())
+                })
+            else {
+                return;
+            };
+            let removed = self.order.remove(oldest).and_then(|id| self.entries.remove(&id));
+            if let Some(entry) = removed {
+                bytes -= size(&entry);
+                self.tokens.retain(|_, id| *id != entry.id);
+            }
+        }
+    }
+}
+
+/// A poisoned lock only means that a thread panicked between two complete changes.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,239 @@
+//! Tests against a running server, through the AWS SDK, with an S3 server on loopback for COPY and UNLOAD.
+
+mod api;
+mod load;
+mod sessions;
+mod statements;
+mod warehouse;
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_redshiftdata::Client;
+use aws_sdk_redshiftdata::operation::describe_statement::DescribeStatementOutput;
+use aws_sdk_redshiftdata::types::{Field, StatusString};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use tempfile::TempDir;
+
+use super::{Credentials, RedshiftOptions, RedshiftServer, start};
+
+const REGION: &str = "eu-central-1";
+const KEY: &str = "AKLOCAL";
+const SECRET: &str = "local-secret";
+const SECRET_NAME: &str = "cardlake/redshift";
+
+/// A server with an empty database, and its clients.
+struct Fixture {
+    client: Client,
+    s3: aws_sdk_s3::Client,
+    server: RedshiftServer,
+    folder: TempDir,
+}
+
+impl Fixture {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let s3 = s3(folder.path()).await;
+        let server = start(options(&folder, &s3)).await.unwrap();
+        Self {
+            client: data_api(&server, SECRET),
+            s3,
+            server,
+            folder,
+        }
+    }
+
+    /// Runs a statement and waits for its end.
+    async fn describe(&self, sql: &str) -> DescribeStatementOutput {
+        let submitted = self
+            .client
+            .execute_statement()
+            .workgroup_name("local")
+            .database("cardlake")
+            .sql(sql)
+            .wait_time_seconds(30)
+            .send()
+            .await
+            .unwrap();
+        self.client
+            .describe_statement()
+            .id(submitted.id().unwrap())
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Runs a statement that must succeed.
+    async fn run(&self, sql: &str) -> DescribeStatementOutput {
+        let description = self.describe(sql).await;
+        assert_eq!(
+            description.status(),
+            Some(&StatusString::Finished),
+            "{sql}: {:?}",
+            description.error()
+        );
+        description
+    }
+
+    /// Runs a statement that must fail, and gives its error.
+    async fn error(&self, sql: &str) -> String {
+        let description = self.describe(sql).await;
+        assert_eq!(description.status(), Some(&StatusString::Failed), "{sql} must fail");
+        description.error().unwrap().to_owned()
+    }
+
+    /// The rows of a query as text: columns separated by `|`, rows by line ends, NULL as `∅`.
+    async fn query(&self, sql: &str) -> String {
+        let description = self.run(sql).await;
+        self.rows(description.id()).await
+    }
+
+    async fn rows(&self, id: &str) -> String {
+        let mut pages = self.client.get_statement_result().id(id).into_paginator().send();
+        let mut rows = Vec::new();
+        while let Some(page) = pages.next().await {
+            for record in page.unwrap().records() {
+                rows.push(record.iter().map(text).collect::<Vec<_>>().join("|"));
+            }
+        }
+        rows.join("\n")
+    }
+
+    /// Runs a batch and waits for its end.
+    async fn batch(&self, sqls: &[&str]) -> DescribeStatementOutput {
+        let submitted = self
+            .client
+            .batch_execute_statement()
+            .workgroup_name("local")
+            .database("cardlake")
+            .set_sqls(Some(sqls.iter().map(|sql| (*sql).to_owned()).collect()))
+            .wait_time_seconds(30)
+            .send()
+            .await
+            .unwrap();
+        self.client
+            .describe_statement()
+            .id(submitted.id().unwrap())
+            .send()
+            .await
+            .unwrap()
+    }
+
+    async fn put(&self, key: &str, body: Vec<u8>) {
+        self.s3
+            .put_object()
+            .bucket("lake")
+            .key(key)
+            .body(body.into())
+            .send()
+            .await
+            .unwrap();
+    }
+
+    async fn get(&self, key: &str) -> Vec<u8> {
+        let object = self.s3.get_object().bucket("lake").key(key).send().await.unwrap();
+        object.body.collect().await.unwrap().to_vec()
+    }
+
+    async fn keys(&self) -> Vec<String> {
+        let listed = self.s3.list_objects_v2().bucket("lake").send().await.unwrap();
+        let mut keys: Vec<String> = listed
+            .contents()
+            .iter()
+            .map(|object| object.key().unwrap().to_owned())
+            .collect();
+        keys.sort();
+        keys
+    }
+}
+
+fn text(field: &Field) -> String {
+    match field {
+        Field::IsNull(_) => "∅".to_owned(),
+        Field::BooleanValue(value) => value.to_string(),
+        Field::LongValue(value) => value.to_string(),
+        Field::DoubleValue(value) => format!("{value:?}"),
+        Field::StringValue(value) => value.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn options(folder: &TempDir, s3: &aws_sdk_s3::Client) -> RedshiftOptions {
+    RedshiftOptions {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        database_file: folder.path().join("warehouse.duckdb"),
+        database: "cardlake".to_owned(),
+        s3: s3.clone(),
+        credentials: Credentials {
+            access_key_id: KEY.to_owned(),
+            secret_access_key: SECRET.to_owned(),
+        },
+        region: REGION.to_owned(),
+        known_secrets: vec![SECRET_NAME.to_owned()],
+        memory_limit: None,
+    }
+}
+
+fn data_api(server: &RedshiftServer, secret: &str) -> Client {
+    let config = aws_sdk_redshiftdata::Config::builder()
+        .behavior_version_latest()
+        .region(aws_sdk_redshiftdata::config::Region::new(REGION))
+        .endpoint_url(server.endpoint_url())
+        .credentials_provider(aws_sdk_redshiftdata::config::Credentials::new(
+            KEY, secret, None, None, "test",
+        ))
+        .retry_config(aws_sdk_redshiftdata::config::retry::RetryConfig::disabled())
+        .build();
+    Client::from_conf(config)
+}
+
+/// An S3 server over a folder, with the bucket `lake`.
+async fn s3(folder: &Path) -> aws_sdk_s3::Client {
+    let root = folder.join("s3");
+    std::fs::create_dir_all(root.join("lake")).unwrap();
+    let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(&root).unwrap());
+    builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
+    let service = builder.build();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let service = service.clone();
+            tokio::spawn(async move {
+                let builder = Builder::new(TokioExecutor::new());
+                let _ = builder.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    });
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version_latest()
+        .region(aws_sdk_s3::config::Region::new(REGION))
+        .endpoint_url(format!("http://{address}"))
+        .force_path_style(true)
+        .credentials_provider(aws_sdk_s3::config::Credentials::new(KEY, SECRET, None, None, "test"))
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
+/// Waits until a statement has a status, without a fixed pause that a slow machine would break.
+async fn wait_until(client: &Client, id: &str, wanted: &StatusString) -> DescribeStatementOutput {
+    loop {
+        let description = client.describe_statement().id(id).send().await.unwrap();
+        if description.status() == Some(wanted) {
+            return description;
+        }
+        assert!(
+            !matches!(
+                description.status(),
+                Some(StatusString::Finished | StatusString::Failed | StatusString::Aborted)
+            ),
+            "{:?} instead of {wanted:?}: {:?}",
+            description.status(),
+            description.error()
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
