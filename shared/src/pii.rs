@@ -211,8 +211,7 @@ mod tests {
     fn the_hmac_agrees_with_rfc_4231() {
         // Test case 6: a key of 131 bytes 0xaa.
         let key = STANDARD.encode([0xaa; 131]);
-        let tokenizer =
-            Tokenizer::from_secret(&format!(r#"{{"current":"1","keys":{{"1":"{key}"}}}}"#)).unwrap();
+        let tokenizer = Tokenizer::from_secret(&format!(r#"{{"current":"1","keys":{{"1":"{key}"}}}}"#)).unwrap();
         let token = tokenizer.token("Test Using Larger Than Block-Size Key - Hash Key First");
         let digest = URL_SAFE_NO_PAD.decode(&token["v1_".len()..]).unwrap();
         assert_eq!(
@@ -259,9 +258,18 @@ mod tests {
 
     #[test]
     fn the_luhn_check_finds_a_wrong_digit() {
-        for good in ["4111111111111111", "5555555555554444", "378282246310005", "6011000990139424"] {
+        for good in [
+            "4111111111111111",
+            "5555555555554444",
+            "378282246310005",
+            "6011000990139424",
+        ] {
             assert!(luhn_is_valid(good), "{good}");
-            let wrong = format!("{}{}", &good[..good.len() - 1], (good.as_bytes()[good.len() - 1] - b'0' + 1) % 10);
+            let wrong = format!(
+                "{}{}",
+                &good[..good.len() - 1],
+                (good.as_bytes()[good.len() - 1] - b'0' + 1) % 10
+            );
             assert!(!luhn_is_valid(&wrong), "{wrong}");
         }
         assert!(!luhn_is_valid(""));

@@ -1,0 +1,149 @@
+//! From the bytes of an object to the bytes of its file: plain, gzip (several members too) or Zstandard, by extension.
+
+use bytes::{Buf, Bytes};
+use cardlake_shared::events::{Compression, FileFormat};
+use std::io::{BufRead, Read, Result};
+
+/// Format and compression by the name of an object; none for other extensions.
+#[must_use]
+pub fn format_of(name: &str) -> Option<(FileFormat, Compression)> {
+    let (rest, compression) = if let Some(rest) = name.strip_suffix(".gz") {
+        (rest, Compression::Gz)
+    } else if let Some(rest) = name.strip_suffix(".zst") {
+        (rest, Compression::Zst)
+    } else {
+        (name, Compression::None)
+    };
+    if rest.ends_with(".csv") {
+        Some((FileFormat::Csv, compression))
+    } else if rest.ends_with(".jsonl") {
+        Some((FileFormat::Jsonl, compression))
+    } else {
+        None
+    }
+}
+
+/// Reads what arrives in pieces.
+pub struct PieceReader<F> {
+    piece: Bytes,
+    next: F,
+}
+
+impl<F: FnMut() -> Result<Option<Bytes>>> PieceReader<F> {
+    /// `next` gives the pieces, and none after the last.
+    pub const fn new(next: F) -> Self {
+        Self {
+            piece: Bytes::new(),
+            next,
+        }
+    }
+}
+
+impl<F: FnMut() -> Result<Option<Bytes>>> BufRead for PieceReader<F> {
+    fn fill_buf(&mut self) -> Result<&[u8]> {
+        while self.piece.is_empty() {
+            match (self.next)()? {
+                Some(piece) => self.piece = piece,
+                None => break,
+            }
+        }
+        Ok(&self.piece)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.piece.advance(amount.min(self.piece.len()));
+    }
+}
+
+impl<F: FnMut() -> Result<Option<Bytes>>> Read for PieceReader<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let piece = self.fill_buf()?;
+        let length = piece.len().min(buffer.len());
+        let (Some(from), Some(to)) = (piece.get(..length), buffer.get_mut(..length)) else {
+            return Ok(0);
+        };
+        to.copy_from_slice(from);
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+/// Reads the file behind the bytes of an object. An object of no bytes is a file of no bytes in every compression.
+///
+/// # Errors
+/// Of `reader`; the reader that comes back fails on data that is damaged or ends too early.
+pub fn decompressed<'r>(mut reader: impl BufRead + 'r, compression: Compression) -> Result<Box<dyn Read + 'r>> {
+    if reader.fill_buf()?.is_empty() {
+        return Ok(Box::new(std::io::empty()));
+    }
+    Ok(match compression {
+        Compression::None => Box::new(reader),
+        Compression::Gz => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
+        Compression::Zst => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(object: &[u8], compression: Compression) -> Result<Vec<u8>> {
+        // Pieces of seven bytes: no reader may depend on how the object arrives.
+        let mut pieces = object.chunks(7).map(Bytes::copy_from_slice);
+        let mut text = Vec::new();
+        decompressed(PieceReader::new(|| Ok(pieces.next())), compression)?.read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn extensions_tell_format_and_compression() {
+        assert_eq!(format_of("a/b.csv"), Some((FileFormat::Csv, Compression::None)));
+        assert_eq!(format_of("b.jsonl.gz"), Some((FileFormat::Jsonl, Compression::Gz)));
+        assert_eq!(format_of("b.csv.zst"), Some((FileFormat::Csv, Compression::Zst)));
+        for name in ["b.parquet", "b.gz", "csv", "b.csv.bz2", "_SUCCESS"] {
+            assert_eq!(format_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn several_gzip_members_are_one_file() {
+        let object = [gzip(b"one,"), gzip(b""), gzip(b"two")].concat();
+        assert_eq!(read(&object, Compression::Gz).unwrap(), b"one,two");
+    }
+
+    #[test]
+    fn several_zstandard_frames_are_one_file() {
+        let frame = |data: &[u8]| zstd::encode_all(data, 1).unwrap();
+        let object = [frame(b"one,"), frame(b"two")].concat();
+        assert_eq!(read(&object, Compression::Zst).unwrap(), b"one,two");
+    }
+
+    #[test]
+    fn an_empty_object_is_an_empty_file() {
+        for compression in [Compression::None, Compression::Gz, Compression::Zst] {
+            assert_eq!(read(b"", compression).unwrap(), b"");
+        }
+    }
+
+    #[test]
+    fn damaged_data_is_an_error() {
+        let text = b"some text that is long enough to be compressed, some text that is long enough".repeat(20);
+        let gz = gzip(&text);
+        let zst = zstd::encode_all(&text[..], 1).unwrap();
+        assert!(read(&gz[..gz.len() - 9], Compression::Gz).is_err());
+        assert!(read(&gz[..5], Compression::Gz).is_err());
+        assert!(read(&text, Compression::Gz).is_err());
+        assert!(read(&zst[..zst.len() - 4], Compression::Zst).is_err());
+        assert!(read(&text, Compression::Zst).is_err());
+        let mut wrong = gz.clone();
+        *wrong.last_mut().unwrap() ^= 1;
+        assert!(read(&wrong, Compression::Gz).is_err());
+    }
+}

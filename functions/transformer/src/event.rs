@@ -1,0 +1,106 @@
+//! What invokes the transformer: a task of the state machine, or S3 itself.
+
+use aws_lambda_events::event::s3::S3Event;
+use cardlake_shared::events::{TransformerEvent, TransformerOutput};
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An invocation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Objects were created.
+    Notification(S3Event),
+    /// S3 tries out a notification that was just set up.
+    Test,
+    /// One object, named by the state machine.
+    Task(TransformerEvent),
+}
+
+impl<'de> Deserialize<'de> for Event {
+    /// Tells the forms apart by their fields, so that a mistake in a task is reported as one in a task.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let has = |field: &str| value.get(field).is_some();
+        if has("Records") {
+            serde_json::from_value(value)
+                .map(Self::Notification)
+                .map_err(D::Error::custom)
+        } else if has("Service") && value.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
+            Ok(Self::Test)
+        } else {
+            serde_json::from_value(value).map(Self::Task).map_err(D::Error::custom)
+        }
+    }
+}
+
+/// The reply: one outcome for a task, a list for a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Output {
+    /// Of a task.
+    One(TransformerOutput),
+    /// Of a notification, in the order of its records.
+    Many(Vec<TransformerOutput>),
+}
+
+/// The key behind its form in an S3 event: `+` is a blank, then percent-encoding of UTF-8; none when it is not that.
+#[must_use]
+pub fn decode_key(encoded: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        bytes.push(match first {
+            b'+' => b' ',
+            b'%' => {
+                let (digits, tail) = rest.split_first_chunk::<2>()?;
+                rest = tail;
+                let mut byte = [0];
+                hex::decode_to_slice(digits, &mut byte).ok()?;
+                byte[0]
+            }
+            other => *other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_decoded_as_s3_encodes_them() {
+        for (encoded, key) in [
+            (
+                "transactions/ingest_date%3D2026-01-15/a.csv",
+                "transactions/ingest_date=2026-01-15/a.csv",
+            ),
+            ("a+b%2Bc", "a b+c"),
+            ("%ED%95%9C", "한"),
+            ("", ""),
+        ] {
+            assert_eq!(decode_key(encoded).as_deref(), Some(key));
+        }
+        for wrong in ["%", "%4", "%zz", "%ff"] {
+            assert_eq!(decode_key(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_forms_of_an_event_are_told_apart() {
+        let task = serde_json::from_str::<Event>(r#"{"key":"a","late_window_days":3}"#).unwrap();
+        assert_eq!(
+            task,
+            Event::Task(TransformerEvent {
+                key: "a".into(),
+                late_window_days: Some(3)
+            })
+        );
+        let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-01-15T00:00:00.000Z","Bucket":"b","RequestId":"r","HostId":"h"}"#;
+        assert_eq!(serde_json::from_str::<Event>(test).unwrap(), Event::Test);
+        let error = serde_json::from_str::<Event>(r#"{"key":"a","days":3}"#).unwrap_err();
+        assert!(error.to_string().contains("unknown field `days`"), "{error}");
+    }
+}

@@ -1,0 +1,453 @@
+//! One object, or the objects of one S3 event: HEAD, record, stream, data files, quarantine, record.
+//!
+//! The record is written last: its presence says that everything it names is there. All names follow from the object
+//! and the rules, so a second attempt overwrites what a first one left with the same bytes.
+
+use crate::decompress::{PieceReader, decompressed, format_of};
+use crate::error::Error;
+use crate::event::{Event, Output, decode_key};
+use crate::partition::FileNames;
+use crate::pipeline::{self, EncodedFile, Failure, Limits, Summary};
+use crate::plan::{ObjectFacts, Plan};
+use crate::record;
+use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
+use bytes::Bytes;
+use cardlake_shared::assets::Assets;
+use cardlake_shared::aws::Aws;
+use cardlake_shared::config::Variables;
+use cardlake_shared::contract::{Contract, Contracts, Protection};
+use cardlake_shared::env;
+use cardlake_shared::error::{ErrorKind, StageError, with_causes};
+use cardlake_shared::events::{Compression, FileFormat, TransformStatus, TransformerOutput};
+use cardlake_shared::paths::BronzeKey;
+use cardlake_shared::pii::Tokenizer;
+use cardlake_shared::records::{ObjectRecord, RowCounts};
+use cardlake_shared::storage::{ObjectMeta, Storage, StorageError, StorageErrorKind};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OnceCell, Semaphore, mpsc};
+
+/// Pieces of an object that wait between the network and the parser.
+const WAITING_PIECES: usize = 16;
+/// Data files that wait between the encoder and the network.
+const WAITING_FILES: usize = 1;
+/// Data files that are stored at once.
+const PARALLEL_WRITES: usize = 4;
+/// Objects that are transformed at once: one alone keeps all threads busy, the second fills the gaps.
+const PARALLEL_OBJECTS: usize = 2;
+
+/// Settings and connections, made once.
+#[derive(Debug)]
+pub struct Context {
+    bronze_bucket: String,
+    silver_bucket: String,
+    contracts: Contracts,
+    storage: Storage,
+    secrets: aws_sdk_secretsmanager::Client,
+    token_key_secret: Option<String>,
+    tokenizer: OnceCell<Arc<Tokenizer>>,
+    limits: Limits,
+    objects: Semaphore,
+}
+
+impl Context {
+    /// Reads the settings and the contracts.
+    ///
+    /// # Errors
+    /// All mistakes in the settings at once; a contract that cannot be used.
+    #[expect(clippy::unused_async, reason = "stages are made alike")]
+    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, Error> {
+        let bronze_bucket = variables.required(env::BRONZE_BUCKET, "the bucket of the raw files");
+        let silver_bucket = variables.required(env::SILVER_BUCKET, "the bucket of the Delta tables");
+        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
+        let token_key_secret = variables.optional(env::TOKEN_KEY_SECRET);
+        let (bronze_bucket, silver_bucket) = variables.finish((bronze_bucket, silver_bucket))?;
+        Ok(Self {
+            bronze_bucket,
+            silver_bucket,
+            contracts: Contracts::load(&assets)?,
+            storage: Storage::new(aws.s3()),
+            secrets: aws.secrets_manager(),
+            token_key_secret,
+            tokenizer: OnceCell::new(),
+            limits: Limits::default(),
+            objects: Semaphore::new(PARALLEL_OBJECTS),
+        })
+    }
+
+    /// The same with other limits on what is held at once.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same with token keys that the caller holds already, in the place of those in Secrets Manager.
+    #[must_use]
+    pub fn with_tokenizer(mut self, tokenizer: Tokenizer) -> Self {
+        self.tokenizer = OnceCell::new_with(Some(Arc::new(tokenizer)));
+        self
+    }
+
+    /// The token keys, for a contract that needs them; they are loaded once.
+    async fn tokenizer(&self, contract: &Contract) -> Result<Option<Arc<Tokenizer>>, Error> {
+        if contract
+            .columns
+            .iter()
+            .all(|column| column.protection == Protection::None)
+        {
+            return Ok(None);
+        }
+        let load = || async {
+            let secret = self.token_key_secret.as_deref().ok_or_else(|| Error::NoTokenKeys {
+                dataset: contract.dataset.clone(),
+                variable: env::TOKEN_KEY_SECRET,
+            })?;
+            Ok::<_, Error>(Arc::new(Tokenizer::load(&self.secrets, secret).await?))
+        };
+        Ok(Some(Arc::clone(self.tokenizer.get_or_try_init(load).await?)))
+    }
+}
+
+/// Answers one invocation.
+///
+/// # Errors
+/// Of a task: why its object could not be transformed. Of a notification: which objects failed and why, after all others
+/// have gone through.
+pub async fn handle(event: Event, context: &Context) -> Result<Output, Error> {
+    match event {
+        Event::Task(task) => transform(&task.key, task.late_window_days, context)
+            .await
+            .map(Output::One),
+        Event::Test => {
+            tracing::info!("test event of s3 received");
+            Ok(Output::Many(Vec::new()))
+        }
+        Event::Notification(event) => notification(event, context).await.map(Output::Many),
+    }
+}
+
+async fn notification(event: S3Event, context: &Context) -> Result<Vec<TransformerOutput>, Error> {
+    let total = event.records.len();
+    let (mut outputs, mut failures) = (Vec::new(), Vec::new());
+    let mut kind = None;
+    for record in event.records {
+        let key = record.s3.object.key.clone().unwrap_or_default();
+        match notified(record, context).await {
+            Ok(output) => outputs.push(output),
+            Err(error) => {
+                let message = with_causes(&error);
+                tracing::error!(key, error = message, "object failed");
+                failures.push(message);
+                // Trying again helps as soon as it helps one of them.
+                kind = match (kind, error.kind()) {
+                    (Some(first), other) if !other.is_transient() => Some(first),
+                    (_, other) => Some(other),
+                };
+            }
+        }
+    }
+    if failures.is_empty() {
+        Ok(outputs)
+    } else {
+        Err(Error::Partial {
+            failures,
+            total,
+            kind: kind.unwrap_or(ErrorKind::Internal),
+        })
+    }
+}
+
+async fn notified(record: S3EventRecord, context: &Context) -> Result<TransformerOutput, Error> {
+    let encoded = record.s3.object.key.unwrap_or_default();
+    let Some(key) = decode_key(&encoded) else {
+        return Err(Error::EventKey { key: encoded });
+    };
+    let created = record
+        .event_name
+        .as_deref()
+        .is_none_or(|name| name.trim_start_matches("s3:").starts_with("ObjectCreated"));
+    let ours = record
+        .s3
+        .bucket
+        .name
+        .as_deref()
+        .is_none_or(|bucket| bucket == context.bronze_bucket);
+    if !created || !ours {
+        return Ok(ignored(
+            &key,
+            "the event is not about a new object of the bronze bucket",
+        ));
+    }
+    transform(&key, None, context).await
+}
+
+fn ignored(key: &str, reason: &str) -> TransformerOutput {
+    tracing::info!(key, reason, "object ignored");
+    TransformerOutput {
+        key: key.to_owned(),
+        status: TransformStatus::Ignored,
+        counts: RowCounts::default(),
+    }
+}
+
+/// Transforms one bronze object, unless its record shows that this is done.
+///
+/// # Errors
+/// S3 or Secrets Manager cannot do what is asked, the contract is unusable, or a defect of ours. An object that cannot be
+/// read is no error: it is reported as rejected.
+pub async fn transform(
+    key: &str,
+    late_window_days: Option<u32>,
+    context: &Context,
+) -> Result<TransformerOutput, Error> {
+    let Some(bronze) = BronzeKey::parse(key) else {
+        return Ok(ignored(key, "its key is not <dataset>/ingest_date=YYYY-MM-DD/<name>"));
+    };
+    let Some(format) = format_of(&bronze.name) else {
+        return Ok(ignored(
+            key,
+            "its name does not end in .csv or .jsonl, with or without .gz or .zst",
+        ));
+    };
+    let Ok(contract) = context.contracts.get(&bronze.dataset) else {
+        return Ok(ignored(key, "there is no contract for its dataset"));
+    };
+    let rules = record::rules(contract, late_window_days);
+    let bucket = context.bronze_bucket.as_str();
+    let meta = context
+        .storage
+        .head(bucket, key)
+        .await?
+        .ok_or_else(|| missing(bucket, key))?;
+    let before = earlier_record(&bronze, context).await?;
+    let output = |status, counts| TransformerOutput {
+        key: key.to_owned(),
+        status,
+        counts,
+    };
+    if let Some(record) = before
+        .as_ref()
+        .filter(|record| record.source.etag == meta.etag && record.rules == rules)
+    {
+        tracing::info!(key, "object unchanged");
+        return Ok(output(TransformStatus::Unchanged, record.counts));
+    }
+
+    let tokenizer = context.tokenizer(contract).await?;
+    let _permit = context
+        .objects
+        .acquire()
+        .await
+        .map_err(|error| internal(key, &error.to_string()))?;
+    let job = Job {
+        key: &bronze,
+        contract,
+        format,
+        rules,
+        late_window_days,
+        tokenizer,
+        context,
+    };
+    let record = job.run().await?;
+    if !record.counts.balanced() {
+        return Err(internal(key, &format!("the books do not balance: {:?}", record.counts)));
+    }
+    if record.quarantine.is_none() && before.is_some_and(|record| record.quarantine.is_some()) {
+        context
+            .storage
+            .delete(&context.silver_bucket, &bronze.quarantine())
+            .await?;
+    }
+    context
+        .storage
+        .put_json(&context.silver_bucket, &bronze.object_record(), &record)
+        .await?;
+    let counts = record.counts;
+    if let Some(reason) = &record.rejection {
+        tracing::warn!(key, reason, "object rejected");
+        return Ok(output(TransformStatus::Rejected, counts));
+    }
+    tracing::info!(
+        key,
+        bronze_rows = counts.bronze_rows,
+        silver_rows = counts.silver_rows,
+        duplicates = counts.duplicates,
+        quarantined = counts.quarantined,
+        late_rows = counts.late_rows,
+        files = record.files.len(),
+        "object transformed"
+    );
+    Ok(output(TransformStatus::Transformed, counts))
+}
+
+fn internal(key: &str, problem: &str) -> Error {
+    Error::Internal {
+        key: key.to_owned(),
+        problem: problem.to_owned(),
+    }
+}
+
+fn missing(bucket: &str, key: &str) -> StorageError {
+    StorageError {
+        kind: StorageErrorKind::NotFound,
+        operation: "read",
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        cause: "there is no such object".to_owned(),
+    }
+}
+
+/// The record that is there. One that cannot be understood counts as none: it is about to be written anew.
+async fn earlier_record(key: &BronzeKey, context: &Context) -> Result<Option<ObjectRecord>, Error> {
+    let path = key.object_record();
+    match context.storage.get_json(&context.silver_bucket, &path).await {
+        Err(error) if error.kind == StorageErrorKind::Corrupt => {
+            tracing::warn!(key = path, error = %error, "object record cannot be understood and is replaced");
+            Ok(None)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// One object to transform.
+struct Job<'c> {
+    key: &'c BronzeKey,
+    contract: &'c Arc<Contract>,
+    format: (FileFormat, Compression),
+    rules: String,
+    late_window_days: Option<u32>,
+    tokenizer: Option<Arc<Tokenizer>>,
+    context: &'c Context,
+}
+
+impl Job<'_> {
+    /// Reads the object, stores its data files and quarantined rows; gives the record.
+    async fn run(self) -> Result<ObjectRecord, Error> {
+        let key = self.key.key();
+        let (meta, mut body) = self.context.storage.stream(&self.context.bronze_bucket, &key).await?;
+        let facts = ObjectFacts {
+            key: key.clone(),
+            ingest_date: self.key.ingest_date,
+            ingest_micros: meta.last_modified.timestamp_micros(),
+        };
+        let names = self.names(&meta);
+        let plan = Plan::new(self.contract, facts, self.late_window_days, self.tokenizer.clone())?;
+
+        let (piece_sender, piece_receiver) = mpsc::channel::<Result<Bytes, StorageError>>(WAITING_PIECES);
+        let (file_sender, file_receiver) = mpsc::channel::<EncodedFile>(WAITING_FILES);
+        let (format, limits) = (self.format, self.context.limits);
+        let work =
+            tokio::task::spawn_blocking(move || work(piece_receiver, &file_sender, format, &plan, &names, &limits));
+        let feed = async {
+            while let Some(piece) = body.next().await {
+                let piece = piece.map_err(|error| StorageError {
+                    kind: StorageErrorKind::Transient,
+                    operation: "read",
+                    bucket: self.context.bronze_bucket.clone(),
+                    key: key.clone(),
+                    cause: with_causes(&error),
+                });
+                if piece_sender.send(piece).await.is_err() {
+                    break;
+                }
+            }
+            drop(piece_sender);
+        };
+        let ((), stored, worked) = tokio::join!(feed, self.store(file_receiver), work);
+        // A failed write ends the work too, so its cause comes first.
+        stored?;
+        match worked.map_err(|error| internal(&key, &error.to_string()))? {
+            Work::Done(summary) => self.finish(&meta, summary).await,
+            Work::Rejected(reason) => Ok(record::rejected(self.key, &meta, self.rules, reason)),
+            Work::Interrupted(error) => Err(error.into()),
+            Work::Defect(problem) => Err(internal(&key, &problem)),
+        }
+    }
+
+    fn names(&self, meta: &ObjectMeta) -> FileNames {
+        FileNames::new(&[
+            &self.context.bronze_bucket,
+            &meta.key,
+            &meta.etag,
+            &meta.last_modified.to_rfc3339(),
+            &self.rules,
+            self.tokenizer.as_ref().map_or("", |tokenizer| tokenizer.version()),
+        ])
+    }
+
+    /// Stores data files as they come.
+    async fn store(&self, mut files: mpsc::Receiver<EncodedFile>) -> Result<(), StorageError> {
+        stream::poll_fn(move |task| files.poll_recv(task))
+            .map(Ok)
+            .try_for_each_concurrent(PARALLEL_WRITES, |encoded: EncodedFile| async move {
+                let key = format!("{}/{}", self.key.dataset, encoded.file.path);
+                self.context
+                    .storage
+                    .put(&self.context.silver_bucket, &key, encoded.bytes)
+                    .await
+            })
+            .await
+    }
+
+    async fn finish(self, meta: &ObjectMeta, mut summary: Summary) -> Result<ObjectRecord, Error> {
+        if summary.repeated_fields > 0 {
+            tracing::warn!(
+                key = meta.key,
+                fields = summary.repeated_fields,
+                "fields occur twice in a row, the last counts"
+            );
+        }
+        if summary.quarantine.rows > 0 {
+            let lines = std::mem::take(&mut summary.quarantine.lines);
+            self.context
+                .storage
+                .put(&self.context.silver_bucket, &self.key.quarantine(), lines)
+                .await?;
+        }
+        Ok(record::transformed(self.key, meta, self.rules, summary))
+    }
+}
+
+/// How the work on the bytes of an object ended.
+enum Work {
+    Done(Summary),
+    Rejected(String),
+    Interrupted(StorageError),
+    Defect(String),
+}
+
+/// The blocking part: from pieces of the object to encoded files.
+fn work(
+    mut pieces: mpsc::Receiver<Result<Bytes, StorageError>>,
+    files: &mpsc::Sender<EncodedFile>,
+    (format, compression): (FileFormat, Compression),
+    plan: &Plan,
+    names: &FileNames,
+    limits: &Limits,
+) -> Work {
+    // What the network reports must not be taken for damaged data, which comes as the same kind of error.
+    let interrupted = Mutex::new(None);
+    let next = || match pieces.blocking_recv() {
+        None => Ok(None),
+        Some(Ok(piece)) => Ok(Some(piece)),
+        Some(Err(error)) => {
+            let cause = std::io::Error::other(error.to_string());
+            *interrupted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            Err(cause)
+        }
+    };
+    let emit = |file: EncodedFile| files.blocking_send(file).is_ok();
+    let result = decompressed(PieceReader::new(next), compression)
+        .map_err(Failure::Read)
+        .and_then(|reader| pipeline::run(reader, format, plan, names, limits, &emit));
+    let interrupted = interrupted.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match (result, interrupted) {
+        (Ok(summary), None) => Work::Done(summary),
+        (_, Some(error)) => Work::Interrupted(error),
+        (Err(Failure::Read(error)), _) => Work::Rejected(format!("the data is damaged or incomplete: {error}")),
+        (Err(Failure::Rejected(reason)), _) => Work::Rejected(reason),
+        (Err(Failure::Encode(problem)), _) => Work::Defect(problem),
+        (Err(Failure::Stopped), _) => Work::Defect("a data file could not be handed on".to_owned()),
+    }
+}

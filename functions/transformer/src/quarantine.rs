@@ -1,0 +1,136 @@
+//! Quarantined rows: the lines of the quarantine file, with personal data masked.
+//!
+//! In datasets with protected columns the values of these columns are replaced by [`MASK`] in the raw text; a row that cannot
+//! be taken apart into fields is masked as a whole, since nobody can say where its values are.
+
+use crate::csv::{Layout, raw_fields};
+use crate::json::{Entries, write_text};
+use crate::plan::Plan;
+use crate::rule::{Rule, Subject};
+use cardlake_shared::contract::Protection;
+use std::collections::BTreeMap;
+
+/// What stands in the place of a protected value.
+pub const MASK: &str = "***";
+
+/// A row that breaks the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Place in the object, as in [`crate::builder::Rows::places`].
+    pub place: u64,
+    /// What it breaks.
+    pub problems: Vec<(Subject, Rule)>,
+    /// Its text, masked.
+    pub raw: String,
+}
+
+/// The quarantine file in the making.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Quarantine {
+    /// JSON lines.
+    pub lines: Vec<u8>,
+    /// Rows by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// Rows.
+    pub rows: u64,
+}
+
+impl Quarantine {
+    /// Adds a row; `number` is its number in the object.
+    pub fn add(&mut self, plan: &Plan, number: u64, row: &Quarantined) {
+        let mut reasons: Vec<String> = Vec::new();
+        for (subject, rule) in &row.problems {
+            let reason = reason(plan, *subject, *rule);
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        self.lines.extend_from_slice(b"{\"object\":");
+        write_text(&plan.object.key, &mut self.lines);
+        self.lines
+            .extend_from_slice(format!(",\"row\":{number},\"reasons\":[").as_bytes());
+        for (index, reason) in reasons.iter().enumerate() {
+            if index > 0 {
+                self.lines.push(b',');
+            }
+            write_text(reason, &mut self.lines);
+        }
+        self.lines.extend_from_slice(b"],\"raw\":");
+        write_text(&row.raw, &mut self.lines);
+        self.lines.extend_from_slice(b"}\n");
+        for reason in reasons {
+            *self.reasons.entry(reason).or_default() += 1;
+        }
+        self.rows += 1;
+    }
+}
+
+/// The text of a reason.
+#[must_use]
+pub fn reason(plan: &Plan, subject: Subject, rule: Rule) -> String {
+    let (name, column) = match subject {
+        Subject::Row => ("row", None),
+        Subject::Extra => ("extra", None),
+        Subject::Column(index) => {
+            let column = plan.sources.get(usize::from(index));
+            (column.map_or("row", |column| column.name.as_str()), column)
+        }
+        Subject::Lookup(index) => {
+            let lookup = plan.lookups.get(usize::from(index));
+            (lookup.map_or("row", |lookup| lookup.name.as_str()), None)
+        }
+    };
+    format!("{name}: {}", rule.text(column))
+}
+
+/// The text of a row for the quarantine file; `layout` is the header of a CSV file, none for JSON lines.
+#[must_use]
+pub fn raw_text(plan: &Plan, layout: Option<&Layout>, raw: &[u8], readable: bool) -> String {
+    let text = String::from_utf8_lossy(raw);
+    if !plan.is_protected() {
+        return text.into_owned();
+    }
+    let masked = match layout {
+        Some(layout) if readable => Some(mask_csv(layout, &text)),
+        None if readable => mask_json(plan, &text),
+        _ => None,
+    };
+    masked.unwrap_or_else(|| format!("{MASK} ({} bytes, masked as a whole)", raw.len()))
+}
+
+fn mask_csv(layout: &Layout, text: &str) -> String {
+    let fields = raw_fields(text.as_bytes()).enumerate().map(|(place, (start, end))| {
+        if layout.protected.contains(&place) {
+            MASK
+        } else {
+            text.get(start..end).unwrap_or_default()
+        }
+    });
+    fields.collect::<Vec<_>>().join(",")
+}
+
+fn mask_json(plan: &Plan, text: &str) -> Option<String> {
+    let Entries(entries) = serde_json::from_str(text).ok()?;
+    let mut json = Vec::new();
+    for (name, value) in entries {
+        json.push(if json.is_empty() { b'{' } else { b',' });
+        write_text(&name, &mut json);
+        json.push(b':');
+        let is_protected = |source: &&crate::plan::SourceColumn| source.protection != Protection::None;
+        if plan
+            .sources
+            .iter()
+            .filter(is_protected)
+            .any(|source| source.name == name)
+        {
+            write_text(MASK, &mut json);
+        } else {
+            json.extend_from_slice(value.get().as_bytes());
+        }
+    }
+    if json.is_empty() {
+        json.push(b'{');
+    }
+    json.push(b'}');
+    String::from_utf8(json).ok()
+}

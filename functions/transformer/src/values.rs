@@ -1,0 +1,321 @@
+//! From the text of one value to its type: no I/O, no allocation, no knowledge of columns.
+//!
+//! The functions take text that is trimmed and not empty. The hexadecimal digits of UUIDs go eight at a time through
+//! arithmetic on machine words: two UUIDs in every row make them the largest part of a transaction.
+
+use crate::rule::Rule;
+use chrono::NaiveDate;
+
+/// Microseconds of a day.
+pub const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// One bit at the top of every byte.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+/// One in every byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Eight hexadecimal digits of either case.
+fn hex_digits(text: [u8; 8]) -> Option<u32> {
+    let word = u64::from_be_bytes(text);
+    // A byte below 0x80 plus (0x80 - limit) has its high bit set when the byte is at least the limit.
+    let at_least = |word: u64, limit: u8| word.wrapping_add(ONES * u64::from(0x80 - limit));
+    let plain = word & !HIGH;
+    let digit = at_least(plain, b'0') & !at_least(plain, b'9' + 1);
+    let lower = plain | (ONES * 0x20);
+    let letter = at_least(lower, b'a') & !at_least(lower, b'f' + 1);
+    if (digit | letter) & !word & HIGH != HIGH {
+        return None;
+    }
+    let nibbles = (word & (ONES * 0x0f)) + ((word >> 6) & ONES) * 9;
+    let pairs = (nibbles | (nibbles >> 4)) & 0x00ff_00ff_00ff_00ff;
+    let quads = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
+    u32::try_from((quads | (quads >> 16)) & 0xffff_ffff).ok()
+}
+
+/// A UUID in its 8-4-4-4-12 form, either case.
+#[must_use]
+pub fn uuid(text: &[u8]) -> Option<u128> {
+    let text: &[u8; 36] = text.try_into().ok()?;
+    if text[8] != b'-' || text[13] != b'-' || text[18] != b'-' || text[23] != b'-' {
+        return None;
+    }
+    let first = hex_digits([text[0], text[1], text[2], text[3], text[4], text[5], text[6], text[7]])?;
+    let second = hex_digits([
+        text[9], text[10], text[11], text[12], text[14], text[15], text[16], text[17],
+    ])?;
+    let third = hex_digits([
+        text[19], text[20], text[21], text[22], text[24], text[25], text[26], text[27],
+    ])?;
+    let fourth = hex_digits([
+        text[28], text[29], text[30], text[31], text[32], text[33], text[34], text[35],
+    ])?;
+    Some(u128::from(first) << 96 | u128::from(second) << 64 | u128::from(third) << 32 | u128::from(fourth))
+}
+
+/// Eight lower-case hexadecimal digits.
+fn hex_text(value: u32) -> [u8; 8] {
+    let halves = (u64::from(value) | u64::from(value) << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (halves | (halves << 8)) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (bytes | (bytes << 4)) & (ONES * 0x0f);
+    let letters = ((nibbles + ONES * 6) >> 4) & ONES;
+    (nibbles + ONES * u64::from(b'0') + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
+}
+
+/// The lower-case text of a UUID.
+#[must_use]
+pub fn uuid_text(value: u128) -> [u8; 36] {
+    #[expect(clippy::cast_possible_truncation, reason = "each shift brings its own 32 bits down")]
+    let [a, b, c, d] = [96, 64, 32, 0].map(|shift| hex_text((value >> shift) as u32));
+    let mut text = [b'-'; 36];
+    text[..8].copy_from_slice(&a);
+    text[9..13].copy_from_slice(&b[..4]);
+    text[14..18].copy_from_slice(&b[4..]);
+    text[19..23].copy_from_slice(&c[..4]);
+    text[24..28].copy_from_slice(&c[4..]);
+    text[28..].copy_from_slice(&d);
+    text
+}
+
+/// The common form of a decimal (`123.45`, `-7`) of at most 18 digits, scaled; none for everything else, right or wrong.
+#[inline]
+#[must_use]
+pub fn plain_decimal(text: &[u8], scale: usize) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    let mut value: i64 = 0;
+    let mut fraction = None;
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value * 10 + i64::from(digit);
+            fraction = fraction.map(|digits: usize| digits + 1);
+        } else if byte == b'.' && fraction.is_none() {
+            fraction = Some(0);
+        } else {
+            return None;
+        }
+    }
+    let given = fraction.unwrap_or(0);
+    if given > scale || (fraction == Some(0)) || digits.first() == Some(&b'.') {
+        return None;
+    }
+    let value = value.checked_mul(*POWERS_OF_TEN.get(scale - given)?)?;
+    Some(if negative { -value } else { value })
+}
+
+const POWERS_OF_TEN: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut index = 1;
+    while index < 19 {
+        powers[index] = powers[index - 1] * 10;
+        index += 1;
+    }
+    powers
+};
+
+/// A decimal number, scaled: `[+-]digits[.digits]`, exact; zeros behind the last digit that the scale holds are no loss.
+///
+/// # Errors
+/// The rule that the text breaks: not a number, scientific notation, more digits than `precision` and `scale` hold.
+pub fn decimal(text: &str, precision: u8, scale: u8) -> Result<i128, Rule> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    if !is_digits(whole) || !is_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
+        return Err(not_a_number(unsigned));
+    }
+    let scale = usize::from(scale);
+    let (kept, rest) = fraction.split_at(fraction.len().min(scale));
+    if rest.bytes().any(|digit| digit != b'0') {
+        return Err(Rule::Scale);
+    }
+    let whole = whole.trim_start_matches('0');
+    if whole.len() + scale > usize::from(precision) {
+        return Err(Rule::Range);
+    }
+    let digits = whole.bytes().chain(kept.bytes());
+    let value = digits.fold(0_i128, |value, digit| value * 10 + i128::from(digit - b'0'));
+    let padding = u32::try_from(scale - kept.len()).map_err(|_| Rule::Range)?;
+    let value = value * 10_i128.pow(padding);
+    Ok(if text.starts_with('-') { -value } else { value })
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What is wrong with unsigned text that is no plain number.
+fn not_a_number(unsigned: &str) -> Rule {
+    let scientific = unsigned.split_once(['e', 'E']).is_some_and(|(mantissa, exponent)| {
+        let exponent = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+        let digits = mantissa.replacen('.', "", 1);
+        !digits.is_empty() && is_digits(&digits) && !exponent.is_empty() && is_digits(exponent)
+    });
+    if scientific { Rule::Scientific } else { Rule::NotNumber }
+}
+
+/// A whole number of `bits` bits.
+///
+/// # Errors
+/// The rule that the text breaks.
+pub fn integer(text: &str, bits: u8) -> Result<i64, Rule> {
+    let value = match decimal(text, 38, 0) {
+        Err(Rule::Scale) => return Err(Rule::NotInteger),
+        other => other?,
+    };
+    let limit = 1_i128 << (bits - 1);
+    if !(-limit..limit).contains(&value) {
+        return Err(Rule::Range);
+    }
+    i64::try_from(value).map_err(|_| Rule::Range)
+}
+
+/// A finite double; here an exponent is part of the type.
+///
+/// # Errors
+/// The rule that the text breaks.
+pub fn double(text: &str) -> Result<f64, Rule> {
+    let value: f64 = text.parse().map_err(|_| Rule::NotNumber)?;
+    // One zero, so that equal values have equal bits.
+    if value.is_finite() {
+        Ok(value + 0.0)
+    } else {
+        Err(Rule::NotNumber)
+    }
+}
+
+/// true, t, 1, y, yes, false, f, 0, n, no, in any case.
+#[must_use]
+pub fn boolean(text: &[u8]) -> Option<bool> {
+    match text {
+        b"true" => return Some(true),
+        b"false" => return Some(false),
+        _ => {}
+    }
+    let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+    if is(&["true", "t", "1", "y", "yes"]) {
+        Some(true)
+    } else if is(&["false", "f", "0", "n", "no"]) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Two digits.
+#[inline]
+fn two(tens: u8, ones: u8) -> Option<u32> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then(|| u32::from(tens) * 10 + u32::from(ones))
+}
+
+/// Days from 1970-01-01 to `YYYY-MM-DD`.
+///
+/// # Errors
+/// Another form, or a day that the calendar does not have.
+#[inline]
+pub fn date(text: &[u8]) -> Result<i32, Rule> {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
+        return Err(Rule::NotDate);
+    };
+    let parts = (two(y1, y2), two(y3, y4), two(m1, m2), two(d1, d2));
+    let (Some(century), Some(year), Some(month), Some(day)) = parts else {
+        return Err(Rule::NotDate);
+    };
+    let year = i32::try_from(century * 100 + year).map_err(|_| Rule::NotDate)?;
+    NaiveDate::from_ymd_opt(year, month, day)
+        .filter(|_| year > 0)
+        .map(|date| date.to_epoch_days())
+        .ok_or(Rule::NoSuchDay)
+}
+
+/// Microseconds from 1970-01-01 UTC to `YYYY-MM-DD HH:MM:SS[.f][offset]`: blank or `T` between day and time, up to nine
+/// digits of a fraction (cut to microseconds), offset `Z`, `±HH`, `±HHMM` or `±HH:MM`; without an offset it is UTC.
+///
+/// # Errors
+/// Another form, a day that the calendar does not have, a time that no clock shows.
+#[inline]
+pub fn timestamp(text: &[u8]) -> Result<i64, Rule> {
+    let Some((head, rest)) = text.split_first_chunk::<19>() else {
+        return Err(Rule::NotTimestamp);
+    };
+    let &[.., b' ' | b'T' | b't', h1, h2, b':', m1, m2, b':', s1, s2] = head else {
+        return Err(Rule::NotTimestamp);
+    };
+    let day = date(&head[..10]).map_err(|rule| match rule {
+        Rule::NotDate => Rule::NotTimestamp,
+        rule => rule,
+    })?;
+    let (Some(hour), Some(minute), Some(second)) = (two(h1, h2), two(m1, m2), two(s1, s2)) else {
+        return Err(Rule::NotTimestamp);
+    };
+    if hour > 23 || minute > 59 || second > 59 {
+        return Err(Rule::NoSuchTime);
+    }
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
+    let (fraction, offset) = if rest.is_empty() {
+        (0, 0)
+    } else {
+        let (fraction, rest) = fraction_micros(rest)?;
+        (fraction, offset_seconds(rest)?)
+    };
+    Ok(i64::from(day) * MICROS_PER_DAY + (seconds - offset) * 1_000_000 + fraction)
+}
+
+/// `.f`, if it is there, in microseconds, and what follows.
+fn fraction_micros(text: &[u8]) -> Result<(i64, &[u8]), Rule> {
+    let Some((b'.', rest)) = text.split_first() else {
+        return Ok((0, text));
+    };
+    let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(1..=9).contains(&length) {
+        return Err(Rule::NotTimestamp);
+    }
+    let (digits, rest) = rest.split_at(length);
+    let digits = digits.iter().chain(std::iter::repeat(&b'0')).take(6);
+    Ok((
+        digits.fold(0, |value, digit| value * 10 + i64::from(digit - b'0')),
+        rest,
+    ))
+}
+
+/// Seconds that a zone is ahead of UTC.
+fn offset_seconds(text: &[u8]) -> Result<i64, Rule> {
+    let (sign, hours, minutes) = match *text {
+        [] | [b'Z' | b'z'] => return Ok(0),
+        [sign, h1, h2] => (sign, two(h1, h2), Some(0)),
+        [sign, h1, h2, m1, m2] | [sign, h1, h2, b':', m1, m2] => (sign, two(h1, h2), two(m1, m2)),
+        _ => return Err(Rule::NotTimestamp),
+    };
+    match (sign, hours, minutes) {
+        (b'+' | b'-', Some(hours @ 0..=23), Some(minutes @ 0..=59)) => {
+            let seconds = i64::from(hours * 3600 + minutes * 60);
+            Ok(if sign == b'-' { -seconds } else { seconds })
+        }
+        _ => Err(Rule::NotTimestamp),
+    }
+}
+
+/// A name, one `@`, a domain with a dot inside; no blanks.
+#[must_use]
+pub fn is_email(text: &str) -> bool {
+    let Some((name, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let labels = || domain.split('.');
+    !name.is_empty()
+        && !domain.contains('@')
+        && labels().count() > 1
+        && labels().all(|label| !label.is_empty())
+        && !text
+            .chars()
+            .any(|character| character.is_whitespace() || character.is_control())
+}
+
+#[cfg(test)]
+#[path = "values_tests.rs"]
+mod tests;
