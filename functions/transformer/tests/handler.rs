@@ -1,5 +1,5 @@
 //! The stage against an S3 server: what it writes, what it reads again, what it leaves alone.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 

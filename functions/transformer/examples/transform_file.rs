@@ -1,0 +1,78 @@
+//! Transforms one local file of transactions and prints what it took: `transform_file INPUT OUTPUT_FOLDER [REPEATS]`.
+//!
+//! The same pipeline as in the function, without S3: for profiles and for measuring a change.
+#![expect(clippy::print_stdout, reason = "the figures are the output")]
+
+use cardlake_shared::assets::Assets;
+use cardlake_shared::contract::Contracts;
+use cardlake_transformer::decompress::{decompressed, format_of};
+use cardlake_transformer::partition::FileNames;
+use cardlake_transformer::pipeline::{self, Limits};
+use cardlake_transformer::plan::{ObjectFacts, Plan};
+use chrono::NaiveDate;
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::Path;
+use std::time::Instant;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(input), Some(output)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: transform_file INPUT OUTPUT_FOLDER [REPEATS]".into());
+    };
+    let repeats: u32 = arguments.next().map_or(Ok(1), |text| text.parse())?;
+    let (format, compression) = format_of(&input).ok_or("the input is neither .csv nor .jsonl")?;
+    let contracts = Contracts::load(&Assets::Embedded)?;
+    let name = Path::new(&input).file_name().unwrap_or_default().to_string_lossy();
+    let date = name.get(13..23).and_then(|date| date.parse().ok());
+    let facts = ObjectFacts {
+        key: format!("transactions/{name}"),
+        ingest_date: date.or(NaiveDate::from_ymd_opt(2026, 1, 15)).unwrap_or_default(),
+        ingest_micros: 0,
+    };
+    let plan = Plan::new(contracts.get("transactions")?, facts, None, None)?;
+    let names = FileNames::new(&[&name]);
+    let folder = Path::new(&output);
+    for _ in 0..repeats {
+        let (started, before) = (Instant::now(), processor_seconds());
+        let emit = |encoded: pipeline::EncodedFile| {
+            let path = folder.join(&encoded.file.path);
+            path.parent().is_some_and(|parent| fs::create_dir_all(parent).is_ok())
+                && fs::write(path, &encoded.bytes).is_ok()
+        };
+        let reader = decompressed(BufReader::with_capacity(1 << 16, File::open(&input)?), compression)?;
+        let summary = pipeline::run(reader, format, &plan, &names, &Limits::default(), &emit)
+            .map_err(|failure| format!("{failure:?}"))?;
+        let (wall, processor) = (started.elapsed().as_secs_f64(), processor_seconds() - before);
+        let bytes: u64 = summary.files.iter().map(|file| file.size).sum();
+        println!(
+            "{:?}\n{} files, {bytes} bytes; {wall:.3} s wall, {processor:.2} s processor, {:.0} rows/s, {} peak",
+            summary.counts,
+            summary.files.len(),
+            summary.counts.bronze_rows as f64 / wall,
+            peak_memory()
+        );
+        fs::write(folder.join("_quarantine.jsonl"), &summary.quarantine.lines)?;
+    }
+    Ok(())
+}
+
+/// User and system time of the process, in seconds.
+fn processor_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum();
+    ticks / 100.0
+}
+
+/// Peak resident memory.
+fn peak_memory() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.unwrap_or_default().trim().to_owned()
+}
