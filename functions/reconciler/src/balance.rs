@@ -1,0 +1,167 @@
+//! Action `balance`: the counts of all layers against each other.
+
+use crate::error::ReconcilerError;
+use crate::handler::Context;
+use cardlake_shared::delta::DeltaTable;
+use cardlake_shared::events::{BalanceOutput, DatasetBooks, LoadedDataset, PublishOutput};
+use cardlake_shared::records::BatchCounts;
+use chrono::NaiveDate;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Both laws for every dataset that was published or loaded: bronze = added + duplicates + quarantined for the batch, and
+/// silver rows = warehouse rows at the version that the warehouse holds (a batch of another day may have been published
+/// and loaded since).
+pub(crate) async fn balance(
+    context: &Context,
+    batch_date: NaiveDate,
+    published: &[PublishOutput],
+    loaded: &[LoadedDataset],
+) -> Result<BalanceOutput, ReconcilerError> {
+    let published: BTreeMap<_, _> = published
+        .iter()
+        .map(|output| (output.dataset.as_str(), output))
+        .collect();
+    let loaded: BTreeMap<_, _> = loaded.iter().map(|output| (output.dataset.as_str(), output)).collect();
+    let names: BTreeSet<_> = published.keys().chain(loaded.keys()).copied().collect();
+    let mut differences = Vec::new();
+    let mut datasets = BTreeMap::new();
+    for name in names {
+        let (published, loaded) = (published.get(name).copied(), loaded.get(name).copied());
+        let silver_rows = silver_rows(context, name, published, loaded).await?;
+        let (books, found) = books(name, published, loaded, silver_rows);
+        differences.extend(found);
+        datasets.insert(name.to_owned(), books);
+    }
+    if differences.is_empty() {
+        Ok(BalanceOutput { batch_date, datasets })
+    } else {
+        Err(ReconcilerError::BooksImbalance {
+            batch_date,
+            differences,
+        })
+    }
+}
+
+/// Rows of the silver table at the version that the warehouse holds, else at the published one.
+async fn silver_rows(
+    context: &Context,
+    dataset: &str,
+    published: Option<&PublishOutput>,
+    loaded: Option<&LoadedDataset>,
+) -> Result<u64, ReconcilerError> {
+    match (published, loaded) {
+        (Some(published), None) => Ok(published.table_rows),
+        (Some(published), Some(loaded)) if published.version == loaded.version => Ok(published.table_rows),
+        (_, Some(loaded)) => {
+            let table = DeltaTable::open(&context.delta, dataset).await?;
+            Ok(table.at_version(loaded.version).await?.rows().await?)
+        }
+        (None, None) => Ok(0),
+    }
+}
+
+/// The books of one dataset, and a sentence for each law that does not hold.
+fn books(
+    dataset: &str,
+    published: Option<&PublishOutput>,
+    loaded: Option<&LoadedDataset>,
+    silver_rows: u64,
+) -> (DatasetBooks, Vec<String>) {
+    let mut differences = Vec::new();
+    let counts = published.map_or_else(BatchCounts::default, |output| output.counts);
+    if !counts.balanced() {
+        differences.push(format!(
+            "{dataset}: {} bronze rows are not {} added + {} duplicates + {} quarantined",
+            counts.bronze_rows, counts.silver_rows_added, counts.duplicates, counts.quarantined
+        ));
+    }
+    match (published, loaded) {
+        (Some(published), None) => differences.push(format!(
+            "{dataset}: version {} was published and not loaded",
+            published.version
+        )),
+        (Some(published), Some(loaded)) if loaded.version < published.version => differences.push(format!(
+            "{dataset}: the warehouse holds version {}, published is {}",
+            loaded.version, published.version
+        )),
+        _ => {}
+    }
+    let warehouse_rows = loaded.map_or(0, |output| output.warehouse_rows);
+    if let Some(loaded) = loaded
+        && warehouse_rows != silver_rows
+    {
+        differences.push(format!(
+            "{dataset}: the warehouse has {warehouse_rows} rows, silver has {silver_rows} at version {}",
+            loaded.version
+        ));
+    }
+    let books = DatasetBooks {
+        counts,
+        silver_rows,
+        warehouse_rows,
+        balanced: differences.is_empty(),
+    };
+    (books, differences)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published(version: u64, bronze_rows: u64) -> PublishOutput {
+        PublishOutput {
+            dataset: "cards".into(),
+            version,
+            counts: BatchCounts {
+                bronze_rows,
+                silver_rows_added: 8,
+                duplicates: 1,
+                quarantined: 1,
+                ..BatchCounts::default()
+            },
+            table_rows: 20,
+        }
+    }
+
+    fn loaded(version: u64, warehouse_rows: u64) -> LoadedDataset {
+        LoadedDataset {
+            dataset: "cards".into(),
+            version,
+            copied_rows: 0,
+            warehouse_rows,
+        }
+    }
+
+    #[test]
+    fn equal_layers_balance() {
+        let (books, differences) = books("cards", Some(&published(3, 10)), Some(&loaded(3, 20)), 20);
+        assert!(books.balanced && differences.is_empty());
+        assert_eq!((books.silver_rows, books.warehouse_rows), (20, 20));
+    }
+
+    #[test]
+    fn every_difference_is_named() {
+        let (books, differences) = books("cards", Some(&published(3, 11)), Some(&loaded(2, 19)), 20);
+        assert!(!books.balanced);
+        assert_eq!(
+            differences,
+            [
+                "cards: 11 bronze rows are not 8 added + 1 duplicates + 1 quarantined",
+                "cards: the warehouse holds version 2, published is 3",
+                "cards: the warehouse has 19 rows, silver has 20 at version 2",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_dataset_without_a_batch_still_has_to_match_the_warehouse() {
+        assert_eq!(books("cards", None, Some(&loaded(2, 20)), 20).1, [""; 0]);
+        assert_eq!(books("cards", None, Some(&loaded(2, 19)), 20).1.len(), 1);
+    }
+
+    #[test]
+    fn a_published_dataset_has_to_be_loaded() {
+        let (_, differences) = books("cards", Some(&published(3, 10)), None, 20);
+        assert_eq!(differences, ["cards: version 3 was published and not loaded"]);
+    }
+}

@@ -1,0 +1,133 @@
+//! What can go wrong in the reconciler.
+
+use cardlake_shared::config::ConfigError;
+use cardlake_shared::contract::ContractError;
+use cardlake_shared::delta::DeltaError;
+use cardlake_shared::error::{ErrorKind, StageError};
+use cardlake_shared::storage::StorageError;
+
+/// A failed reconciliation, publication, plan or balance.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcilerError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The contracts are wrong, or there is none for the dataset.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// The contract says too little to tell which version of a row is the latest.
+    #[error("the contract of {dataset} has no {what}: add one, versions of a row cannot be told apart without")]
+    ContractTooThin {
+        /// The dataset.
+        dataset: String,
+        /// The missing column.
+        what: &'static str,
+    },
+    /// An object cannot be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The Delta log cannot be read or written.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
+    /// The event contradicts itself or what is stored.
+    #[error("{0}")]
+    InvalidEvent(String),
+    /// Something that an earlier stage leaves is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// Bronze objects without a record: the transformer has not seen them, or has failed.
+    #[error(
+        "{missing} of {objects} bronze objects of {dataset} for {batch_date} have no object record: {examples}; \
+         transform them (state machine or `cardlake run`) and reconcile again"
+    )]
+    IncompleteBatch {
+        /// The dataset.
+        dataset: String,
+        /// The day.
+        batch_date: chrono::NaiveDate,
+        /// Objects of the day.
+        objects: usize,
+        /// Objects without a record.
+        missing: usize,
+        /// Keys of the first of them.
+        examples: String,
+    },
+    /// Too much of the batch is unusable.
+    #[error(
+        "{share:.2} % of {dataset} for {batch_date} is unusable, allowed are {allowed:.2} %: {quarantined} of \
+         {bronze_rows} rows quarantined, {rejected} of {objects} objects rejected; look at {look_at}; mend the input, or \
+         raise {}",
+        cardlake_shared::env::QUARANTINE_THRESHOLD
+    )]
+    QuarantineThreshold {
+        /// The dataset.
+        dataset: String,
+        /// The day.
+        batch_date: chrono::NaiveDate,
+        /// Unusable part in percent.
+        share: f64,
+        /// Allowed part in percent.
+        allowed: f64,
+        /// Rows that break the contract.
+        quarantined: u64,
+        /// Rows read.
+        bronze_rows: u64,
+        /// Objects that could not be read.
+        rejected: usize,
+        /// Objects of the day.
+        objects: usize,
+        /// Where the unusable rows and objects are described.
+        look_at: String,
+    },
+    /// Another batch was committed since the candidate was made.
+    #[error("{dataset} is at version {found}, the candidate of {batch_date} was made against {base}: reconcile again")]
+    CommitConflict {
+        /// The dataset.
+        dataset: String,
+        /// The day.
+        batch_date: chrono::NaiveDate,
+        /// The table's version.
+        found: String,
+        /// The candidate's base version.
+        base: String,
+    },
+    /// Rows appeared or got lost.
+    #[error("the books of {batch_date} do not balance: {}", .differences.join("; "))]
+    BooksImbalance {
+        /// The day.
+        batch_date: chrono::NaiveDate,
+        /// One sentence for each difference.
+        differences: Vec<String>,
+    },
+    /// A record or data file is not what its format says.
+    #[error("{object}: {problem}")]
+    Corrupt {
+        /// The object.
+        object: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Work was cut off: the process ends, or a defect.
+    #[error("the work was cut off: {0}")]
+    Interrupted(String),
+}
+
+impl StageError for ReconcilerError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Config(error) => error.kind(),
+            Self::Contract(error) => error.kind(),
+            Self::Storage(error) => error.kind(),
+            Self::Delta(error) => error.kind(),
+            Self::ContractTooThin { .. } => ErrorKind::Configuration,
+            Self::InvalidEvent(_) => ErrorKind::InvalidEvent,
+            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::IncompleteBatch { .. } => ErrorKind::IncompleteBatch,
+            Self::QuarantineThreshold { .. } => ErrorKind::QuarantineThreshold,
+            Self::CommitConflict { .. } => ErrorKind::CommitConflict,
+            Self::BooksImbalance { .. } => ErrorKind::BooksImbalance,
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Interrupted(_) => ErrorKind::Internal,
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The sorted keys of a data file, as a cursor for the merge.
+//!
+//! No allocation for a row: keys become 16-byte prefixes a batch at a time, and only keys that a prefix may not tell apart
+//! keep their bytes. A UUID fits its prefix.
+
+use crate::error::ReconcilerError;
+use crate::merge::Cursor;
+use crate::remote::{Failures, READ_BATCH_ROWS, RemoteFile};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::row::{RowConverter, Rows, SortField};
+use cardlake_shared::contract::{ColumnType, Contract, TextFormat};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+
+/// The columns of the key and how their values are compared.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyColumns {
+    names: Vec<String>,
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// One column of canonical UUIDs.
+    Uuid,
+    /// One column of text.
+    Text,
+    /// Anything else: in Arrow's row format, which compares like the values.
+    Rows,
+}
+
+impl KeyColumns {
+    /// The key of a contract.
+    pub(crate) fn of(contract: &Contract) -> Self {
+        let form = match contract.primary_key.as_slice() {
+            [name] => match contract.column(name) {
+                Some(column) if column.rules.format == Some(TextFormat::Uuid) => Form::Uuid,
+                Some(column) if column.column_type == ColumnType::String => Form::Text,
+                _ => Form::Rows,
+            },
+            _ => Form::Rows,
+        };
+        Self {
+            names: contract.primary_key.clone(),
+            form,
+        }
+    }
+}
+
+/// What is kept of a batch's keys besides their prefixes.
+enum Whole {
+    Nothing,
+    Texts(StringArray),
+    Rows(Rows),
+}
+
+/// A position in the keys of a file.
+pub(crate) struct KeyCursor {
+    file: RemoteFile,
+    columns: KeyColumns,
+    reader: ParquetRecordBatchReader,
+    failures: Failures,
+    converter: Option<RowConverter>,
+    prefixes: Vec<u128>,
+    whole: Whole,
+    position: usize,
+    /// Number of the batch's first row.
+    first_row: u64,
+    /// The last key of the batch before, to check the order.
+    last: Option<(u128, Vec<u8>)>,
+}
+
+impl KeyCursor {
+    /// At the first key of the file. Blocks.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its keys are not what the contract says.
+    pub(crate) fn open(file: &RemoteFile, columns: &KeyColumns, window: u64) -> Result<Self, ReconcilerError> {
+        let names: Vec<&str> = columns.names.iter().map(String::as_str).collect();
+        let (reader, failures) = file.reader(&names, window, READ_BATCH_ROWS, None)?;
+        Ok(Self {
+            file: file.clone(),
+            columns: columns.clone(),
+            reader,
+            failures,
+            converter: None,
+            prefixes: Vec::new(),
+            whole: Whole::Nothing,
+            position: 0,
+            first_row: 0,
+            last: None,
+        })
+    }
+
+    /// Reads the first batch.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn start(mut self) -> Result<Self, ReconcilerError> {
+        self.next_batch()?;
+        Ok(self)
+    }
+
+    fn next_batch(&mut self) -> Result<(), ReconcilerError> {
+        self.first_row += self.prefixes.len() as u64;
+        if let Some(&prefix) = self.prefixes.last() {
+            self.position = self.prefixes.len() - 1;
+            self.last = Some((prefix, self.rest().to_vec()));
+        }
+        self.position = 0;
+        self.prefixes.clear();
+        self.whole = Whole::Nothing;
+        let Some(batch) = self.reader.next() else {
+            return Ok(());
+        };
+        let batch = batch.map_err(|error| self.failures.explain(&error))?;
+        let arrays = self.key_arrays(&batch)?;
+        match self.columns.form {
+            Form::Uuid => self.take_uuids(&arrays[0])?,
+            Form::Text => self.take_texts(&arrays[0])?,
+            Form::Rows => self.take_rows(&arrays)?,
+        }
+        self.check_order()
+    }
+
+    fn key_arrays(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, ReconcilerError> {
+        let arrays = self.columns.names.iter().map(|name| {
+            let array = batch
+                .column_by_name(name)
+                .ok_or_else(|| self.file.corrupt(format!("key column {name} is missing")))?;
+            if array.null_count() > 0 {
+                return Err(self.file.corrupt(format!("key column {name} has nulls")));
+            }
+            Ok(ArrayRef::clone(array))
+        });
+        arrays.collect()
+    }
+
+    fn texts<'a>(&self, array: &'a ArrayRef) -> Result<&'a StringArray, ReconcilerError> {
+        array
+            .as_string_opt()
+            .ok_or_else(|| self.file.corrupt("the key column is not text".to_owned()))
+    }
+
+    fn take_uuids(&mut self, array: &ArrayRef) -> Result<(), ReconcilerError> {
+        let texts = self.texts(array)?;
+        self.prefixes.reserve(texts.len());
+        for (row, text) in texts.iter().enumerate() {
+            let prefix = text.and_then(|text| parse_uuid(text.as_bytes())).ok_or_else(|| {
+                let row = self.first_row + row as u64;
+                self.file
+                    .corrupt(format!("the key of row {row} is not a UUID in lower case"))
+            })?;
+            self.prefixes.push(prefix);
+        }
+        Ok(())
+    }
+
+    fn take_texts(&mut self, array: &ArrayRef) -> Result<(), ReconcilerError> {
+        let texts = self.texts(array)?.clone();
+        self.prefixes
+            .extend(texts.iter().map(|text| prefix_of(text.unwrap_or_default().as_bytes())));
+        self.whole = Whole::Texts(texts);
+        Ok(())
+    }
+
+    fn take_rows(&mut self, arrays: &[ArrayRef]) -> Result<(), ReconcilerError> {
+        let failed =
+            |error: arrow::error::ArrowError| self.file.corrupt(format!("the key cannot be compared: {error}"));
+        let converter = match &mut self.converter {
+            Some(converter) => converter,
+            none => {
+                let fields = arrays.iter().map(|array| SortField::new(array.data_type().clone()));
+                none.insert(RowConverter::new(fields.collect()).map_err(failed)?)
+            }
+        };
+        let rows = converter.convert_columns(arrays).map_err(failed)?;
+        self.prefixes.extend(rows.iter().map(|row| prefix_of(row.data())));
+        self.whole = Whole::Rows(rows);
+        Ok(())
+    }
+
+    /// The merge relies on the order, and a key that comes twice would be a row too many.
+    fn check_order(&mut self) -> Result<(), ReconcilerError> {
+        let unsorted = |row: u64| {
+            self.file
+                .corrupt(format!("row {row} does not have a greater key than the row before it"))
+        };
+        if let (Some((prefix, rest)), Some(&first)) = (&self.last, self.prefixes.first())
+            && (*prefix, rest.as_slice()) >= (first, self.rest_at(0))
+        {
+            return Err(unsorted(self.first_row));
+        }
+        for (index, pair) in self.prefixes.windows(2).enumerate() {
+            if pair[0] > pair[1] || (pair[0] == pair[1] && self.rest_at(index) >= self.rest_at(index + 1)) {
+                return Err(unsorted(self.first_row + index as u64 + 1));
+            }
+        }
+        Ok(())
+    }
+
+    fn rest_at(&self, index: usize) -> &[u8] {
+        match &self.whole {
+            Whole::Nothing => &[],
+            Whole::Texts(texts) => texts.value(index).as_bytes(),
+            Whole::Rows(rows) => rows.row(index).data(),
+        }
+    }
+}
+
+impl Cursor for KeyCursor {
+    type Error = ReconcilerError;
+
+    fn prefix(&self) -> Option<u128> {
+        self.prefixes.get(self.position).copied()
+    }
+
+    fn rest(&self) -> &[u8] {
+        if self.position < self.prefixes.len() {
+            self.rest_at(self.position)
+        } else {
+            &[]
+        }
+    }
+
+    fn row(&self) -> u64 {
+        self.first_row + self.position as u64
+    }
+
+    fn advance(&mut self) -> Result<(), ReconcilerError> {
+        self.position += 1;
+        if self.position == self.prefixes.len() {
+            self.next_batch()?;
+        }
+        Ok(())
+    }
+}
+
+/// The first sixteen bytes, filled up with zeros.
+fn prefix_of(key: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    let length = key.len().min(16);
+    bytes[..length].copy_from_slice(&key[..length]);
+    u128::from_be_bytes(bytes)
+}
+
+const NOT_HEXADECIMAL: u8 = 0xff;
+
+/// Value of each lower-case hexadecimal digit.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NOT_HEXADECIMAL; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+
+/// A UUID in its canonical form: 8-4-4-4-12 lower-case hexadecimal digits. Its number is ordered as its text.
+fn parse_uuid(text: &[u8]) -> Option<u128> {
+    let text: &[u8; 36] = text.try_into().ok()?;
+    if text[8] != b'-' || text[13] != b'-' || text[18] != b'-' || text[23] != b'-' {
+        return None;
+    }
+    let mut seen = 0;
+    let mut half = |positions: [usize; 16]| {
+        let mut value = 0_u64;
+        for position in positions {
+            let digit = DIGITS[text[position] as usize];
+            seen |= digit;
+            value = value << 4 | u64::from(digit & 0x0f);
+        }
+        value
+    };
+    let high = half([0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17]);
+    let low = half([19, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35]);
+    (seen & 0xf0 == 0).then_some(u128::from(high) << 64 | u128::from(low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_is_read_as_its_number() {
+        assert_eq!(
+            parse_uuid(b"2af9b1e0-f999-4c3e-9440-3b73e12502f7"),
+            Some(0x2af9_b1e0_f999_4c3e_9440_3b73_e125_02f7)
+        );
+    }
+
+    #[test]
+    fn other_text_is_no_uuid() {
+        for text in [
+            "",
+            "2af9b1e0-f999-4c3e-9440-3b73e12502f",
+            "2AF9b1e0-f999-4c3e-9440-3b73e12502f7",
+            "2af9b1e0-f999-4c3e-9440-3b73e12502g7",
+            "2af9b1e0xf999-4c3e-9440-3b73e12502f7",
+            "2af9b1e0f9994c3e94403b73e12502f7----",
+        ] {
+            assert_eq!(parse_uuid(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn prefixes_are_ordered_as_their_text() {
+        let mut texts = [
+            "CUS1000",
+            "CUS10",
+            "CUS2",
+            "",
+            "D",
+            "CUS1000000000000000",
+            "CUS10000000000000001",
+        ];
+        texts.sort_unstable();
+        assert!(
+            texts
+                .windows(2)
+                .all(|pair| prefix_of(pair[0].as_bytes()) <= prefix_of(pair[1].as_bytes()))
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! Where a version of a row comes from: what decides between versions.
+
+use crate::error::ReconcilerError;
+use crate::remote::{READ_BATCH_ROWS, RemoteFile};
+use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
+use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
+use cardlake_shared::contract::{Contract, Derivation};
+use parquet::arrow::arrow_reader::RowSelection;
+use std::sync::Arc;
+
+const MICROSECONDS_OF_A_DAY: i64 = 86_400_000_000;
+
+/// Names of the columns that decide.
+#[derive(Debug, Clone)]
+pub(crate) struct LineageColumns {
+    ingest_date: String,
+    source_object: String,
+    source_row: String,
+    event_time: Option<String>,
+    ingest_time: Option<String>,
+    row_hash: Option<String>,
+}
+
+impl LineageColumns {
+    /// Those of a contract.
+    ///
+    /// # Errors
+    /// It has no ingest date or source columns in its data files.
+    pub(crate) fn of(contract: &Contract) -> Result<Self, ReconcilerError> {
+        let derived = |wanted: &Derivation| {
+            let mut columns = contract.file_columns();
+            columns
+                .find(|column| column.derivation.as_ref() == Some(wanted))
+                .map(|column| column.name.clone())
+        };
+        let required = |wanted: &Derivation, what: &'static str| {
+            derived(wanted).ok_or_else(|| ReconcilerError::ContractTooThin {
+                dataset: contract.dataset.clone(),
+                what,
+            })
+        };
+        Ok(Self {
+            ingest_date: required(&Derivation::IngestDate, "column derived as ingest_date")?,
+            source_object: required(&Derivation::SourceObject, "column derived as source_object")?,
+            source_row: required(&Derivation::SourceRow, "column derived as source_row")?,
+            event_time: contract.event_time.as_ref().map(|event| event.column.clone()),
+            ingest_time: derived(&Derivation::IngestTimestamp),
+            row_hash: derived(&Derivation::RowHash),
+        })
+    }
+
+    fn names(&self) -> Vec<&str> {
+        [&self.ingest_date, &self.source_object, &self.source_row]
+            .into_iter()
+            .chain(&self.event_time)
+            .chain(&self.ingest_time)
+            .chain(&self.row_hash)
+            .map(String::as_str)
+            .collect()
+    }
+}
+
+/// One version of a row.
+#[derive(Debug, Clone)]
+pub(crate) struct Lineage {
+    /// Day of delivery, in days since 1970.
+    pub(crate) ingest_date: i32,
+    /// Time of the event in microseconds since 1970; the smallest number if there is none.
+    pub(crate) event_time: i64,
+    /// Key of the bronze object.
+    pub(crate) source_object: Arc<str>,
+    /// The object's own time in microseconds since 1970: tells a replaced object from the one that replaced it.
+    pub(crate) ingest_time: i64,
+    /// Number of the row in the object.
+    pub(crate) source_row: i64,
+    /// Hash over what the row says.
+    pub(crate) row_hash: Option<i64>,
+}
+
+impl Lineage {
+    /// What later versions have more of.
+    pub(crate) fn order(&self) -> (i32, i64, &str, i64, i64) {
+        (
+            self.ingest_date,
+            self.event_time,
+            &self.source_object,
+            self.ingest_time,
+            self.source_row,
+        )
+    }
+
+    /// Whether the event happened on a day before the delivery.
+    pub(crate) fn is_late(&self) -> bool {
+        self.event_time != i64::MIN && self.event_time.div_euclid(MICROSECONDS_OF_A_DAY) < i64::from(self.ingest_date)
+    }
+}
+
+/// Lineage of some rows of a file, by their ascending numbers. Blocks.
+///
+/// # Errors
+/// The file cannot be read or lacks a column.
+pub(crate) fn read(
+    file: &RemoteFile,
+    columns: &LineageColumns,
+    rows: &[u64],
+    window: u64,
+) -> Result<Vec<Lineage>, ReconcilerError> {
+    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
+    for &row in rows {
+        let row = row as usize;
+        match ranges.last_mut() {
+            Some(range) if range.end == row => range.end = row + 1,
+            _ => ranges.push(row..row + 1),
+        }
+    }
+    let selection = RowSelection::from_consecutive_ranges(ranges.into_iter(), file.rows() as usize);
+    let (reader, failures) = file.reader(&columns.names(), window, READ_BATCH_ROWS, Some(selection))?;
+    let mut lineage = Vec::with_capacity(rows.len());
+    for batch in reader {
+        let batch = batch.map_err(|error| failures.explain(&error))?;
+        append(file, columns, &batch, &mut lineage)?;
+    }
+    if lineage.len() == rows.len() {
+        Ok(lineage)
+    } else {
+        Err(file.corrupt(format!("{} of {} rows could be read", lineage.len(), rows.len())))
+    }
+}
+
+fn append(
+    file: &RemoteFile,
+    columns: &LineageColumns,
+    batch: &RecordBatch,
+    lineage: &mut Vec<Lineage>,
+) -> Result<(), ReconcilerError> {
+    let wrong = |name: &str| file.corrupt(format!("column {name} is missing or of another type"));
+    let column = |name: &String| batch.column_by_name(name).ok_or_else(|| wrong(name));
+    let ingest_dates = column(&columns.ingest_date)?
+        .as_primitive_opt::<Date32Type>()
+        .ok_or_else(|| wrong(&columns.ingest_date))?;
+    let source_objects = column(&columns.source_object)?
+        .as_string_opt::<i32>()
+        .ok_or_else(|| wrong(&columns.source_object))?;
+    let source_rows = column(&columns.source_row)?
+        .as_primitive_opt::<Int64Type>()
+        .ok_or_else(|| wrong(&columns.source_row))?;
+    let times = |name: &Option<String>| match name {
+        None => Ok(None),
+        Some(name) => {
+            let times = column(name)?.as_primitive_opt::<TimestampMicrosecondType>();
+            times.ok_or_else(|| wrong(name)).map(Some)
+        }
+    };
+    let (event_times, ingest_times) = (times(&columns.event_time)?, times(&columns.ingest_time)?);
+    // A file from before the contract had the hash lacks the column: its rows equal no other.
+    let row_hashes = match columns.row_hash.as_ref().and_then(|name| batch.column_by_name(name)) {
+        None => None,
+        Some(array) => Some(array.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong("row_hash"))?),
+    };
+    let mut source_object: Arc<str> = Arc::from("");
+    for row in 0..batch.num_rows() {
+        if *source_object != *source_objects.value(row) {
+            source_object = Arc::from(source_objects.value(row));
+        }
+        lineage.push(Lineage {
+            ingest_date: ingest_dates.value(row),
+            event_time: time_at(event_times, row),
+            ingest_time: time_at(ingest_times, row),
+            source_object: Arc::clone(&source_object),
+            source_row: source_rows.value(row),
+            row_hash: row_hashes
+                .filter(|hashes| hashes.is_valid(row))
+                .map(|hashes| hashes.value(row)),
+        });
+    }
+    Ok(())
+}
+
+fn time_at(times: Option<&TimestampMicrosecondArray>, row: usize) -> i64 {
+    times
+        .filter(|times| times.is_valid(row))
+        .map_or(i64::MIN, |times| times.value(row))
+}

@@ -1,0 +1,86 @@
+//! Action `publish`: the candidate becomes a version of the table, once.
+
+use crate::error::ReconcilerError;
+use crate::handler::Context;
+use crate::settle;
+use cardlake_shared::delta::{CommitOutcome, CommitRequest, DeltaTable};
+use cardlake_shared::events::PublishOutput;
+use cardlake_shared::records::Candidate;
+use chrono::NaiveDate;
+use std::collections::BTreeMap;
+
+/// Commits the candidate, or finds that it is committed. Without a candidate: what the table holds of the batch.
+pub(crate) async fn publish(
+    context: &Context,
+    batch_date: NaiveDate,
+    dataset: &str,
+    candidate: Option<&str>,
+) -> Result<PublishOutput, ReconcilerError> {
+    let contract = context.contracts.get(dataset)?;
+    let mut table = DeltaTable::open(&context.delta, dataset).await?;
+    let counts = match candidate {
+        None => settle::latest_committed(context, &table, batch_date)
+            .await?
+            .map(|candidate| candidate.counts)
+            .unwrap_or_default(),
+        Some(key) => {
+            let candidate = settle::read(context, key).await?;
+            if candidate.dataset != dataset || candidate.batch_date != batch_date {
+                return Err(ReconcilerError::InvalidEvent(format!(
+                    "{key} is a candidate of {} for {}, not of {dataset} for {batch_date}",
+                    candidate.dataset, candidate.batch_date
+                )));
+            }
+            let base = candidate.base_version;
+            match table.commit(contract, request(&candidate)).await? {
+                CommitOutcome::Committed(version) => {
+                    tracing::info!(dataset, %batch_date, version, candidate = %candidate.id, "batch committed");
+                }
+                CommitOutcome::AlreadyCommitted(version) => {
+                    tracing::info!(dataset, %batch_date, version, candidate = %candidate.id, "batch was committed before");
+                }
+                CommitOutcome::Conflict(found) => {
+                    return Err(ReconcilerError::CommitConflict {
+                        dataset: dataset.to_owned(),
+                        batch_date,
+                        found: version_name(found),
+                        base: version_name(base),
+                    });
+                }
+            }
+            candidate.counts
+        }
+    };
+    let version = table.version().ok_or_else(|| {
+        ReconcilerError::NotFound(format!(
+            "{dataset} has no Delta table yet, and there is nothing to publish for {batch_date}"
+        ))
+    })?;
+    Ok(PublishOutput {
+        dataset: dataset.to_owned(),
+        version,
+        counts,
+        table_rows: table.rows().await?,
+    })
+}
+
+fn request(candidate: &Candidate) -> CommitRequest {
+    let counts = candidate.counts;
+    let batch_date = candidate.batch_date.to_string();
+    let summary = serde_json::json!({"batch_date": batch_date, "candidate": candidate.id, "counts": counts});
+    CommitRequest {
+        base_version: candidate.base_version,
+        transaction_id: settle::transaction_id(candidate.batch_date, &candidate.id),
+        add: candidate.add.clone(),
+        remove: candidate.remove.clone(),
+        information: BTreeMap::from([
+            ("batchDate".to_owned(), batch_date),
+            ("candidate".to_owned(), candidate.id.clone()),
+            ("userMetadata".to_owned(), summary.to_string()),
+        ]),
+    }
+}
+
+fn version_name(version: Option<u64>) -> String {
+    version.map_or_else(|| "no version".to_owned(), |version| version.to_string())
+}

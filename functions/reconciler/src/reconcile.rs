@@ -1,0 +1,297 @@
+//! Action `reconcile`: what of a batch is new, what of it wins, and so what to commit.
+
+use crate::batch::{Batch, object_id};
+use crate::compare::{Input, Tally, Verdict, compare};
+use crate::error::ReconcilerError;
+use crate::handler::Context;
+use crate::keys::KeyColumns;
+use crate::lineage::LineageColumns;
+use crate::remote::Folder;
+use crate::rewrite::{Rewritten, rewrite};
+use crate::winner::Origin;
+use crate::{settle, window};
+use cardlake_shared::contract::Contract;
+use cardlake_shared::delta::{ActiveFile, DeltaTable};
+use cardlake_shared::events::ReconcileOutput;
+use cardlake_shared::paths;
+use cardlake_shared::records::{BatchCounts, Candidate, DataFile, FORMAT_VERSION, ObjectRecord};
+use chrono::NaiveDate;
+use futures::{StreamExt, TryStreamExt, stream};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Makes the candidate of a batch. Nothing becomes visible.
+pub(crate) async fn reconcile(
+    context: &Context,
+    batch_date: NaiveDate,
+    dataset: &str,
+    late_window_days: Option<u32>,
+) -> Result<ReconcileOutput, ReconcilerError> {
+    let contract = Arc::clone(context.contracts.get(dataset)?);
+    let batch = Batch::read(context, dataset, batch_date).await?;
+    batch.check_quality(dataset, batch_date, context.quarantine_threshold)?;
+    let table = DeltaTable::open(&context.delta, dataset).await?;
+    let before = settle::latest_committed(context, &table, batch_date).await?;
+    let settled: BTreeSet<String> = before.iter().flat_map(|candidate| candidate.settled.clone()).collect();
+    let new: Vec<&ObjectRecord> = batch
+        .records
+        .iter()
+        .filter(|record| !settled.contains(&object_id(record)))
+        .collect();
+    let counts_before = before.map(|candidate| candidate.counts).unwrap_or_default();
+    let mut output = ReconcileOutput {
+        dataset: dataset.to_owned(),
+        batch_date,
+        candidate: None,
+        counts: counts_before,
+        files_added: 0,
+        files_removed: 0,
+        bytes_read: 0,
+        bytes_written: 0,
+    };
+    if new.is_empty() {
+        return Ok(output);
+    }
+
+    let active = table.active_files().await?;
+    check_paths(&new, &active)?;
+    let width = late_window_days.or(contract.event_time.as_ref().map(|event| event.late_window_days));
+    let folder = Folder {
+        storage: context.storage.clone(),
+        bucket: Arc::from(context.lake.silver_bucket.as_str()),
+        table: Arc::from(dataset),
+        bytes_read: Arc::new(AtomicU64::new(0)),
+    };
+    let plan = Plan::new(&contract, &new, &active, width.unwrap_or_default());
+    let verdict = plan.compare(&contract, &folder, batch_date).await?;
+    let changes = plan.changes(&contract, &folder, verdict).await?;
+    output.counts = counts(counts_before, &new, changes.tally);
+    if !output.counts.balanced() {
+        return Err(imbalance(dataset, batch_date, output.counts));
+    }
+    let candidate = candidate(&contract, batch_date, &table, settled, &new, &changes, output.counts)?;
+    let key = paths::candidate(dataset, batch_date, &candidate.id);
+    context
+        .storage
+        .put_json(&context.lake.silver_bucket, &key, &candidate)
+        .await?;
+    output.files_added = candidate.add.len() as u64;
+    output.files_removed = candidate.remove.len() as u64;
+    output.bytes_read = folder.bytes_read.load(Ordering::Relaxed);
+    output.bytes_written = changes.bytes_written;
+    tracing::info!(
+        dataset,
+        %batch_date,
+        candidate = %candidate.id,
+        objects = new.len(),
+        compared = plan.inputs.len(),
+        files_added = output.files_added,
+        files_removed = output.files_removed,
+        bytes_read = output.bytes_read,
+        bytes_written = output.bytes_written,
+        "candidate written"
+    );
+    output.candidate = Some(key);
+    Ok(output)
+}
+
+/// A data file of a new object must not be part of the table already: its bytes would have changed under the readers.
+fn check_paths(new: &[&ObjectRecord], active: &[ActiveFile]) -> Result<(), ReconcilerError> {
+    let active: BTreeSet<&str> = active.iter().map(|file| file.path.as_str()).collect();
+    let mut files = new
+        .iter()
+        .flat_map(|record| record.files.iter().map(move |file| (record, file)));
+    match files.find(|(_, file)| active.contains(file.path.as_str())) {
+        None => Ok(()),
+        Some((record, file)) => Err(ReconcilerError::Corrupt {
+            object: file.path.clone(),
+            problem: format!(
+                "it is part of the table, and {} lists it as a new file: the names of data files must not be used twice",
+                record.source.key
+            ),
+        }),
+    }
+}
+
+/// The files of a reconciliation.
+struct Plan {
+    /// Files of the new objects.
+    new: Vec<DataFile>,
+    /// Files to compare, new and committed.
+    inputs: Vec<Input>,
+    /// Their descriptions, in the same order.
+    described: Vec<DataFile>,
+}
+
+impl Plan {
+    fn new(contract: &Contract, new: &[&ObjectRecord], active: &[ActiveFile], late_window_days: u32) -> Self {
+        let objects: Vec<Vec<&DataFile>> = new.iter().map(|record| record.files.iter().collect()).collect();
+        let (chosen, committed) = window::to_compare(contract, &objects, active, late_window_days);
+        let chosen = chosen
+            .into_iter()
+            .map(|(object, file)| (Origin::New, objects[object][file].clone()));
+        let committed = committed
+            .into_iter()
+            .map(|index| (Origin::Committed, describe(&active[index])));
+        let (mut inputs, mut described) = (Vec::new(), Vec::new());
+        for (origin, file) in chosen.chain(committed) {
+            inputs.push(Input {
+                path: file.path.clone(),
+                size: file.size,
+                origin,
+            });
+            described.push(file);
+        }
+        Self {
+            new: objects.into_iter().flatten().cloned().collect(),
+            inputs,
+            described,
+        }
+    }
+
+    async fn compare(
+        &self,
+        contract: &Contract,
+        folder: &Folder,
+        batch_date: NaiveDate,
+    ) -> Result<Verdict, ReconcilerError> {
+        let columns = LineageColumns::of(contract)?;
+        if self.inputs.is_empty() {
+            return Ok(Verdict::default());
+        }
+        let day = batch_date.signed_duration_since(NaiveDate::default()).num_days();
+        let day = i32::try_from(day).unwrap_or_default();
+        compare(folder, &self.inputs, KeyColumns::of(contract), columns, day).await
+    }
+
+    /// Adopts files without a loser and rewrites the others, as many at a time as there are processors.
+    async fn changes(
+        &self,
+        contract: &Arc<Contract>,
+        folder: &Folder,
+        verdict: Verdict,
+    ) -> Result<Changes, ReconcilerError> {
+        let compared = self.described.iter().zip(&self.inputs);
+        let losing: Vec<_> = compared
+            .zip(verdict.losers.into_iter().zip(verdict.files))
+            .filter(|(_, (losers, _))| losers.count() > 0)
+            .map(|((file, input), (losers, remote))| (file, input.origin, losers, remote))
+            .collect();
+        let touched: BTreeSet<&str> = losing.iter().map(|(file, ..)| file.path.as_str()).collect();
+        let mut changes = Changes {
+            tally: verdict.tally,
+            add: self
+                .new
+                .iter()
+                .filter(|file| !touched.contains(file.path.as_str()))
+                .cloned()
+                .collect(),
+            remove: losing
+                .iter()
+                .filter(|(_, origin, ..)| *origin == Origin::Committed)
+                .map(|(file, ..)| file.path.clone())
+                .collect(),
+            bytes_written: 0,
+        };
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let rewritten: Vec<DataFile> = stream::iter(losing)
+            .filter(|(file, _, losers, _)| std::future::ready(losers.count() < file.rows))
+            .map(|(file, _, losers, remote)| async move {
+                let (contract, original) = (Arc::clone(contract), file.clone());
+                let Rewritten { file, content } =
+                    tokio::task::spawn_blocking(move || rewrite(&contract, &original, &remote, &losers))
+                        .await
+                        .map_err(|error| ReconcilerError::Interrupted(error.to_string()))??;
+                let key = format!("{}/{}", folder.table, file.path);
+                folder.storage.put(&folder.bucket, &key, content).await?;
+                Ok::<_, ReconcilerError>(file)
+            })
+            .buffer_unordered(workers)
+            .try_collect()
+            .await?;
+        changes.bytes_written = rewritten.iter().map(|file| file.size).sum();
+        changes.add.extend(rewritten);
+        changes.add.sort_by(|a, b| a.path.cmp(&b.path));
+        changes.remove.sort();
+        Ok(changes)
+    }
+}
+
+/// What the table has to gain and lose.
+struct Changes {
+    tally: Tally,
+    add: Vec<DataFile>,
+    remove: Vec<String>,
+    bytes_written: u64,
+}
+
+fn describe(file: &ActiveFile) -> DataFile {
+    DataFile {
+        path: file.path.clone(),
+        size: file.size,
+        rows: file.rows,
+        partition_values: file.partition_values.clone(),
+        modification_time: file.modification_time,
+        columns: file.columns(),
+    }
+}
+
+/// The books of the batch: what was settled before, plus the new objects.
+///
+/// A committed row of this batch that loses against a new one was counted as added before and is a duplicate now: the
+/// books are those of one reconciliation of all objects together.
+fn counts(before: BatchCounts, new: &[&ObjectRecord], tally: Tally) -> BatchCounts {
+    let sum = |pick: fn(&ObjectRecord) -> u64| new.iter().map(|record| pick(record)).sum::<u64>();
+    let lost = tally.new + tally.own;
+    BatchCounts {
+        bronze_rows: before.bronze_rows + sum(|record| record.counts.bronze_rows),
+        silver_rows_added: (before.silver_rows_added + sum(|record| record.counts.silver_rows)).saturating_sub(lost),
+        duplicates: before.duplicates + sum(|record| record.counts.duplicates) + lost,
+        quarantined: before.quarantined + sum(|record| record.counts.quarantined),
+        late_rows: (before.late_rows + sum(|record| record.counts.late_rows))
+            .saturating_sub(tally.new_late + tally.own_late),
+        replaced: before.replaced + tally.replaced,
+        rejected_objects: before.rejected_objects + sum(|record| u64::from(record.rejection.is_some())),
+    }
+}
+
+fn imbalance(dataset: &str, batch_date: NaiveDate, counts: BatchCounts) -> ReconcilerError {
+    ReconcilerError::BooksImbalance {
+        batch_date,
+        differences: vec![format!(
+            "{dataset}: {} bronze rows are not {} added + {} duplicates + {} quarantined",
+            counts.bronze_rows, counts.silver_rows_added, counts.duplicates, counts.quarantined
+        )],
+    }
+}
+
+fn candidate(
+    contract: &Contract,
+    batch_date: NaiveDate,
+    table: &DeltaTable,
+    settled: BTreeSet<String>,
+    new: &[&ObjectRecord],
+    changes: &Changes,
+    counts: BatchCounts,
+) -> Result<Candidate, ReconcilerError> {
+    let settled: BTreeSet<String> = settled
+        .into_iter()
+        .chain(new.iter().map(|record| object_id(record)))
+        .collect();
+    let mut candidate = Candidate {
+        format_version: FORMAT_VERSION,
+        id: String::new(),
+        dataset: contract.dataset.clone(),
+        batch_date,
+        base_version: table.version(),
+        add: changes.add.clone(),
+        remove: changes.remove.clone(),
+        settled: settled.into_iter().collect(),
+        counts,
+    };
+    let content = serde_json::to_vec(&candidate).map_err(|error| ReconcilerError::Interrupted(error.to_string()))?;
+    candidate.id = hex::encode(&Sha256::digest(content)[..16]);
+    Ok(candidate)
+}

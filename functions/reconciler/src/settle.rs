@@ -1,0 +1,69 @@
+//! What of a batch is committed already.
+//!
+//! Every candidate lists the objects that are settled with it or before it, and its id becomes the transaction id of its
+//! commit. So the newest candidate of the batch whose transaction is in the log tells which objects need no more work,
+//! and what the books of the batch are. Candidates that were never committed say nothing.
+
+use crate::error::ReconcilerError;
+use crate::handler::Context;
+use cardlake_shared::delta::DeltaTable;
+use cardlake_shared::paths::candidates_prefix;
+use cardlake_shared::records::{Candidate, FORMAT_VERSION};
+use chrono::NaiveDate;
+use futures::future::try_join_all;
+
+/// The transaction id under which a candidate is committed.
+pub(crate) fn transaction_id(batch_date: NaiveDate, candidate_id: &str) -> String {
+    format!("cardlake/{batch_date}/{candidate_id}")
+}
+
+/// The newest committed candidate of a batch.
+///
+/// # Errors
+/// Candidates or log cannot be read.
+pub(crate) async fn latest_committed(
+    context: &Context,
+    table: &DeltaTable,
+    batch_date: NaiveDate,
+) -> Result<Option<Candidate>, ReconcilerError> {
+    if table.version().is_none() {
+        return Ok(None);
+    }
+    let prefix = candidates_prefix(table.name(), batch_date);
+    let silver = &context.lake.silver_bucket;
+    let objects = context.storage.list(silver, &prefix).await?;
+    let mut candidates = try_join_all(objects.iter().map(|object| read(context, &object.key))).await?;
+    // Each commit raises the version, so the newest base among the committed ones is the newest commit.
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.base_version));
+    for candidate in candidates {
+        if table
+            .has_transaction(&transaction_id(batch_date, &candidate.id))
+            .await?
+        {
+            return Ok(Some(candidate));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads a candidate.
+///
+/// # Errors
+/// There is none, it cannot be read, or another version of this program wrote it.
+pub(crate) async fn read(context: &Context, key: &str) -> Result<Candidate, ReconcilerError> {
+    let bucket = &context.lake.silver_bucket;
+    let candidate: Option<Candidate> = context.storage.get_json(bucket, key).await?;
+    let candidate = candidate.ok_or_else(|| {
+        ReconcilerError::NotFound(format!("there is no candidate s3://{bucket}/{key}: reconcile again"))
+    })?;
+    if candidate.format_version == FORMAT_VERSION {
+        return Ok(candidate);
+    }
+    Err(ReconcilerError::Corrupt {
+        object: key.to_owned(),
+        problem: format!(
+            "format version {} is unknown, known is {FORMAT_VERSION}",
+            candidate.format_version
+        ),
+    })
+}

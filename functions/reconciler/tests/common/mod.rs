@@ -1,0 +1,442 @@
+//! A lake on loopback: an S3 server over a temporary folder, and a small stand-in for the transformer.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "helpers of tests")]
+
+use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Date32Array, TimestampMicrosecondArray, new_null_array};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use cardlake_reconciler::{Context, Output, ReconcilerError, handle};
+use cardlake_shared::assets::Assets;
+use cardlake_shared::aws::{Aws, Endpoints};
+use cardlake_shared::config::Variables;
+use cardlake_shared::contract::{Contract, Contracts};
+use cardlake_shared::delta::{DeltaStore, DeltaTable};
+use cardlake_shared::env;
+use cardlake_shared::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
+use cardlake_shared::parquet::{column_statistics, writer_properties};
+use cardlake_shared::paths::BronzeKey;
+use cardlake_shared::records::{DataFile, FORMAT_VERSION, ObjectRecord, RowCounts, SourceObject};
+use cardlake_shared::storage::Storage;
+use chrono::{DateTime, NaiveDate};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+pub const BRONZE: &str = "bronze";
+pub const SILVER: &str = "silver";
+const CATEGORIES: [(&str, &str); 2] = [("5411", "grocery"), ("4121", "taxi")];
+
+/// A valid transaction, as far as the tests care.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Row {
+    /// Becomes the transaction_id.
+    pub id: u32,
+    /// Day of January 2026.
+    pub day: u32,
+    /// Second of the day.
+    pub second: u32,
+    /// Amount in cents: tells versions apart.
+    pub amount: i64,
+    /// Index into the categories.
+    pub category: usize,
+}
+
+impl Row {
+    pub fn new(id: u32, day: u32, amount: i64) -> Self {
+        Self {
+            id,
+            day,
+            second: 36_000,
+            amount,
+            category: (id % 2) as usize,
+        }
+    }
+
+    pub fn transaction_id(&self) -> String {
+        transaction_id(self.id)
+    }
+
+    fn event_time(&self) -> i64 {
+        let midnight = date(self.day).and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp();
+        (midnight + i64::from(self.second)) * 1_000_000
+    }
+
+    /// What the row says, as a number.
+    pub fn hash(&self) -> i64 {
+        (self.event_time() / 1_000_000) * 1_000_003 + self.amount * 31 + self.category as i64
+    }
+}
+
+/// Spread over the whole range of UUIDs.
+pub fn transaction_id(id: u32) -> String {
+    let spread = id.wrapping_mul(2_654_435_761);
+    format!("{spread:08x}-0000-4000-8000-{id:012x}")
+}
+
+pub fn date(day: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 1, day).unwrap()
+}
+
+fn days_since_1970(date: NaiveDate) -> i32 {
+    date.signed_duration_since(NaiveDate::default()).num_days() as i32
+}
+
+pub struct Lake {
+    pub folder: TempDir,
+    pub context: Context,
+    pub storage: Storage,
+    pub aws: Aws,
+    pub contract: Arc<Contract>,
+    deliveries: AtomicI64,
+}
+
+impl Lake {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for bucket in [BRONZE, SILVER, "gold"] {
+            std::fs::create_dir(folder.path().join(bucket)).unwrap();
+        }
+        let endpoint = serve(&folder).await;
+        let credentials = Credentials::new("AKLOCAL", "local-secret", None, None, "test");
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let endpoints = Endpoints {
+            s3: Some(endpoint),
+            ..Endpoints::default()
+        };
+        let aws = Aws::new(sdk, endpoints);
+        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        Self {
+            context: Context::new(variables(), aws.clone()).await.unwrap(),
+            storage: Storage::new(aws.s3()),
+            contract: Arc::clone(contracts.get("transactions").unwrap()),
+            deliveries: AtomicI64::new(0),
+            aws,
+            folder,
+        }
+    }
+
+    pub async fn handle(&self, event: ReconcilerEvent) -> Result<Output, ReconcilerError> {
+        handle(event, &self.context).await
+    }
+
+    pub async fn table(&self) -> DeltaTable {
+        let store = DeltaStore::new(&self.aws, SILVER).unwrap();
+        DeltaTable::open(&store, "transactions").await.unwrap()
+    }
+
+    /// Puts a bronze object.
+    pub async fn put_bronze(&self, name: &str, day: u32, text: &str) -> SourceObject {
+        let key = BronzeKey {
+            dataset: "transactions".into(),
+            ingest_date: date(day),
+            name: name.into(),
+        }
+        .key();
+        self.storage.put(BRONZE, &key, text.as_bytes().to_vec()).await.unwrap();
+        let meta = self.storage.head(BRONZE, &key).await.unwrap().unwrap();
+        SourceObject {
+            etag: meta.etag,
+            size: meta.size,
+            last_modified: DateTime::from_timestamp(1_768_000_000 + self.deliveries.fetch_add(1, Ordering::Relaxed), 0)
+                .unwrap(),
+            key,
+        }
+    }
+
+    /// Puts a bronze object with these rows, and what the transformer would make of it.
+    pub async fn deliver(&self, name: &str, day: u32, rows: &[Row]) -> ObjectRecord {
+        self.deliver_with(name, day, rows, 0).await
+    }
+
+    /// As [`Self::deliver`], with some more rows that are quarantined.
+    pub async fn deliver_with(&self, name: &str, day: u32, rows: &[Row], quarantined: u64) -> ObjectRecord {
+        let source = self.put_bronze(name, day, &format!("{rows:?} {quarantined}")).await;
+        let mut kept: BTreeMap<String, (usize, &Row)> = BTreeMap::new();
+        for (index, row) in rows.iter().enumerate() {
+            let slot = kept.entry(row.transaction_id()).or_insert((index, row));
+            if (row.event_time(), index) >= (slot.1.event_time(), slot.0) {
+                *slot = (index, row);
+            }
+        }
+        let mut partitions: BTreeMap<(u32, usize), Vec<(usize, &Row)>> = BTreeMap::new();
+        for (index, row) in kept.values() {
+            partitions
+                .entry((row.day, row.category))
+                .or_default()
+                .push((*index, row));
+        }
+        let mut files = Vec::new();
+        for ((event_day, category), rows) in &partitions {
+            files.push(self.write_file(&source, day, *event_day, *category, rows).await);
+        }
+        let record = ObjectRecord {
+            format_version: FORMAT_VERSION,
+            dataset: "transactions".into(),
+            ingest_date: date(day),
+            counts: RowCounts {
+                bronze_rows: rows.len() as u64 + quarantined,
+                silver_rows: kept.len() as u64,
+                duplicates: (rows.len() - kept.len()) as u64,
+                quarantined,
+                late_rows: kept.values().filter(|(_, row)| row.day < day).count() as u64,
+            },
+            rules: "test".into(),
+            files,
+            drift: BTreeMap::new(),
+            quarantine: None,
+            rejection: None,
+            source,
+        };
+        self.put_record(&record).await;
+        record
+    }
+
+    pub async fn put_record(&self, record: &ObjectRecord) {
+        let key = BronzeKey::parse(&record.source.key).unwrap().object_record();
+        self.storage.put_json(SILVER, &key, record).await.unwrap();
+    }
+
+    async fn write_file(
+        &self,
+        source: &SourceObject,
+        day: u32,
+        event_day: u32,
+        category: usize,
+        rows: &[(usize, &Row)],
+    ) -> DataFile {
+        let (mcc, name) = CATEGORIES[category];
+        let path = format!(
+            "txn_date={}/merchant_category={name}/part-{}.parquet",
+            date(event_day),
+            &source.etag[..16]
+        );
+        let batch = self.batch(source, day, mcc, rows);
+        let properties = writer_properties(&self.contract);
+        let mut content = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut content, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        let metadata = writer.close().unwrap();
+        let file = DataFile {
+            path,
+            size: content.len() as u64,
+            rows: rows.len() as u64,
+            partition_values: BTreeMap::from([
+                ("txn_date".into(), Some(date(event_day).to_string())),
+                ("merchant_category".into(), Some(name.into())),
+            ]),
+            modification_time: source.last_modified.timestamp_millis(),
+            columns: column_statistics(&self.contract, &metadata).unwrap(),
+        };
+        let key = format!("transactions/{}", file.path);
+        self.storage.put(SILVER, &key, content).await.unwrap();
+        file
+    }
+
+    fn batch(&self, source: &SourceObject, day: u32, mcc: &str, rows: &[(usize, &Row)]) -> RecordBatch {
+        let count = rows.len();
+        let text = |value: &str| Arc::new(StringArray::from(vec![value; count])) as ArrayRef;
+        let schema = self.contract.file_schema();
+        let columns = schema.fields().iter().map(|field| -> ArrayRef {
+            match field.name().as_str() {
+                "transaction_id" => Arc::new(
+                    rows.iter()
+                        .map(|(_, row)| Some(row.transaction_id()))
+                        .collect::<StringArray>(),
+                ),
+                "customer_id" => text("CUS0001"),
+                "card_id" => text("0d79c8fc-b79a-4b00-974a-17103325ad28"),
+                "merchant_id" => text("MER0001"),
+                "txn_ts" => {
+                    let times = rows.iter().map(|(_, row)| row.event_time());
+                    Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
+                }
+                "amount" => {
+                    let amounts = Decimal128Array::from_iter_values(rows.iter().map(|(_, row)| row.amount.into()));
+                    Arc::new(amounts.with_precision_and_scale(18, 2).unwrap())
+                }
+                "currency" => text("KRW"),
+                "mcc" => text(mcc),
+                "status" => text("approved"),
+                "is_refund" => Arc::new(BooleanArray::from(vec![false; count])),
+                "channel" => text("pos"),
+                "days_late" => Arc::new(Int32Array::from_iter_values(
+                    rows.iter().map(|(_, row)| day as i32 - row.day as i32),
+                )),
+                "ingest_date" => Arc::new(Date32Array::from(vec![days_since_1970(date(day)); count])),
+                "ingest_ts" => {
+                    let time = source.last_modified.timestamp_micros();
+                    Arc::new(TimestampMicrosecondArray::from(vec![time; count]).with_timezone("UTC"))
+                }
+                "source_object" => text(&source.key),
+                "source_row" => Arc::new(Int64Array::from_iter_values(
+                    rows.iter().map(|(index, _)| *index as i64 + 1),
+                )),
+                "row_hash" => Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, row)| row.hash()))),
+                _ => new_null_array(field.data_type(), count),
+            }
+        });
+        RecordBatch::try_new(schema.clone(), columns.collect()).unwrap()
+    }
+
+    pub async fn reconcile(&self, day: u32) -> Result<ReconcileOutput, ReconcilerError> {
+        let event = ReconcilerEvent::Reconcile {
+            batch_date: date(day),
+            dataset: "transactions".into(),
+            late_window_days: None,
+        };
+        match self.handle(event).await? {
+            Output::Reconcile(output) => Ok(output),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn publish(&self, day: u32, candidate: Option<String>) -> Result<PublishOutput, ReconcilerError> {
+        let event = ReconcilerEvent::Publish {
+            batch_date: date(day),
+            dataset: "transactions".into(),
+            candidate,
+        };
+        match self.handle(event).await? {
+            Output::Publish(output) => Ok(output),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Reconciles and publishes a day.
+    pub async fn run(&self, day: u32) -> PublishOutput {
+        let reconciled = self.reconcile(day).await.unwrap();
+        let published = self.publish(day, reconciled.candidate).await.unwrap();
+        assert_eq!(published.counts, reconciled.counts);
+        published
+    }
+
+    /// The rows of the table, read from its active files: amount, event day and category by transaction_id.
+    ///
+    /// Fails when a key comes twice, or a row lies in another partition than its day and category.
+    pub async fn contents(&self) -> BTreeMap<String, (i64, u32, String)> {
+        let mut found = BTreeMap::new();
+        for file in self.table().await.active_files().await.unwrap() {
+            let path = self.folder.path().join(SILVER).join("transactions").join(&file.path);
+            let content = bytes::Bytes::from(std::fs::read(&path).unwrap());
+            assert_eq!(content.len() as u64, file.size, "{}", file.path);
+            let mut rows = 0;
+            for batch in ParquetRecordBatchReaderBuilder::try_new(content)
+                .unwrap()
+                .build()
+                .unwrap()
+            {
+                let batch = batch.unwrap();
+                rows += batch.num_rows() as u64;
+                read_rows(&batch, &file.partition_values, &mut found);
+            }
+            assert_eq!(rows, file.rows, "{}", file.path);
+        }
+        found
+    }
+
+    /// Files of the Delta log.
+    pub fn log_files(&self) -> Vec<String> {
+        let folder = self.folder.path().join(SILVER).join("transactions/_delta_log");
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .map(|entries| {
+                entries
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                    .collect()
+            })
+            .unwrap_or_default();
+        names.sort();
+        names
+    }
+}
+
+fn read_rows(
+    batch: &RecordBatch,
+    partition: &BTreeMap<String, Option<String>>,
+    found: &mut BTreeMap<String, (i64, u32, String)>,
+) {
+    use arrow::array::AsArray;
+    use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
+    let column = |name: &str| batch.column_by_name(name).unwrap();
+    let ids = column("transaction_id").as_string::<i32>();
+    let times = column("txn_ts").as_primitive::<TimestampMicrosecondType>();
+    let amounts = column("amount").as_primitive::<Decimal128Type>();
+    let codes = column("mcc").as_string::<i32>();
+    for row in 0..batch.num_rows() {
+        let day = DateTime::from_timestamp_micros(times.value(row)).unwrap().date_naive();
+        let category = CATEGORIES.iter().find(|(mcc, _)| *mcc == codes.value(row)).unwrap().1;
+        assert_eq!(partition["txn_date"], Some(day.to_string()));
+        assert_eq!(partition["merchant_category"].as_deref(), Some(category));
+        let value = (
+            amounts.value(row) as i64,
+            chrono::Datelike::day(&day),
+            category.to_owned(),
+        );
+        let before = found.insert(ids.value(row).to_owned(), value);
+        assert_eq!(before, None, "{} comes twice", ids.value(row));
+    }
+}
+
+/// What [`Lake::contents`] gives for these rows.
+pub fn expected<'a>(rows: impl IntoIterator<Item = &'a Row>) -> BTreeMap<String, (i64, u32, String)> {
+    rows.into_iter()
+        .map(|row| {
+            let category = CATEGORIES[row.category].1.to_owned();
+            (row.transaction_id(), (row.amount, row.day, category))
+        })
+        .collect()
+}
+
+fn variables() -> Variables {
+    Variables::new(HashMap::from([
+        (env::BRONZE_BUCKET.into(), BRONZE.into()),
+        (env::SILVER_BUCKET.into(), SILVER.into()),
+        (env::GOLD_BUCKET.into(), "gold".into()),
+    ]))
+}
+
+/// Serves the folder; gives the address. Writes happen one at a time: `s3s-fs` checks the condition of a write and writes
+/// in two steps, and a store in which two writers can both be the first is not S3.
+async fn serve(folder: &TempDir) -> String {
+    let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
+    let mut builder = S3ServiceBuilder::new(files);
+    builder.set_auth(SimpleAuth::from_single("AKLOCAL", "local-secret"));
+    let service = builder.build();
+    let writing = Arc::new(tokio::sync::Mutex::new(()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let (service, writing) = (service.clone(), Arc::clone(&writing));
+            tokio::spawn(async move {
+                let service = service_fn(move |request: hyper::Request<Incoming>| {
+                    let (service, writing) = (service.clone(), Arc::clone(&writing));
+                    async move {
+                        let _guard = match *request.method() {
+                            hyper::Method::PUT => Some(writing.lock().await),
+                            _ => None,
+                        };
+                        service.call(request.map(s3s::Body::from)).await
+                    }
+                });
+                let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                let _ = server.serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    });
+    format!("http://{address}")
+}

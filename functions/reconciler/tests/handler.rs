@@ -1,0 +1,465 @@
+//! The stage against an S3 server: what becomes of batches, and of everything that can come in between.
+
+mod common;
+
+use cardlake_reconciler::{Output, ReconcilerError};
+use cardlake_shared::error::{ErrorKind, StageError};
+use cardlake_shared::events::{LoadedDataset, ReconcilerEvent};
+use cardlake_shared::records::BatchCounts;
+use common::{BRONZE, Lake, Row, SILVER, date, expected};
+
+fn rows(ids: std::ops::Range<u32>, day: u32, amount: i64) -> Vec<Row> {
+    ids.map(|id| Row::new(id, day, amount)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plan_names_datasets_with_objects_only() {
+    let lake = Lake::start().await;
+    lake.put_bronze("a.csv", 13, "12345").await;
+    lake.put_bronze("sub/b.csv", 13, "123").await;
+    lake.put_bronze("a.csv", 14, "1").await;
+    let Output::Plan(plan) = lake
+        .handle(ReconcilerEvent::Plan { batch_date: date(13) })
+        .await
+        .unwrap()
+    else {
+        panic!("not a plan")
+    };
+    let planned = &plan.datasets[0];
+    assert_eq!(plan.datasets.len(), 1);
+    assert_eq!(
+        (planned.dataset.as_str(), planned.objects, planned.bytes),
+        ("transactions", 2, 8)
+    );
+    assert_eq!(planned.prefix, "transactions/ingest_date=2026-01-13/");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_batch_makes_the_table_and_adopts_its_files() {
+    let lake = Lake::start().await;
+    let first = rows(0..100, 13, 500);
+    let record = lake.deliver_with("a.csv", 13, &first, 2).await;
+    let reconciled = lake.reconcile(13).await.unwrap();
+    assert!(lake.log_files().is_empty(), "nothing is visible before publish");
+    assert_eq!(
+        (reconciled.files_added, reconciled.bytes_read, reconciled.bytes_written),
+        (2, 0, 0)
+    );
+    let published = lake.publish(13, reconciled.candidate).await.unwrap();
+    assert_eq!((published.version, published.table_rows), (0, 100));
+    assert_eq!(
+        published.counts,
+        BatchCounts {
+            bronze_rows: 102,
+            silver_rows_added: 100,
+            quarantined: 2,
+            ..BatchCounts::default()
+        }
+    );
+    assert_eq!(lake.contents().await, expected(&first));
+    let active = lake.table().await.active_files().await.unwrap();
+    assert_eq!(active[0].path, record.files[0].path);
+    assert_eq!(
+        active[0].columns()["transaction_id"],
+        record.files[0].columns["transaction_id"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rerun_changes_nothing_and_adds_no_file_to_the_log() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..50, 13, 500)).await;
+    lake.deliver("a.csv", 14, &rows(40..90, 14, 700)).await;
+    lake.run(13).await;
+    let before = lake.run(14).await;
+    let (log, contents) = (lake.log_files(), lake.contents().await);
+    for day in [13, 14] {
+        let reconciled = lake.reconcile(day).await.unwrap();
+        assert_eq!(reconciled.candidate, None);
+        lake.publish(day, None).await.unwrap();
+    }
+    assert_eq!(lake.publish(14, None).await.unwrap(), before);
+    assert_eq!(lake.log_files(), log);
+    assert_eq!(lake.contents().await, contents);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_input_against_the_same_version_gives_the_same_candidate() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..50, 13, 500)).await;
+    lake.deliver("b.csv", 13, &rows(20..60, 13, 600)).await;
+    let first = lake.reconcile(13).await.unwrap();
+    let key = first.candidate.clone().unwrap();
+    let bytes = lake.storage.get(SILVER, &key).await.unwrap().unwrap();
+    assert_eq!(lake.reconcile(13).await.unwrap(), first);
+    assert_eq!(lake.storage.get(SILVER, &key).await.unwrap().unwrap(), bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identical_re_delivery_rewrites_no_committed_file() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..100, 13, 500)).await;
+    lake.run(13).await;
+    let before = lake.table().await.active_files().await.unwrap();
+    let mut second = rows(10..20, 13, 500);
+    second.extend(rows(200..250, 14, 500));
+    lake.deliver("a.csv", 14, &second).await;
+    let reconciled = lake.reconcile(14).await.unwrap();
+    assert_eq!(reconciled.files_removed, 0);
+    assert_eq!(
+        reconciled.bytes_written, 0,
+        "the re-delivered rows are files of their own that are left out"
+    );
+    let published = lake.publish(14, reconciled.candidate).await.unwrap();
+    assert_eq!(
+        published.counts,
+        BatchCounts {
+            bronze_rows: 60,
+            silver_rows_added: 50,
+            duplicates: 10,
+            ..BatchCounts::default()
+        }
+    );
+    let after = lake.table().await.active_files().await.unwrap();
+    assert!(before.iter().all(|file| after.contains(file)));
+    assert_eq!(published.table_rows, 150);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_replaces_the_row_also_on_another_day_and_in_another_category() {
+    let lake = Lake::start().await;
+    let first = rows(0..10, 13, 500);
+    lake.deliver("a.csv", 13, &first).await;
+    lake.run(13).await;
+    let mut moved = Row::new(4, 14, 900);
+    moved.category = 1;
+    let changed = Row::new(5, 13, 901);
+    lake.deliver("a.csv", 14, &[moved.clone(), changed.clone()]).await;
+    let published = lake.run(14).await;
+    assert_eq!(
+        published.counts,
+        BatchCounts {
+            bronze_rows: 2,
+            silver_rows_added: 2,
+            late_rows: 1,
+            replaced: 2,
+            ..BatchCounts::default()
+        }
+    );
+    let mut wanted = first;
+    wanted[4] = moved;
+    wanted[5] = changed;
+    assert_eq!(lake.contents().await, expected(&wanted));
+    assert_eq!(published.table_rows, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_across_objects_of_a_batch_are_settled_together() {
+    let lake = Lake::start().await;
+    let mut later = rows(5..15, 13, 600);
+    later.iter_mut().for_each(|row| row.second += 1);
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
+    lake.deliver("b.csv", 13, &later).await;
+    let published = lake.run(13).await;
+    assert_eq!(
+        published.counts,
+        BatchCounts {
+            bronze_rows: 20,
+            silver_rows_added: 15,
+            duplicates: 5,
+            ..BatchCounts::default()
+        }
+    );
+    let mut wanted = rows(0..5, 13, 500);
+    wanted.extend(later);
+    assert_eq!(lake.contents().await, expected(&wanted));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_comes_after_the_commit_gives_the_books_of_one_reconciliation() {
+    let lake = Lake::start().await;
+    let mut later = rows(5..15, 13, 600);
+    later.iter_mut().for_each(|row| row.second += 1);
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
+    lake.run(13).await;
+    lake.deliver("b.csv", 13, &later).await;
+    let published = lake.run(13).await;
+    assert_eq!(
+        published.counts,
+        BatchCounts {
+            bronze_rows: 20,
+            silver_rows_added: 15,
+            duplicates: 5,
+            ..BatchCounts::default()
+        }
+    );
+    assert_eq!(published.table_rows, 15);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_object_under_the_same_key_is_a_new_object() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
+    lake.run(13).await;
+    let mut corrected = rows(0..12, 13, 500);
+    corrected[3].amount = 999;
+    lake.deliver("a.csv", 13, &corrected).await;
+    let published = lake.run(13).await;
+    assert_eq!(lake.contents().await, expected(&corrected));
+    let counts = published.counts;
+    assert_eq!(
+        (counts.bronze_rows, counts.silver_rows_added, counts.duplicates),
+        (22, 12, 10)
+    );
+    assert!(counts.balanced());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_quarantined_rows_is_settled_too() {
+    let lake = Lake::start().await;
+    let mut record = lake.deliver_with("a.csv", 13, &[], 3).await;
+    let error = lake.reconcile(13).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::QuarantineThreshold);
+    assert!(error.to_string().contains("3 of 3 rows quarantined"), "{error}");
+    lake.deliver("b.csv", 13, &rows(0..100, 13, 1)).await;
+    let published = lake.run(13).await;
+    assert_eq!((published.counts.quarantined, published.table_rows), (3, 100));
+    record.rejection = Some("truncated".into());
+    record.counts = cardlake_shared::records::RowCounts::default();
+    record.source = lake.put_bronze("c.csv", 13, &"x".repeat(1_000_000)).await;
+    lake.put_record(&record).await;
+    let error = lake.reconcile(13).await.unwrap_err();
+    assert!(error.to_string().contains("1 of 3 objects rejected"), "{error}");
+    assert!(error.to_string().contains("c.csv (truncated)"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_without_a_record_of_its_present_content_stops_the_batch() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
+    lake.put_bronze("b.csv", 13, "new").await;
+    lake.put_bronze("a.csv", 13, "changed").await;
+    let error = lake.reconcile(13).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::IncompleteBatch);
+    let text = error.to_string();
+    assert!(
+        text.starts_with("2 of 2 bronze objects of transactions for 2026-01-13"),
+        "{text}"
+    );
+    assert!(text.contains("ingest_date=2026-01-13/b.csv"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_day_gives_no_candidate() {
+    let lake = Lake::start().await;
+    let reconciled = lake.reconcile(13).await.unwrap();
+    assert_eq!(
+        (reconciled.candidate, reconciled.counts),
+        (None, BatchCounts::default())
+    );
+    let error = lake.publish(13, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_is_published_once() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
+    let candidate = lake.reconcile(13).await.unwrap().candidate;
+    let first = lake.publish(13, candidate.clone()).await.unwrap();
+    assert_eq!(lake.publish(13, candidate).await.unwrap(), first);
+    assert_eq!(lake.log_files(), ["00000000000000000000.json"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_before_the_commit_is_mended_by_a_rerun() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
+    lake.run(13).await;
+    lake.deliver("a.csv", 14, &rows(5..15, 13, 600)).await;
+    let lost = lake.reconcile(14).await.unwrap();
+    // Here the process ended; a rerun starts over.
+    let again = lake.reconcile(14).await.unwrap();
+    assert_eq!(again, lost);
+    let published = lake.publish(14, again.candidate).await.unwrap();
+    assert_eq!((published.version, published.table_rows), (1, 15));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_against_an_older_version_is_a_conflict() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
+    lake.deliver("a.csv", 14, &rows(5..15, 13, 600)).await;
+    let late = lake.reconcile(14).await.unwrap();
+    lake.run(13).await;
+    let error = lake.publish(14, late.candidate).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CommitConflict);
+    assert!(error.to_string().contains("reconcile again"), "{error}");
+    let published = lake.run(14).await;
+    assert_eq!((published.version, published.table_rows), (1, 15));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_publishers_one_reconciles_again_and_both_batches_are_in_the_table() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
+    lake.run(13).await;
+    lake.deliver("a.csv", 14, &rows(100..120, 14, 1)).await;
+    lake.deliver("a.csv", 15, &rows(200..230, 15, 2)).await;
+    let run = async |day: u32| {
+        let mut conflicts = 0;
+        loop {
+            let candidate = lake.reconcile(day).await.unwrap().candidate;
+            match lake.publish(day, candidate).await {
+                Ok(_) => return conflicts,
+                Err(ReconcilerError::CommitConflict { .. }) => conflicts += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+    };
+    let (a, b) = tokio::join!(run(14), run(15));
+    assert!(a + b <= 1, "one commit can only be in the way of the other once");
+    let mut wanted = rows(0..10, 13, 500);
+    wanted.extend(rows(100..120, 14, 1));
+    wanted.extend(rows(200..230, 15, 2));
+    assert_eq!(lake.contents().await, expected(&wanted));
+    assert_eq!(lake.table().await.version(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_commits_of_two_batches_do_not_both_make_the_table() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 1)).await;
+    lake.deliver("a.csv", 14, &rows(10..20, 14, 1)).await;
+    let first = lake.reconcile(13).await.unwrap().candidate;
+    let second = lake.reconcile(14).await.unwrap().candidate;
+    let (a, b) = tokio::join!(lake.publish(13, first), lake.publish(14, second));
+    assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
+    assert_eq!(lake.log_files().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_of_another_batch_is_refused() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 1)).await;
+    let candidate = lake.reconcile(13).await.unwrap().candidate;
+    let error = lake.publish(14, candidate).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidEvent);
+    let error = lake
+        .publish(14, Some("_candidates/none.json".into()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_file_that_is_not_sorted_is_reported_and_nothing_is_lost() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 1)).await;
+    lake.run(13).await;
+    let record = lake.deliver("a.csv", 14, &rows(5..9, 13, 2)).await;
+    let file = &record.files[0];
+    lake.storage
+        .put(
+            SILVER,
+            &format!("transactions/{}", file.path),
+            vec![0; file.size as usize],
+        )
+        .await
+        .unwrap();
+    let error = lake.reconcile(14).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains(&file.path), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_follows_every_tenth_commit_and_the_table_stays_the_same() {
+    let lake = Lake::start().await;
+    let mut wanted = Vec::new();
+    for day in 1..=12 {
+        let new = rows(day * 100..day * 100 + 10, day, 1);
+        lake.deliver("a.csv", day, &new).await;
+        lake.run(day).await;
+        wanted.extend(new);
+    }
+    let log = lake.log_files();
+    assert!(
+        log.iter().any(|name| name == "00000000000000000010.checkpoint.parquet"),
+        "{log:?}"
+    );
+    assert_eq!(lake.contents().await, expected(&wanted));
+    assert_eq!(
+        lake.reconcile(3).await.unwrap().candidate,
+        None,
+        "transactions survive the checkpoint"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_between_versions_are_net() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 1)).await;
+    lake.run(13).await;
+    let first = lake.table().await.active_files().await.unwrap();
+    lake.deliver("a.csv", 14, &rows(4..5, 13, 2)).await;
+    lake.run(14).await;
+    lake.deliver("a.csv", 15, &rows(6..7, 13, 2)).await;
+    lake.run(15).await;
+    let table = lake.table().await;
+    let last = table.active_files().await.unwrap();
+    let changes = table.changes(Some(0), 2).await.unwrap();
+    let stays = |path: &String| last.iter().any(|file| file.path == *path);
+    let removed: Vec<_> = first
+        .iter()
+        .map(|file| file.path.clone())
+        .filter(|path| !stays(path))
+        .collect();
+    assert_eq!(changes.removed, removed);
+    let added: Vec<_> = last.iter().filter(|file| !first.contains(file)).cloned().collect();
+    assert_eq!(changes.added, added);
+    assert_eq!(table.changes(None, 2).await.unwrap().added, last);
+    assert_eq!(table.changes(Some(2), 2).await.unwrap().added, []);
+    assert_eq!(table.at_version(0).await.unwrap().active_files().await.unwrap(), first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_books_balance_at_the_version_that_the_warehouse_holds() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 1)).await;
+    let published = lake.run(13).await;
+    lake.deliver("a.csv", 14, &rows(10..15, 14, 1)).await;
+    lake.run(14).await;
+    let balance = |version: u64, warehouse_rows: u64| ReconcilerEvent::Balance {
+        batch_date: date(13),
+        published: vec![published.clone()],
+        loaded: vec![LoadedDataset {
+            dataset: "transactions".into(),
+            version,
+            copied_rows: 0,
+            warehouse_rows,
+        }],
+    };
+    for (version, rows) in [(0, 10), (1, 15)] {
+        let Output::Balance(output) = lake.handle(balance(version, rows)).await.unwrap() else {
+            panic!("not a balance")
+        };
+        let books = &output.datasets["transactions"];
+        assert!(books.balanced);
+        assert_eq!((books.silver_rows, books.warehouse_rows), (rows, rows));
+    }
+    let error = lake.handle(balance(1, 10)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BooksImbalance);
+    assert!(
+        error
+            .to_string()
+            .contains("the warehouse has 10 rows, silver has 15 at version 1"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_bronze_bucket_is_not_an_empty_day() {
+    let lake = Lake::start().await;
+    std::fs::remove_dir_all(lake.folder.path().join(BRONZE)).unwrap();
+    assert!(lake.reconcile(13).await.is_err());
+}
