@@ -1,2 +1,2 @@
-//! stub
+//! x
 fn main() {}

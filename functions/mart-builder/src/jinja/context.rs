@@ -1,0 +1,311 @@
+//! The names that dbt gives to a template: ref, source, config, var, env_var, this, target and so on.
+
+use super::objects::StartedAt;
+use super::{Asked, Engine, Scope};
+use chrono::{NaiveTime, TimeZone, Utc};
+use minijinja::value::{Object, Rest, Serde, Value, ValueKind, ValueOrKwargs, from_args};
+use minijinja::{Environment, Error, ErrorKind, State};
+use serde_json::{Map, Value as Json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// dbt's version whose behaviour this follows, as templates and artifacts see it.
+pub(crate) const DBT_VERSION: &str = "1.10.23";
+
+type Shared<T> = Arc<Mutex<T>>;
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wrong(problem: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, problem.into())
+}
+
+/// Arguments as a function gets them, keyword arguments last.
+fn arguments(rest: Rest<ValueOrKwargs>) -> Vec<Value> {
+    rest.0.into_iter().map(ValueOrKwargs::into_value).collect()
+}
+
+/// Positional arguments and keyword arguments.
+fn split(args: &[Value]) -> (&[Value], Option<&Value>) {
+    match args.split_last() {
+        Some((last, rest)) if last.is_kwargs() => (rest, Some(last)),
+        _ => (args, None),
+    }
+}
+
+/// A JSON value as templates see it.
+fn from_json(value: Json) -> Value {
+    Value::from(Serde(value))
+}
+
+fn json(value: &Value) -> Result<Json, Error> {
+    serde_json::to_value(value).map_err(|error| wrong(error.to_string()))
+}
+
+/// Makes everything known that dbt makes known.
+pub(super) fn install(environment: &mut Environment<'_>, engine: &Engine, scope: &Scope, asked: &Shared<Asked>) {
+    let invocation = &engine.invocation;
+    install_macros(environment, engine);
+    install_graph(environment, scope, asked);
+    install_functions(environment, engine);
+    environment.add_global(
+        "config",
+        Value::from_object(Config {
+            known: scope.config.clone(),
+            asked: Arc::clone(asked),
+        }),
+    );
+    if let Some(this) = &scope.this {
+        environment.add_global("this", Value::from_object(this.clone()));
+    }
+    let incremental = scope.incremental && scope.execute;
+    environment.add_function("is_incremental", move || incremental);
+    environment.add_global("execute", scope.execute);
+    environment.add_global("model", from_json(serde_json::json!({"name": scope.name})));
+    environment.add_global(
+        "target",
+        from_json(serde_json::json!({
+            "name": "prod", "profile_name": invocation.project, "type": "redshift", "threads": 8,
+            "database": invocation.database, "dbname": invocation.database, "schema": invocation.schema,
+        })),
+    );
+    let midnight = Utc.from_utc_datetime(&invocation.batch_date.and_time(NaiveTime::MIN));
+    environment.add_global("run_started_at", Value::from_object(StartedAt(midnight)));
+    environment.add_global("invocation_id", invocation.invocation_id.clone());
+    environment.add_global("project_name", invocation.project.clone());
+    environment.add_global("database", invocation.database.clone());
+    environment.add_global("schema", invocation.schema.clone());
+    environment.add_global("dbt_version", DBT_VERSION);
+    environment.add_global(
+        "flags",
+        from_json(serde_json::json!({"FULL_REFRESH": invocation.full_refresh})),
+    );
+    environment.add_global("exceptions", Value::from_object(Exceptions));
+    environment.set_unknown_method_callback(python_method);
+}
+
+/// A macro of the project, callable from everywhere.
+#[derive(Debug)]
+struct ProjectMacro {
+    name: String,
+    defined: Shared<HashMap<String, Value>>,
+    returned: Shared<Option<Value>>,
+}
+
+impl Object for ProjectMacro {
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        let defined = lock(&self.defined).get(&self.name).cloned();
+        let defined = defined.ok_or_else(|| wrong(format!("macro {} is not defined yet", self.name)))?;
+        defined
+            .call(state, args)
+            .or_else(|error| lock(&self.returned).take().ok_or(error))
+    }
+}
+
+fn install_macros(environment: &mut Environment<'_>, engine: &Engine) {
+    let defined: Shared<HashMap<String, Value>> = Shared::default();
+    let returned: Shared<Option<Value>> = Shared::default();
+    let callable = |name: &String| {
+        Value::from_object(ProjectMacro {
+            name: name.clone(),
+            defined: Arc::clone(&defined),
+            returned: Arc::clone(&returned),
+        })
+    };
+    for name in &engine.library.names {
+        environment.add_global(name.clone(), callable(name));
+    }
+    let all = engine.library.names.iter().map(|name| (name.clone(), callable(name)));
+    environment.add_global(engine.invocation.project.clone(), Value::from_pairs(all));
+    let hand_over = Arc::clone(&defined);
+    environment.add_function("__macros", move |macros: Value| -> Result<String, Error> {
+        let mut defined = lock(&hand_over);
+        for name in macros.try_iter()? {
+            defined.insert(name.to_string(), macros.get_item(&name)?);
+        }
+        Ok(String::new())
+    });
+    environment.add_function("return", move |value: Value| -> Result<Value, Error> {
+        *lock(&returned) = Some(value);
+        Err(wrong("return() ends a macro; here is none"))
+    });
+}
+
+fn install_graph(environment: &mut Environment<'_>, scope: &Scope, asked: &Shared<Asked>) {
+    let (relations, recorded) = (Arc::clone(&scope.relations), Arc::clone(asked));
+    environment.add_function("ref", move |rest: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+        let args = arguments(rest);
+        let (names, _) = split(&args);
+        let name = names.last().and_then(Value::as_str).unwrap_or_default().to_owned();
+        let relation = relations.models.get(&name);
+        let relation = relation.ok_or_else(|| wrong(format!("ref('{name}'): there is no such model")))?;
+        let mut asked = lock(&recorded);
+        if !asked.refs.contains(&name) {
+            asked.refs.push(name);
+        }
+        Ok(Value::from_object(relation.clone()))
+    });
+    let (relations, recorded) = (Arc::clone(&scope.relations), Arc::clone(asked));
+    environment.add_function("source", move |source: String, table: String| -> Result<Value, Error> {
+        let key = (source, table);
+        let relation = relations.sources.get(&key);
+        let relation =
+            relation.ok_or_else(|| wrong(format!("source('{}', '{}'): no properties file has it", key.0, key.1)))?;
+        let mut asked = lock(&recorded);
+        if !asked.sources.contains(&key) {
+            asked.sources.push(key);
+        }
+        Ok(Value::from_object(relation.clone()))
+    });
+}
+
+fn install_functions(environment: &mut Environment<'_>, engine: &Engine) {
+    let vars = engine.invocation.vars.clone();
+    environment.add_function("var", move |rest: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+        let args = arguments(rest);
+        let (positional, keywords) = split(&args);
+        let name = positional.first().and_then(Value::as_str).unwrap_or_default();
+        let by_name = keywords.map(|keywords| keywords.get_attr("default")).transpose()?;
+        match (vars.get(name), positional.get(1).cloned().or(by_name)) {
+            // dbt gives the default also for a variable that is set to null.
+            (Some(Json::Null) | None, Some(default)) => Ok(default),
+            (Some(value), _) => Ok(from_json(value.clone())),
+            (None, None) => Err(wrong(format!(
+                "var('{name}') is set nowhere: add it to vars in dbt_project.yml, or give a default"
+            ))),
+        }
+    });
+    environment.add_function(
+        "env_var",
+        |name: String, default: Option<String>| -> Result<String, Error> {
+            if name.starts_with("DBT_ENV_SECRET") {
+                return Err(wrong(format!("env_var('{name}'): secrets must not get into SQL")));
+            }
+            let value = std::env::var(&name).ok().or(default);
+            value.ok_or_else(|| wrong(format!("env_var('{name}') is not set, and there is no default")))
+        },
+    );
+    let log = |message: Value, _: Rest<ValueOrKwargs>| {
+        tracing::debug!(message = %message, "a template says");
+        ""
+    };
+    environment.add_function("log", log);
+    environment.add_function("print", log);
+    for missing in ["run_query", "statement", "load_result"] {
+        environment.add_function(missing, move |_: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+            Err(wrong(format!(
+                "{missing} is not supported: a template cannot ask the warehouse"
+            )))
+        });
+    }
+    environment.add_function("tojson", |value: Value| -> Result<String, Error> {
+        Ok(json(&value)?.to_string())
+    });
+    environment.add_function("fromjson", |text: String| -> Result<Value, Error> {
+        let value: Json = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        Ok(from_json(value))
+    });
+}
+
+/// `config(…)`, `config.get(…)`, `config.require(…)`.
+#[derive(Debug)]
+struct Config {
+    known: Map<String, Json>,
+    asked: Shared<Asked>,
+}
+
+impl Config {
+    fn find(&self, name: &str) -> Option<Json> {
+        let own = lock(&self.asked).config.get(name).cloned();
+        own.or_else(|| self.known.get(name).cloned())
+    }
+}
+
+impl Object for Config {
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        let mut asked = lock(&self.asked);
+        for settings in args {
+            if let Json::Object(settings) = json(settings)? {
+                crate::project::config::merge(&mut asked.config, &settings);
+            } else {
+                return Err(wrong("config() takes settings by name: config(materialized='table')"));
+            }
+        }
+        Ok(Value::from(""))
+    }
+
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        let (positional, keywords) = split(args);
+        let name = positional.first().and_then(Value::as_str).unwrap_or_default();
+        match method {
+            "get" => Ok(match self.find(name) {
+                Some(value) => from_json(value),
+                None => match (positional.get(1), keywords) {
+                    (Some(default), _) => default.clone(),
+                    (None, Some(keywords)) => keywords.get_attr("default")?,
+                    (None, None) => Value::from(()),
+                },
+            }),
+            "require" => self
+                .find(name)
+                .map(from_json)
+                .ok_or_else(|| wrong(format!("config '{name}' is required here, and not set"))),
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}
+
+/// `exceptions.raise_compiler_error(…)`, `exceptions.warn(…)`.
+#[derive(Debug)]
+struct Exceptions;
+
+impl Object for Exceptions {
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        let message = args.first().map(ToString::to_string).unwrap_or_default();
+        match method {
+            "raise_compiler_error" => Err(wrong(message)),
+            "warn" => {
+                tracing::warn!(message, "a template warns");
+                Ok(Value::from(""))
+            }
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}
+
+/// The methods of Python's texts, lists and dicts that templates use most.
+fn python_method(state: &mut State<'_, '_>, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+    if let Some(text) = value.as_str() {
+        return match method {
+            "upper" => Ok(Value::from(text.to_uppercase())),
+            "lower" => Ok(Value::from(text.to_lowercase())),
+            "strip" => Ok(Value::from(text.trim())),
+            "startswith" => from_args::<(&str,)>(args).map(|(part,)| Value::from(text.starts_with(part))),
+            "endswith" => from_args::<(&str,)>(args).map(|(part,)| Value::from(text.ends_with(part))),
+            "replace" => from_args::<(&str, &str)>(args).map(|(from, to)| Value::from(text.replace(from, to))),
+            "split" => from_args::<(&str,)>(args).map(|(by,)| text.split(by).map(Value::from).collect()),
+            "join" => state.apply_filter("join", &[args.first().cloned().unwrap_or_default(), value.clone()]),
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        };
+    }
+    match (value.kind(), method) {
+        (ValueKind::Map, "items") => state.apply_filter("items", &[value.clone()]),
+        (ValueKind::Map, "keys") => Ok(value.try_iter()?.collect()),
+        (ValueKind::Map, "values") => {
+            let values = value.try_iter()?.map(|key| value.get_item(&key));
+            values.collect::<Result<Vec<_>, _>>().map(Value::from)
+        }
+        (ValueKind::Map, "get") => {
+            let (key, default) = from_args::<(&Value, Option<Value>)>(args)?;
+            let found = value.get_item(key)?;
+            Ok(if found.is_undefined() {
+                default.unwrap_or(Value::from(()))
+            } else {
+                found
+            })
+        }
+        _ => Err(Error::from(ErrorKind::UnknownMethod)),
+    }
+}

@@ -1,0 +1,175 @@
+use super::*;
+use cardlake_shared::assets::{Asset, AssetFolder, Assets};
+use serde_json::json;
+use sqlparser::dialect::RedshiftSqlDialect;
+use sqlparser::parser::Parser;
+
+pub(crate) fn invocation(project: &Project) -> Invocation {
+    let mut vars = project.vars.clone();
+    vars.insert("process_date".to_owned(), json!("2026-01-15"));
+    Invocation {
+        project: project.name.clone(),
+        invocation_id: "00000000-0000-4000-8000-000000000000".to_owned(),
+        batch_date: "2026-01-15".parse().unwrap(),
+        vars,
+        database: "cardlake".to_owned(),
+        schema: "analytics".to_owned(),
+        full_refresh: false,
+    }
+}
+
+pub(crate) fn manifest(files: &[(&str, &str)]) -> Result<Manifest, ProjectError> {
+    let mut assets = vec![Asset {
+        path: "dbt_project.yml".to_owned(),
+        text: "name: shop\n".to_owned(),
+    }];
+    assets.extend(files.iter().map(|(path, text)| Asset {
+        path: (*path).to_owned(),
+        text: (*text).to_owned(),
+    }));
+    let project = Project::load(&assets)?;
+    let invocation = invocation(&project);
+    Manifest::new(&project, invocation)
+}
+
+pub(crate) fn warehouse() -> Manifest {
+    let project = Project::load(&Assets::Embedded.list(AssetFolder::Warehouse).unwrap()).unwrap();
+    let invocation = invocation(&project);
+    Manifest::new(&project, invocation).unwrap()
+}
+
+fn parses(sql: &str) {
+    let parsed = Parser::parse_sql(&RedshiftSqlDialect {}, sql);
+    assert_eq!(parsed.map(|parsed| parsed.len()), Ok(1), "{sql}");
+}
+
+#[test]
+fn redshift_can_parse_every_model_and_test_of_the_project() {
+    let manifest = warehouse();
+    assert!(manifest.nodes.values().filter(|node| node.test().is_some()).count() > 100);
+    for node in manifest.nodes.values() {
+        for incremental in [false, true] {
+            parses(&manifest.compile(node, incremental).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_model_and_column_of_the_project_is_described_and_every_model_has_a_key_or_a_tested_column() {
+    let manifest = warehouse();
+    for node in manifest.nodes.values() {
+        let Some(model) = node.model() else { continue };
+        let described = model
+            .described
+            .as_ref()
+            .unwrap_or_else(|| panic!("{} is not described", node.file));
+        assert!(!described.properties.description.is_empty(), "{}", node.file);
+        for column in &described.properties.columns {
+            assert!(!column.description.is_empty(), "{}.{}", node.name, column.name);
+        }
+        let tested = manifest.nodes.values().filter_map(Node::test);
+        let mut tested = tested.filter(|test| test.attached.as_ref() == Some(&node.id));
+        assert!(
+            tested.any(|test| test.generic.as_deref() == Some("not_null")),
+            "{}",
+            node.name
+        );
+    }
+}
+
+#[test]
+fn the_facts_take_in_only_what_is_new() {
+    let manifest = warehouse();
+    let node = &manifest.nodes["model.cardlake.fact_transactions"];
+    let full = manifest.compile(node, false).unwrap();
+    let incremental = manifest.compile(node, true).unwrap();
+    assert!(!full.contains("load_version >"), "{full}");
+    insta::assert_snapshot!(incremental);
+}
+
+#[test]
+fn the_batch_date_is_today() {
+    let manifest = warehouse();
+    let sql = manifest
+        .compile(&manifest.nodes["model.cardlake.mart_rfm_customer"], false)
+        .unwrap();
+    assert_eq!(sql.matches("cast('2026-01-15' as date)").count(), 3, "{sql}");
+    assert!(!sql.contains("current_date"), "{sql}");
+}
+
+#[test]
+fn ephemeral_models_become_common_table_expressions_in_order() {
+    let manifest = manifest(&[
+        ("models/a.sql", "{{ config(materialized='ephemeral') }}select 1 as x"),
+        (
+            "models/b.sql",
+            "{{ config(materialized='ephemeral') }}select * from {{ ref('a') }}",
+        ),
+        (
+            "models/c.sql",
+            "-- note\nWITH own as (select 1)\nselect * from {{ ref('b') }}, own",
+        ),
+        ("models/d.sql", "select * from {{ ref('a') }}"),
+    ])
+    .unwrap();
+    let compile = |name: &str| {
+        manifest
+            .compile(&manifest.nodes[&format!("model.shop.{name}")], false)
+            .unwrap()
+    };
+    insta::assert_snapshot!(compile("c"), @r"
+    -- note
+    with __dbt__cte__a as (
+    select 1 as x
+    ),
+    __dbt__cte__b as (
+    select * from __dbt__cte__a
+    ),
+    own as (select 1)
+    select * from __dbt__cte__b, own
+    ");
+    insta::assert_snapshot!(compile("d"), @r"
+    with __dbt__cte__a as (
+    select 1 as x
+    )
+    select * from __dbt__cte__a
+    ");
+}
+
+#[test]
+fn tests_come_from_properties_sources_files_and_the_projects_own_blocks() {
+    let manifest = manifest(&[
+        ("models/a.sql", "select 1 as id"),
+        ("tests/generic/positive.sql", "{% test positive(model, column_name) %}select * from {{ model }} where {{ column_name }} <= 0{% endtest %}"),
+        ("tests/lonely.sql", "{{ config(severity='warn') }}select * from {{ ref('a') }} where id = 2"),
+        ("models/a.yml", "models:\n  - name: a\n    columns:\n      - name: id\n        data_tests: [unique, {positive: {config: {where: id <> 5}}}]\nsources:\n  - name: raw\n    tables:\n      - name: t\n        columns: [{name: k, data_tests: [not_null]}]\n"),
+    ])
+    .unwrap();
+    let mut lines = Vec::new();
+    for node in manifest.nodes.values().filter(|node| node.test().is_some()) {
+        let sql = manifest.compile(node, false).unwrap();
+        lines.push(format!("{} <- {}\n{sql}", node.id, node.depends_on.join(", ")));
+    }
+    insta::assert_snapshot!(lines.join("\n\n"));
+}
+
+#[test]
+fn mistakes_in_properties_are_reported_with_their_file() {
+    let fail = |properties: &str| {
+        let files = [("models/a.sql", "select 1 as id"), ("models/a.yml", properties)];
+        manifest(&files).unwrap_err().to_string()
+    };
+    assert!(fail("models:\n  - name: b\n").starts_with("models/a.yml: describes model 'b', of which there is no file"));
+    let error = fail("models:\n  - name: a\n    data_tests: [dbt_utils.equality]\n");
+    assert!(
+        error.contains("there is no generic test 'dbt_utils.equality'"),
+        "{error}"
+    );
+    let error = fail(
+        "models:\n  - name: a\n    columns: [{name: id, data_tests: [{relationships: {to: ref('x'), field: id}}]}]\n",
+    );
+    assert!(
+        error.starts_with("models/a.yml: test of a.id: ref('x'): there is no such model"),
+        "{error}"
+    );
+}

@@ -1,0 +1,169 @@
+//! Data tests: those that properties files attach to models, columns and sources, and those with a file of their own.
+
+use super::{Kind, Manifest, Node, fqn, model_id, source_id};
+use crate::data_tests::{TestNode, call, entry, generic_id, generic_name};
+use crate::error::ProjectError;
+use crate::jinja::Asked;
+use crate::project::config::{by_folder, merge, test_config};
+use crate::project::{Described, Project, TemplateFile};
+use serde_json::{Map, Value};
+
+/// What a generic test is attached to.
+struct Target<'a> {
+    described: &'a Described,
+    /// Template expression that gives the relation.
+    expression: String,
+    /// Part of the test's name.
+    name: String,
+    id: String,
+    /// Source tests are called `source_…`.
+    prefix: &'static str,
+}
+
+pub(super) fn add_tests(manifest: &mut Manifest, project: &Project) -> Result<(), ProjectError> {
+    let mut found = Vec::new();
+    for (name, described) in &project.model_properties {
+        let id = model_id(&project.name, name);
+        if manifest.nodes.contains_key(&id) {
+            let target = Target {
+                described,
+                expression: format!("ref('{name}')"),
+                name: name.clone(),
+                id,
+                prefix: "",
+            };
+            generic_tests(manifest, project, &target, &mut found)?;
+        }
+    }
+    for source in &project.sources {
+        let table = &source.described.properties.name;
+        let target = Target {
+            described: &source.described,
+            expression: format!("source('{}', '{table}')", source.source),
+            name: format!("{}_{table}", source.source),
+            id: source_id(&project.name, &source.source, table),
+            prefix: "source_",
+        };
+        generic_tests(manifest, project, &target, &mut found)?;
+    }
+    for file in &project.singular_tests {
+        found.extend(singular_test(manifest, project, file)?);
+    }
+    for node in found {
+        let (file, name) = (node.file.clone(), node.name.clone());
+        if manifest.nodes.insert(node.id.clone(), node).is_some() {
+            return Err(ProjectError::new(
+                &file,
+                format!("test {name} is there twice: keep one, or name them"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn generic_tests(
+    manifest: &Manifest,
+    project: &Project,
+    target: &Target<'_>,
+    found: &mut Vec<Node>,
+) -> Result<(), ProjectError> {
+    let properties = &target.described.properties;
+    for value in &properties.data_tests {
+        found.extend(generic_test(manifest, project, target, None, value)?);
+    }
+    for column in &properties.columns {
+        for value in &column.data_tests {
+            found.extend(generic_test(manifest, project, target, Some(&column.name), value)?);
+        }
+    }
+    Ok(())
+}
+
+fn generic_test(
+    manifest: &Manifest,
+    project: &Project,
+    target: &Target<'_>,
+    column: Option<&str>,
+    value: &Value,
+) -> Result<Option<Node>, ProjectError> {
+    let file = &target.described.file;
+    let place = format!(
+        "{}{}",
+        target.name,
+        column.map(|column| format!(".{column}")).unwrap_or_default()
+    );
+    let entry = entry(value).map_err(|problem| ProjectError::new(file, format!("test of {place}: {problem}")))?;
+    if !manifest.engine.library.has(&format!("test_{}", entry.test)) {
+        let problem = format!(
+            "test of {place}: there is no generic test '{}': there are unique, not_null, accepted_values, \
+             relationships, and the test blocks of the project's macros",
+            entry.test
+        );
+        return Err(ProjectError::new(file, problem));
+    }
+    let mut arguments = Map::new();
+    if let Some(column) = column {
+        arguments.insert("column_name".to_owned(), Value::from(column));
+    }
+    arguments.extend(entry.arguments.clone());
+    let mut settings = by_folder(&project.test_settings, &project.name, &[]);
+    merge(&mut settings, &entry.config);
+    let config = test_config(file, &settings)?;
+    if !config.enabled {
+        return Ok(None);
+    }
+    let full_name = generic_name(&format!("{}{}", target.prefix, entry.test), &target.name, &arguments);
+    let name = entry.name.unwrap_or(full_name);
+    let raw_code = call(&entry.test, &target.expression, config.filter.as_deref(), &arguments);
+    let asked = manifest
+        .parse(file, &name, &raw_code, &settings)
+        .map_err(|error| ProjectError::new(file, format!("test of {place}: {}", error.problem)))?;
+    Ok(Some(Node {
+        id: generic_id(&project.name, &name, &raw_code),
+        fqn: fqn(&project.name, std::slice::from_ref(&name)),
+        file: file.clone(),
+        tags: config.tags.clone(),
+        depends_on: manifest.ids(&asked),
+        kind: Kind::Test(Box::new(TestNode {
+            config,
+            generic: Some(entry.test),
+            arguments,
+            column: column.map(str::to_owned),
+            attached: Some(target.id.clone()),
+        })),
+        asked,
+        raw_code,
+        name,
+    }))
+}
+
+fn singular_test(manifest: &Manifest, project: &Project, file: &TemplateFile) -> Result<Option<Node>, ProjectError> {
+    let folders: Vec<_> = file.fqn.iter().map(String::as_str).collect();
+    let mut settings = by_folder(&project.test_settings, &project.name, &folders);
+    if let Some(described) = project.test_properties.get(&file.name) {
+        merge(&mut settings, &described.properties.config);
+    }
+    let asked: Asked = manifest.parse(&file.path, &file.name, &file.text, &settings)?;
+    merge(&mut settings, &asked.config);
+    let config = test_config(&file.path, &settings)?;
+    if !config.enabled {
+        return Ok(None);
+    }
+    Ok(Some(Node {
+        id: format!("test.{}.{}", project.name, file.name),
+        name: file.name.clone(),
+        file: file.path.clone(),
+        fqn: fqn(&project.name, &file.fqn),
+        raw_code: file.text.clone(),
+        tags: config.tags.clone(),
+        depends_on: manifest.ids(&asked),
+        asked,
+        kind: Kind::Test(Box::new(TestNode {
+            config,
+            generic: None,
+            arguments: Map::new(),
+            column: None,
+            attached: None,
+        })),
+    }))
+}
