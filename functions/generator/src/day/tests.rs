@@ -130,7 +130,8 @@ fn object_size_and_parts_change_no_row() {
 #[test]
 fn formats_and_compressions_carry_the_same_rows() {
     let (expected, objects) = generate(&json!({"format": "csv"}));
-    let decoders: [(&str, fn(&[u8]) -> Vec<u8>); 2] = [
+    type Decode = fn(&[u8]) -> Vec<u8>;
+    let decoders: [(&str, Decode); 2] = [
         ("gz", |bytes| {
             let mut out = Vec::new();
             io::Read::read_to_end(&mut flate2::read::GzDecoder::new(bytes), &mut out).unwrap();
