@@ -132,6 +132,7 @@ impl<E: StageError + ?Sized> StageError for &E {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::assets::{AssetFolder, Assets};
     use std::collections::HashSet;
 
     #[test]
@@ -139,6 +140,47 @@ mod tests {
         let names: HashSet<_> = ErrorKind::ALL.iter().map(|kind| kind.error_type()).collect();
         assert_eq!(names.len(), ErrorKind::ALL.len());
         assert!(names.iter().all(|name| name.starts_with("Cardlake.")));
+    }
+
+    /// Every error name that the state machines match on.
+    fn matched_names(value: &serde_json::Value, names: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (field, value) in fields {
+                    if field == "ErrorEquals" || field == "Error" {
+                        let listed = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+                        names.extend(listed.iter().filter_map(|name| name.as_str().map(str::to_owned)));
+                    } else {
+                        matched_names(value, names);
+                    }
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| matched_names(item, names)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_state_machines_match_on_known_names_only() {
+        let known: HashSet<_> = ErrorKind::ALL.iter().map(|kind| kind.error_type()).collect();
+        let mut names = Vec::new();
+        for asset in Assets::Embedded.list(AssetFolder::StateMachines).unwrap() {
+            matched_names(&serde_json::from_str(&asset.text).unwrap(), &mut names);
+        }
+        let ours: HashSet<_> = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| name.starts_with("Cardlake."))
+            .collect();
+        assert!(
+            ours.contains(ErrorKind::Transient.error_type()),
+            "transient errors are retried nowhere"
+        );
+        assert!(
+            ours.contains(ErrorKind::CommitConflict.error_type()),
+            "commit conflicts are caught nowhere"
+        );
+        assert!(ours.is_subset(&known), "{:?}", ours.difference(&known));
     }
 
     #[derive(Debug, thiserror::Error)]
