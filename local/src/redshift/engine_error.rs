@@ -83,6 +83,9 @@ fn from_message(message: &str) -> SqlError {
         return SqlError::redshift(SERIALIZABLE);
     }
     let line = message.lines().next().unwrap_or_default();
+    if let Some(invalid) = invalid_digit(line) {
+        return invalid;
+    }
     for (pattern, text) in PATTERNS.iter() {
         if let Some(captures) = pattern.captures(line) {
             let mut translated = String::new();
@@ -91,6 +94,29 @@ fn from_message(message: &str) -> SqlError {
         }
     }
     SqlError::redshift(line)
+}
+
+/// A text that is no whole number: Redshift names the first character that does not belong there.
+fn invalid_digit(line: &str) -> Option<SqlError> {
+    let (value, target) = line
+        .strip_prefix("Conversion Error: Could not convert string '")?
+        .rsplit_once("' to ")?;
+    let data_type = match target {
+        "INT16" => "Short",
+        "INT32" => "Integer",
+        "INT64" => "Long",
+        _ => return None,
+    };
+    let digits = value.trim_start().trim_start_matches(['+', '-']);
+    let offset = value.chars().count() - digits.chars().count();
+    let (position, symbol) = digits
+        .chars()
+        .enumerate()
+        .find(|(_, symbol)| !symbol.is_ascii_digit())?;
+    Some(SqlError::redshift(format!(
+        "Invalid digit, Value '{symbol}', Pos {}, Type: {data_type}",
+        offset + position
+    )))
 }
 
 #[cfg(test)]
@@ -121,6 +147,10 @@ mod tests {
             "ERROR: Value too long for character type DETAIL: value too long for type character varying(3)"
         );
         assert_eq!(text("Invalid Input Error: Divide by zero"), "ERROR: Divide by zero");
+        assert_eq!(
+            text("Conversion Error: Could not convert string '-1x' to INT64"),
+            "ERROR: Invalid digit, Value 'x', Pos 2, Type: Long"
+        );
         assert_eq!(
             text("TransactionContext Error: Conflict on update!"),
             "ERROR: 1023 DETAIL: Serializable isolation violation on table in Redshift"

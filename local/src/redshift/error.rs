@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::loopback::ListenError;
+use crate::sigv4::SignatureError;
+
 /// Why the server could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -30,17 +33,9 @@ pub enum RedshiftError {
         /// Why.
         source: std::io::Error,
     },
-    /// The address is not on the loopback interface: statements are not encrypted on the wire.
-    #[error("the address {0} is not on the loopback interface, use 127.0.0.1 or [::1]")]
-    NotLoopback(std::net::SocketAddr),
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address asked for.
-        address: std::net::SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// The address is not on the loopback interface, or is taken.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A statement was still running when the server was shut down and did not stop.
     #[error("a statement did not stop within {0} seconds of being cancelled")]
     StillRunning(u64),
@@ -85,5 +80,11 @@ impl ApiError {
             | "InternalServerException" => 500,
             _ => 400,
         }
+    }
+}
+
+impl From<SignatureError> for ApiError {
+    fn from(error: SignatureError) -> Self {
+        Self::new(error.code(), error.to_string())
     }
 }

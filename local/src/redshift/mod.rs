@@ -9,7 +9,7 @@
 //! change a result. Failure: statements report errors in `DescribeStatement`, in Redshift's words where it has words for
 //! them. `docs/local-redshift.md` lists what is supported and what differs.
 //!
-//! The layers, from the wire to the engine: `server` (HTTP), `signature`, `operations` and `protocol` (the API),
+//! The layers, from the wire to the engine: `server` (HTTP), `operations` and `protocol` (the API),
 //! `statements` and `runner` (states and threads), `session` (transactions), `sql` (translation), `copy`, `unload`,
 //! `definitions` and `results` (execution), `engine` (DuckDB).
 
@@ -26,7 +26,6 @@ mod results;
 mod runner;
 mod server;
 mod session;
-mod signature;
 mod sql;
 mod statements;
 #[cfg(test)]
@@ -41,6 +40,8 @@ pub use error::RedshiftError;
 pub use server::{RedshiftServer, start};
 
 use statements::Statements;
+
+use crate::sigv4::ServerCredentials;
 
 /// What DuckDB may use when [`RedshiftOptions::memory_limit`] says nothing.
 pub const DEFAULT_MEMORY_LIMIT: &str = "1GB";
@@ -57,8 +58,8 @@ pub struct RedshiftOptions {
     /// Reads and writes the objects of COPY and UNLOAD.
     pub s3: aws_sdk_s3::Client,
     /// The key that requests must be signed with.
-    pub credentials: Credentials,
-    /// The region that requests must be signed for.
+    pub credentials: ServerCredentials,
+    /// The region that error texts name.
     pub region: String,
     /// Names or ARNs that are accepted as `SecretArn`.
     pub known_secrets: Vec<String>,
@@ -67,29 +68,10 @@ pub struct RedshiftOptions {
     pub memory_limit: Option<String>,
 }
 
-/// An access key.
-#[derive(Clone)]
-pub struct Credentials {
-    /// The access key id.
-    pub access_key_id: String,
-    /// The secret access key.
-    pub secret_access_key: String,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Credentials")
-            .field("access_key_id", &self.access_key_id)
-            .finish_non_exhaustive()
-    }
-}
-
 /// What the operations work with.
 pub(crate) struct Service {
     statements: Arc<Statements>,
-    credentials: Credentials,
-    region: String,
+    credentials: ServerCredentials,
     known_secrets: Vec<String>,
 }
 

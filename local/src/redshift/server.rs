@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -10,6 +10,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use chrono::Utc;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,10 +20,13 @@ use super::engine::Engine;
 use super::error::{ApiError, RedshiftError};
 use super::objects::Objects;
 use super::operations;
-use super::signature;
 use super::statements::Statements;
 use super::{DEFAULT_MEMORY_LIMIT, RedshiftOptions, Service};
+use crate::loopback;
+use crate::sigv4::{self, SignedRequest};
 
+/// The name that requests are signed for.
+const SIGNING_NAME: &str = "redshift-data";
 /// A request may be this large: 40 statements of 100 KB, with room for JSON's escapes.
 const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 /// Statements that are cancelled at shutdown have this many seconds to stop.
@@ -50,28 +54,18 @@ impl std::fmt::Debug for StatementsHandle {
 /// Fails if the database file is open in another process, if it cannot be opened, if the address is not on the loopback
 /// interface or is taken.
 pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftError> {
-    if !options.listen.ip().is_loopback() {
-        return Err(RedshiftError::NotLoopback(options.listen));
-    }
+    // The port first: opening the database is the part that others would notice.
+    let (listener, addr) = loopback::listen(options.listen).await?;
     let objects = Objects {
         client: options.s3.clone(),
         region: options.region.clone(),
     };
     let memory_limit = options.memory_limit.as_deref().unwrap_or(DEFAULT_MEMORY_LIMIT);
     let engine = Engine::open(&options.database_file, &options.database, memory_limit, objects)?;
-    let listen_error = |source| RedshiftError::Listen {
-        address: options.listen,
-        source,
-    };
-    let listener = tokio::net::TcpListener::bind(options.listen)
-        .await
-        .map_err(listen_error)?;
-    let addr = listener.local_addr().map_err(listen_error)?;
     let statements = Arc::new(Statements::new(Arc::new(engine)));
     let service = Arc::new(Service {
         statements: Arc::clone(&statements),
         credentials: options.credentials,
-        region: options.region,
         known_secrets: options.known_secrets,
     });
     let router = Router::new()
@@ -147,20 +141,8 @@ impl RedshiftServer {
 }
 
 async fn serve(State(service): State<Arc<Service>>, headers: HeaderMap, body: Bytes) -> Response {
-    let outcome = match operation(&headers) {
-        Ok(operation) => {
-            let checked = signature::check(
-                &headers,
-                &body,
-                &service.credentials,
-                &service.region,
-                SystemTime::now(),
-            );
-            match checked {
-                Ok(()) => operations::dispatch(&service, operation, &body).await,
-                Err(error) => Err(error),
-            }
-        }
+    let outcome = match check(&service, &headers, &body) {
+        Ok(operation) => operations::dispatch(&service, operation, &body).await,
         Err(error) => Err(error),
     };
     match outcome {
@@ -177,7 +159,16 @@ async fn serve(State(service): State<Arc<Service>>, headers: HeaderMap, body: By
     }
 }
 
-fn operation(headers: &HeaderMap) -> Result<&str, ApiError> {
+/// Checks the signature and gives the operation.
+fn check<'a>(service: &Service, headers: &'a HeaderMap, body: &[u8]) -> Result<&'a str, ApiError> {
+    let request = SignedRequest {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers,
+        body,
+    };
+    sigv4::verify(&request, &service.credentials, SIGNING_NAME, Utc::now())?;
     headers
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok())

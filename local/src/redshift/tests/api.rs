@@ -390,31 +390,14 @@ async fn statements_are_listed_by_status_and_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_database_survives_a_restart_and_belongs_to_one_process() {
-    let Fixture {
-        s3,
-        server,
-        folder,
-        client,
-    } = Fixture::start().await;
-    let fixture = Fixture {
-        client,
-        s3: s3.clone(),
-        server,
-        folder,
-    };
+async fn the_database_survives_a_restart() {
+    let mut fixture = Fixture::start().await;
     fixture.run("create schema raw").await;
     fixture.run("create table raw.t (name varchar(3))").await;
     fixture.run("insert into raw.t values ('abc')").await;
-    let Fixture { server, folder, .. } = fixture;
-    server.shutdown().await.unwrap();
-    let server = start(options(&folder, &s3)).await.unwrap();
-    let fixture = Fixture {
-        client: data_api(&server, SECRET),
-        s3,
-        server,
-        folder,
-    };
+    fixture.server.shutdown().await.unwrap();
+    fixture.server = start(options(&fixture.folder, &fixture.s3)).await.unwrap();
+    fixture.client = data_api(&fixture.server, SECRET);
     assert_eq!(fixture.query("select * from t").await, "abc");
     assert!(
         fixture

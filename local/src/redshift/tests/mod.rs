@@ -2,23 +2,21 @@
 
 mod api;
 mod load;
+mod loader;
 mod sessions;
 mod statements;
 mod warehouse;
 
-use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_redshiftdata::Client;
 use aws_sdk_redshiftdata::operation::describe_statement::DescribeStatementOutput;
 use aws_sdk_redshiftdata::types::{Field, StatusString};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
 use tempfile::TempDir;
 
-use super::{Credentials, RedshiftOptions, RedshiftServer, start};
+use super::{RedshiftOptions, RedshiftServer, start};
+use crate::s3_server::{self, S3Server, S3ServerOptions};
+use crate::sigv4::ServerCredentials;
 
 const REGION: &str = "eu-central-1";
 const KEY: &str = "AKLOCAL";
@@ -31,18 +29,30 @@ struct Fixture {
     s3: aws_sdk_s3::Client,
     server: RedshiftServer,
     folder: TempDir,
+    /// Serves for as long as it is kept.
+    _s3_server: S3Server,
 }
 
 impl Fixture {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let s3 = s3(folder.path()).await;
+        let s3_server = s3_server::start(S3ServerOptions {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            root: folder.path().join("s3"),
+            buckets: vec!["lake".to_owned()],
+            credentials: credentials(),
+            hook: None,
+        })
+        .await
+        .unwrap();
+        let s3 = s3_client(&s3_server);
         let server = start(options(&folder, &s3)).await.unwrap();
         Self {
             client: data_api(&server, SECRET),
             s3,
             server,
             folder,
+            _s3_server: s3_server,
         }
     }
 
@@ -161,16 +171,20 @@ fn text(field: &Field) -> String {
     }
 }
 
+fn credentials() -> ServerCredentials {
+    ServerCredentials {
+        access_key_id: KEY.to_owned(),
+        secret_access_key: SECRET.to_owned(),
+    }
+}
+
 fn options(folder: &TempDir, s3: &aws_sdk_s3::Client) -> RedshiftOptions {
     RedshiftOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
         database_file: folder.path().join("warehouse.duckdb"),
         database: "cardlake".to_owned(),
         s3: s3.clone(),
-        credentials: Credentials {
-            access_key_id: KEY.to_owned(),
-            secret_access_key: SECRET.to_owned(),
-        },
+        credentials: credentials(),
         region: REGION.to_owned(),
         known_secrets: vec![SECRET_NAME.to_owned()],
         memory_limit: None,
@@ -190,28 +204,12 @@ fn data_api(server: &RedshiftServer, secret: &str) -> Client {
     Client::from_conf(config)
 }
 
-/// An S3 server over a folder, with the bucket `lake`.
-async fn s3(folder: &Path) -> aws_sdk_s3::Client {
-    let root = folder.join("s3");
-    std::fs::create_dir_all(root.join("lake")).unwrap();
-    let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(&root).unwrap());
-    builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
-    let service = builder.build();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let service = service.clone();
-            tokio::spawn(async move {
-                let builder = Builder::new(TokioExecutor::new());
-                let _ = builder.serve_connection(TokioIo::new(socket), service).await;
-            });
-        }
-    });
+/// A client of an S3 server.
+fn s3_client(server: &S3Server) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version_latest()
         .region(aws_sdk_s3::config::Region::new(REGION))
-        .endpoint_url(format!("http://{address}"))
+        .endpoint_url(server.endpoint_url())
         .force_path_style(true)
         .credentials_provider(aws_sdk_s3::config::Credentials::new(KEY, SECRET, None, None, "test"))
         .build();
