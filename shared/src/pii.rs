@@ -12,6 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::Sha256;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Shortest key that is accepted, in bytes: the size of the hash, below which HMAC loses strength.
@@ -191,6 +192,87 @@ pub fn last_four(digits: &str) -> Option<&str> {
     digits.len().checked_sub(4).and_then(|start| digits.get(start..))
 }
 
+/// What stands in the place of a value that must not be shown.
+pub const MASK: &str = "***";
+
+/// The text with [`MASK`] in the place of everything in it that is a card number as far as anybody can tell: 13 to 19 digits
+/// in one go or parted by single blanks or hyphens, not part of a longer word, with the first digits of a card scheme and
+/// the right check digit.
+#[must_use]
+pub fn mask_card_numbers(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let (mut masked, mut copied, mut position) = (String::new(), 0, 0);
+    while let Some(found) = bytes.iter().skip(position).position(u8::is_ascii_digit) {
+        let start = position + found;
+        let group = bytes
+            .iter()
+            .skip(start)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        // All groups of digits in a row, or the first of them alone: two card numbers may stand side by side.
+        let end = [digits_end(bytes, start), start + group]
+            .into_iter()
+            .find(|end| stands_alone(text, start, *end));
+        position = end.unwrap_or(start + group);
+        if let Some(end) = end {
+            masked.push_str(text.get(copied..start).unwrap_or_default());
+            masked.push_str(MASK);
+            copied = end;
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    masked.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(masked)
+}
+
+/// Whether a part of a text is a card number and not a part of a longer word.
+fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+    let joins = |neighbour: Option<char>| neighbour.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    match (text.get(..start), text.get(start..end), text.get(end..)) {
+        (Some(before), Some(run), Some(after)) => {
+            !joins(before.chars().next_back()) && !joins(after.chars().next()) && is_card_number(run)
+        }
+        _ => false,
+    }
+}
+
+/// Where the digits that start at `start` end, single blanks and hyphens between them included.
+fn digits_end(bytes: &[u8], start: usize) -> usize {
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let mut end = start + 1;
+    loop {
+        end += match bytes.get(end) {
+            Some(b'0'..=b'9') => 1,
+            Some(b' ' | b'-') if is_digit(end + 1) => 2,
+            _ => return end,
+        };
+    }
+}
+
+/// Whether digits are a card number: length and first digits by ISO/IEC 7812 as the large schemes use them.
+fn is_card_number(run: &str) -> bool {
+    let Some(digits) = card_digits(run) else { return false };
+    let prefix = |length: usize| {
+        digits
+            .get(..length)
+            .and_then(|text| text.parse::<u32>().ok())
+            .unwrap_or(0)
+    };
+    let scheme = match digits.len() {
+        13 => prefix(1) == 4,
+        14 => matches!(prefix(2), 30 | 36 | 38 | 39),
+        15 => matches!(prefix(2), 34 | 37),
+        16 => {
+            matches!(prefix(2), 35 | 40..=49 | 51..=55 | 60 | 62 | 64 | 65 | 94) || (2221..=2720).contains(&prefix(4))
+        }
+        17..=19 => matches!(prefix(2), 35 | 40..=49 | 50 | 56..=69),
+        _ => false,
+    };
+    scheme && luhn_is_valid(&digits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,6 +356,29 @@ mod tests {
         }
         assert!(!luhn_is_valid(""));
         assert!(!luhn_is_valid("4111x"));
+    }
+
+    #[test]
+    fn card_numbers_in_a_text_are_masked() {
+        let check = |text: &str, masked: &str| assert_eq!(mask_card_numbers(text), masked);
+        check("pan=4111111111111111;", "pan=***;");
+        check("4111 1111-1111 1111,3782 822463 10005", "***,***");
+        check("{\"n\":5555555555554444}", "{\"n\":***}");
+        check("한4111111111111111 4111111111111111", "한4111111111111111 ***");
+        // Wrong check digit, part of a word, of a UUID or of a longer number, no card scheme, a timestamp.
+        for other in [
+            "4111111111111112",
+            "x4111111111111111",
+            "4111111111111111_1",
+            "00000000-0000-4000-8000-000000000001",
+            "41111111111111114111111111111111",
+            "1111111111111117",
+            "2026-01-15 10:00:00",
+            "",
+            "4111--1111111111111",
+        ] {
+            check(other, other);
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@
 use crate::batch::{BATCH_ROWS, Batch, Field, FieldKind};
 use crate::blocks::{RecordEnd, quoted_end, record_end};
 use crate::plan::Plan;
+use crate::quarantine::Guard;
 use crate::rule::Rule;
+use cardlake_shared::pii::MASK;
 use memchr::{memchr, memchr_iter, memchr2_iter};
 
 /// Where the field of a header goes.
@@ -19,13 +21,14 @@ enum Slot {
 }
 
 /// The columns of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Layout {
     slots: Vec<Slot>,
     /// Columns that the contract does not know, with their place in the header, sorted by name.
     pub unknown: Vec<(String, usize)>,
-    /// Places of protected columns in the header.
+    /// Places in the header of columns that are protected or called like one that is.
     pub protected: Vec<usize>,
+    guard: Guard,
 }
 
 /// The byte order mark of UTF-8.
@@ -52,18 +55,15 @@ impl Layout {
             slots: Vec::new(),
             unknown: Vec::new(),
             protected: Vec::new(),
+            guard: Guard::new(plan),
         };
         for (place, name) in names.into_iter().enumerate() {
+            if layout.guard.hides_name(&name) {
+                layout.protected.push(place);
+            }
             match plan.sources.iter().position(|source| source.name == name) {
                 Some(index) => {
                     layout.slots.push(Slot::Source(index));
-                    if plan
-                        .sources
-                        .get(index)
-                        .is_some_and(|source| source.protection != cardlake_shared::contract::Protection::None)
-                    {
-                        layout.protected.push(place);
-                    }
                 }
                 None => {
                     layout.slots.push(Slot::Unknown(0));
@@ -222,7 +222,8 @@ impl Layout {
             object.push(if object.is_empty() { b'{' } else { b',' });
             crate::json::write_text(name, &mut object);
             object.push(b':');
-            crate::json::write_text(value.trim(), &mut object);
+            let hidden = self.guard.hides(name, &value);
+            crate::json::write_text(if hidden { MASK } else { value.trim() }, &mut object);
         }
         if !object.is_empty() {
             object.push(b'}');

@@ -7,7 +7,9 @@
 
 use crate::batch::{BATCH_ROWS, Batch, Field, FieldKind};
 use crate::plan::Plan;
+use crate::quarantine::Guard;
 use crate::rule::Rule;
+use cardlake_shared::pii::MASK;
 use memchr::{memchr, memchr2};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -20,6 +22,7 @@ use std::fmt;
 #[derive(Debug, Clone)]
 pub struct Lines {
     names: Vec<String>,
+    guard: Guard,
     /// Column of the field at each place of the row before: rows of a file mostly have their fields in one order.
     order: Vec<usize>,
     /// Rows in which a field occurs that the contract does not know, by field.
@@ -37,6 +40,7 @@ impl Lines {
     pub fn new(plan: &Plan) -> Self {
         Self {
             names: plan.sources.iter().map(|source| source.name.clone()).collect(),
+            guard: Guard::new(plan),
             order: Vec::new(),
             drift: BTreeMap::new(),
             repeated: 0,
@@ -180,7 +184,11 @@ impl Lines {
             batch.side.push(if batch.side.len() == side { b'{' } else { b',' });
             write_text(&name, &mut batch.side);
             batch.side.push(b':');
-            write_compact(value, &mut batch.side);
+            if self.guard.hides(&name, value) {
+                write_text(MASK, &mut batch.side);
+            } else {
+                write_compact(value, &mut batch.side);
+            }
             match self.drift.get_mut(name.as_ref()) {
                 Some(count) => *count += 1,
                 None => {

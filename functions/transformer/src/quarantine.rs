@@ -1,17 +1,17 @@
 //! Quarantined rows: the lines of the quarantine file, with personal data masked.
 //!
-//! In datasets with protected columns the values of these columns are replaced by [`MASK`] in the raw text; a row that cannot
-//! be taken apart into fields is masked as a whole, since nobody can say where its values are.
+//! In datasets with protected columns the values of these columns are replaced by [`MASK`] in the raw text, and those of fields
+//! that are called like one; a row that cannot be taken apart into fields is masked as a whole, since nobody can say where its
+//! values are. In every dataset whatever is a card number by its looks is masked, wherever it stands.
 
 use crate::csv::{Layout, raw_fields};
 use crate::json::{Entries, write_text};
-use crate::plan::Plan;
+use crate::plan::{Plan, SourceColumn};
 use crate::rule::{Rule, Subject};
 use cardlake_shared::contract::Protection;
+use cardlake_shared::pii::{MASK, mask_card_numbers};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// What stands in the place of a protected value.
-pub const MASK: &str = "***";
 
 /// A row that breaks the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,18 +83,62 @@ pub fn reason(plan: &Plan, subject: Subject, rule: Rule) -> String {
     format!("{name}: {}", rule.text(column))
 }
 
+/// Knows the fields of a dataset that hold what must not be stored in the clear.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    /// Names of protected columns, reduced to what nobody writes in two ways.
+    names: Vec<String>,
+}
+
+impl Guard {
+    /// For the columns of a plan.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let is_protected = |source: &&SourceColumn| source.protection != Protection::None;
+        Self {
+            names: plan
+                .sources
+                .iter()
+                .filter(is_protected)
+                .map(|source| reduced(&source.name))
+                .collect(),
+        }
+    }
+
+    /// Whether a field is called like a protected column, give or take case and punctuation: `Card-Number`.
+    #[must_use]
+    pub fn hides_name(&self, name: &str) -> bool {
+        !self.names.is_empty() && self.names.contains(&reduced(name))
+    }
+
+    /// Whether the value of a field that the contract does not know must not be stored: a renamed column would
+    /// otherwise take personal data past the contract.
+    #[must_use]
+    pub fn hides(&self, name: &str, value: &str) -> bool {
+        self.hides_name(name) || (!self.names.is_empty() && matches!(mask_card_numbers(value), Cow::Owned(_)))
+    }
+}
+
+fn reduced(name: &str) -> String {
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
 /// The text of a row for the quarantine file; `layout` is the header of a CSV file, none for JSON lines.
 #[must_use]
 pub fn raw_text(plan: &Plan, layout: Option<&Layout>, raw: &[u8], readable: bool) -> String {
     let text = String::from_utf8_lossy(raw);
     if !plan.is_protected() {
-        return text.into_owned();
+        return mask_card_numbers(&text).into_owned();
     }
     let masked = match layout {
         Some(layout) if readable => Some(mask_csv(layout, &text)),
         None if readable => mask_json(plan, &text),
         _ => None,
     };
+    let masked = masked.map(|text| mask_card_numbers(&text).into_owned());
     masked.unwrap_or_else(|| format!("{MASK} ({} bytes, masked as a whole)", raw.len()))
 }
 
@@ -111,18 +155,13 @@ fn mask_csv(layout: &Layout, text: &str) -> String {
 
 fn mask_json(plan: &Plan, text: &str) -> Option<String> {
     let Entries(entries) = serde_json::from_str(text).ok()?;
+    let guard = Guard::new(plan);
     let mut json = Vec::new();
     for (name, value) in entries {
         json.push(if json.is_empty() { b'{' } else { b',' });
         write_text(&name, &mut json);
         json.push(b':');
-        let is_protected = |source: &&crate::plan::SourceColumn| source.protection != Protection::None;
-        if plan
-            .sources
-            .iter()
-            .filter(is_protected)
-            .any(|source| source.name == name)
-        {
+        if guard.hides_name(&name) {
             write_text(MASK, &mut json);
         } else {
             json.extend_from_slice(value.get().as_bytes());

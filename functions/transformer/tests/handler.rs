@@ -408,7 +408,7 @@ async fn personal_data_never_arrives_in_the_clear() {
     let cards = "cards/ingest_date=2026-01-15/cards.jsonl";
     let card = |number: u32, pan: &str, brand: Value| {
         json!({"card_id": format!("{number:08x}-0000-4000-8000-000000000000"), "customer_id": "CUS1000", "card_number": pan,
-            "brand": brand, "issued_at": "2020-02-29", "status": "active"})
+            "brand": brand, "issued_at": "2020-02-29", "status": "active", "Card Number": "4111", "note": "was 4111-1111-1111-1111"})
     };
     let lines = [
         card(1, "4111 1111 1111 1111", json!("VISA")),
@@ -433,6 +433,7 @@ async fn personal_data_never_arrives_in_the_clear() {
         [Some(tokenizer.token("4111111111111111").as_str())]
     );
     assert_eq!(texts(batch, "card_last_four"), [Some("1111")]);
+    assert_eq!(texts(batch, "extra"), [Some(r#"{"Card Number":"***","note":"***"}"#)]);
     let batch = &files(&lake, customers).await[0];
     assert_eq!(texts(batch, "name"), [Some(tokenizer.token("Kim Minsu").as_str())]);
     assert_eq!(texts(batch, "city"), [Some("Seoul")]);
