@@ -153,13 +153,16 @@ fn quote(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// The statement of a test: how many rows should not be there, and what that means.
-pub(crate) fn statement(query: &str, config: &TestConfig) -> String {
-    format!(
-        "select\n  count(*) as failures,\n  count(*) {} as should_warn,\n  count(*) {} as should_error\n\
-         from (\n{query}\n) as dbt_internal_test",
-        config.warn_if, config.error_if
-    )
+/// One statement for several tests: for each, by its place, how many rows should not be there and what that means.
+pub(crate) fn statement(tests: &[(String, &TestConfig)]) -> String {
+    let selects = tests.iter().enumerate().map(|(index, (query, config))| {
+        format!(
+            "select\n  {index} as test,\n  count(*) as failures,\n  count(*) {} as should_warn,\n  \
+             count(*) {} as should_error\nfrom (\n{query}\n) as dbt_internal_test",
+            config.warn_if, config.error_if
+        )
+    });
+    selects.collect::<Vec<_>>().join("\nunion all\n")
 }
 
 #[cfg(test)]
@@ -214,5 +217,38 @@ mod tests {
             call("t", "ref('m')", Some("x > 'y'"), arguments.as_object().unwrap()),
             @r#"{{ test_t(model='(select * from ' ~ ref('m') ~ " where x > 'y'" ~ ') as dbt_subquery', column_name="it's", to=ref('d'), values=["a"]) }}"#
         );
+    }
+
+    #[test]
+    fn several_tests_are_one_statement() {
+        let config = |error_if: &str| TestConfig {
+            warn_only: false,
+            error_if: error_if.to_owned(),
+            warn_if: "!= 0".to_owned(),
+            filter: None,
+            enabled: true,
+            tags: Vec::new(),
+        };
+        let (usual, lenient) = (config("!= 0"), config(">10"));
+        let tests = [("select 1".to_owned(), &usual), ("select 2".to_owned(), &lenient)];
+        insta::assert_snapshot!(statement(&tests), @r"
+        select
+          0 as test,
+          count(*) as failures,
+          count(*) != 0 as should_warn,
+          count(*) != 0 as should_error
+        from (
+        select 1
+        ) as dbt_internal_test
+        union all
+        select
+          1 as test,
+          count(*) as failures,
+          count(*) != 0 as should_warn,
+          count(*) >10 as should_error
+        from (
+        select 2
+        ) as dbt_internal_test
+        ");
     }
 }

@@ -25,13 +25,23 @@
 //!
 //! Failure: `Cardlake.BuildFailed` with model or test, file, Redshift's error and the key of the compiled SQL.
 
-#![allow(dead_code)]
+mod artifacts;
 mod data_tests;
 pub mod error;
+mod files;
+mod gold;
 mod graph;
+pub mod handler;
 mod jinja;
 mod manifest;
 mod materialize;
 mod project;
+mod report;
+mod run;
+mod state;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::MartBuilderError;
+pub use handler::{Context, handle};

@@ -128,7 +128,12 @@ impl Build<'_> {
             let key = identifier(key);
             format!("{target}.{key} = incoming.{key}")
         });
-        let updates = columns.iter().filter(|column| self.is_updated(column)).map(|column| {
+        let mut updated: Vec<_> = columns.iter().filter(|column| self.is_updated(column)).collect();
+        if updated.is_empty() {
+            // The clause must be there: a key that is set to itself changes nothing.
+            updated.extend(self.config.unique_key.first());
+        }
+        let updates = updated.into_iter().map(|column| {
             let column = identifier(column);
             format!("  {column} = incoming.{column}")
         });
@@ -167,7 +172,7 @@ mod tests {
     use sqlparser::parser::Parser;
 
     /// All statements of a model with these settings, each of which the parser understands.
-    fn statements(settings: Value, existing: Option<&Existing>, full_refresh: bool) -> String {
+    fn statements(settings: &Value, existing: Option<&Existing>, full_refresh: bool) -> String {
         let config = model_config("models/m.sql", settings.as_object().unwrap()).unwrap();
         let relation = Relation {
             database: "cardlake".to_owned(),
@@ -203,12 +208,12 @@ mod tests {
 
     #[test]
     fn a_view_is_replaced_whatever_was_there() {
-        insta::assert_snapshot!(statements(json!({"bind": false}), None, false), @r#"
+        insta::assert_snapshot!(statements(&json!({"bind": false}), None, false), @r#"
         create view "analytics"."m" as
         select 1 as id, 2 as day, 3 as n
         with no schema binding
         "#);
-        insta::assert_snapshot!(statements(json!({}), Some(&existing(false)), false), @r#"
+        insta::assert_snapshot!(statements(&json!({}), Some(&existing(false)), false), @r#"
         drop table if exists "analytics"."m" cascade;
         create view "analytics"."m" as
         select 1 as id, 2 as day, 3 as n
@@ -218,7 +223,7 @@ mod tests {
     #[test]
     fn a_table_is_built_beside_and_swapped() {
         let settings = json!({"materialized": "table", "dist": "id", "sort": ["day", "id"]});
-        insta::assert_snapshot!(statements(settings, Some(&existing(false)), false), @r#"
+        insta::assert_snapshot!(statements(&settings, Some(&existing(false)), false), @r#"
         drop table if exists "analytics"."m__tmp";
         create table "analytics"."m__tmp"
         diststyle key distkey ("id")
@@ -229,7 +234,7 @@ mod tests {
         alter table "analytics"."m__tmp" rename to "m"
         "#);
         let settings = json!({"materialized": "table", "dist": "even", "sort": "n", "sort_type": "interleaved"});
-        insta::assert_snapshot!(statements(settings, None, false), @r#"
+        insta::assert_snapshot!(statements(&settings, None, false), @r#"
         drop table if exists "analytics"."m__tmp";
         create table "analytics"."m__tmp"
         diststyle even
@@ -243,11 +248,11 @@ mod tests {
     #[test]
     fn an_incremental_model_is_a_table_at_first_and_on_a_full_refresh() {
         let settings = json!({"materialized": "incremental", "incremental_strategy": "merge", "unique_key": "id"});
-        let table = statements(json!({"materialized": "table"}), None, false);
-        assert_eq!(statements(settings.clone(), None, false), table);
-        let anew = statements(settings.clone(), Some(&existing(false)), true);
+        let table = statements(&json!({"materialized": "table"}), None, false);
+        assert_eq!(statements(&settings, None, false), table);
+        let anew = statements(&settings, Some(&existing(false)), true);
         assert!(anew.contains("rename to"), "{anew}");
-        let was_a_view = statements(settings, Some(&existing(true)), false);
+        let was_a_view = statements(&settings, Some(&existing(true)), false);
         assert!(
             was_a_view.contains("drop view") && was_a_view.contains("rename to"),
             "{was_a_view}"
@@ -258,7 +263,7 @@ mod tests {
     fn a_merge_updates_all_but_the_key() {
         let settings =
             json!({"materialized": "incremental", "incremental_strategy": "merge", "unique_key": ["id", "day"]});
-        insta::assert_snapshot!(statements(settings, Some(&existing(false)), false), @r#"
+        insta::assert_snapshot!(statements(&settings, Some(&existing(false)), false), @r#"
         create temp table "m__tmp" as
         select 1 as id, 2 as day, 3 as n;
         merge into "analytics"."m" using "m__tmp" as incoming on "analytics"."m"."id" = incoming."id" and "analytics"."m"."day" = incoming."day"
@@ -272,7 +277,7 @@ mod tests {
     #[test]
     fn delete_and_insert_goes_by_the_key_and_append_only_adds() {
         let settings = |strategy: &str| json!({"materialized": "incremental", "incremental_strategy": strategy, "unique_key": "id"});
-        insta::assert_snapshot!(statements(settings("delete+insert"), Some(&existing(false)), false), @r#"
+        insta::assert_snapshot!(statements(&settings("delete+insert"), Some(&existing(false)), false), @r#"
         create temp table "m__tmp" as
         select 1 as id, 2 as day, 3 as n;
         delete from "analytics"."m" using "m__tmp"
@@ -280,7 +285,7 @@ mod tests {
         insert into "analytics"."m" ("id", "day", "n")
         select "id", "day", "n" from "m__tmp"
         "#);
-        let appended = statements(settings("append"), Some(&existing(false)), false);
+        let appended = statements(&settings("append"), Some(&existing(false)), false);
         assert!(
             !appended.contains("delete") && appended.contains("insert into"),
             "{appended}"
@@ -289,6 +294,6 @@ mod tests {
 
     #[test]
     fn an_ephemeral_model_leaves_nothing_behind() {
-        assert_eq!(statements(json!({"materialized": "ephemeral"}), None, false), "");
+        assert_eq!(statements(&json!({"materialized": "ephemeral"}), None, false), "");
     }
 }

@@ -1,7 +1,7 @@
 //! The names that dbt gives to a template: ref, source, config, var, env_var, this, target and so on.
 
 use super::objects::StartedAt;
-use super::{Asked, Engine, Scope};
+use super::{Asked, Invocation, Scope};
 use chrono::{NaiveTime, TimeZone, Utc};
 use minijinja::value::{Object, Rest, Serde, Value, ValueKind, ValueOrKwargs, from_args};
 use minijinja::{Environment, Error, ErrorKind, State};
@@ -45,11 +45,16 @@ fn json(value: &Value) -> Result<Json, Error> {
 }
 
 /// Makes everything known that dbt makes known.
-pub(super) fn install(environment: &mut Environment<'_>, engine: &Engine, scope: &Scope, asked: &Shared<Asked>) {
-    let invocation = &engine.invocation;
-    install_macros(environment, engine);
+pub(super) fn install(
+    environment: &mut Environment<'_>,
+    invocation: &Invocation,
+    macros: &[String],
+    scope: &Scope,
+    asked: &Shared<Asked>,
+) {
+    install_macros(environment, invocation, macros);
     install_graph(environment, scope, asked);
-    install_functions(environment, engine);
+    install_functions(environment, invocation);
     environment.add_global(
         "config",
         Value::from_object(Config {
@@ -104,7 +109,7 @@ impl Object for ProjectMacro {
     }
 }
 
-fn install_macros(environment: &mut Environment<'_>, engine: &Engine) {
+fn install_macros(environment: &mut Environment<'_>, invocation: &Invocation, names: &[String]) {
     let defined: Shared<HashMap<String, Value>> = Shared::default();
     let returned: Shared<Option<Value>> = Shared::default();
     let callable = |name: &String| {
@@ -114,11 +119,11 @@ fn install_macros(environment: &mut Environment<'_>, engine: &Engine) {
             returned: Arc::clone(&returned),
         })
     };
-    for name in &engine.library.names {
+    for name in names {
         environment.add_global(name.clone(), callable(name));
     }
-    let all = engine.library.names.iter().map(|name| (name.clone(), callable(name)));
-    environment.add_global(engine.invocation.project.clone(), Value::from_pairs(all));
+    let all = names.iter().map(|name| (name.clone(), callable(name)));
+    environment.add_global(invocation.project.clone(), Value::from_pairs(all));
     let hand_over = Arc::clone(&defined);
     environment.add_function("__macros", move |macros: Value| -> Result<String, Error> {
         let mut defined = lock(&hand_over);
@@ -161,8 +166,8 @@ fn install_graph(environment: &mut Environment<'_>, scope: &Scope, asked: &Share
     });
 }
 
-fn install_functions(environment: &mut Environment<'_>, engine: &Engine) {
-    let vars = engine.invocation.vars.clone();
+fn install_functions(environment: &mut Environment<'_>, invocation: &Invocation) {
+    let vars = invocation.vars.clone();
     environment.add_function("var", move |rest: Rest<ValueOrKwargs>| -> Result<Value, Error> {
         let args = arguments(rest);
         let (positional, keywords) = split(&args);
@@ -291,7 +296,7 @@ fn python_method(state: &mut State<'_, '_>, value: &Value, method: &str, args: &
         };
     }
     match (value.kind(), method) {
-        (ValueKind::Map, "items") => state.apply_filter("items", &[value.clone()]),
+        (ValueKind::Map, "items") => state.apply_filter("items", std::slice::from_ref(value)),
         (ValueKind::Map, "keys") => Ok(value.try_iter()?.collect()),
         (ValueKind::Map, "values") => {
             let values = value.try_iter()?.map(|key| value.get_item(&key));

@@ -1,4 +1,4 @@
-//! The macros of a project, as one piece of template text that goes in front of every template.
+//! The macros of a project, as template text that goes in front of every template that uses them.
 //!
 //! dbt makes every macro known everywhere, also to macros in files before it, and `return()` ends a macro with any value.
 //! A template engine has neither: so each `macro foo` is defined as `__macro_foo`, and `foo` becomes a function that
@@ -8,83 +8,113 @@ use crate::error::ProjectError;
 use crate::project::TemplateFile;
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// What the engine calls a macro.
-pub(super) const PREFIX: &str = "__macro_";
+const PREFIX: &str = "__macro_";
 /// Stands between the macros' output, which nobody wants, and the template's.
 pub(super) const BEGIN: char = '\u{1}';
 
 /// Tests that dbt brings along.
 const BUILTIN_TESTS: &str = include_str!("builtin_tests.sql");
 
-/// All macros of a project.
+/// One macro.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Definition {
+    file: String,
+    /// Line of its first word.
+    line: usize,
+    /// From `{%` to `%}`, under its new name.
+    text: String,
+}
+
+/// All macros of a project, by the name that the project calls them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MacroLibrary {
-    /// Template text: the definitions, then a call that hands them over, then [`BEGIN`].
+    definitions: BTreeMap<String, Definition>,
+}
+
+/// The macros that one template can reach, as text.
+#[derive(Debug, Default)]
+pub(super) struct Prelude {
+    /// Definitions, then a call that hands them over, then [`BEGIN`].
     pub(super) text: String,
-    /// Names, as the project calls them.
     pub(super) names: Vec<String>,
-    /// First line of each file in `text`.
-    segments: Vec<(usize, String)>,
+    /// Line in `text` where a definition begins, and where it comes from.
+    segments: Vec<(usize, String, usize)>,
     /// Lines before the template's own first line.
     lines: usize,
 }
 
+impl Prelude {
+    /// The file and line that a line of prelude and template came from; `file` is the template's own.
+    pub(super) fn origin<'a>(&'a self, file: &'a str, line: usize) -> (&'a str, usize) {
+        if line > self.lines {
+            return (file, line - self.lines);
+        }
+        let found = self.segments.iter().rev().find(|(first, ..)| *first <= line);
+        found.map_or((file, line), |(first, name, own)| (name, line - first + own))
+    }
+}
+
 impl MacroLibrary {
-    /// From the macro files of a project.
+    /// From the macro files of a project; of two macros with one name the later one stands.
     pub(crate) fn new(files: &[TemplateFile]) -> Result<Self, ProjectError> {
         let mut library = Self::default();
         library.add("dbt's own tests", BUILTIN_TESTS)?;
         for file in files {
             library.add(&file.path, &file.text)?;
         }
-        let pairs = library.names.iter().map(|name| format!("'{name}': {PREFIX}{name}"));
-        let pairs = pairs.collect::<Vec<_>>().join(", ");
-        // Writing to a string cannot fail.
-        let _ = write!(library.text, "{{{{ __macros({{{pairs}}}) }}}}{BEGIN}");
-        library.lines = library.text.matches('\n').count();
         Ok(library)
     }
 
     /// Whether there is a macro of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|known| known == name)
+        self.definitions.contains_key(name)
     }
 
-    /// The file and line that a line of the combined text came from; `file` is the template's own.
-    pub(super) fn origin<'a>(&'a self, file: &'a str, line: usize) -> (&'a str, usize) {
-        if line > self.lines {
-            return (file, line - self.lines);
+    /// What a template can reach: the macros whose names occur in it, and those that occur in them.
+    pub(super) fn prelude(&self, template: &str) -> Prelude {
+        let mut reached = BTreeSet::new();
+        let mut texts = vec![template];
+        while let Some(text) = texts.pop() {
+            for (name, definition) in &self.definitions {
+                if text.contains(name.as_str()) && reached.insert(name) {
+                    texts.push(&definition.text);
+                }
+            }
         }
-        let found = self.segments.iter().rev().find(|(first, _)| *first <= line);
-        found.map_or((file, line), |(first, name)| (name, line - first + 1))
+        let mut prelude = Prelude::default();
+        for name in reached {
+            let definition = &self.definitions[name];
+            prelude
+                .segments
+                .push((prelude.lines + 1, definition.file.clone(), definition.line));
+            prelude.text.push_str(&definition.text);
+            prelude.text.push('\n');
+            prelude.lines += definition.text.matches('\n').count() + 1;
+            prelude.names.push(name.clone());
+        }
+        let pairs = prelude.names.iter().map(|name| format!("'{name}': {PREFIX}{name}"));
+        let pairs = pairs.collect::<Vec<_>>().join(", ");
+        // Writing to a string cannot fail.
+        let _ = write!(prelude.text, "{{{{ __macros({{{pairs}}}) }}}}{BEGIN}");
+        prelude
     }
 
     fn add(&mut self, file: &str, text: &str) -> Result<(), ProjectError> {
-        let mut rewritten = String::with_capacity(text.len() + 64);
-        let mut copied = 0;
-        let mut replace = |span: Span, with: &str| {
-            let (start, end) = (span.start_offset as usize, span.end_offset as usize);
-            rewritten.push_str(text.get(copied..start).unwrap_or_default());
-            rewritten.push_str(with);
-            copied = end;
-        };
+        let mut scanner = Scanner { file, text, open: None };
         let mut tokens = tokenize(text, false, SyntaxConfig::default());
-        let wrong = |line: u16, problem: String| ProjectError {
-            file: file.to_owned(),
-            line: Some(u32::from(line)),
-            problem,
-        };
         let mut next = || match tokens.next() {
             Some(Ok(found)) => Ok(Some(found)),
-            Some(Err(error)) => Err(wrong(
-                u16::try_from(error.line().unwrap_or(1)).unwrap_or(u16::MAX),
-                error.detail().unwrap_or("cannot be read").to_owned(),
-            )),
+            Some(Err(error)) => {
+                let line = error.line().and_then(|line| u32::try_from(line).ok());
+                Err(scanner_error(file, line, error.detail().unwrap_or("cannot be read")))
+            }
             None => Ok(None),
         };
-        while let Some((token, _)) = next()? {
+        while let Some((token, start)) = next()? {
             if !matches!(token, Token::BlockStart) {
                 continue;
             }
@@ -93,32 +123,75 @@ impl MacroLibrary {
             };
             match keyword {
                 "macro" | "test" => {
-                    let Some((Token::Ident(name), name_span)) = next()? else {
-                        continue;
-                    };
-                    let called = if keyword == "test" {
-                        replace(span, "macro");
-                        format!("test_{name}")
-                    } else {
-                        name.to_owned()
-                    };
-                    replace(name_span, &format!("{PREFIX}{called}"));
-                    self.names.retain(|known| *known != called);
-                    self.names.push(called);
+                    if let Some((Token::Ident(name), name_span)) = next()? {
+                        scanner.begin(keyword, name, start, span, name_span);
+                    }
                 }
-                "endtest" => replace(span, "endmacro"),
+                "endmacro" | "endtest" => {
+                    if let Some((Token::BlockEnd, end)) = next()?
+                        && let Some((name, definition)) = scanner.end(span, end)
+                    {
+                        self.definitions.insert(name, definition);
+                    }
+                }
                 "materialization" | "snapshot" | "docs" => {
                     let problem = format!("{keyword} blocks are not supported");
-                    return Err(wrong(span.start_line, problem));
+                    return Err(scanner_error(file, Some(u32::from(span.start_line)), &problem));
                 }
                 _ => {}
             }
         }
-        rewritten.push_str(text.get(copied..).unwrap_or_default());
-        let first = self.text.matches('\n').count() + 1;
-        self.segments.push((first, file.to_owned()));
-        self.text.push_str(&rewritten);
-        self.text.push('\n');
         Ok(())
+    }
+}
+
+fn scanner_error(file: &str, line: Option<u32>, problem: &str) -> ProjectError {
+    ProjectError {
+        file: file.to_owned(),
+        line,
+        problem: problem.to_owned(),
+    }
+}
+
+/// Cuts macros out of a file.
+struct Scanner<'a> {
+    file: &'a str,
+    text: &'a str,
+    /// Name, line, text so far and where it goes on, of the macro that has begun.
+    open: Option<(String, usize, String, usize)>,
+}
+
+impl Scanner<'_> {
+    fn begin(&mut self, keyword: &str, name: &str, start: Span, keyword_span: Span, name_span: Span) {
+        let called = if keyword == "test" {
+            format!("test_{name}")
+        } else {
+            name.to_owned()
+        };
+        let opening = self.cut(start.start_offset, keyword_span.start_offset);
+        let text = format!("{opening}macro {PREFIX}{called}");
+        self.open = Some((
+            called,
+            usize::from(start.start_line),
+            text,
+            name_span.end_offset as usize,
+        ));
+    }
+
+    fn end(&mut self, keyword_span: Span, end: Span) -> Option<(String, Definition)> {
+        let (name, line, mut text, from) = self.open.take()?;
+        text.push_str(self.text.get(from..keyword_span.start_offset as usize)?);
+        text.push_str("endmacro");
+        text.push_str(self.cut(keyword_span.end_offset, end.end_offset));
+        let definition = Definition {
+            file: self.file.to_owned(),
+            line,
+            text,
+        };
+        Some((name, definition))
+    }
+
+    fn cut(&self, from: u32, to: u32) -> &str {
+        self.text.get(from as usize..to as usize).unwrap_or_default()
     }
 }

@@ -8,6 +8,7 @@ mod context;
 mod library;
 mod objects;
 
+pub(crate) use context::DBT_VERSION;
 pub(crate) use library::MacroLibrary;
 pub(crate) use objects::Relation;
 
@@ -87,10 +88,11 @@ impl Engine {
         // By default the extension decides, and values in a `.yml` would become JSON.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_recursion_limit(200);
-        context::install(&mut environment, self, scope, &asked);
-        let combined = format!("{}{text}", self.library.text);
+        let prelude = self.library.prelude(text);
+        context::install(&mut environment, &self.invocation, &prelude.names, scope, &asked);
+        let combined = format!("{}{text}", prelude.text);
         let rendered = environment.render_named_str(&scope.file, &combined, ());
-        let rendered = rendered.map_err(|error| self.explain(scope, &error))?;
+        let rendered = rendered.map_err(|error| explain(&prelude, scope, &error))?;
         let text = rendered.split_once(library::BEGIN).map_or("", |(_, text)| text);
         let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(Rendered {
@@ -98,24 +100,25 @@ impl Engine {
             asked,
         })
     }
+}
 
-    fn explain(&self, scope: &Scope, error: &minijinja::Error) -> ProjectError {
-        let line = error.line().map(|line| self.library.origin(&scope.file, line));
-        let mut problem = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            problem = format!("{problem}: {cause}");
-            source = cause.source();
-        }
-        let in_macro = line.filter(|(file, _)| *file != scope.file);
-        if in_macro.is_some() {
-            problem = format!("{problem} (used by {})", scope.file);
-        }
-        ProjectError {
-            file: line.map_or(&*scope.file, |(file, _)| file).to_owned(),
-            line: line.and_then(|(_, line)| u32::try_from(line).ok()),
-            problem,
-        }
+/// What went wrong, and in which line of which file: a template's own or a macro's.
+fn explain(prelude: &library::Prelude, scope: &Scope, error: &minijinja::Error) -> ProjectError {
+    let line = error.line().map(|line| prelude.origin(&scope.file, line));
+    let mut problem = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        problem = format!("{problem}: {cause}");
+        source = cause.source();
+    }
+    let in_macro = line.filter(|(file, _)| *file != scope.file);
+    if in_macro.is_some() {
+        problem = format!("{problem} (used by {})", scope.file);
+    }
+    ProjectError {
+        file: line.map_or(&*scope.file, |(file, _)| file).to_owned(),
+        line: line.and_then(|(_, line)| u32::try_from(line).ok()),
+        problem,
     }
 }
 

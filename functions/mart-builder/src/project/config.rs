@@ -113,8 +113,7 @@ pub(crate) fn merge(into: &mut Map<String, Value>, settings: &Map<String, Value>
 pub(crate) fn by_folder(root: &Map<String, Value>, project: &str, folders: &[&str]) -> Map<String, Value> {
     let mut collected = Map::new();
     let mut level = Some(root);
-    let path = std::iter::once(&project).chain(folders);
-    let mut path = path.map(|part| *part);
+    let mut path = std::iter::once(&project).chain(folders).copied();
     while let Some(settings) = level {
         let own = settings.iter().filter(|(name, value)| is_setting(name, value));
         merge(
@@ -292,13 +291,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn object(value: Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn folders_refine_each_other_and_tags_add_up() {
-        let root = object(json!({
+        let root = object(&json!({
             "shop": {
                 "+materialized": "table", "+tags": "all",
                 "marts": {"materialized": "view", "+tags": ["mart", "all"], "deep": {"+bind": false}}
@@ -315,7 +314,7 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_reported_with_file_value_and_what_is_allowed() {
         let check = |values: Value, expected: &str| {
-            let error = model_config("models/m.sql", &object(values)).unwrap_err().to_string();
+            let error = model_config("models/m.sql", &object(&values)).unwrap_err().to_string();
             assert!(
                 error.starts_with("models/m.sql: ") && error.contains(expected),
                 "{error}"
@@ -338,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_test_condition_must_be_a_comparison() {
-        let config = |values| test_config("t.yml", &object(values));
+        let config = |values| test_config("t.yml", &object(&values));
         assert_eq!(config(json!({"error_if": ">10"})).unwrap().error_if, ">10");
         assert!(config(json!({"error_if": "; drop table x"})).is_err());
         assert!(config(json!({"severity": "WARN"})).unwrap().warn_only);

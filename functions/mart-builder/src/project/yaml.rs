@@ -10,8 +10,6 @@ use serde_json::{Map, Value};
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ProjectFile {
     pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) version: Option<Value>,
     #[serde(default = "models")]
     pub(crate) model_paths: Vec<String>,
     #[serde(default = "macros")]

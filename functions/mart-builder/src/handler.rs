@@ -1,0 +1,236 @@
+//! One tick of a build: the state is read, moved on and saved.
+
+use crate::error::MartBuilderError;
+use crate::files::Files;
+use crate::graph::Graph;
+use crate::jinja::Invocation;
+use crate::manifest::Manifest;
+use crate::project::Project;
+use crate::run::Run;
+use crate::state::{BuildState, FORMAT_VERSION, NodeState, Phase, Status};
+use cardlake_shared::assets::{AssetFolder, Assets};
+use cardlake_shared::aws::Aws;
+use cardlake_shared::config::{LakeConfig, Variables, WarehouseConfig};
+use cardlake_shared::data_api::{DataApi, Warehouse};
+use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
+use cardlake_shared::storage::Storage;
+use cardlake_shared::{env, paths};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use uuid::{Builder, Uuid};
+
+/// The schema that models are built in, unless they are configured otherwise.
+pub const TARGET_SCHEMA: &str = "analytics";
+/// The variable of the project that holds the batch date.
+const PROCESS_DATE: &str = "process_date";
+
+/// Settings and clients of the stage, made once.
+pub struct Context {
+    pub(crate) project: Project,
+    pub(crate) silver_bucket: String,
+    pub(crate) gold_bucket: String,
+    pub(crate) database: String,
+    pub(crate) copy_role_arn: Option<String>,
+    pub(crate) files: Box<dyn Files>,
+    pub(crate) warehouse: Box<dyn DataApi>,
+}
+
+impl Context {
+    /// From the settings; reads the dbt project.
+    ///
+    /// # Errors
+    /// A variable is missing or wrong, or the project's files are.
+    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, MartBuilderError> {
+        let lake = LakeConfig::read(&mut variables);
+        let config = WarehouseConfig::read(&mut variables);
+        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
+        let config = variables.finish(config)?;
+        Ok(Self {
+            project: Project::load(&assets.list(AssetFolder::Warehouse)?)?,
+            silver_bucket: lake.silver_bucket,
+            gold_bucket: lake.gold_bucket,
+            database: config.database.clone(),
+            copy_role_arn: config.copy_role_arn.clone(),
+            files: Box::new(Storage::new(aws.s3())),
+            warehouse: Box::new(Warehouse::new(aws.redshift_data(), config)),
+        })
+    }
+}
+
+/// What the next tick has to know: the rest is in the state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cursor {
+    format_version: u32,
+    generation: u32,
+}
+
+/// Does what can be done now and says whether to come back.
+///
+/// # Errors
+/// A model or test failed, the project is wrong, a service refused: see [`MartBuilderError`].
+pub async fn handle(event: MartBuilderEvent, context: &Context) -> Result<MartBuilderOutput, MartBuilderError> {
+    let key = paths::build_state(&event.run_id);
+    let stored = load(context, &key).await?;
+    let generation = match (&event.cursor, &stored) {
+        (Some(cursor), _) => Some(generation(cursor, stored.as_ref())?),
+        // The answer of the first tick was lost.
+        (None, Some(state)) if is_under_way(state) && state.belongs_to(&event, &context.project.fingerprint) => {
+            Some(state.generation)
+        }
+        (None, _) => None,
+    };
+    let next = stored.as_ref().map_or(1, |state| state.generation + 1);
+    let manifest = Manifest::new(
+        &context.project,
+        invocation(&event, context, generation.unwrap_or(next)),
+    )?;
+    let graph = Graph::new(&manifest)?;
+    let state = match stored.filter(|_| generation.is_some()) {
+        Some(state) => state,
+        None => begin(&event, context, &manifest, &graph, next)?,
+    };
+    let mut run = Run {
+        context,
+        manifest: &manifest,
+        graph: &graph,
+        state,
+    };
+    let ended = !is_under_way(&run.state);
+    run.advance().await?;
+    if !ended {
+        save(context, &key, &run.state).await?;
+    }
+    match run.state.phase {
+        Phase::Failed => Err(MartBuilderError::BuildFailed {
+            failures: run.failures(),
+        }),
+        Phase::Succeeded => Ok(succeeded(&run)),
+        Phase::Inspecting | Phase::Building | Phase::Publishing => running(&run.state),
+    }
+}
+
+const fn is_under_way(state: &BuildState) -> bool {
+    !matches!(state.phase, Phase::Succeeded | Phase::Failed)
+}
+
+async fn load(context: &Context, key: &str) -> Result<Option<BuildState>, MartBuilderError> {
+    let Some(bytes) = context.files.get(&context.silver_bucket, key).await? else {
+        return Ok(None);
+    };
+    let state: BuildState = serde_json::from_slice(&bytes).map_err(|error| MartBuilderError::Cursor {
+        cause: format!("s3://{}/{key} is not a state: {error}", context.silver_bucket),
+    })?;
+    if state.format_version != FORMAT_VERSION {
+        return Err(MartBuilderError::Cursor {
+            cause: format!(
+                "the state has format version {}, not {FORMAT_VERSION}",
+                state.format_version
+            ),
+        });
+    }
+    Ok(Some(state))
+}
+
+async fn save(context: &Context, key: &str, state: &BuildState) -> Result<(), MartBuilderError> {
+    let bytes = serde_json::to_vec(state).map_err(|error| MartBuilderError::Internal {
+        what: "the state",
+        cause: error.to_string(),
+    })?;
+    Ok(context.files.put(&context.silver_bucket, key, bytes).await?)
+}
+
+/// The build that a cursor speaks of, which must be the one whose state is there.
+fn generation(cursor: &Value, stored: Option<&BuildState>) -> Result<u32, MartBuilderError> {
+    let wrong = |cause: String| MartBuilderError::Cursor { cause };
+    let cursor = Cursor::deserialize(cursor).map_err(|error| wrong(error.to_string()))?;
+    match stored {
+        Some(state) if state.generation == cursor.generation && cursor.format_version == FORMAT_VERSION => {
+            Ok(cursor.generation)
+        }
+        Some(_) => Err(wrong("another build of this run has begun since".to_owned())),
+        None => Err(wrong("its state is gone".to_owned())),
+    }
+}
+
+/// What all templates see. The invocation id is made from the run's, so that a tick done twice renders the same.
+fn invocation(event: &MartBuilderEvent, context: &Context, generation: u32) -> Invocation {
+    let mut vars = context.project.vars.clone();
+    vars.insert(PROCESS_DATE.to_owned(), Value::from(event.batch_date.to_string()));
+    let digest: [u8; 32] = Sha256::digest(format!("{}\n{generation}", event.run_id)).into();
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    let id: Uuid = Builder::from_random_bytes(id).into_uuid();
+    Invocation {
+        project: context.project.name.clone(),
+        invocation_id: id.to_string(),
+        batch_date: event.batch_date,
+        vars,
+        database: context.database.clone(),
+        schema: TARGET_SCHEMA.to_owned(),
+        full_refresh: event.full_refresh,
+    }
+}
+
+fn begin(
+    event: &MartBuilderEvent,
+    context: &Context,
+    manifest: &Manifest,
+    graph: &Graph,
+    generation: u32,
+) -> Result<BuildState, MartBuilderError> {
+    let selected = graph.select(manifest, event.select.as_deref())?;
+    tracing::info!(run_id = event.run_id, nodes = selected.len(), "build begins");
+    Ok(BuildState {
+        format_version: FORMAT_VERSION,
+        run_id: event.run_id.clone(),
+        generation,
+        batch_date: event.batch_date,
+        select: event.select.clone(),
+        full_refresh: event.full_refresh,
+        project: context.project.fingerprint.clone(),
+        phase: Phase::Inspecting,
+        inspection: None,
+        existing: BTreeMap::new(),
+        nodes: selected.into_iter().map(|id| (id, NodeState::pending())).collect(),
+        running: Vec::new(),
+        publications: BTreeMap::new(),
+        report: None,
+    })
+}
+
+fn running(state: &BuildState) -> Result<MartBuilderOutput, MartBuilderError> {
+    let cursor = Cursor {
+        format_version: FORMAT_VERSION,
+        generation: state.generation,
+    };
+    let cursor = serde_json::to_value(cursor).map_err(|error| MartBuilderError::Internal {
+        what: "the cursor",
+        cause: error.to_string(),
+    })?;
+    Ok(MartBuilderOutput {
+        status: TickStatus::Running,
+        cursor: Some(cursor),
+        marts: BTreeMap::new(),
+        tests_passed: state.count(Status::Pass),
+        warnings: Vec::new(),
+        report: None,
+    })
+}
+
+fn succeeded(run: &Run<'_>) -> MartBuilderOutput {
+    let state = &run.state;
+    let marts = state.publications.iter();
+    MartBuilderOutput {
+        status: TickStatus::Succeeded,
+        cursor: None,
+        marts: marts
+            .map(|(name, publication)| (name.clone(), publication.rows.unwrap_or_default()))
+            .collect(),
+        tests_passed: state.count(Status::Pass),
+        warnings: run.warnings(),
+        report: state.report.as_ref().map(|_| paths::REPORT.to_owned()),
+    }
+}

@@ -1,0 +1,350 @@
+//! A build on its way: looks at what runs, submits what has become ready.
+
+mod publish;
+mod submit;
+
+use crate::error::MartBuilderError;
+use crate::graph::Graph;
+use crate::handler::Context;
+use crate::manifest::{Manifest, Node};
+use crate::materialize::Existing;
+use crate::state::{Batch, BuildState, Phase, Status};
+use cardlake_shared::data_api::{
+    ResultSet, StatementOutcome, StatementState, Submission, Value, client_token, is_conflict,
+};
+use cardlake_shared::paths;
+use cardlake_shared::sql::{identifier, literal};
+use std::collections::BTreeSet;
+
+/// How often a model is submitted when transactions of others get in its way.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// A build in one tick.
+pub(crate) struct Run<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) graph: &'a Graph,
+    pub(crate) state: BuildState,
+}
+
+impl<'a> Run<'a> {
+    /// Goes as far as is possible without waiting.
+    pub(crate) async fn advance(&mut self) -> Result<(), MartBuilderError> {
+        if self.state.phase == Phase::Inspecting {
+            self.inspect().await?;
+        }
+        if self.state.phase == Phase::Building {
+            self.look_at_running().await?;
+            self.skip_and_settle();
+            self.submit_ready().await?;
+            self.end_building().await?;
+        }
+        if self.state.phase == Phase::Publishing {
+            self.publish().await?;
+        }
+        Ok(())
+    }
+
+    /// Hands statements over; the same step of the same build gives the same id, however often it is submitted.
+    async fn submit(&self, step: &str, attempt: u32, statements: Vec<String>) -> Result<String, MartBuilderError> {
+        let generation = self.state.generation.to_string();
+        let submission = Submission {
+            name: format!("cardlake build {} {step}", self.state.batch_date),
+            token: client_token(&[&self.state.run_id, &generation, step, &attempt.to_string()]),
+            statements,
+        };
+        Ok(self.context.warehouse.submit(&submission).await?)
+    }
+
+    /// Makes the schemas and asks which relations are there, with which columns.
+    async fn inspect(&mut self) -> Result<(), MartBuilderError> {
+        let Some(statement) = self.state.inspection.clone() else {
+            let schemas = self.manifest.schemas();
+            let names = schemas
+                .iter()
+                .map(|schema| literal(schema))
+                .collect::<Vec<_>>()
+                .join(", ");
+            let mut statements: Vec<_> = schemas
+                .iter()
+                .map(|schema| format!("create schema if not exists {}", identifier(schema)))
+                .collect();
+            statements.push(format!(
+                "select table_schema, table_name, table_type from information_schema.tables\n\
+                 where table_schema in ({names}) order by table_schema, table_name"
+            ));
+            statements.push(format!(
+                "select table_schema, table_name, column_name from information_schema.columns\n\
+                 where table_schema in ({names}) order by table_schema, table_name, ordinal_position"
+            ));
+            self.state.inspection = Some(self.submit("inspection", 1, statements).await?);
+            return Ok(());
+        };
+        match self.context.warehouse.poll(&statement).await? {
+            StatementState::Running => Ok(()),
+            StatementState::Failed { error, .. } => Err(MartBuilderError::Statement {
+                statement: "look at the target schema".to_owned(),
+                error,
+            }),
+            StatementState::Finished { statements } => {
+                if let [.., tables, columns] = statements.as_slice() {
+                    let tables = self.context.warehouse.results(&tables.id).await?;
+                    let columns = self.context.warehouse.results(&columns.id).await?;
+                    self.remember(&tables, &columns);
+                }
+                self.state.phase = Phase::Building;
+                Ok(())
+            }
+        }
+    }
+
+    fn remember(&mut self, tables: &ResultSet, columns: &ResultSet) {
+        for row in &tables.rows {
+            if let [schema, name, kind] = row.as_slice() {
+                let existing = Existing {
+                    is_view: kind.display().to_ascii_uppercase().contains("VIEW"),
+                    columns: Vec::new(),
+                };
+                let key = format!("{}.{}", schema.display(), name.display());
+                self.state.existing.insert(key, existing);
+            }
+        }
+        for row in &columns.rows {
+            if let [schema, name, column] = row.as_slice()
+                && let Some(existing) = self
+                    .state
+                    .existing
+                    .get_mut(&format!("{}.{}", schema.display(), name.display()))
+            {
+                existing.columns.push(column.display());
+            }
+        }
+    }
+
+    async fn look_at_running(&mut self) -> Result<(), MartBuilderError> {
+        for batch in std::mem::take(&mut self.state.running) {
+            match self.context.warehouse.poll(&batch.statement).await? {
+                StatementState::Running => self.state.running.push(batch),
+                StatementState::Finished { statements } => self.finished(&batch, &statements).await?,
+                StatementState::Failed { error, statements, .. } => self.failed(&batch, &error, &statements),
+            }
+        }
+        Ok(())
+    }
+
+    async fn finished(&mut self, batch: &Batch, statements: &[StatementOutcome]) -> Result<(), MartBuilderError> {
+        let seconds = seconds(statements);
+        if let [id] = batch.nodes.as_slice()
+            && self.manifest.nodes.get(id).is_some_and(|node| node.model().is_some())
+        {
+            tracing::info!(node = id, seconds, "model built");
+            if let Some(node) = self.state.nodes.get_mut(id) {
+                node.status = Status::Success;
+                node.seconds = seconds;
+                node.message = None;
+            }
+            return Ok(());
+        }
+        let result = self.context.warehouse.results(&batch.statement).await?;
+        for row in &result.rows {
+            let [place, failures, should_warn, should_error] = row.as_slice() else {
+                continue;
+            };
+            let id = place
+                .integer()
+                .and_then(|place| batch.nodes.get(usize::try_from(place).ok()?));
+            let Some(id) = id else { continue };
+            let test = self.manifest.nodes.get(id).and_then(Node::test);
+            let warn_only = test.is_some_and(|test| test.config.warn_only);
+            let failures = failures
+                .integer()
+                .and_then(|count| u64::try_from(count).ok())
+                .unwrap_or_default();
+            let status = if !warn_only && should_error.boolean() == Some(true) {
+                Status::Fail
+            } else if should_warn.boolean() == Some(true) {
+                Status::Warn
+            } else {
+                Status::Pass
+            };
+            if let Some(node) = self.state.nodes.get_mut(id) {
+                node.status = status;
+                node.failures = Some(failures);
+                // The warehouse only knows how long all tests of the statement took together.
+                node.seconds = seconds / f64::from(u32::try_from(batch.nodes.len()).unwrap_or(u32::MAX));
+                node.message = (status != Status::Pass).then(|| format!("{failures} rows should not be there"));
+            }
+        }
+        // A test without a row in the result would wait for ever.
+        for id in &batch.nodes {
+            if self.state.status(id) == Some(Status::Running) {
+                self.set(
+                    id,
+                    Status::Error,
+                    "the statement of the tests gave no row for it".to_owned(),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, batch: &Batch, error: &str, statements: &[StatementOutcome]) {
+        let seconds = seconds(statements);
+        let shared = batch.nodes.len() > 1;
+        for id in &batch.nodes {
+            let Some(node) = self.state.nodes.get_mut(id) else {
+                continue;
+            };
+            if shared || is_conflict(error) && node.attempts < MAX_ATTEMPTS {
+                tracing::warn!(node = id, error, "submitting once more");
+                node.status = Status::Pending;
+            } else {
+                node.status = Status::Error;
+                node.seconds = seconds;
+                node.message = Some(error.trim().to_owned());
+            }
+        }
+    }
+
+    fn set(&mut self, id: &str, status: Status, message: String) {
+        if let Some(node) = self.state.nodes.get_mut(id) {
+            node.status = status;
+            node.message = Some(message);
+        }
+    }
+
+    /// Nodes that wait for a failed one are skipped; ephemeral models are done as soon as nothing holds them back.
+    fn skip_and_settle(&mut self) {
+        let selected: BTreeSet<String> = self.state.nodes.keys().cloned().collect();
+        let bad = self.state.nodes.iter();
+        let bad: Vec<_> = bad
+            .filter(|(_, node)| node.status.is_failure())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for failed in bad {
+            for id in self.graph.dependants(&failed, &selected) {
+                if self.state.status(&id) == Some(Status::Pending) {
+                    self.set(&id, Status::Skipped, format!("{failed} failed"));
+                }
+            }
+        }
+        loop {
+            let ready = self.ready();
+            let ephemeral: Vec<_> = ready.into_iter().filter(|node| node.is_ephemeral()).collect();
+            if ephemeral.is_empty() {
+                return;
+            }
+            for node in ephemeral {
+                if let Some(state) = self.state.nodes.get_mut(&node.id) {
+                    state.status = Status::Success;
+                }
+            }
+        }
+    }
+
+    /// Pending nodes that wait for nothing any more, models first. What is not part of the build counts as done.
+    fn ready(&self) -> Vec<&'a Node> {
+        let nodes = &self.manifest.nodes;
+        let is_good = |id: &String| self.state.status(id).is_none_or(Status::is_good);
+        let pending = self.state.nodes.iter();
+        let pending = pending.filter(|(_, node)| node.status == Status::Pending);
+        let ready = pending.filter(|(id, _)| {
+            let waits = self.graph.waits_for.get(*id);
+            waits.is_none_or(|waits| waits.iter().all(is_good))
+        });
+        ready.filter_map(|(id, _)| nodes.get(id)).collect()
+    }
+
+    async fn end_building(&mut self) -> Result<(), MartBuilderError> {
+        if !self.state.running.is_empty() || !self.state.nodes.values().all(|node| node.status.is_over()) {
+            return Ok(());
+        }
+        if self.state.nodes.values().any(|node| node.status.is_failure()) {
+            self.keep_compiled().await?;
+            self.state.phase = Phase::Failed;
+        } else {
+            self.state.phase = Phase::Publishing;
+        }
+        Ok(())
+    }
+
+    /// Writes the SQL of what failed where an operator can look at it.
+    async fn keep_compiled(&self) -> Result<(), MartBuilderError> {
+        for (id, state) in &self.state.nodes {
+            let Some(node) = self.manifest.nodes.get(id).filter(|_| state.status.is_failure()) else {
+                continue;
+            };
+            if let Ok(sql) = self.manifest.compile(node, self.is_incremental(node)) {
+                let key = self.compiled_key(node);
+                self.context
+                    .files
+                    .put(&self.context.silver_bucket, &key, format!("{sql}\n").into_bytes())
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn compiled_key(&self, node: &Node) -> String {
+        let file = if node.test().is_some_and(|test| test.generic.is_some()) {
+            format!("{}/{}.sql", node.file, node.name)
+        } else {
+            node.file.clone()
+        };
+        paths::compiled_sql(&self.state.run_id, &file)
+    }
+
+    /// One sentence for each model or test that failed.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let failed = self.state.nodes.iter().filter(|(_, state)| state.status.is_failure());
+        let mut sentences: Vec<_> = failed
+            .filter_map(|(id, state)| {
+                let node = self.manifest.nodes.get(id)?;
+                let kind = if node.model().is_some() { "model" } else { "test" };
+                Some(format!(
+                    "{kind} {} ({}) failed: {}; compiled SQL: s3://{}/{}",
+                    node.name,
+                    node.file,
+                    state.message.as_deref().unwrap_or("no reason given"),
+                    self.context.silver_bucket,
+                    self.compiled_key(node)
+                ))
+            })
+            .collect();
+        let skipped = self.state.count(Status::Skipped);
+        if skipped > 0 {
+            sentences.push(format!("{skipped} models and tests that depend on them were skipped"));
+        }
+        sentences
+    }
+
+    /// One sentence for each test of severity warn that failed.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let warned = self
+            .state
+            .nodes
+            .iter()
+            .filter(|(_, state)| state.status == Status::Warn);
+        warned
+            .filter_map(|(id, state)| {
+                let node = self.manifest.nodes.get(id)?;
+                let message = state.message.as_deref().unwrap_or_default();
+                Some(format!("test {} ({}): {message}", node.name, node.file))
+            })
+            .collect()
+    }
+}
+
+/// How long all statements took together.
+fn seconds(statements: &[StatementOutcome]) -> f64 {
+    statements
+        .iter()
+        .map(|statement| statement.duration.as_secs_f64())
+        .sum()
+}
+
+/// The number in a result's first column and row.
+fn first_number(result: &ResultSet) -> Option<u64> {
+    let value = result.rows.first()?.first().and_then(Value::integer)?;
+    u64::try_from(value).ok()
+}

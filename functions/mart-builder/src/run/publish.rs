@@ -1,0 +1,126 @@
+//! The end of a build: marts, artifacts and report go to gold.
+
+use super::{Run, first_number};
+use crate::artifacts::{Compiled, manifest_json, run_results_json};
+use crate::error::MartBuilderError;
+use crate::state::{Phase, Publication};
+use crate::{gold, report};
+use cardlake_shared::data_api::StatementState;
+use cardlake_shared::paths;
+use serde_json::Value;
+
+impl Run<'_> {
+    pub(super) async fn publish(&mut self) -> Result<(), MartBuilderError> {
+        self.submit_publications().await?;
+        let mut is_done = true;
+        for (name, publication) in self.state.publications.clone() {
+            if publication.rows.is_some() {
+                continue;
+            }
+            match self.context.warehouse.poll(&publication.statement).await? {
+                StatementState::Running => is_done = false,
+                StatementState::Failed { error, .. } => {
+                    return Err(MartBuilderError::Statement {
+                        statement: format!("publication of {name}"),
+                        error,
+                    });
+                }
+                StatementState::Finished { statements } => {
+                    let count = statements
+                        .last()
+                        .map(|statement| statement.id.clone())
+                        .unwrap_or_default();
+                    let rows = first_number(&self.context.warehouse.results(&count).await?);
+                    tracing::info!(mart = name, rows, "mart published");
+                    let publication = Publication {
+                        rows: Some(rows.unwrap_or_default()),
+                        ..publication
+                    };
+                    self.state.publications.insert(name, publication);
+                }
+            }
+        }
+        if is_done && self.write_report().await? {
+            self.write_artifacts().await?;
+            self.state.phase = Phase::Succeeded;
+        }
+        Ok(())
+    }
+
+    /// Each mart and the report's queries, side by side; what was submitted before stays as it is.
+    async fn submit_publications(&mut self) -> Result<(), MartBuilderError> {
+        let published: Vec<_> = gold::published(self.manifest, &self.state).collect();
+        let mut submitted = Vec::new();
+        for node in published {
+            let Some(model) = node
+                .model()
+                .filter(|_| !self.state.publications.contains_key(&node.name))
+            else {
+                continue;
+            };
+            let statements = gold::statements(
+                node,
+                &model.relation.sql(),
+                &self.context.gold_bucket,
+                self.state.batch_date,
+                self.context.copy_role_arn.as_deref(),
+            );
+            let statement = self.submit(&format!("publish {}", node.name), 1, statements).await?;
+            submitted.push((node.name.clone(), Publication { statement, rows: None }));
+        }
+        self.state.publications.extend(submitted);
+        let queries = report::queries(self.manifest, &self.state);
+        if self.state.report.is_none() && !queries.is_empty() {
+            self.state.report = Some(self.submit("report", 1, queries).await?);
+        }
+        Ok(())
+    }
+
+    /// Writes the report once its queries are answered; false: not yet.
+    async fn write_report(&self) -> Result<bool, MartBuilderError> {
+        let Some(statement) = &self.state.report else {
+            return Ok(true);
+        };
+        let statements = match self.context.warehouse.poll(statement).await? {
+            StatementState::Running => return Ok(false),
+            StatementState::Failed { error, .. } => {
+                return Err(MartBuilderError::Statement {
+                    statement: "queries of the report".to_owned(),
+                    error,
+                });
+            }
+            StatementState::Finished { statements } => statements,
+        };
+        let mut results = Vec::with_capacity(statements.len());
+        for statement in &statements {
+            results.push(self.context.warehouse.results(&statement.id).await?);
+        }
+        let page = report::page(self.manifest, &self.state, &results)?;
+        self.put_gold(paths::REPORT, page.into_bytes()).await?;
+        Ok(true)
+    }
+
+    async fn write_artifacts(&self) -> Result<(), MartBuilderError> {
+        let mut compiled = Compiled::new();
+        for id in self.state.nodes.keys() {
+            if let Some(node) = self.manifest.nodes.get(id) {
+                compiled.insert(id.clone(), self.manifest.compile(node, self.is_incremental(node))?);
+            }
+        }
+        let manifest = manifest_json(self.manifest, &compiled);
+        self.put_gold(paths::DBT_MANIFEST, bytes(&manifest)?).await?;
+        let results = run_results_json(self.manifest, &self.state, &compiled);
+        self.put_gold(paths::DBT_RUN_RESULTS, bytes(&results)?).await
+    }
+
+    async fn put_gold(&self, key: &str, bytes: Vec<u8>) -> Result<(), MartBuilderError> {
+        Ok(self.context.files.put(&self.context.gold_bucket, key, bytes).await?)
+    }
+}
+
+fn bytes(document: &Value) -> Result<Vec<u8>, MartBuilderError> {
+    serde_json::to_vec_pretty(document).map_err(|error| MartBuilderError::Internal {
+        what: "dbt's artifacts",
+        cause: error.to_string(),
+    })
+}
