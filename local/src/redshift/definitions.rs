@@ -72,6 +72,7 @@ fn create_as(session: &Session, table: &CreateTableAs) -> Result<(), SqlError> {
 ///
 /// SUM over integers is wider in DuckDB than Redshift's BIGINT; a value that does not fit is an error.
 pub(crate) fn with_redshift_types(session: &Session, query: &str, names: &[String]) -> Result<String, SqlError> {
+    let query = &session.resolve(query);
     let mut statement = session
         .connection
         .prepare(&format!("DESCRIBE {query}"))

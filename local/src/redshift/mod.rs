@@ -13,6 +13,7 @@
 //! `statements` and `runner` (states and threads), `session` (transactions), `sql` (translation), `copy`, `unload`,
 //! `definitions` and `results` (execution), `engine` (DuckDB).
 
+mod arithmetic;
 mod catalog;
 mod copy;
 mod definitions;

@@ -3,8 +3,17 @@
 
 CREATE OR REPLACE MACRO rs_div(a, b) AS a / (CASE WHEN b = 0 THEN error('Divide by zero') ELSE b END);
 CREATE OR REPLACE MACRO rs_mod(a, b) AS a % (CASE WHEN b = 0 THEN error('Divide by zero') ELSE b END);
-CREATE OR REPLACE MACRO rs_avg(average, total) AS
-    cast_to_type(CASE WHEN typeof(total) = 'HUGEINT' THEN trunc(average) ELSE average END, total);
+CREATE OR REPLACE MACRO rs_avg_double(average, total, n) AS average;
+CREATE OR REPLACE MACRO rs_avg_integer(average, total, n) AS CAST(total // n AS BIGINT);
+-- Decimals are divided as whole numbers: a * left_unit and b * right_unit have no fraction, up and down give the quotient
+-- its digits, unit is the value of its last digit and prototype has its type.
+CREATE OR REPLACE MACRO rs_divide_decimal(left_unit, right_unit, up, down, unit, prototype, a, b) AS
+    cast_to_type(CAST((CAST(a * left_unit AS HUGEINT) * up)
+        // (CASE WHEN b = 0 THEN error('Divide by zero') ELSE CAST(b * right_unit AS HUGEINT) * down END) AS DECIMAL(38, 0))
+        * unit, prototype);
+CREATE OR REPLACE MACRO rs_avg_decimal(left_unit, right_unit, up, down, unit, prototype, average, total, n) AS
+    CASE WHEN n > 0 THEN cast_to_type(CAST((CAST(total * left_unit AS HUGEINT) * up)
+        // (CAST(n AS HUGEINT) * right_unit * down) AS DECIMAL(38, 0)) * unit, prototype) END;
 
 -- A cast to VARCHAR(n) keeps at most n bytes and never half a character (which has up to four bytes).
 CREATE OR REPLACE MACRO rs_varchar(x, n) AS

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use duckdb::Connection;
 
+use super::arithmetic;
 use super::copy;
 use super::definitions;
 use super::engine::{self, Engine};
@@ -101,7 +102,8 @@ impl Session {
     fn run(&mut self, command: &Command, format: ResultFormat) -> Result<Outcome, SqlError> {
         match command {
             Command::Query(sql) => {
-                let mut statement = self.connection.prepare(sql).map_err(|error| translate(&error))?;
+                let sql = self.resolve(sql);
+                let mut statement = self.connection.prepare(&sql).map_err(|error| translate(&error))?;
                 let result = results::collect(&mut statement, format)?;
                 Ok(Outcome {
                     rows: result.rows,
@@ -134,7 +136,10 @@ impl Session {
             Command::Merge(plan) => self
                 .atomically(|session| {
                     if let Some(check) = &plan.check {
-                        let mut statement = session.connection.prepare(check).map_err(|error| translate(&error))?;
+                        let mut statement = session
+                            .connection
+                            .prepare(&session.resolve(check))
+                            .map_err(|error| translate(&error))?;
                         if statement.exists([]).map_err(|error| translate(&error))? {
                             return Err(SqlError::redshift(MULTIPLE_MATCHES));
                         }
@@ -189,12 +194,21 @@ impl Session {
 
     /// Runs a statement that changes rows and gives their number.
     pub(crate) fn write(&self, sql: &str) -> Result<usize, SqlError> {
-        self.connection.execute(sql, []).map_err(|error| translate(&error))
+        self.connection
+            .execute(&self.resolve(sql), [])
+            .map_err(|error| translate(&error))
     }
 
     /// Runs statements without results.
     pub(crate) fn batch(&self, sql: &str) -> Result<(), SqlError> {
-        self.connection.execute_batch(sql).map_err(|error| translate(&error))
+        self.connection
+            .execute_batch(&self.resolve(sql))
+            .map_err(|error| translate(&error))
+    }
+
+    /// Completes the arithmetic of a statement, now that the types of its operands can be known.
+    pub(crate) fn resolve(&self, sql: &str) -> String {
+        arithmetic::resolve(&self.connection, sql)
     }
 
     /// Runs several steps in a transaction: the open one, or one of their own.

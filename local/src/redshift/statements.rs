@@ -25,6 +25,8 @@ const MAX_ACTIVE: usize = 200;
 const MAX_RUNNING: usize = 8;
 /// Statements that are remembered.
 const MAX_STATEMENTS: usize = 10_000;
+/// How often a statement that is being cancelled is interrupted.
+const INTERRUPT_INTERVAL: Duration = Duration::from_millis(20);
 /// Bytes of results that are kept.
 const MAX_RESULT_BYTES: usize = 256 * 1024 * 1024;
 
@@ -304,14 +306,23 @@ impl Statements {
     }
 
     /// Cancels a statement; `false` if it has ended.
-    pub(crate) fn cancel(&self, entry: &Entry) -> bool {
+    pub(crate) fn cancel(entry: &Arc<Entry>) -> bool {
         if entry.state().status.is_final() {
             return false;
         }
-        entry.cancelled.store(true, Ordering::Release);
-        if let Some(handle) = lock(&entry.interrupt).as_ref() {
-            handle.interrupt();
+        if entry.cancelled.swap(true, Ordering::AcqRel) {
+            return true;
         }
+        let entry = Arc::clone(entry);
+        // An interrupt is lost when it falls between two queries of the statement, so it is repeated.
+        tokio::spawn(async move {
+            while !*entry.done.borrow() {
+                if let Some(handle) = lock(&entry.interrupt).as_ref() {
+                    handle.interrupt();
+                }
+                entry.wait(INTERRUPT_INTERVAL).await;
+            }
+        });
         true
     }
 
@@ -367,7 +378,7 @@ impl Statements {
     /// Cancels everything, waits until it has stopped and closes the sessions; `false` if something did not stop in time.
     pub(crate) async fn shut_down(&self, timeout: Duration) -> bool {
         for entry in self.list() {
-            self.cancel(&entry);
+            Self::cancel(&entry);
         }
         let deadline = tokio::time::Instant::now() + timeout;
         loop {

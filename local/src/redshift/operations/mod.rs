@@ -14,7 +14,7 @@ use super::Service;
 use super::error::ApiError;
 use super::protocol::{StatementRequest, Target, read};
 use super::results::ResultFormat;
-use super::statements::Entry;
+use super::statements::{Entry, Statements};
 
 /// Seconds that a request may wait.
 const MAX_WAIT_SECONDS: u64 = 30;
@@ -50,7 +50,7 @@ fn json_body(value: &impl serde::Serialize) -> Result<String, ApiError> {
 
 fn cancel(service: &Service, request: &StatementRequest) -> Result<Value, ApiError> {
     let (entry, _) = find(service, &request.id)?;
-    if service.statements.cancel(&entry) {
+    if Statements::cancel(&entry) {
         Ok(json!({ "Status": true }))
     } else {
         Err(ApiError::validation(format!(

@@ -159,7 +159,8 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         return Ok(None);
     }
     let replacement = match name {
-        "avg" => average(call),
+        // Replaced when the type of its argument is known.
+        "avg" => return Ok(None),
         "concat" => {
             let [left, right] = exact(name, call)?;
             binary(left, BinaryOperator::StringConcat, right)
@@ -283,11 +284,16 @@ fn timestamp_literal(expr: Expr) -> Expr {
     }
 }
 
-/// AVG of integers is a truncated BIGINT and of decimals a decimal of the same scale; DuckDB says DOUBLE for both.
-fn average(call: &Function) -> Expr {
-    let mut total = call.clone();
-    total.name = function("sum", Vec::new()).name;
-    build::call("rs_avg", vec![Expr::Function(call.clone()), Expr::Function(total)])
+/// What an average is computed from: the engine's own average, the sum and the count.
+///
+/// AVG of integers is a truncated BIGINT and of decimals a decimal; DuckDB says DOUBLE for both.
+pub(crate) fn average_operands(call: &Function) -> Vec<Expr> {
+    let with_name = |name: &str| {
+        let mut renamed = call.clone();
+        renamed.name = function(name, Vec::new()).name;
+        Expr::Function(renamed)
+    };
+    vec![Expr::Function(call.clone()), with_name("sum"), with_name("count")]
 }
 
 fn decode(call: &Function) -> Result<Expr, SqlError> {

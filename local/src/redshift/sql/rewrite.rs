@@ -19,17 +19,17 @@ use super::types::{MAX_VARCHAR_BYTES, RedshiftType};
 
 /// Rewrites a statement in place.
 pub(crate) fn statement(statement: &mut Statement, database: &str) -> Result<(), SqlError> {
-    finish(statement.visit(&mut Rewriter { database }))
+    finish(statement.visit(&mut Rewriter::new(database)))
 }
 
 /// Rewrites a query in place.
 pub(crate) fn query(query: &mut Query, database: &str) -> Result<(), SqlError> {
-    finish(query.visit(&mut Rewriter { database }))
+    finish(query.visit(&mut Rewriter::new(database)))
 }
 
 /// Rewrites an expression in place.
 pub(crate) fn expression(expr: &mut Expr, database: &str) -> Result<(), SqlError> {
-    finish(expr.visit(&mut Rewriter { database }))
+    finish(expr.visit(&mut Rewriter::new(database)))
 }
 
 /// Gives the unnamed columns of the outermost query the name that Redshift gives them.
@@ -65,8 +65,45 @@ fn finish(flow: ControlFlow<SqlError>) -> Result<(), SqlError> {
     }
 }
 
+/// The name of the function that stands for the n-th division until the types of its operands are known.
+pub(crate) fn division_marker(number: usize) -> String {
+    format!("\"rs division {number}\"")
+}
+
+/// The name of the function that stands for the n-th average until the type of its argument is known.
+pub(crate) fn average_marker(number: usize) -> String {
+    format!("\"rs average {number}\"")
+}
+
 struct Rewriter<'a> {
     database: &'a str,
+    /// Divisions and averages so far.
+    markers: usize,
+}
+
+impl<'a> Rewriter<'a> {
+    fn new(database: &'a str) -> Self {
+        Self { database, markers: 0 }
+    }
+
+    /// Puts a marker in the place of a division or an average. Inner ones come first.
+    fn mark(&mut self, expr: &mut Expr) {
+        match expr {
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::Divide,
+                right,
+            } => {
+                self.markers += 1;
+                *expr = call(&division_marker(self.markers), vec![take(left), take(right)]);
+            }
+            Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("avg") => {
+                self.markers += 1;
+                *expr = call(&average_marker(self.markers), functions::average_operands(function));
+            }
+            _ => {}
+        }
+    }
 }
 
 impl VisitorMut for Rewriter<'_> {
@@ -106,7 +143,9 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
-        flow(rewrite_expression(expr))
+        flow(rewrite_expression(expr))?;
+        self.mark(expr);
+        ControlFlow::Continue(())
     }
 }
 
@@ -348,7 +387,6 @@ fn binary_operation(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) 
         }
     }
     Ok(match op {
-        BinaryOperator::Divide => Some(call("rs_div", vec![take(left), take(right)])),
         BinaryOperator::Modulo => Some(call("rs_mod", vec![take(left), take(right)])),
         BinaryOperator::PGExp => Some(call("power", vec![take(left), take(right)])),
         // DuckDB's ~ wants the whole string to match, Redshift's is content with a part of it.

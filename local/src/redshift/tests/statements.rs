@@ -50,11 +50,17 @@ async fn dates() {
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers() {
     check(&[
-        ("select 5 / 2, -5 / 2, 5.0 / 2, 5 % 3", "2|-2|2.5|2"),
+        ("select 5 / 2, -5 / 2, 5.0 / 2, 5 % 3", "2|-2|2.500000000000|2"),
         ("select avg(x), sum(x) from (select 1 as x union all select 2 union all select 2)", "1|5"),
         ("select avg(x), sum(x) from (select 1.50::decimal(18,2) as x union all select 2)", "1.75|3.50"),
         ("select avg(x) over (partition by 1) from (select 1 as x union all select 4)", "2\n2"),
         ("select count(*) from (select 1) as t where 1 = 2", "0"),
+        ("select 10.00::decimal(8,2) / 3.00::decimal(8,2), sum(x) / count(*), 2 / 3.0 from (select 2.00::decimal(18,2) as x union all select 3 union all select 3)", "3.333333333|2.6666|0.6666"),
+        ("select avg(x / 2) / 2, 1.0::float8 / 3, 7 / 2 * 1.5 from (select 1.50::decimal(18,2) as x union all select 2.01)", "0.4387500000000|0.3333333333333333|4.5"),
+        ("select 1.5::decimal(18,2) / 0", "ERROR: Divide by zero"),
+        ("select avg(x), avg(y) from (select 1 as x, 1.5::decimal(9,2) as y where false)", "∅|∅"),
+        ("select avg(9007199254740993)", "9007199254740993"),
+        ("select sum(x) / nullif(sum(y), 0), round(sum(x) * 100.0 / count(*), 2) from (select 1.25::decimal(18,2) as x, 3 as y)", "0.4166|125.00"),
         ("select 1::decimal, 1.005::decimal(10,2)", "1|1.01"),
         ("select round(2.345, 2), ceil(1.2), floor(-1.2), mod(7, 3), power(2, 10)", "2.35|2|-2|1|1024.0"),
         ("select median(x) from (select 1 as x union all select 2)", "1.5"),
