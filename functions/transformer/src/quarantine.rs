@@ -68,19 +68,19 @@ impl Quarantine {
 /// The text of a reason.
 #[must_use]
 pub fn reason(plan: &Plan, subject: Subject, rule: Rule) -> String {
-    let (name, column) = match subject {
+    let (name, max_length) = match subject {
         Subject::Row => ("row", None),
-        Subject::Extra => ("extra", None),
-        Subject::Column(index) => {
-            let column = plan.sources.get(usize::from(index));
-            (column.map_or("row", |column| column.name.as_str()), column)
-        }
-        Subject::Lookup(index) => {
-            let lookup = plan.lookups.get(usize::from(index));
-            (lookup.map_or("row", |lookup| lookup.name.as_str()), None)
-        }
+        Subject::Extra => ("extra", plan.extra),
+        Subject::Column(index) => match plan.sources.get(usize::from(index)) {
+            Some(column) => (column.name.as_str(), column.max_length),
+            None => ("row", None),
+        },
+        Subject::Lookup(index) => match plan.lookups.get(usize::from(index)) {
+            Some(lookup) => (lookup.name.as_str(), None),
+            None => ("row", None),
+        },
     };
-    format!("{name}: {}", rule.text(column))
+    format!("{name}: {}", rule.text(max_length))
 }
 
 /// Knows the fields of a dataset that hold what must not be stored in the clear.

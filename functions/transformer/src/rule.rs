@@ -3,8 +3,6 @@
 //! A reason is `<column>: <rule>`, or `row: <rule>` when the row cannot be taken apart. The texts are stable: counts by
 //! reason are kept over time.
 
-use crate::plan::SourceColumn;
-
 /// A broken rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
@@ -97,9 +95,9 @@ pub struct Problem {
 }
 
 impl Rule {
-    /// The text behind `<column>: `; `column` is none for rows and `extra`.
+    /// The text behind `<column>: `; `max_length` is that of the column, in bytes.
     #[must_use]
-    pub fn text(self, column: Option<&SourceColumn>) -> String {
+    pub fn text(self, max_length: Option<u32>) -> String {
         let fixed = match self {
             Self::FieldCount => "wrong number of fields",
             Self::NotUtf8 => "not UTF-8",
@@ -115,7 +113,7 @@ impl Rule {
             Self::NotEmail => "not an e-mail address",
             Self::Pattern => "does not match the pattern",
             Self::TooLong => {
-                return match column.and_then(|column| column.max_length) {
+                return match max_length {
                     Some(bytes) => format!("longer than {bytes} bytes"),
                     None => "too long".to_owned(),
                 };

@@ -1,7 +1,8 @@
 //! The stage against an S3 server: what it writes, what it reads again, what it leaves alone.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-mod support;
+#[path = "support/lake.rs"]
+mod lake;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -12,11 +13,11 @@ use cardlake_shared::paths::BronzeKey;
 use cardlake_shared::pii::Tokenizer;
 use cardlake_shared::records::RowCounts;
 use cardlake_transformer::{Context, Event, Output, handle, transform};
+use lake::{Lake, SILVER};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
-use support::{Lake, SILVER};
 
 const KEY: &str = "transactions/ingest_date=2026-01-15/transactions.csv";
 const HEADER: &str =

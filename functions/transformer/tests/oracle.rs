@@ -1,20 +1,19 @@
 //! The pipeline against other parsers, and against itself with other block sizes and numbers of workers.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
-use arrow::array::{Array, AsArray, RecordBatch};
+#[path = "support/pipe.rs"]
+mod pipe;
+
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
-use cardlake_shared::contract::Contract;
 use cardlake_shared::events::FileFormat;
-use cardlake_transformer::partition::FileNames;
-use cardlake_transformer::pipeline::{self, EncodedFile, Failure, Limits, Summary};
-use cardlake_transformer::plan::{ObjectFacts, Plan};
-use chrono::NaiveDate;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use cardlake_transformer::pipeline::Limits;
+use cardlake_transformer::plan::Plan;
+use pipe::{Files, LIMITS, plan, read, run};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 /// Text columns without rules: what comes out is what was cut.
 const TEXTS: &str = "
@@ -32,51 +31,6 @@ schema:
 ";
 
 const TRANSACTIONS: &str = include_str!("../../../contracts/transactions.yaml");
-
-fn plan(contract: &str) -> Plan {
-    let facts = ObjectFacts {
-        key: "d/ingest_date=2026-01-15/x".to_owned(),
-        ingest_date: NaiveDate::from_ymd_opt(2026, 1, 15).unwrap(),
-        ingest_micros: 1_768_435_200_000_000,
-    };
-    let contract = Contract::from_yaml("test.yaml", contract).unwrap();
-    Plan::new(&Arc::new(contract), facts, None, None).unwrap()
-}
-
-const LIMITS: Limits = Limits {
-    block_bytes: 1 << 20,
-    run_rows: 1 << 20,
-    run_bytes: 1 << 30,
-    workers: 1,
-};
-
-type Files = BTreeMap<String, Vec<u8>>;
-
-/// The summary and the files, or why the file is rejected.
-fn run(text: &[u8], format: FileFormat, plan: &Plan, limits: &Limits) -> Result<(Summary, Files), String> {
-    let files = Mutex::new(BTreeMap::new());
-    let emit = |encoded: EncodedFile| {
-        let mut files = files.lock().unwrap();
-        files.insert(encoded.file.path, encoded.bytes.to_vec()).is_none()
-    };
-    match pipeline::run(text, format, plan, &FileNames::new(&["x"]), limits, &emit) {
-        Ok(summary) => {
-            assert!(summary.counts.balanced(), "{:?}", summary.counts);
-            assert_eq!(summary.quarantine.rows, summary.counts.quarantined);
-            Ok((summary, files.into_inner().unwrap()))
-        }
-        Err(Failure::Rejected(reason)) => Err(reason),
-        Err(failure) => panic!("{failure:?}"),
-    }
-}
-
-fn read(files: &Files) -> Vec<RecordBatch> {
-    let read = |bytes: &Vec<u8>| {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes)).unwrap();
-        reader.build().unwrap().map(Result::unwrap).collect::<Vec<_>>()
-    };
-    files.values().flat_map(read).collect()
-}
 
 /// Texts of a row by its number: id, a, b, extra.
 type Row = [Option<String>; 4];
