@@ -1,12 +1,15 @@
 //! What every server refuses.
 
+use std::path::Path;
+
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use cardlake::loopback::ListenError;
+use cardlake::redshift::{self, RedshiftError, RedshiftOptions};
 use cardlake::s3_server::{self, S3ServerError, S3ServerOptions};
 use cardlake::secrets_server::{self, SecretsServerError, SecretsServerOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{BUCKET, Fixture, client, credentials, error};
+use crate::support::{BUCKET, Fixture, client, client_credentials, credentials, error};
 use crate::{secrets, support};
 
 const EVERYWHERE: &str = "0.0.0.0:0";
@@ -38,6 +41,63 @@ async fn servers_listen_on_loopback_only() {
         refused,
         Err(SecretsServerError::Listen(ListenError::NotLoopback(_)))
     ));
+}
+
+fn redshift_options(listen: &str, folder: &Path, s3: aws_sdk_s3::Client) -> RedshiftOptions {
+    RedshiftOptions {
+        listen: listen.parse().unwrap(),
+        database_file: folder.join("warehouse.duckdb"),
+        database: "dev".to_owned(),
+        s3,
+        credentials: credentials(),
+        region: "us-east-1".to_owned(),
+        known_secrets: vec![],
+        memory_limit: None,
+    }
+}
+
+/// The code of the error that a statement gets from a client with this secret key.
+async fn redshift_error(endpoint_url: &str, secret: &str) -> Option<String> {
+    let config = aws_sdk_redshiftdata::Config::builder()
+        .behavior_version(aws_sdk_redshiftdata::config::BehaviorVersion::latest())
+        .region(aws_sdk_redshiftdata::config::Region::new("us-east-1"))
+        .endpoint_url(endpoint_url)
+        .credentials_provider(client_credentials(secret))
+        .retry_config(aws_sdk_redshiftdata::config::retry::RetryConfig::disabled())
+        .build();
+    let client = aws_sdk_redshiftdata::Client::from_conf(config);
+    let statement = client
+        .execute_statement()
+        .database("dev")
+        .workgroup_name("local")
+        .sql("select 1")
+        .send()
+        .await;
+    statement.err().map(|error| error.code().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn redshift_listens_on_loopback_only_and_wants_a_right_signature() {
+    let fixture = Fixture::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let refused = redshift::start(redshift_options(EVERYWHERE, folder.path(), fixture.client())).await;
+    assert!(matches!(
+        refused,
+        Err(RedshiftError::Listen(ListenError::NotLoopback(_)))
+    ));
+
+    let server = redshift::start(redshift_options("127.0.0.1:0", folder.path(), fixture.client()))
+        .await
+        .unwrap();
+    let url = server.endpoint_url();
+    assert_eq!(
+        redshift_error(&url, "wrong").await.as_deref(),
+        Some("InvalidSignatureException")
+    );
+    assert_eq!(redshift_error(&url, support::SECRET_ACCESS_KEY).await, None);
+    let address = url.strip_prefix("http://").unwrap().parse().unwrap();
+    assert!(anonymous(address, "POST /").await.starts_with("HTTP/1.1 4"));
+    server.shutdown().await.unwrap();
 }
 
 #[tokio::test]
