@@ -1,8 +1,22 @@
-//! The whole pipeline on one machine: emulators of the services it uses, and the command that drives them.
+//! The whole pipeline on one machine, and the operator's tool.
+//!
+//! [`cli`] parses what a person asks for; [`environment`] starts the servers that stand in for AWS on loopback (S3,
+//! Secrets Manager, the Redshift Data API); [`run`] drives days through the project's own state machine with
+//! the very handlers that run in Lambda. Nothing depends on this crate.
 
+pub mod cli;
+mod commands;
+pub mod environment;
+mod error;
+mod input;
+mod invoker;
 pub mod loopback;
+mod progress;
 pub mod redshift;
+pub mod run;
 pub mod s3_server;
 pub mod secrets_server;
 pub mod sigv4;
 pub mod step_functions;
+
+pub use error::CliError;

@@ -1,2 +1,5 @@
-//! stub
-fn main() {}
+//! The `cardlake` command: see [`cardlake::cli`].
+
+fn main() -> std::process::ExitCode {
+    cardlake::cli::main()
+}

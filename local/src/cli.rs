@@ -1,0 +1,179 @@
+//! The command line: what can be asked for, and how it ends.
+//!
+//! Standard output carries data only (tables, CSV, JSON); progress and errors go to standard error. Exit codes: 0 done,
+//! 1 it failed, 2 wrong usage.
+
+use crate::commands;
+use crate::error::CliError;
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A card-transaction lakehouse on one machine: raw files in, tested marts out.
+#[derive(Debug, Parser)]
+#[command(name = "cardlake", version, about, after_help = EXAMPLES, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cardlake run --from 2026-01-13 --to 2026-01-15 --rows 100000
+  cardlake run --date 2026-01-15 --input ./landing --json
+  cardlake sql 'select day, sum(gross_sales) from mart_sales_daily group by day order by day'";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole pipeline for one or several days.
+    Run(RunArgs),
+    /// Ask the local warehouse, in Redshift SQL.
+    Sql(SqlArgs),
+}
+
+/// Where a lake is kept on this machine.
+#[derive(Debug, Clone, Args)]
+pub struct DataDir {
+    /// Folder of the lake and the warehouse.
+    #[arg(long, value_name = "DIR", default_value = ".cardlake", env = "CARDLAKE_DATA_DIR")]
+    pub data_dir: PathBuf,
+}
+
+/// Options of `cardlake run`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake run                                        yesterday, 100,000 made-up rows
+  cardlake run --from 2026-01-13 --to 2026-01-15      three days, one after the other
+  cardlake run --input ./landing                      every day that the files there name
+
+With --input nothing is made up. File names hold the dataset and the date (transactions_2026-01-15.csv, also
+.jsonl, .gz, .zst), or the folder is a tree DATASET/ingest_date=YYYY-MM-DD/FILE.")]
+pub struct RunArgs {
+    /// The day to run.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date, conflicts_with_all = ["from", "to"])]
+    pub date: Option<NaiveDate>,
+    /// First day.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub from: Option<NaiveDate>,
+    /// Last day, this one included.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub to: Option<NaiveDate>,
+    /// Transactions to make up for each day.
+    #[arg(long, value_name = "N", default_value_t = 100_000, conflicts_with = "input")]
+    pub rows: u64,
+    /// Folder with real files, instead of made-up ones.
+    #[arg(long, value_name = "DIR")]
+    pub input: Option<PathBuf>,
+    /// Same seed, same day: same rows.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+    /// Share of the rows that arrive one or two days late.
+    #[arg(long, value_name = "F", default_value_t = 0.05, value_parser = parse_rate)]
+    pub late_rate: f64,
+    /// Share of the rows that repeat another row's transaction_id.
+    #[arg(long, value_name = "F", default_value_t = 0.02, value_parser = parse_rate)]
+    pub dup_rate: f64,
+    /// Share of the rows that break the contract.
+    #[arg(long, value_name = "F", default_value_t = 0.005, value_parser = parse_rate)]
+    pub corrupt_rate: f64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cardlake sql`.
+#[derive(Debug, Clone, Args)]
+pub struct SqlArgs {
+    /// One statement; every schema of the warehouse is on the search path.
+    pub statement: String,
+    /// How to print the rows.
+    #[arg(long, value_enum, default_value_t = SqlFormat::Table)]
+    pub format: SqlFormat,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SqlFormat {
+    /// Columns for people.
+    Table,
+    /// Comma-separated values with a header row.
+    Csv,
+    /// A list of objects.
+    Json,
+}
+
+fn parse_date(text: &str) -> Result<NaiveDate, String> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "not a date: write it as 2026-01-15".to_owned())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text
+        .parse::<f64>()
+        .map_err(|_| "not a number: write a share such as 0.05".to_owned())?;
+    if (0.0..=0.5).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("a share from 0 to 0.5 is wanted".to_owned())
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    if std::env::var_os("RUST_LOG").is_some() {
+        cardlake_shared::telemetry::initialize();
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&CliError::caused("start", &error)),
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Run(args) => commands::run::run(args).await,
+            Command::Sql(args) => commands::sql::sql(args).await,
+        }
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+fn report(error: &CliError) -> ExitCode {
+    // Nothing is left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{error}");
+    error.exit_code()
+}
+
+/// Help and version as clap prints them; a mistake in one line with a hint.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
+    let text = error.render().to_string();
+    let first = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ")
+        .to_owned();
+    report(&CliError::usage(first).hint("see `cardlake --help`, or `cardlake run --help` for the options of a command"))
+}

@@ -1,0 +1,103 @@
+//! `cardlake run`: days through the whole pipeline, one after the other.
+
+use crate::cli::RunArgs;
+use crate::environment::Environment;
+use crate::error::{CliError, printed};
+use crate::input::{Input, put_into_bronze};
+use crate::progress::Progress;
+use crate::run::{DayOutcome, report::RunsReport, run_day};
+use chrono::{Days, NaiveDate, Utc};
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+/// Runs the days and prints what came of them.
+///
+/// # Errors
+/// Wrong usage, or the local servers cannot be started. A day that fails is reported like the others and gives exit
+/// code 1; the days after it are not run.
+pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, CliError> {
+    let input = args.input.as_deref().map(Input::scan).transpose()?;
+    let days = days(&args, input.as_ref())?;
+    let environment = Environment::open(&args.data.data_dir).await?;
+    let progress = Progress::new(std::io::stderr().is_terminal() && !args.json, days.len());
+    if let Some(input) = &input {
+        for path in &input.ignored {
+            progress.note(&format!(
+                "not taken, its name says neither dataset nor date: {}",
+                path.display()
+            ));
+        }
+    }
+    let mut outcomes: Vec<DayOutcome> = Vec::new();
+    for day in days {
+        if let Some(input) = &input {
+            put_into_bronze(input, day, environment.storage(), crate::environment::BRONZE).await?;
+        }
+        let outcome = run_day(&environment, day, execution_input(&args, day), &progress).await?;
+        let failed = outcome.failure.is_some();
+        outcomes.push(outcome);
+        if failed {
+            break;
+        }
+    }
+    progress.finish();
+    let closed = environment.close().await;
+    let report = RunsReport::new(outcomes);
+    let mut out = std::io::stdout().lock();
+    printed(if args.json {
+        serde_json::to_writer_pretty(&mut out, &report)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else {
+        write!(out, "{}", report.table(&args.data.data_dir))
+    })?;
+    drop(out);
+    match report.failure() {
+        None => closed.map(|()| ExitCode::SUCCESS),
+        Some(failure) => Err(failure),
+    }
+}
+
+/// The days asked for, in order.
+fn days(args: &RunArgs, input: Option<&Input>) -> Result<Vec<NaiveDate>, CliError> {
+    let present = input.map(Input::days);
+    let (from, to) = match (args.date, args.from, args.to, &present) {
+        (Some(date), ..) => (date, date),
+        (None, None, None, Some(present)) => return Ok(present.iter().copied().collect()),
+        (None, None, None, None) => {
+            let yesterday = Utc::now().date_naive() - Days::new(1);
+            (yesterday, yesterday)
+        }
+        (None, from, to, present) => {
+            let first = present.as_ref().and_then(|days| days.first().copied());
+            let last = present.as_ref().and_then(|days| days.last().copied());
+            match (from.or(first), to.or(last)) {
+                (Some(from), Some(to)) => (from, to),
+                (Some(day), None) | (None, Some(day)) => (day, day),
+                (None, None) => return Err(CliError::usage("no day is given")),
+            }
+        }
+    };
+    if from > to {
+        return Err(CliError::usage(format!("--from {from} lies after --to {to}")).hint("swap the two dates"));
+    }
+    Ok(from.iter_days().take_while(|day| *day <= to).collect())
+}
+
+/// What the state machine is started with.
+fn execution_input(args: &RunArgs, day: NaiveDate) -> Value {
+    if args.input.is_some() {
+        return json!({ "batch_date": day });
+    }
+    json!({
+        "batch_date": day,
+        "generate": {
+            "rows": args.rows,
+            "seed": args.seed,
+            "late_rate": args.late_rate,
+            "duplicate_rate": args.dup_rate,
+            "corrupt_rate": args.corrupt_rate,
+        },
+    })
+}

@@ -1,0 +1,240 @@
+//! The stand-ins for AWS on this machine, and the stages wired to them.
+//!
+//! ```text
+//! DATA_DIR/s3/<bucket>/<key>      objects as plain files: Delta tables open straight from here
+//! DATA_DIR/warehouse.duckdb       the warehouse
+//! DATA_DIR/secrets/               secrets, readable by their owner alone
+//! DATA_DIR/lock                   held by the one process that may write
+//! ```
+
+use crate::error::CliError;
+use crate::redshift::{self, RedshiftOptions, RedshiftServer};
+use crate::s3_server::{self, S3Server, S3ServerOptions};
+use crate::secrets_server::{self, SecretsServer, SecretsServerOptions};
+use crate::sigv4::ServerCredentials;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use base64::Engine as _;
+use cardlake_shared::aws::{Aws, Endpoints};
+use cardlake_shared::config::Variables;
+use cardlake_shared::env;
+use cardlake_shared::storage::Storage;
+use std::collections::HashMap;
+use std::fs::{self, File, TryLockError};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Bucket of the raw files.
+pub const BRONZE: &str = "cardlake-bronze";
+/// Bucket of the Delta tables.
+pub const SILVER: &str = "cardlake-silver";
+/// Bucket of the published marts.
+pub const GOLD: &str = "cardlake-gold";
+/// Name of the local workgroup.
+pub const WORKGROUP: &str = "cardlake";
+/// Name of the local database.
+pub const DATABASE: &str = "cardlake";
+/// Secret with the keys of the tokens.
+pub const TOKEN_KEY_SECRET: &str = "cardlake/token-keys";
+
+const REGION: &str = "us-east-1";
+
+/// Running servers over one data directory.
+pub struct Environment {
+    aws: Aws,
+    storage: Storage,
+    variables: HashMap<String, String>,
+    s3: S3Server,
+    secrets: SecretsServer,
+    redshift: RedshiftServer,
+    data_dir: PathBuf,
+    // Held as long as the servers run; the lock goes with the handle.
+    _lock: File,
+}
+
+impl Environment {
+    /// Opens a data directory, making it if need be, and starts the servers on free loopback ports.
+    ///
+    /// # Errors
+    /// The folder cannot be written, another process has it open, or a server cannot start.
+    pub async fn open(data_dir: &Path) -> Result<Self, CliError> {
+        let doing = format!("use the folder {}", data_dir.display());
+        fs::create_dir_all(data_dir)
+            .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
+        let data_dir = data_dir
+            .canonicalize()
+            .map_err(|error| CliError::caused(&doing, &error))?;
+        let lock = lock(&data_dir)?;
+        // The key is for these servers on loopback alone; they refuse any other.
+        let credentials = ServerCredentials {
+            access_key_id: "cardlake".to_owned(),
+            secret_access_key: uuid::Uuid::new_v4().simple().to_string(),
+        };
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let s3 = s3_server::start(S3ServerOptions {
+            listen,
+            root: data_dir.join("s3"),
+            buckets: [BRONZE, SILVER, GOLD].map(str::to_owned).to_vec(),
+            credentials: credentials.clone(),
+            hook: None,
+        })
+        .await
+        .map_err(|error| CliError::caused("start the S3 server", &error))?;
+        let secrets = secrets_server::start(SecretsServerOptions {
+            listen,
+            folder: data_dir.join("secrets"),
+            credentials: credentials.clone(),
+        })
+        .await
+        .map_err(|error| CliError::caused("start the secrets server", &error))?;
+        let sdk = sdk_config(&credentials);
+        let mut endpoints = Endpoints {
+            s3: Some(s3.endpoint_url()),
+            secrets_manager: Some(secrets.endpoint_url()),
+            ..Endpoints::default()
+        };
+        let aws = Aws::new(sdk.clone(), endpoints.clone());
+        let redshift = redshift::start(RedshiftOptions {
+            listen,
+            database_file: data_dir.join("warehouse.duckdb"),
+            database: DATABASE.to_owned(),
+            s3: aws.s3(),
+            credentials,
+            region: REGION.to_owned(),
+            known_secrets: Vec::new(),
+            memory_limit: None,
+        })
+        .await
+        .map_err(|error| CliError::caused("start the warehouse", &error))?;
+        endpoints.redshift_data = Some(redshift.endpoint_url());
+        let aws = Aws::new(sdk, endpoints);
+        make_token_key(&aws).await?;
+        let storage = Storage::new(aws.s3());
+        let variables = [
+            (env::BRONZE_BUCKET, BRONZE),
+            (env::SILVER_BUCKET, SILVER),
+            (env::GOLD_BUCKET, GOLD),
+            (env::REDSHIFT_WORKGROUP, WORKGROUP),
+            (env::REDSHIFT_DATABASE, DATABASE),
+            (env::TOKEN_KEY_SECRET, TOKEN_KEY_SECRET),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        Ok(Self {
+            aws,
+            storage,
+            variables,
+            s3,
+            secrets,
+            redshift,
+            data_dir,
+            _lock: lock,
+        })
+    }
+
+    /// Opens a data directory that a run has made before.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also when there is no warehouse in the folder.
+    pub async fn open_existing(data_dir: &Path) -> Result<Self, CliError> {
+        if !data_dir.join("warehouse.duckdb").is_file() {
+            return Err(
+                CliError::failed(format!("there is no warehouse in {}", data_dir.display()))
+                    .hint("make one with `cardlake run`, or name its folder with --data-dir"),
+            );
+        }
+        Self::open(data_dir).await
+    }
+
+    /// Clients for the servers.
+    #[must_use]
+    pub const fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// Objects of the local S3.
+    #[must_use]
+    pub const fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// The settings of the stages.
+    #[must_use]
+    pub fn variables(&self) -> Variables {
+        Variables::new(self.variables.clone())
+    }
+
+    /// The file that holds an object.
+    #[must_use]
+    pub fn object_path(&self, bucket: &str, key: &str) -> PathBuf {
+        self.data_dir.join("s3").join(bucket).join(key)
+    }
+
+    /// Stops the servers, once what they are doing is done.
+    ///
+    /// # Errors
+    /// A statement of the warehouse does not come to an end.
+    pub async fn close(self) -> Result<(), CliError> {
+        let stopped = self.redshift.shutdown().await;
+        self.secrets.shutdown().await;
+        self.s3.shutdown().await;
+        stopped.map_err(|error| CliError::caused("stop the warehouse", &error))
+    }
+}
+
+fn sdk_config(credentials: &ServerCredentials) -> SdkConfig {
+    let keys = aws_credential_types::Credentials::new(
+        credentials.access_key_id.clone(),
+        credentials.secret_access_key.clone(),
+        None,
+        None,
+        "cardlake",
+    );
+    let provider = aws_credential_types::provider::SharedCredentialsProvider::new(keys);
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .credentials_provider(provider)
+        .build()
+}
+
+fn lock(data_dir: &Path) -> Result<File, CliError> {
+    let path = data_dir.join("lock");
+    let failed = |error: &std::io::Error| CliError::caused(&format!("lock {}", path.display()), error);
+    let file = File::create(&path).map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CliError::failed(format!(
+            "another cardlake is using {}",
+            data_dir.display()
+        ))
+        .hint("wait for it to end, or give another folder with --data-dir")),
+        Err(TryLockError::Error(error)) => Err(failed(&error)),
+    }
+}
+
+/// The key of the tokens is made once for each data directory and never leaves it.
+async fn make_token_key(aws: &Aws) -> Result<(), CliError> {
+    let client = aws.secrets_manager();
+    let known = client.describe_secret().secret_id(TOKEN_KEY_SECRET).send().await;
+    match known {
+        Ok(_) => return Ok(()),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(|error| error.is_resource_not_found_exception()) => {}
+        Err(error) => return Err(CliError::caused("look for the token key", &error)),
+    }
+    let mut key = [0_u8; 32];
+    key[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    key[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    let encoded = base64::engine::general_purpose::STANDARD.encode(key);
+    let secret = serde_json::json!({ "current": "1", "keys": { "1": encoded } }).to_string();
+    let made = client
+        .create_secret()
+        .name(TOKEN_KEY_SECRET)
+        .secret_string(secret)
+        .send()
+        .await;
+    made.map_err(|error| CliError::caused("make the token key", &error))?;
+    Ok(())
+}

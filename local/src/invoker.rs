@@ -1,0 +1,181 @@
+//! Invokes stages as Lambda would: JSON in, JSON or an error reply out.
+
+use crate::environment::{BRONZE, Environment};
+use crate::error::CliError;
+use crate::step_functions::{ObjectItem, TaskFailure, TaskInvoker};
+use cardlake_shared::error::{ErrorKind, StageError, diagnostic};
+use cardlake_shared::storage::Storage;
+use futures::future::BoxFuture;
+use lambda_runtime::Diagnostic;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+/// The stages, each with its own context as a function of its own has it.
+pub struct StageInvoker {
+    generator: Arc<cardlake_generator::Context>,
+    transformer: Arc<cardlake_transformer::Context>,
+    reconciler: Arc<cardlake_reconciler::Context>,
+    validator: Arc<cardlake_validator::Context>,
+    loader: Arc<cardlake_loader::Context>,
+    mart_builder: Arc<cardlake_mart_builder::Context>,
+    notifier: Arc<cardlake_notifier::Context>,
+    storage: Storage,
+}
+
+impl StageInvoker {
+    /// Wires all stages to an environment.
+    ///
+    /// # Errors
+    /// A setting or a packaged file is wrong.
+    pub async fn new(environment: &Environment) -> Result<Self, CliError> {
+        macro_rules! context {
+            ($stage:ident) => {
+                Arc::new(
+                    $stage::Context::new(environment.variables(), environment.aws().clone())
+                        .await
+                        .map_err(|error| CliError::caused("set up a stage", &error))?,
+                )
+            };
+        }
+        Ok(Self {
+            generator: context!(cardlake_generator),
+            transformer: context!(cardlake_transformer),
+            reconciler: context!(cardlake_reconciler),
+            validator: context!(cardlake_validator),
+            loader: context!(cardlake_loader),
+            mart_builder: context!(cardlake_mart_builder),
+            notifier: context!(cardlake_notifier),
+            storage: environment.storage().clone(),
+        })
+    }
+
+    /// What stands for the placeholders of the state machine files.
+    #[must_use]
+    pub fn substitutions() -> BTreeMap<String, String> {
+        let stages = [
+            "generator",
+            "transformer",
+            "reconciler",
+            "validator",
+            "loader",
+            "mart_builder",
+            "notifier",
+        ];
+        let functions = stages.map(|stage| (format!("{stage}_function"), stage.to_owned()));
+        functions
+            .into_iter()
+            .chain([("bronze_bucket".to_owned(), BRONZE.to_owned())])
+            .collect()
+    }
+
+    async fn invoke_function(&self, function: &str, payload: Value) -> Result<Value, TaskFailure> {
+        macro_rules! call {
+            ($stage:ident, $context:expr) => {{
+                let context = Arc::clone(&$context);
+                call(payload, move |event| async move {
+                    $stage::handle(event, &context).await
+                })
+                .await
+            }};
+        }
+        match function {
+            "generator" => call!(cardlake_generator, self.generator),
+            "transformer" => call!(cardlake_transformer, self.transformer),
+            "reconciler" => call!(cardlake_reconciler, self.reconciler),
+            "validator" => call!(cardlake_validator, self.validator),
+            "loader" => call!(cardlake_loader, self.loader),
+            "mart_builder" => call!(cardlake_mart_builder, self.mart_builder),
+            "notifier" => call!(cardlake_notifier, self.notifier),
+            other => Err(TaskFailure {
+                error: "Lambda.ResourceNotFoundException".to_owned(),
+                cause: format!("Function not found: {other}"),
+            }),
+        }
+    }
+}
+
+/// One invocation, on a thread of its own as a function has a process of its own: a panic fails the invocation alone.
+async fn call<Event, Output, Error, Running>(
+    payload: Value,
+    handler: impl FnOnce(Event) -> Running + Send + 'static,
+) -> Result<Value, TaskFailure>
+where
+    Event: DeserializeOwned + Send + 'static,
+    Output: Serialize + Send + 'static,
+    Error: StageError + Send + 'static,
+    Running: Future<Output = Result<Output, Error>>,
+{
+    let event = serde_json::from_value(payload).map_err(|error| {
+        refused(Diagnostic {
+            error_type: ErrorKind::InvalidEvent.error_type().to_owned(),
+            error_message: format!("failed to deserialize the incoming data into the function's payload type: {error}"),
+        })
+    })?;
+    let runtime = tokio::runtime::Handle::current();
+    let running = tokio::task::spawn_blocking(move || runtime.block_on(handler(event)));
+    let output = running.await.map_err(|error| {
+        refused(Diagnostic {
+            error_type: "Runtime.ExitError".to_owned(),
+            error_message: error.to_string(),
+        })
+    })?;
+    let output = output.map_err(|error| refused(diagnostic(&error)))?;
+    serde_json::to_value(output).map_err(|error| {
+        refused(Diagnostic {
+            error_type: "Runtime.MarshalError".to_owned(),
+            error_message: error.to_string(),
+        })
+    })
+}
+
+/// As Step Functions shows the error reply of a function: the name, and the reply itself as cause.
+fn refused(reply: Diagnostic) -> TaskFailure {
+    let cause = json!({ "errorType": reply.error_type, "errorMessage": reply.error_message }).to_string();
+    TaskFailure {
+        error: reply.error_type,
+        cause,
+    }
+}
+
+impl TaskInvoker for StageInvoker {
+    fn supports(&self, resource: &str) -> bool {
+        resource == "arn:aws:states:::lambda:invoke"
+    }
+
+    fn invoke<'a>(&'a self, _resource: &'a str, mut parameters: Value) -> BoxFuture<'a, Result<Value, TaskFailure>> {
+        Box::pin(async move {
+            let payload = parameters.get_mut("Payload").map(Value::take).unwrap_or_default();
+            let function = parameters
+                .get("FunctionName")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let payload = self.invoke_function(function, payload).await?;
+            Ok(json!({ "StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": payload }))
+        })
+    }
+
+    fn list_objects<'a>(
+        &'a self,
+        bucket: &'a str,
+        prefix: &'a str,
+        max_items: Option<usize>,
+    ) -> BoxFuture<'a, Result<Vec<ObjectItem>, TaskFailure>> {
+        Box::pin(async move {
+            let listed = self.storage.list(bucket, prefix).await.map_err(|error| TaskFailure {
+                error: "States.ItemReaderFailed".to_owned(),
+                cause: error.to_string(),
+            })?;
+            Ok(listed
+                .into_iter()
+                .take(max_items.unwrap_or(usize::MAX))
+                .map(|object| ObjectItem {
+                    key: object.key,
+                    size: object.size,
+                })
+                .collect())
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! What a person sees while days run: one line for each day, with the stage under way.
+
+use crate::run::{DayOutcome, StageTime};
+use crate::step_functions::{Observer, StateEvent, TaskFailure};
+use chrono::NaiveDate;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The display. Silent unless standard error is a terminal.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// For a number of days.
+    #[must_use]
+    pub fn new(visible: bool, days: usize) -> Self {
+        if !visible {
+            return Self {
+                bar: ProgressBar::hidden(),
+            };
+        }
+        let bar = ProgressBar::new(days as u64);
+        // The template is a constant; the plain style serves should a new version refuse it.
+        let style = ProgressStyle::with_template("{spinner} day {pos}/{len} {wide_msg} {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self { bar }
+    }
+
+    /// A line that stays.
+    pub fn note(&self, text: &str) {
+        self.bar.println(text);
+    }
+
+    /// Follows one day.
+    #[must_use]
+    pub fn day(&self, day: NaiveDate) -> DayObserver {
+        DayObserver {
+            bar: self.bar.clone(),
+            day,
+            stages: Arc::default(),
+        }
+    }
+
+    /// A day has ended.
+    pub fn day_done(&self, outcome: &DayOutcome) {
+        self.bar.inc(1);
+        let result = if outcome.failure.is_none() { "done" } else { "FAILED" };
+        self.note(&format!("{} {result} in {:.1} s", outcome.batch_date, outcome.seconds));
+    }
+
+    /// Takes the display away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Times the stages of a day.
+#[derive(Debug)]
+pub struct DayObserver {
+    bar: ProgressBar,
+    day: NaiveDate,
+    stages: Arc<Mutex<Stages>>,
+}
+
+#[derive(Debug, Default)]
+struct Stages {
+    times: Vec<(String, Duration)>,
+    began: Option<(String, Instant)>,
+    failed: Option<String>,
+}
+
+impl DayObserver {
+    /// The stages so far, in the order in which they began.
+    #[must_use]
+    pub fn stages(&self) -> Vec<StageTime> {
+        let stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = |(name, time): &(String, Duration)| StageTime {
+            name: name.to_lowercase(),
+            seconds: time.as_secs_f64(),
+        };
+        stages.times.iter().map(time).collect()
+    }
+
+    /// The stage that failed, if one did.
+    #[must_use]
+    pub fn failed_stage(&self) -> Option<String> {
+        self.stages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .failed
+            .clone()
+    }
+}
+
+/// The stage that a top-level state belongs to: waits belong to what they wait for; choices and the like to none.
+fn stage_of(state: &str) -> Option<&str> {
+    match state {
+        "WaitForLoad" => Some("Load"),
+        "WaitForBuild" => Some("Build"),
+        "WaitAfterConflict" => Some("Reconcile"),
+        "Generate" | "Plan" | "Transform" | "Reconcile" | "Validate" | "Publish" | "Load" | "Balance" | "Build"
+        | "Notify" => Some(state),
+        _ => None,
+    }
+}
+
+impl Observer for DayObserver {
+    fn state_entered(&self, event: StateEvent<'_>) {
+        let path = event.path;
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stage) = path.strip_suffix("Failed").filter(|stage| stage_of(stage).is_some()) {
+            stages.failed = Some(stage.to_owned());
+        }
+        if let Some(stage) = stage_of(path) {
+            stages.began = Some((stage.to_owned(), Instant::now()));
+            self.bar.set_message(format!("{} {}", self.day, stage.to_lowercase()));
+        }
+    }
+
+    fn state_exited(&self, event: StateEvent<'_>, _duration: Duration, _failure: Option<&TaskFailure>) {
+        let path = event.path;
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(stage) = stage_of(path) else { return };
+        let Some((name, began)) = stages.began.take_if(|(name, _)| name == stage) else {
+            return;
+        };
+        let elapsed = began.elapsed();
+        match stages.times.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, time)) => *time += elapsed,
+            None => stages.times.push((name, elapsed)),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The state machine of a day with scripted stages: the paths that real stages rarely take.
+
+use super::*;
+use crate::step_functions::{ObjectItem, TaskFailure, TaskInvoker};
+use futures::future::BoxFuture;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+/// Answers by function and action; an answer that is an error name fails the invocation.
+struct Script {
+    answers: HashMap<&'static str, Vec<Result<Value, &'static str>>>,
+    calls: Mutex<Vec<(String, Value)>>,
+}
+
+impl Script {
+    fn new(overrides: &[(&'static str, Vec<Result<Value, &'static str>>)]) -> Self {
+        let counts = json!({"bronze_rows": 1, "silver_rows_added": 1, "duplicates": 0, "quarantined": 0, "late_rows": 0,
+            "replaced": 0, "rejected_objects": 0});
+        let reconciled = json!({"dataset": "transactions", "batch_date": "2026-01-15", "candidate": "c.json",
+            "counts": counts, "files_added": 1, "files_removed": 0, "bytes_read": 0, "bytes_written": 0});
+        let mut answers: HashMap<_, _> = HashMap::from([
+            ("generator", vec![Ok(json!({}))]),
+            (
+                "plan",
+                vec![Ok(json!({"batch_date": "2026-01-15", "datasets": [
+                {"dataset": "transactions", "prefix": "transactions/ingest_date=2026-01-15/", "objects": 2, "bytes": 9}]}))],
+            ),
+            (
+                "transformer",
+                vec![Ok(json!({"key": "k", "status": "transformed", "counts": {}}))],
+            ),
+            ("reconcile", vec![Ok(reconciled)]),
+            (
+                "validator",
+                vec![Ok(
+                    json!({"dataset": "transactions", "evaluated": 1, "successful": 1, "warnings": [], "result": null}),
+                )],
+            ),
+            (
+                "publish",
+                vec![Ok(
+                    json!({"dataset": "transactions", "version": 1, "counts": counts, "table_rows": 1}),
+                )],
+            ),
+            (
+                "loader",
+                vec![
+                    Ok(json!({"status": "running", "cursor": {"tick": 1}, "datasets": []})),
+                    Ok(json!({"status": "succeeded", "cursor": null, "datasets": [
+                    {"dataset": "transactions", "version": 1, "copied_rows": 1, "warehouse_rows": 1}]})),
+                ],
+            ),
+            ("balance", vec![Ok(json!({"batch_date": "2026-01-15", "datasets": {}}))]),
+            (
+                "mart_builder",
+                vec![Ok(
+                    json!({"status": "succeeded", "cursor": null, "marts": {"mart_sales_daily": 3},
+                "tests_passed": 1, "warnings": [], "report": null}),
+                )],
+            ),
+            ("notifier", vec![Ok(json!({"run_record": "r.json", "messages": 0}))]),
+        ]);
+        answers.extend(overrides.iter().cloned());
+        Self {
+            answers,
+            calls: Mutex::default(),
+        }
+    }
+
+    fn calls_of(&self, name: &str) -> Vec<Value> {
+        let calls = self.calls.lock().unwrap();
+        calls
+            .iter()
+            .filter(|(called, _)| called == name)
+            .map(|(_, payload)| payload.clone())
+            .collect()
+    }
+}
+
+impl TaskInvoker for Script {
+    fn supports(&self, resource: &str) -> bool {
+        resource == "arn:aws:states:::lambda:invoke"
+    }
+
+    fn invoke<'a>(&'a self, _resource: &'a str, parameters: Value) -> BoxFuture<'a, Result<Value, TaskFailure>> {
+        let payload = parameters["Payload"].clone();
+        let function = parameters["FunctionName"].as_str().unwrap();
+        let name = payload["action"].as_str().unwrap_or(function).to_owned();
+        let mut calls = self.calls.lock().unwrap();
+        let before = calls.iter().filter(|(called, _)| *called == name).count();
+        let answers = &self.answers[name.as_str()];
+        calls.push((name, payload));
+        let answer = answers[before.min(answers.len() - 1)].clone();
+        Box::pin(async move {
+            let cause = json!({"errorType": "x", "errorMessage": "what went wrong"}).to_string();
+            answer
+                .map(|payload| json!({"StatusCode": 200, "Payload": payload}))
+                .map_err(|error| TaskFailure {
+                    error: error.to_owned(),
+                    cause,
+                })
+        })
+    }
+
+    fn list_objects<'a>(
+        &'a self,
+        _bucket: &'a str,
+        prefix: &'a str,
+        _max_items: Option<usize>,
+    ) -> BoxFuture<'a, Result<Vec<ObjectItem>, TaskFailure>> {
+        let item = |name: &str| ObjectItem {
+            key: format!("{prefix}{name}"),
+            size: 1,
+        };
+        Box::pin(async move { Ok(vec![item("a.csv"), item("b.csv")]) })
+    }
+}
+
+async fn day(script: &Script, input: Value) -> Outcome {
+    let file = Assets::default().read(AssetFolder::StateMachines, DAILY).unwrap();
+    let machine = StateMachine::from_json(&file.text, &StageInvoker::substitutions()).unwrap();
+    let options = ExecutionOptions {
+        time_scale: 0.0,
+        ..ExecutionOptions::new("cardlake-daily", "run-1", Utc::now(), input)
+    };
+    execute(&machine, options, script, &crate::step_functions::Unobserved)
+        .await
+        .outcome
+}
+
+#[tokio::test]
+async fn a_good_day_transforms_every_object_and_ticks_until_done() {
+    let script = Script::new(&[]);
+    let Outcome::Succeeded { output } = day(&script, json!({"batch_date": "2026-01-15"})).await else {
+        panic!()
+    };
+    assert_eq!(
+        part::<MartBuilderOutput>(&output, "build").unwrap().marts["mart_sales_daily"],
+        3
+    );
+    let keys: Vec<_> = script
+        .calls_of("transformer")
+        .iter()
+        .map(|call| call["key"].clone())
+        .collect();
+    assert_eq!(keys.len(), 2);
+    assert!(
+        keys.contains(&json!("transactions/ingest_date=2026-01-15/b.csv")),
+        "{keys:?}"
+    );
+    let cursors: Vec<_> = script
+        .calls_of("loader")
+        .iter()
+        .map(|call| call["cursor"].clone())
+        .collect();
+    assert_eq!(cursors, [Value::Null, json!({"tick": 1})]);
+    let told = &script.calls_of("notifier")[0];
+    assert_eq!(
+        (&told["outcome"], &told["run_id"]),
+        (&json!("succeeded"), &json!("run-1"))
+    );
+}
+
+#[tokio::test]
+async fn synthetic_input_is_asked_for_with_its_day() {
+    let generated = json!({"batch_date": "2026-01-15"});
+    let script = Script::new(&[("generator", vec![Ok(generated)])]);
+    day(
+        &script,
+        json!({"batch_date": "2026-01-15", "generate": {"rows": 5, "seed": 1}}),
+    )
+    .await;
+    assert_eq!(
+        script.calls_of("generator"),
+        [json!({"batch_date": "2026-01-15", "rows": 5, "seed": 1})]
+    );
+}
+
+#[tokio::test]
+async fn a_commit_conflict_leads_back_to_reconcile() {
+    let published = Script::new(&[]).answers["publish"][0].clone();
+    let script = Script::new(&[("publish", vec![Err("Cardlake.CommitConflict"), published])]);
+    assert!(matches!(
+        day(&script, json!({"batch_date": "2026-01-15"})).await,
+        Outcome::Succeeded { .. }
+    ));
+    assert_eq!(
+        (script.calls_of("reconcile").len(), script.calls_of("publish").len()),
+        (2, 2)
+    );
+    assert_eq!(
+        script.calls_of("transformer").len(),
+        2,
+        "objects are not transformed again"
+    );
+}
+
+#[tokio::test]
+async fn endless_conflicts_end() {
+    let script = Script::new(&[("publish", vec![Err("Cardlake.CommitConflict")])]);
+    let Outcome::Failed { error, .. } = day(&script, json!({"batch_date": "2026-01-15"})).await else {
+        panic!()
+    };
+    assert_eq!(error, "Cardlake.CommitConflict");
+    assert_eq!(script.calls_of("publish").len(), 10);
+    assert_eq!(script.calls_of("notifier")[0]["stage"], "Publish");
+}
+
+#[tokio::test]
+async fn only_transient_errors_are_tried_again() {
+    let planned = Script::new(&[]).answers["plan"][0].clone();
+    let script = Script::new(&[("plan", vec![Err("Cardlake.Transient"), planned])]);
+    assert!(matches!(
+        day(&script, json!({"batch_date": "2026-01-15"})).await,
+        Outcome::Succeeded { .. }
+    ));
+    let script = Script::new(&[("plan", vec![Err("Cardlake.Service")])]);
+    assert!(matches!(
+        day(&script, json!({"batch_date": "2026-01-15"})).await,
+        Outcome::Failed { .. }
+    ));
+    assert_eq!(script.calls_of("plan").len(), 1);
+}
+
+#[tokio::test]
+async fn every_stage_that_fails_is_named_to_people_and_fails_the_run() {
+    for (call, stage) in [
+        ("generator", "Generate"),
+        ("plan", "Plan"),
+        ("reconcile", "Reconcile"),
+        ("validator", "Validate"),
+        ("publish", "Publish"),
+        ("loader", "Load"),
+        ("balance", "Balance"),
+        ("mart_builder", "Build"),
+    ] {
+        let script = Script::new(&[(call, vec![Err("Cardlake.Internal")])]);
+        let outcome = day(&script, json!({"batch_date": "2026-01-15", "generate": {"rows": 1}})).await;
+        let told = script.calls_of("notifier").pop().unwrap_or_default();
+        if call == "generator" {
+            assert_eq!(script.calls_of("plan").len(), 0);
+        }
+        assert!(
+            matches!(&outcome, Outcome::Failed { error, .. } if error == "Cardlake.Internal"),
+            "{call}: {outcome:?}"
+        );
+        assert_eq!(
+            (&told["outcome"], &told["stage"]),
+            (&json!("failed"), &json!(stage)),
+            "{call}"
+        );
+        assert!(told["cause"].as_str().unwrap().contains("what went wrong"));
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_fails_does_not_stop_the_others() {
+    let script = Script::new(&[("transformer", vec![Err("Cardlake.Internal")])]);
+    day(&script, json!({"batch_date": "2026-01-15"})).await;
+    assert_eq!(script.calls_of("transformer").len(), 2);
+    assert_eq!(
+        script.calls_of("reconcile").len(),
+        1,
+        "reconcile decides what a missing record means"
+    );
+}
+
+#[tokio::test]
+async fn a_run_without_a_day_is_refused() {
+    let Outcome::Failed { error, cause, .. } = day(&Script::new(&[]), json!({})).await else {
+        panic!()
+    };
+    assert_eq!(error, "Cardlake.InvalidEvent");
+    assert!(cause.contains("batch_date"), "{cause}");
+}

@@ -1,0 +1,107 @@
+//! A data directory of its own for each test, and the built command.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A lake in a temporary folder.
+pub struct Lake {
+    folder: TempDir,
+}
+
+impl Lake {
+    pub fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("lake")
+    }
+
+    /// Calls the command with this lake as its data directory.
+    pub fn cardlake(&self, arguments: &[&str]) -> Outcome {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cardlake"));
+        command
+            .args(arguments)
+            .env("CARDLAKE_DATA_DIR", self.data_dir())
+            .env_remove("RUST_LOG");
+        outcome(&mut command)
+    }
+
+    /// `cardlake run … --json`, which has to succeed.
+    pub fn run_json(&self, arguments: &[&str]) -> Value {
+        let outcome = self.cardlake(&[&["run", "--json"], arguments].concat());
+        assert_eq!(outcome.code, 0, "{}\n{}", outcome.stderr, outcome.stdout);
+        serde_json::from_str(&outcome.stdout).unwrap()
+    }
+
+    /// What `cardlake sql` prints.
+    pub fn sql(&self, statement: &str, format: &str) -> String {
+        let outcome = self.cardlake(&["sql", statement, "--format", format]);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        outcome.stdout
+    }
+
+    /// The one value that a statement gives.
+    pub fn sql_value(&self, statement: &str) -> String {
+        let csv = self.sql(statement, "csv");
+        let mut lines = csv.lines().skip(1);
+        let value = lines.next().unwrap_or_else(|| panic!("no row: {csv}")).to_owned();
+        assert_eq!(lines.next(), None, "more than one row");
+        value
+    }
+
+    /// All files below a folder of the data directory, by relative path, with their bytes.
+    pub fn files_below(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+        let root = self.data_dir().join(folder);
+        let mut files = BTreeMap::new();
+        if root.is_dir() {
+            collect(&root, &root, &mut files);
+        }
+        files
+    }
+
+    /// What a Python script prints that gets a path of the data directory as its argument.
+    pub fn python(&self, script: &str, path: &str) -> String {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let interpreter = outcome(&mut Command::new(project.join("scripts/python-env.sh")));
+        assert_eq!(interpreter.code, 0, "{}", interpreter.stderr);
+        let mut command = Command::new(interpreter.stdout.trim());
+        let outcome = outcome(command.arg("-c").arg(script).arg(self.data_dir().join(path)));
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        outcome.stdout
+    }
+}
+
+fn outcome(command: &mut Command) -> Outcome {
+    let output = command.output().unwrap();
+    Outcome {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            files.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+}
