@@ -1,0 +1,317 @@
+//! Whether values are unique, and how many different ones there are.
+//!
+//! A pass collects a 64-bit hash of every value, at most [`HASHES_IN_MEMORY`] of them at a time: a table with more rows
+//! gets more passes, each over the hashes of one residue class. Sorted, hashes that occur twice stand side by side. None
+//! of them: the values are unique, for certain. Otherwise two more passes, over the suspects alone, count 128-bit hashes
+//! and list the rows, so that two different values that share 64 bits are told apart. Files need not be sorted, and
+//! memory is bounded but for the values that really occur more than once.
+
+use super::ranges::Bounds;
+use super::rows::Ignore;
+use super::{BuildError, Check, Rows, Table};
+use crate::arguments::Arguments;
+use crate::result::{Outcome, ResultFormat};
+use crate::tally::Tally;
+use crate::value::Column;
+use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet};
+
+/// 64 MiB of hashes.
+const HASHES_IN_MEMORY: u64 = 8 << 20;
+
+/// Hashes of a residue class, collected in passes.
+struct Hashes {
+    collected: Vec<u64>,
+    class: u64,
+    classes: u64,
+}
+
+impl Hashes {
+    fn new(rows: u64, in_memory: u64) -> Self {
+        Self {
+            collected: Vec::new(),
+            class: 0,
+            classes: rows.div_ceil(in_memory).max(1),
+        }
+    }
+
+    fn add(&mut self, hash: u64) {
+        if self.classes == 1 || hash % self.classes == self.class {
+            self.collected.push(hash);
+        }
+    }
+
+    /// Ends a pass: hands the sorted hashes over, and says whether another class is to be collected.
+    fn end_pass(&mut self, use_sorted: impl FnOnce(&[u64])) -> bool {
+        self.collected.sort_unstable();
+        use_sorted(&self.collected);
+        self.collected.clear();
+        self.class += 1;
+        self.class < self.classes
+    }
+}
+
+/// The hash of some columns of a row.
+fn hash(columns: &[Column<'_>], row: usize) -> u64 {
+    columns.iter().fold(0, |seed, column| column.hash(row, seed))
+}
+
+fn wide_hash(columns: &[Column<'_>], row: usize) -> u128 {
+    columns
+        .iter()
+        .fold(0, |seed, column| column.wide_hash(row, (seed ^ (seed >> 64)) as u64))
+}
+
+enum Pass {
+    /// Collecting hashes; those that occurred twice in the classes before are kept.
+    Collect,
+    /// Counting the suspects by their wide hash.
+    Count(HashMap<u128, u32>),
+    /// Listing the rows of those that occur twice.
+    List(HashSet<u128>),
+    Done,
+}
+
+struct Unique {
+    columns: Vec<String>,
+    /// Whether values are shown as objects of columns.
+    compound: bool,
+    ignore: Ignore,
+    mostly: f64,
+    hashes: Hashes,
+    suspects: HashSet<u64>,
+    pass: Pass,
+    tally: Tally,
+}
+
+impl Check for Unique {
+    fn columns(&self) -> Vec<String> {
+        self.columns.clone()
+    }
+
+    fn update(&mut self, rows: &Rows<'_>) {
+        let columns = rows.columns(&self.columns);
+        let count = rows.batch.num_rows();
+        let first = matches!(self.pass, Pass::Collect) && self.hashes.class == 0;
+        if first {
+            let ignored = (0..count).filter(|row| self.ignore.ignores(&columns, *row)).count();
+            self.tally.add_rows(count as u64, ignored as u64);
+        }
+        let considered = (0..count).filter(|row| !self.ignore.ignores(&columns, *row));
+        match &mut self.pass {
+            Pass::Collect => considered.for_each(|row| self.hashes.add(hash(&columns, row))),
+            Pass::Count(counts) => {
+                for row in considered.filter(|row| self.suspects.contains(&hash(&columns, *row))) {
+                    *counts.entry(wide_hash(&columns, row)).or_insert(0) += 1;
+                }
+            }
+            Pass::List(repeated) => {
+                for row in considered.filter(|row| self.suspects.contains(&hash(&columns, *row))) {
+                    if repeated.contains(&wide_hash(&columns, row)) {
+                        let value = || show(&self.columns, self.compound, &columns, row);
+                        self.tally.add_unexpected(rows.positions.of(row), value);
+                    }
+                }
+            }
+            Pass::Done => {}
+        }
+    }
+
+    fn next_pass(&mut self) -> bool {
+        self.pass = match std::mem::replace(&mut self.pass, Pass::Done) {
+            Pass::Collect => {
+                let suspects = &mut self.suspects;
+                let more = self.hashes.end_pass(|sorted| {
+                    let twice = sorted.windows(2).filter(|pair| pair[0] == pair[1]);
+                    suspects.extend(twice.map(|pair| pair[0]));
+                });
+                if more {
+                    Pass::Collect
+                } else if self.suspects.is_empty() {
+                    Pass::Done
+                } else {
+                    Pass::Count(HashMap::new())
+                }
+            }
+            Pass::Count(counts) => {
+                let repeated = counts.into_iter().filter(|(_, count)| *count > 1);
+                Pass::List(repeated.map(|(hash, _)| hash).collect())
+            }
+            Pass::List(_) | Pass::Done => Pass::Done,
+        };
+        !matches!(self.pass, Pass::Done)
+    }
+
+    fn finish(&mut self, format: ResultFormat) -> Outcome {
+        self.tally.outcome(self.mostly, true, format)
+    }
+}
+
+/// The value of a row: plain for one column, an object for several.
+fn show(names: &[String], compound: bool, columns: &[Column<'_>], row: usize) -> Value {
+    if !compound {
+        return columns.first().map_or(Value::Null, |column| column.json(row));
+    }
+    let fields = names
+        .iter()
+        .zip(columns)
+        .map(|(name, column)| (name.clone(), column.json(row)));
+    Value::Object(Map::from_iter(fields))
+}
+
+pub(super) fn values(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let column = arguments.text("column")?.to_owned();
+    table.kind(&column)?;
+    Ok(Box::new(Unique {
+        columns: vec![column],
+        compound: false,
+        ignore: Ignore::AllMissing,
+        mostly: arguments.mostly()?,
+        hashes: Hashes::new(table.rows, HASHES_IN_MEMORY),
+        suspects: HashSet::new(),
+        pass: Pass::Collect,
+        tally: Tally::default(),
+    }))
+}
+
+pub(super) fn compound(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let columns = arguments.texts("column_list")?;
+    if columns.len() < 2 {
+        return Err(format!(
+            "argument 'column_list' names {} column: give at least two",
+            columns.len()
+        )
+        .into());
+    }
+    for column in &columns {
+        table.kind(column)?;
+    }
+    Ok(Box::new(Unique {
+        columns,
+        compound: true,
+        ignore: Ignore::of(arguments)?,
+        mostly: arguments.mostly()?,
+        hashes: Hashes::new(table.rows, HASHES_IN_MEMORY),
+        suspects: HashSet::new(),
+        pass: Pass::Collect,
+        tally: Tally::default(),
+    }))
+}
+
+/// Counts different values, told apart by 64-bit hashes.
+struct Different {
+    column: String,
+    bounds: Bounds<f64>,
+    proportion: bool,
+    hashes: Hashes,
+    present: u64,
+    different: u64,
+}
+
+impl Check for Different {
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn update(&mut self, rows: &Rows<'_>) {
+        let Some(column) = rows.column(&self.column) else {
+            return;
+        };
+        for row in (0..rows.batch.num_rows()).filter(|row| !column.is_null(*row)) {
+            self.present += u64::from(self.hashes.class == 0);
+            self.hashes.add(column.hash(row, 0));
+        }
+    }
+
+    fn next_pass(&mut self) -> bool {
+        let different = &mut self.different;
+        self.hashes.end_pass(|sorted| {
+            let repeated = sorted.windows(2).filter(|pair| pair[0] == pair[1]).count();
+            *different += (sorted.len() - repeated) as u64;
+        })
+    }
+
+    fn finish(&mut self, _: ResultFormat) -> Outcome {
+        if !self.proportion {
+            return Outcome::observed(self.bounds.hold(self.different as f64), self.different);
+        }
+        let (observed, shown) = match self.present {
+            0 => (0.0, Value::from(0)),
+            present => {
+                let share = self.different as f64 / present as f64;
+                (share, Value::from(share))
+            }
+        };
+        Outcome::observed(self.bounds.hold(observed), shown)
+    }
+}
+
+fn different(arguments: &Arguments<'_>, table: &Table, proportion: bool) -> Result<Box<dyn Check>, BuildError> {
+    let column = arguments.text("column")?.to_owned();
+    table.kind(&column)?;
+    Ok(Box::new(Different {
+        column,
+        bounds: Bounds::of_numbers(arguments)?,
+        proportion,
+        hashes: Hashes::new(table.rows, HASHES_IN_MEMORY),
+        present: 0,
+        different: 0,
+    }))
+}
+
+pub(super) fn count(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    different(arguments, table, false)
+}
+
+pub(super) fn proportion(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    different(arguments, table, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::Positions;
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use serde_json::json;
+    use std::sync::Arc;
+
+    #[test]
+    fn duplicates_are_found_whatever_fits_into_memory() {
+        let batches: Vec<RecordBatch> = [["a", "b", "c"], ["d", "b", "e"], ["f", "a", "b"]]
+            .into_iter()
+            .map(|values| {
+                let values: ArrayRef = Arc::new(StringArray::from_iter_values(values));
+                RecordBatch::try_from_iter([("id", values)]).unwrap()
+            })
+            .collect();
+        for in_memory in [1, 2, 4, 100] {
+            let mut check = Unique {
+                columns: vec!["id".to_owned()],
+                compound: false,
+                ignore: Ignore::AllMissing,
+                mostly: 1.0,
+                hashes: Hashes::new(9, in_memory),
+                suspects: HashSet::new(),
+                pass: Pass::Collect,
+                tally: Tally::default(),
+            };
+            loop {
+                for (batch, first_row) in batches.iter().zip([0, 3, 6]) {
+                    let positions = Positions { first_row, kept: None };
+                    check.update(&Rows { batch, positions });
+                }
+                if !check.next_pass() {
+                    break;
+                }
+            }
+            let outcome = check.finish(ResultFormat::Summary);
+            assert_eq!(outcome.result["unexpected_count"], json!(5), "{in_memory} in memory");
+            assert_eq!(outcome.result["element_count"], json!(9));
+            assert_eq!(
+                outcome.result["partial_unexpected_list"],
+                json!(["a", "b", "b", "a", "b"])
+            );
+            assert_eq!(outcome.result["partial_unexpected_index_list"], json!([0, 1, 4, 7, 8]));
+        }
+    }
+}

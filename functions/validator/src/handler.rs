@@ -1,0 +1,247 @@
+//! The validator's answer to an event: an audit of a candidate.
+
+use crate::error::Error;
+use crate::evaluate::evaluate;
+use crate::result::{ExpectationResult, ResultFormat, ValidationResult};
+use crate::source::{Location, ParquetTable, TableFile};
+use crate::suite::{Severity, Suite};
+use arrow::datatypes::Schema;
+use cardlake_shared::assets::{AssetFolder, Assets};
+use cardlake_shared::aws::Aws;
+use cardlake_shared::config::Variables;
+use cardlake_shared::contract::{Contract, Contracts};
+use cardlake_shared::env;
+use cardlake_shared::events::{ValidatorEvent, ValidatorOutput};
+use cardlake_shared::paths;
+use cardlake_shared::records::{Candidate, FORMAT_VERSION};
+use cardlake_shared::storage::Storage;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value, json};
+
+/// Failures that an error tells in full; the result has them all. The cause of a failed state holds 32,768 characters.
+const FAILURES_TOLD: usize = 5;
+
+/// Settings, clients and project files of the stage.
+#[derive(Debug, Clone)]
+pub struct Context {
+    storage: Storage,
+    silver_bucket: String,
+    assets: Assets,
+    contracts: Contracts,
+}
+
+impl Context {
+    /// Reads the settings and the contracts, and makes the clients.
+    ///
+    /// # Errors
+    /// All mistakes in the settings; a contract that cannot be used.
+    #[expect(clippy::unused_async, reason = "all stages are made alike")]
+    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, Error> {
+        let silver_bucket = variables.required(env::SILVER_BUCKET, "the bucket of the Delta tables");
+        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
+        variables.finish(())?;
+        Ok(Self {
+            storage: Storage::new(aws.s3()),
+            silver_bucket,
+            contracts: Contracts::load(&assets)?,
+            assets,
+        })
+    }
+}
+
+/// Audits a candidate: the suite of its dataset over the files that it adds, and its books. Writes the validation result,
+/// whatever it says.
+///
+/// # Errors
+/// A critical expectation that is not met, books that do not balance, or something that cannot be read or written.
+pub async fn handle(event: ValidatorEvent, context: &Context) -> Result<ValidatorOutput, Error> {
+    // Behind a pointer: the futures of the SDK and of the Parquet reader nest deeper than the compiler follows.
+    let audit: BoxFuture<'_, _> = Box::pin(audit(event, context));
+    audit.await
+}
+
+async fn audit(event: ValidatorEvent, context: &Context) -> Result<ValidatorOutput, Error> {
+    let contract = context.contracts.get(&event.dataset)?;
+    let nothing = |dataset| ValidatorOutput {
+        dataset,
+        evaluated: 0,
+        successful: 0,
+        warnings: Vec::new(),
+        result: None,
+    };
+    let Some(key) = &event.candidate else {
+        return Ok(nothing(event.dataset));
+    };
+    let candidate = context.candidate(&event, key).await?;
+    let table = context.table(&candidate, contract).await?;
+    check_books(&candidate, &table)?;
+    if candidate.add.is_empty() {
+        return Ok(nothing(event.dataset));
+    }
+    let file = format!("{}.json", event.dataset);
+    let asset = context.assets.read(AssetFolder::Expectations, &file)?;
+    let suite = Suite::from_json(&format!("{}/{file}", AssetFolder::Expectations.name()), &asset.text)?;
+    let meta = meta(&suite, &candidate, &table);
+    let result = evaluate(&suite, &table, ResultFormat::Summary, meta).await?;
+    let result_key = paths::validation_result(&event.dataset, event.batch_date, &candidate.id);
+    context
+        .storage
+        .put_json(&context.silver_bucket, &result_key, &result)
+        .await?;
+    tracing::info!(
+        dataset = event.dataset,
+        batch_date = %event.batch_date,
+        rows = table.rows(),
+        evaluated = result.statistics.evaluated_expectations,
+        successful = result.statistics.successful_expectations,
+        "candidate audited"
+    );
+    conclude(event, result, result_key, &context.silver_bucket)
+}
+
+/// The output of an audit, or the error of a critical failure.
+fn conclude(
+    event: ValidatorEvent,
+    result: ValidationResult,
+    result_key: String,
+    bucket: &str,
+) -> Result<ValidatorOutput, Error> {
+    let critical: Vec<String> = result
+        .failures(Severity::Critical)
+        .map(ExpectationResult::sentence)
+        .collect();
+    if !critical.is_empty() {
+        return Err(Error::ExpectationFailed {
+            dataset: event.dataset,
+            batch_date: event.batch_date,
+            count: critical.len() as u64,
+            evaluated: result.statistics.evaluated_expectations,
+            failures: critical[..critical.len().min(FAILURES_TOLD)].join("; "),
+            bucket: bucket.to_owned(),
+            result: result_key,
+        });
+    }
+    let lower = [Severity::Warning, Severity::Info];
+    Ok(ValidatorOutput {
+        dataset: event.dataset,
+        evaluated: result.statistics.evaluated_expectations,
+        successful: result.statistics.successful_expectations,
+        warnings: lower
+            .iter()
+            .flat_map(|severity| result.failures(*severity))
+            .map(ExpectationResult::sentence)
+            .collect(),
+        result: Some(result_key),
+    })
+}
+
+impl Context {
+    async fn candidate(&self, event: &ValidatorEvent, key: &str) -> Result<Candidate, Error> {
+        let bucket = &self.silver_bucket;
+        let candidate: Option<Candidate> = self.storage.get_json(bucket, key).await?;
+        let candidate = candidate.ok_or_else(|| Error::NoCandidate {
+            bucket: bucket.clone(),
+            key: key.to_owned(),
+            dataset: event.dataset.clone(),
+            batch_date: event.batch_date,
+        })?;
+        let problem = if candidate.format_version != FORMAT_VERSION {
+            format!(
+                "its format version is {}, this cardlake reads {FORMAT_VERSION}",
+                candidate.format_version
+            )
+        } else if candidate.dataset != event.dataset || candidate.batch_date != event.batch_date {
+            format!(
+                "it is for {} of {}, asked for was {} of {}",
+                candidate.dataset, candidate.batch_date, event.dataset, event.batch_date
+            )
+        } else {
+            return Ok(candidate);
+        };
+        Err(Error::WrongCandidate {
+            bucket: bucket.clone(),
+            key: key.to_owned(),
+            problem,
+        })
+    }
+
+    /// The files that the candidate adds, as a table.
+    async fn table(&self, candidate: &Candidate, contract: &Contract) -> Result<ParquetTable, Error> {
+        let files = candidate.add.iter().map(|file| TableFile {
+            location: Location::Object {
+                storage: self.storage.clone(),
+                bucket: self.silver_bucket.clone(),
+                key: format!("{}/{}", candidate.dataset, file.path),
+                size: file.size,
+            },
+            partition_values: file.partition_values.clone(),
+        });
+        let table_schema = contract.table_schema();
+        let partitions = table_schema
+            .fields()
+            .iter()
+            .filter(|field| contract.partition_columns.contains(field.name()));
+        let partitions = Schema::new(partitions.cloned().collect::<Vec<_>>());
+        Ok(ParquetTable::open(files.collect(), &partitions).await?)
+    }
+}
+
+/// The conservation law: every bronze row is accounted for, and every file holds the rows that the candidate says. (Files
+/// that were rewritten hold older rows too, so their sum is no count of the batch.)
+fn check_books(candidate: &Candidate, table: &ParquetTable) -> Result<(), Error> {
+    let imbalance = |problem: String| {
+        Err(Error::Imbalance {
+            dataset: candidate.dataset.clone(),
+            batch_date: candidate.batch_date,
+            problem,
+        })
+    };
+    let counts = &candidate.counts;
+    if !counts.balanced() {
+        return imbalance(format!(
+            "{} bronze rows are not {} added + {} duplicates + {} quarantined",
+            counts.bronze_rows, counts.silver_rows_added, counts.duplicates, counts.quarantined
+        ));
+    }
+    if counts.late_rows > counts.silver_rows_added {
+        return imbalance(format!(
+            "{} late rows among {} added",
+            counts.late_rows, counts.silver_rows_added
+        ));
+    }
+    for (file, (_, rows)) in candidate.add.iter().zip(table.file_rows()) {
+        if file.rows != rows {
+            return imbalance(format!(
+                "{} holds {rows} rows, the candidate says {}",
+                file.path, file.rows
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What the result says about itself. No clock: the same candidate gives the same result.
+fn meta(suite: &Suite, candidate: &Candidate, table: &ParquetTable) -> Map<String, Value> {
+    let version = suite
+        .meta
+        .get("great_expectations_version")
+        .cloned()
+        .unwrap_or(Value::Null);
+    let meta = [
+        ("great_expectations_version", version),
+        ("format_version", json!(FORMAT_VERSION)),
+        (
+            "active_batch_definition",
+            json!({
+                "datasource_name": "silver",
+                "data_connector_name": "candidate",
+                "data_asset_name": candidate.dataset,
+                "batch_identifiers": {"batch_date": candidate.batch_date, "candidate": candidate.id},
+            }),
+        ),
+        ("files", json!(candidate.add.len())),
+        ("rows", json!(table.rows())),
+        ("counts", json!(candidate.counts)),
+    ];
+    meta.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

@@ -1,0 +1,210 @@
+//! Validation results: the JSON of Great Expectations 1.x.
+
+use crate::suite::{ExpectationConfiguration, Severity};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// Examples in a result unless asked otherwise; Great Expectations' own default.
+pub const DEFAULT_PARTIAL_UNEXPECTED_COUNT: usize = 20;
+/// Unexpected values that a COMPLETE result lists at most: results have to stay readable, and memory bounded.
+pub const COMPLETE_LIMIT: usize = 1000;
+
+/// How much a result says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ResultFormat {
+    /// Whether it was met.
+    BooleanOnly,
+    /// Counts and examples.
+    Basic,
+    /// Also the most frequent unexpected values, and where examples stand.
+    #[default]
+    Summary,
+    /// Also every unexpected value, up to [`COMPLETE_LIMIT`].
+    Complete,
+}
+
+/// Outcome of a suite.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ValidationResult {
+    /// Whether all expectations were met, whatever their severity.
+    pub success: bool,
+    /// Outcomes in the order of the suite.
+    pub results: Vec<ExpectationResult>,
+    /// Name of the suite.
+    pub suite_name: String,
+    /// Always empty: cardlake's suites have no parameters.
+    pub suite_parameters: Map<String, Value>,
+    /// Counts of expectations.
+    pub statistics: Statistics,
+    /// What was validated.
+    pub meta: Map<String, Value>,
+    /// Always null.
+    pub id: Option<String>,
+}
+
+/// Counts of expectations.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Statistics {
+    /// All.
+    pub evaluated_expectations: u64,
+    /// Those met.
+    pub successful_expectations: u64,
+    /// The others.
+    pub unsuccessful_expectations: u64,
+    /// Share of those met, in percent; none without expectations.
+    pub success_percent: Option<f64>,
+}
+
+/// Outcome of one expectation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExpectationResult {
+    /// Whether it was met.
+    pub success: bool,
+    /// The expectation, as the suite has it.
+    pub expectation_config: ExpectationConfiguration,
+    /// What was found; see Great Expectations for the fields of each type.
+    pub result: Map<String, Value>,
+    /// Always empty.
+    pub meta: Map<String, Value>,
+    /// Why it could not be evaluated, if it could not.
+    pub exception_info: Value,
+}
+
+/// What the evaluation of one expectation found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) success: bool,
+    pub(crate) result: Map<String, Value>,
+    /// Why it could not be evaluated.
+    pub(crate) exception: Option<String>,
+}
+
+impl Outcome {
+    /// Met or not, with nothing to say about it.
+    pub(crate) fn plain(success: bool) -> Self {
+        Self {
+            success,
+            result: Map::new(),
+            exception: None,
+        }
+    }
+
+    /// Met or not, and what was observed.
+    pub(crate) fn observed(success: bool, value: impl Into<Value>) -> Self {
+        Self::plain(success).with("observed_value", value)
+    }
+
+    /// One more field.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.result.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Not evaluated.
+    pub(crate) fn exception(message: String) -> Self {
+        Self {
+            exception: Some(message),
+            ..Self::plain(false)
+        }
+    }
+}
+
+impl ExpectationResult {
+    pub(crate) fn new(expectation: &ExpectationConfiguration, outcome: Outcome, format: ResultFormat) -> Self {
+        let exception_info = match outcome.exception {
+            None => json!({"raised_exception": false, "exception_traceback": null, "exception_message": null}),
+            Some(message) => json!({
+                (expectation.expectation_type.as_str()): {
+                    "exception_message": message, "exception_traceback": "", "raised_exception": true,
+                }
+            }),
+        };
+        let result = if format == ResultFormat::BooleanOnly {
+            Map::new()
+        } else {
+            outcome.result
+        };
+        Self {
+            success: outcome.success,
+            expectation_config: expectation.clone(),
+            result,
+            meta: Map::new(),
+            exception_info,
+        }
+    }
+
+    /// A sentence that says what was not met: expectation, column, counts, examples.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let kwargs = &self.expectation_config.kwargs;
+        let mut place = String::new();
+        for name in ["column", "column_A", "column_B", "column_list", "column_set"] {
+            if let Some(value) = kwargs.get(name) {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                place.push_str(if place.is_empty() { " of " } else { ", " });
+                place.push_str(&text);
+            }
+        }
+        let mut sentence = format!("{}{place}", self.expectation_config.expectation_type);
+        if let Some(message) = self.exception_message() {
+            return format!("{sentence}: {message}");
+        }
+        let number = |name: &str| self.result.get(name).filter(|value| !value.is_null());
+        if let (Some(unexpected), Some(elements)) = (number("unexpected_count"), number("element_count")) {
+            sentence.push_str(&format!(": {unexpected} of {elements} values"));
+        } else if let Some(observed) = number("observed_value") {
+            sentence.push_str(&format!(": found {observed}"));
+        }
+        let examples = self.result.get("partial_unexpected_list").and_then(Value::as_array);
+        if let Some(examples) = examples.filter(|examples| !examples.is_empty()) {
+            let mut shown: Vec<String> = Vec::new();
+            for example in examples.iter().map(Value::to_string) {
+                if !shown.contains(&example) && shown.len() < 3 {
+                    shown.push(example);
+                }
+            }
+            sentence.push_str(&format!(", e.g. {}", shown.join(", ")));
+        }
+        sentence
+    }
+
+    fn exception_message(&self) -> Option<&str> {
+        let info = self.exception_info.as_object()?;
+        info.values().find_map(|each| each.get("exception_message")?.as_str())
+    }
+
+    /// How bad a failure is.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.expectation_config.severity
+    }
+}
+
+impl ValidationResult {
+    pub(crate) fn new(suite_name: &str, results: Vec<ExpectationResult>, meta: Map<String, Value>) -> Self {
+        let evaluated = results.len() as u64;
+        let successful = results.iter().filter(|result| result.success).count() as u64;
+        Self {
+            success: successful == evaluated,
+            results,
+            suite_name: suite_name.to_owned(),
+            suite_parameters: Map::new(),
+            statistics: Statistics {
+                evaluated_expectations: evaluated,
+                successful_expectations: successful,
+                unsuccessful_expectations: evaluated - successful,
+                success_percent: (evaluated > 0).then(|| successful as f64 / evaluated as f64 * 100.0),
+            },
+            meta,
+            id: None,
+        }
+    }
+
+    /// Expectations of a severity that were not met.
+    pub fn failures(&self, severity: Severity) -> impl Iterator<Item = &ExpectationResult> {
+        self.results
+            .iter()
+            .filter(move |result| !result.success && result.severity() == severity)
+    }
+}
