@@ -13,6 +13,7 @@ use crate::s3_server::{self, S3Server, S3ServerOptions};
 use crate::secrets_server::{self, SecretsServer, SecretsServerOptions};
 use crate::sigv4::ServerCredentials;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
 use base64::Engine as _;
 use cardlake_shared::aws::{Aws, Endpoints};
 use cardlake_shared::config::Variables;
@@ -221,7 +222,7 @@ async fn make_token_key(aws: &Aws) -> Result<(), CliError> {
         Err(error)
             if error
                 .as_service_error()
-                .is_some_and(|error| error.is_resource_not_found_exception()) => {}
+                .is_some_and(DescribeSecretError::is_resource_not_found_exception) => {}
         Err(error) => return Err(CliError::caused("look for the token key", &error)),
     }
     let mut key = [0_u8; 32];

@@ -191,13 +191,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn expectation(kwargs: Value) -> ExpectationConfiguration {
+    fn expectation(kwargs: &Value) -> ExpectationConfiguration {
         serde_json::from_value(json!({"type": "expect_x", "kwargs": kwargs})).unwrap()
     }
 
     #[test]
     fn wrong_arguments_are_named_with_what_would_be_right() {
-        let expectation = expectation(json!({
+        let expectation = expectation(&json!({
             "column": 1, "mostly": 1.2, "regex": "(?=a)", "min_value": "x", "value_set": "abc", "stricktly": true,
         }));
         let arguments = Arguments::new(&expectation);

@@ -53,7 +53,8 @@ pub async fn evaluate(
     while evaluations.iter().any(Evaluation::needs_rows) {
         let active = evaluations.iter().filter(|evaluation| evaluation.needs_rows());
         let columns: BTreeSet<String> = active.flat_map(Evaluation::columns).collect();
-        let mut batches = table.scan(columns.into_iter().collect());
+        let columns: Vec<String> = columns.into_iter().collect();
+        let mut batches = table.scan(&columns);
         let mut first_row = 0;
         while let Some(batch) = batches.try_next().await? {
             for evaluation in evaluations.iter_mut().filter(|evaluation| evaluation.needs_rows()) {

@@ -96,13 +96,13 @@ async fn audit(event: ValidatorEvent, context: &Context) -> Result<ValidatorOutp
         successful = result.statistics.successful_expectations,
         "candidate audited"
     );
-    conclude(event, result, result_key, &context.silver_bucket)
+    conclude(event, &result, result_key, &context.silver_bucket)
 }
 
 /// The output of an audit, or the error of a critical failure.
 fn conclude(
     event: ValidatorEvent,
-    result: ValidationResult,
+    result: &ValidationResult,
     result_key: String,
     bucket: &str,
 ) -> Result<ValidatorOutput, Error> {

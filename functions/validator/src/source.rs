@@ -233,7 +233,7 @@ impl ParquetTable {
     }
 
     /// The rows, with the given columns in the form that expectations read, file by file in the order given.
-    pub(crate) fn scan(&self, columns: Vec<String>) -> BoxStream<'_, Result<RecordBatch, SourceError>> {
+    pub(crate) fn scan(&self, columns: &[String]) -> BoxStream<'_, Result<RecordBatch, SourceError>> {
         let fields = columns
             .iter()
             .filter_map(|name| self.schema.field_with_name(name).ok().cloned());

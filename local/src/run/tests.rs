@@ -113,7 +113,8 @@ impl TaskInvoker for Script {
             key: format!("{prefix}{name}"),
             size: 1,
         };
-        Box::pin(async move { Ok(vec![item("a.csv"), item("b.csv")]) })
+        let objects = vec![item("a.csv"), item("b.csv")];
+        Box::pin(async move { Ok(objects) })
     }
 }
 

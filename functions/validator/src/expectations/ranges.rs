@@ -26,7 +26,7 @@ impl<T> Bounds<T> {
     }
 }
 
-impl<T: PartialOrd> Bounds<T> {
+impl<T: PartialOrd + Copy> Bounds<T> {
     /// Whether a value lies inside.
     #[inline]
     pub(super) fn hold(&self, value: T) -> bool {
