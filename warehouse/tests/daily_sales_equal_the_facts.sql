@@ -15,7 +15,7 @@ facts as (
         coalesce(sum(net_amount), 0) as sales
     from {{ ref('fact_transactions') }}
     where is_approved
-        and ingest_date <= {{ process_date() }}
+        and {{ happened_by(process_date()) }}
 
 )
 

@@ -104,9 +104,7 @@ pub async fn handle(event: MartBuilderEvent, context: &Context) -> Result<MartBu
         save(context, &key, &run.state).await?;
     }
     match run.state.phase {
-        Phase::Failed => Err(MartBuilderError::BuildFailed {
-            failures: run.failures(),
-        }),
+        Phase::Failed => Err(run.failure()),
         Phase::Succeeded => Ok(succeeded(&run)),
         Phase::Inspecting | Phase::Building | Phase::Publishing => running(&run.state),
     }
@@ -193,6 +191,8 @@ fn begin(
         project: context.project.fingerprint.clone(),
         phase: Phase::Inspecting,
         inspection: None,
+        inspections: 0,
+        failure: None,
         existing: BTreeMap::new(),
         nodes: selected.into_iter().map(|id| (id, NodeState::pending())).collect(),
         running: Vec::new(),

@@ -124,6 +124,8 @@ mod tests {
             project: String::new(),
             phase: Phase::Publishing,
             inspection: None,
+            inspections: 0,
+            failure: None,
             existing: BTreeMap::new(),
             nodes: ids.map(|id| (id.clone(), NodeState::pending())).collect(),
             running: Vec::new(),

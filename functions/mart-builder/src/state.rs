@@ -125,6 +125,12 @@ pub(crate) struct BuildState {
     /// The inspection under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) inspection: Option<String>,
+    /// How often the warehouse was inspected.
+    #[serde(default)]
+    pub(crate) inspections: u32,
+    /// What failed although it belongs to no model: the statement and Redshift's error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<(String, String)>,
     /// What was in the warehouse at the start, by schema and name with a dot between.
     #[serde(default)]
     pub(crate) existing: BTreeMap<String, Existing>,

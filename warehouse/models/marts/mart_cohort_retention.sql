@@ -9,7 +9,7 @@ with purchases as (
     from {{ ref('fact_transactions') }}
     where is_approved
         and not is_refund
-        and ingest_date <= {{ process_date() }}
+        and {{ happened_by(process_date()) }}
 
 ),
 

@@ -4,7 +4,7 @@ with approved as (
 
     select * from {{ ref('fact_transactions') }}
     where is_approved
-        and ingest_date <= {{ process_date() }}
+        and {{ happened_by(process_date()) }}
 
 ),
 
@@ -30,7 +30,7 @@ measured as (
         purchase_count,
         historic_value,
         -- The first day counts, so that nobody has been a customer for zero days.
-        datediff(day, first_purchase_date, {{ process_date() }}) + 1 as tenure_days,
+        greatest(datediff(day, first_purchase_date, {{ process_date() }}), 0) + 1 as tenure_days,
         datediff(day, last_purchase_date, {{ process_date() }}) > {{ var('churn_days') }} as is_lost
     from customers
     where purchase_count > 0

@@ -3,7 +3,7 @@
 with transactions as (
 
     select * from {{ ref('fact_transactions') }}
-    where ingest_date <= {{ process_date() }}
+    where {{ happened_by(process_date()) }}
 
 ),
 

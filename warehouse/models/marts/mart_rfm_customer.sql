@@ -4,7 +4,7 @@ with approved as (
 
     select * from {{ ref('fact_transactions') }}
     where is_approved
-        and ingest_date <= {{ process_date() }}
+        and {{ happened_by(process_date()) }}
 
 ),
 
@@ -25,7 +25,8 @@ measured as (
     select
         customer_id,
         last_purchase_date,
-        datediff(day, last_purchase_date, {{ process_date() }}) as recency_days,
+        -- A purchase may be dated a day ahead of its delivery.
+        greatest(datediff(day, last_purchase_date, {{ process_date() }}), 0) as recency_days,
         frequency,
         monetary
     from customers

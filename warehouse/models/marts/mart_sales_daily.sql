@@ -4,7 +4,7 @@ with sales as (
 
     select * from {{ ref('fact_transactions') }}
     where is_approved
-        and ingest_date <= {{ process_date() }}
+        and {{ happened_by(process_date()) }}
 
 ),
 

@@ -15,16 +15,21 @@ where {{ column_name }} is null
 {% endtest %}
 
 {% test accepted_values(model, column_name, values, quote=true) %}
-select
-    {{ column_name }} as value_field,
-    count(*) as n_records
-from {{ model }}
-where {{ column_name }} not in (
-    {%- for value in values -%}
-    {% if quote %}'{{ value }}'{% else %}{{ value }}{% endif %}{% if not loop.last %}, {% endif %}
-    {%- endfor -%}
+with all_values as (
+    select
+        {{ column_name }} as value_field,
+        count(*) as n_records
+    from {{ model }}
+    group by {{ column_name }}
 )
-group by {{ column_name }}
+
+select *
+from all_values
+where value_field not in (
+    {% for value in values -%}
+    {% if quote %}'{{ value }}'{% else %}{{ value }}{% endif %}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+)
 {% endtest %}
 
 {% test relationships(model, column_name, to, field) %}

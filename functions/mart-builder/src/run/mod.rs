@@ -77,15 +77,23 @@ impl<'a> Run<'a> {
                 "select table_schema, table_name, column_name from information_schema.columns\n\
                  where table_schema in ({names}) order by table_schema, table_name, ordinal_position"
             ));
-            self.state.inspection = Some(self.submit("inspection", 1, statements).await?);
+            self.state.inspections += 1;
+            let statement = self.submit("inspection", self.state.inspections, statements).await?;
+            self.state.inspection = Some(statement);
             return Ok(());
         };
         match self.context.warehouse.poll(&statement).await? {
             StatementState::Running => Ok(()),
-            StatementState::Failed { error, .. } => Err(MartBuilderError::Statement {
-                statement: "look at the target schema".to_owned(),
-                error,
-            }),
+            StatementState::Failed { error, .. } => {
+                // Two first builds at once may both try to make the schema.
+                let made_by_another = error.to_ascii_lowercase().contains("already exists");
+                if (is_conflict(&error) || made_by_another) && self.state.inspections < MAX_ATTEMPTS {
+                    self.state.inspection = None;
+                } else {
+                    self.fail("inspection of the target schema", error);
+                }
+                Ok(())
+            }
             StatementState::Finished { statements } => {
                 if let [.., tables, columns] = statements.as_slice() {
                     let tables = self.context.warehouse.results(&tables.id).await?;
@@ -294,8 +302,24 @@ impl<'a> Run<'a> {
         paths::compiled_sql(&self.state.run_id, &file)
     }
 
+    /// Ends the build because of something that belongs to no model.
+    fn fail(&mut self, statement: &str, error: String) {
+        self.state.failure = Some((statement.to_owned(), error));
+        self.state.phase = Phase::Failed;
+    }
+
+    /// Why the build failed.
+    pub(crate) fn failure(&self) -> MartBuilderError {
+        match self.state.failure.clone() {
+            Some((statement, error)) => MartBuilderError::Statement { statement, error },
+            None => MartBuilderError::BuildFailed {
+                failures: self.failures(),
+            },
+        }
+    }
+
     /// One sentence for each model or test that failed.
-    pub(crate) fn failures(&self) -> Vec<String> {
+    fn failures(&self) -> Vec<String> {
         let failed = self.state.nodes.iter().filter(|(_, state)| state.status.is_failure());
         let mut sentences: Vec<_> = failed
             .filter_map(|(id, state)| {

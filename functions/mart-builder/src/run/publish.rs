@@ -20,10 +20,8 @@ impl Run<'_> {
             match self.context.warehouse.poll(&publication.statement).await? {
                 StatementState::Running => is_done = false,
                 StatementState::Failed { error, .. } => {
-                    return Err(MartBuilderError::Statement {
-                        statement: format!("publication of {name}"),
-                        error,
-                    });
+                    self.fail(&format!("publication of {name}"), error);
+                    return Ok(());
                 }
                 StatementState::Finished { statements } => {
                     let count = statements
@@ -76,18 +74,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes the report once its queries are answered; false: not yet.
-    async fn write_report(&self) -> Result<bool, MartBuilderError> {
-        let Some(statement) = &self.state.report else {
+    /// Writes the report once its queries are answered; false: not yet, or never.
+    async fn write_report(&mut self) -> Result<bool, MartBuilderError> {
+        let Some(statement) = self.state.report.clone() else {
             return Ok(true);
         };
-        let statements = match self.context.warehouse.poll(statement).await? {
+        let statements = match self.context.warehouse.poll(&statement).await? {
             StatementState::Running => return Ok(false),
             StatementState::Failed { error, .. } => {
-                return Err(MartBuilderError::Statement {
-                    statement: "queries of the report".to_owned(),
-                    error,
-                });
+                self.fail("queries of the report", error);
+                return Ok(false);
             }
             StatementState::Finished { statements } => statements,
         };

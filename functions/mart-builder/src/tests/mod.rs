@@ -1,169 +1,15 @@
 //! The ticks against a warehouse that remembers what it was sent and fails on demand, and buckets in memory.
 
+mod fakes;
+
 use crate::error::MartBuilderError;
-use crate::files::{Answer as FilesAnswer, Files};
 use crate::handler::{Context, handle};
 use crate::project::Project;
 use cardlake_shared::assets::{Asset, AssetFolder, Assets};
-use cardlake_shared::data_api::{
-    Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
-};
 use cardlake_shared::error::StageError;
 use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
-use cardlake_shared::storage::{StorageError, StorageErrorKind};
+use fakes::{FakeFiles, FakeWarehouse};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
-#[derive(Default)]
-struct Inner {
-    submissions: Vec<Submission>,
-    outcomes: Vec<StatementState>,
-    results: BTreeMap<String, ResultSet>,
-    /// Error for a statement that holds the text; so many times.
-    fail: Vec<(&'static str, &'static str, usize)>,
-    /// Failing rows of a test whose query holds the text.
-    findings: Vec<(&'static str, i64)>,
-    /// What is in the target schema: name and kind.
-    existing: Vec<(&'static str, &'static str)>,
-    /// Polls that answer "running" first.
-    slow: usize,
-    throttle: usize,
-}
-
-#[derive(Clone, Default)]
-struct FakeWarehouse(Arc<Mutex<Inner>>);
-
-impl Inner {
-    fn run(&mut self, id: usize, submission: &Submission) -> StatementState {
-        let mut statements = Vec::new();
-        for (index, statement) in submission.statements.iter().enumerate() {
-            let mut outcome = StatementOutcome {
-                id: format!("{id}:{}", index + 1),
-                ..StatementOutcome::default()
-            };
-            let mut failing = self.fail.iter_mut();
-            let failing = failing.find(|(text, _, times)| *times > 0 && statement.contains(text));
-            if let Some((_, error, times)) = failing {
-                *times -= 1;
-                let error = (*error).to_owned();
-                outcome.error = Some(error.clone());
-                statements.push(outcome);
-                return StatementState::Failed {
-                    error,
-                    failed: Some(index),
-                    statements,
-                };
-            }
-            let result = self.result(statement);
-            self.results.insert(outcome.id.clone(), result.clone());
-            self.results.insert(id.to_string(), result);
-            statements.push(outcome);
-        }
-        StatementState::Finished { statements }
-    }
-
-    fn result(&self, statement: &str) -> ResultSet {
-        let text = |text: &str| Value::Text(text.to_owned());
-        let rows = if statement.contains("information_schema.tables") {
-            let relations = self.existing.iter();
-            relations
-                .map(|(name, kind)| vec![text("analytics"), text(name), text(kind)])
-                .collect()
-        } else if statement.contains("information_schema.columns") {
-            let relations = self.existing.iter();
-            relations
-                .map(|(name, _)| vec![text("analytics"), text(name), text("id")])
-                .collect()
-        } else if statement.contains("dbt_internal_test") {
-            let tests = statement.split("\nunion all\nselect\n  ").enumerate();
-            let rows = tests.map(|(index, test)| {
-                let found = self.findings.iter().find(|(text, _)| test.contains(text));
-                let failures = found.map_or(0, |(_, rows)| *rows);
-                let (place, bad) = (i64::try_from(index).unwrap(), Value::Boolean(failures > 0));
-                vec![Value::Integer(place), Value::Integer(failures), bad.clone(), bad]
-            });
-            rows.collect()
-        } else {
-            vec![vec![Value::Integer(42)]]
-        };
-        ResultSet {
-            columns: Vec::new(),
-            rows,
-        }
-    }
-}
-
-impl DataApi for FakeWarehouse {
-    fn submit<'a>(&'a self, submission: &'a Submission) -> Answer<'a, String> {
-        Box::pin(async move {
-            let mut inner = self.0.lock().unwrap();
-            if inner.throttle > 0 {
-                inner.throttle -= 1;
-                return Err(DataApiError {
-                    kind: DataApiErrorKind::Transient,
-                    operation: "submit",
-                    subject: submission.name.clone(),
-                    cause: "throttled".to_owned(),
-                });
-            }
-            let mut known = inner.submissions.iter();
-            if let Some(id) = known.position(|other| other.token == submission.token) {
-                return Ok(id.to_string());
-            }
-            let id = inner.submissions.len();
-            inner.submissions.push(submission.clone());
-            let outcome = inner.run(id, submission);
-            inner.outcomes.push(outcome);
-            Ok(id.to_string())
-        })
-    }
-
-    fn poll<'a>(&'a self, id: &'a str) -> Answer<'a, StatementState> {
-        Box::pin(async move {
-            let mut inner = self.0.lock().unwrap();
-            if inner.slow > 0 {
-                inner.slow -= 1;
-                return Ok(StatementState::Running);
-            }
-            Ok(inner.outcomes[id.parse::<usize>().unwrap()].clone())
-        })
-    }
-
-    fn results<'a>(&'a self, id: &'a str) -> Answer<'a, ResultSet> {
-        Box::pin(async move { Ok(self.0.lock().unwrap().results[id].clone()) })
-    }
-}
-
-#[derive(Clone, Default)]
-struct FakeFiles {
-    objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
-    /// Refuse this many writes: the function was killed before it could save.
-    lost_writes: Arc<Mutex<usize>>,
-}
-
-impl Files for FakeFiles {
-    fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> FilesAnswer<'a, Option<Vec<u8>>> {
-        Box::pin(async move { Ok(self.objects.lock().unwrap().get(&format!("{bucket}/{key}")).cloned()) })
-    }
-
-    fn put<'a>(&'a self, bucket: &'a str, key: &'a str, bytes: Vec<u8>) -> FilesAnswer<'a, ()> {
-        Box::pin(async move {
-            let mut lost = self.lost_writes.lock().unwrap();
-            if *lost > 0 {
-                *lost -= 1;
-                return Err(StorageError {
-                    kind: StorageErrorKind::Transient,
-                    operation: "write",
-                    bucket: bucket.to_owned(),
-                    key: key.to_owned(),
-                    cause: "cut off".to_owned(),
-                });
-            }
-            self.objects.lock().unwrap().insert(format!("{bucket}/{key}"), bytes);
-            Ok(())
-        })
-    }
-}
 
 const SHOP: [(&str, &str); 5] = [
     (
@@ -458,6 +304,21 @@ async fn a_conflict_is_tried_again_and_a_throttled_submission_is_transient() {
     assert!(error.kind().is_transient(), "{error}");
     shop.run_from(next(&output)).await.unwrap();
     assert_eq!(shop.names().iter().filter(|name| *name == "model.shop.stg").count(), 3);
+}
+
+#[tokio::test]
+async fn a_failed_publication_ends_the_build_and_the_same_run_can_start_over() {
+    let shop = shop();
+    shop.warehouse
+        .0
+        .lock()
+        .unwrap()
+        .fail
+        .push(("unload", "ERROR: access denied", 1));
+    let error = shop.run().await.unwrap_err();
+    assert_eq!(error.kind().error_type(), "Cardlake.StatementFailed");
+    assert_eq!(error.to_string(), "publication of sales failed: ERROR: access denied");
+    shop.run().await.unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,160 @@
+//! A warehouse that remembers what it was sent and fails on demand, and buckets in memory.
+
+use crate::files::{Answer as FilesAnswer, Files};
+use cardlake_shared::data_api::{
+    Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
+};
+use cardlake_shared::storage::{StorageError, StorageErrorKind};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+#[derive(Default)]
+pub(super) struct Inner {
+    pub(super) submissions: Vec<Submission>,
+    outcomes: Vec<StatementState>,
+    results: BTreeMap<String, ResultSet>,
+    /// Error for a statement that holds the text; so many times.
+    pub(super) fail: Vec<(&'static str, &'static str, usize)>,
+    /// Failing rows of a test whose query holds the text.
+    pub(super) findings: Vec<(&'static str, i64)>,
+    /// What is in the target schema: name and kind.
+    pub(super) existing: Vec<(&'static str, &'static str)>,
+    /// Polls that answer "running" first.
+    pub(super) slow: usize,
+    pub(super) throttle: usize,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct FakeWarehouse(pub(super) Arc<Mutex<Inner>>);
+
+impl Inner {
+    fn run(&mut self, id: usize, submission: &Submission) -> StatementState {
+        let mut statements = Vec::new();
+        for (index, statement) in submission.statements.iter().enumerate() {
+            let mut outcome = StatementOutcome {
+                id: format!("{id}:{}", index + 1),
+                ..StatementOutcome::default()
+            };
+            let mut failing = self.fail.iter_mut();
+            let failing = failing.find(|(text, _, times)| *times > 0 && statement.contains(text));
+            if let Some((_, error, times)) = failing {
+                *times -= 1;
+                let error = (*error).to_owned();
+                outcome.error = Some(error.clone());
+                statements.push(outcome);
+                return StatementState::Failed {
+                    error,
+                    failed: Some(index),
+                    statements,
+                };
+            }
+            let result = self.result(statement);
+            self.results.insert(outcome.id.clone(), result.clone());
+            self.results.insert(id.to_string(), result);
+            statements.push(outcome);
+        }
+        StatementState::Finished { statements }
+    }
+
+    fn result(&self, statement: &str) -> ResultSet {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let rows = if statement.contains("information_schema.tables") {
+            let relations = self.existing.iter();
+            relations
+                .map(|(name, kind)| vec![text("analytics"), text(name), text(kind)])
+                .collect()
+        } else if statement.contains("information_schema.columns") {
+            let relations = self.existing.iter();
+            relations
+                .map(|(name, _)| vec![text("analytics"), text(name), text("id")])
+                .collect()
+        } else if statement.contains("dbt_internal_test") {
+            let tests = statement.split("\nunion all\nselect\n  ").enumerate();
+            let rows = tests.map(|(index, test)| {
+                let found = self.findings.iter().find(|(text, _)| test.contains(text));
+                let failures = found.map_or(0, |(_, rows)| *rows);
+                let (place, bad) = (i64::try_from(index).unwrap(), Value::Boolean(failures > 0));
+                vec![Value::Integer(place), Value::Integer(failures), bad.clone(), bad]
+            });
+            rows.collect()
+        } else {
+            vec![vec![Value::Integer(42)]]
+        };
+        ResultSet {
+            columns: Vec::new(),
+            rows,
+        }
+    }
+}
+
+impl DataApi for FakeWarehouse {
+    fn submit<'a>(&'a self, submission: &'a Submission) -> Answer<'a, String> {
+        Box::pin(async move {
+            let mut inner = self.0.lock().unwrap();
+            if inner.throttle > 0 {
+                inner.throttle -= 1;
+                return Err(DataApiError {
+                    kind: DataApiErrorKind::Transient,
+                    operation: "submit",
+                    subject: submission.name.clone(),
+                    cause: "throttled".to_owned(),
+                });
+            }
+            let mut known = inner.submissions.iter();
+            if let Some(id) = known.position(|other| other.token == submission.token) {
+                return Ok(id.to_string());
+            }
+            let id = inner.submissions.len();
+            inner.submissions.push(submission.clone());
+            let outcome = inner.run(id, submission);
+            inner.outcomes.push(outcome);
+            Ok(id.to_string())
+        })
+    }
+
+    fn poll<'a>(&'a self, id: &'a str) -> Answer<'a, StatementState> {
+        Box::pin(async move {
+            let mut inner = self.0.lock().unwrap();
+            if inner.slow > 0 {
+                inner.slow -= 1;
+                return Ok(StatementState::Running);
+            }
+            Ok(inner.outcomes[id.parse::<usize>().unwrap()].clone())
+        })
+    }
+
+    fn results<'a>(&'a self, id: &'a str) -> Answer<'a, ResultSet> {
+        Box::pin(async move { Ok(self.0.lock().unwrap().results[id].clone()) })
+    }
+}
+
+#[derive(Clone, Default)]
+pub(super) struct FakeFiles {
+    pub(super) objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    /// Refuse this many writes: the function was killed before it could save.
+    pub(super) lost_writes: Arc<Mutex<usize>>,
+}
+
+impl Files for FakeFiles {
+    fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> FilesAnswer<'a, Option<Vec<u8>>> {
+        Box::pin(async move { Ok(self.objects.lock().unwrap().get(&format!("{bucket}/{key}")).cloned()) })
+    }
+
+    fn put<'a>(&'a self, bucket: &'a str, key: &'a str, bytes: Vec<u8>) -> FilesAnswer<'a, ()> {
+        Box::pin(async move {
+            let mut lost = self.lost_writes.lock().unwrap();
+            if *lost > 0 {
+                *lost -= 1;
+                return Err(StorageError {
+                    kind: StorageErrorKind::Transient,
+                    operation: "write",
+                    bucket: bucket.to_owned(),
+                    key: key.to_owned(),
+                    cause: "cut off".to_owned(),
+                });
+            }
+            self.objects.lock().unwrap().insert(format!("{bucket}/{key}"), bytes);
+            Ok(())
+        })
+    }
+}
