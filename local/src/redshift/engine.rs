@@ -3,6 +3,8 @@
 //! One process at a time can have the file open. Every statement (or session) has a connection of its own, so that
 //! statements run side by side under snapshot isolation.
 
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -14,6 +16,8 @@ use super::objects::Objects;
 use super::sql::SqlError;
 use super::sql::names::{literal, quoted};
 
+/// The folder for what does not fit into memory.
+const SPILL: &str = "spill";
 const PRELUDE: &str = include_str!("prelude.sql");
 const CATALOG: &str = include_str!("catalog.sql");
 
@@ -32,6 +36,8 @@ pub(crate) struct Engine {
     pub(crate) objects: Objects,
     /// Runs the S3 calls of statements, which run on blocking threads.
     pub(crate) runtime: tokio::runtime::Handle,
+    /// Given up when the database has been closed, so it comes after the connection.
+    _lock: File,
 }
 
 impl Engine {
@@ -53,10 +59,11 @@ impl Engine {
             path: staging.clone(),
             source,
         })?;
+        let lock = lock_file(file)?;
         let connection = open_file(file, memory_limit, &staging).map_err(|error| {
-            let message = first_line(&error.to_string());
+            let message = error.to_string().lines().next().unwrap_or_default().to_owned();
             let path = file.to_owned();
-            if message.contains("lock") {
+            if message.contains("Could not set lock") {
                 RedshiftError::Locked { path, message }
             } else {
                 RedshiftError::Open { path, message }
@@ -72,12 +79,15 @@ impl Engine {
                 path: file.to_owned(),
                 message: error.to_string(),
             })?;
+        // Only now: the files of another process that has the database open are not touched.
+        remove_leftovers(&staging);
         Ok(Self {
             base: Mutex::new(connection),
             database: database.to_owned(),
             staging,
             objects,
             runtime: tokio::runtime::Handle::current(),
+            _lock: lock,
         })
     }
 
@@ -94,6 +104,18 @@ impl Engine {
     }
 }
 
+/// Removes what statements of a process that was killed have left in the staging folder.
+fn remove_leftovers(staging: &Path) {
+    let Ok(entries) = std::fs::read_dir(staging) else {
+        return;
+    };
+    for entry in entries.flatten().filter(|entry| entry.file_name() != SPILL) {
+        if let Err(error) = std::fs::remove_dir_all(entry.path()) {
+            tracing::warn!(path = %entry.path().display(), %error, "a leftover could not be removed");
+        }
+    }
+}
+
 fn open_file(file: &Path, memory_limit: &str, staging: &Path) -> duckdb::Result<Connection> {
     let config = Config::default()
         // Nothing is ever fetched from the network: the library has Parquet, JSON and time zones built in.
@@ -101,12 +123,42 @@ fn open_file(file: &Path, memory_limit: &str, staging: &Path) -> duckdb::Result<
         .max_memory(memory_limit)?
         // Functions with typed parameters, of which the prelude has some, need a file of this version.
         .with("storage_compatibility_version", "v1.4.0")?
-        .with("temp_directory", staging.join("spill").to_string_lossy())?;
+        .with("temp_directory", staging.join(SPILL).to_string_lossy())?;
     Connection::open_with_flags(file, config)
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+/// Takes the database for this process: DuckDB's own lock does not hold against a second server in the same process.
+fn lock_file(file: &Path) -> Result<File, RedshiftError> {
+    let mut path = file.as_os_str().to_owned();
+    path.push(".lock");
+    let failed = |source| RedshiftError::Folder {
+        path: file.to_owned(),
+        source,
+    };
+    let mut lock = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = lock.read_to_string(&mut holder);
+            let message = format!("it is held by process {}", holder.trim());
+            return Err(RedshiftError::Locked {
+                path: file.to_owned(),
+                message,
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    lock.set_len(0)
+        .and_then(|()| lock.write_all(std::process::id().to_string().as_bytes()))
+        .map_err(failed)?;
+    Ok(lock)
 }
 
 /// Puts every schema of the warehouse on the search path, after those that the session asked for.

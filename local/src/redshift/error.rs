@@ -25,10 +25,10 @@ pub enum RedshiftError {
         /// What DuckDB says.
         message: String,
     },
-    /// A folder for the database or its temporary files cannot be made.
-    #[error("the folder {} cannot be made: {source}", path.display())]
+    /// The folder of the database, of its temporary files, or its lock file cannot be made.
+    #[error("{} cannot be made or written: {source}", path.display())]
     Folder {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,

@@ -10,6 +10,7 @@ pub(crate) mod cursor;
 pub(crate) mod dates;
 pub(crate) mod ddl;
 pub(crate) mod error;
+pub(crate) mod function_names;
 pub(crate) mod functions;
 pub(crate) mod lex;
 pub(crate) mod merge;

@@ -326,6 +326,18 @@ fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
             args.extend(substring_for.as_deref_mut().map(take));
             Some(call("rs_substring", args))
         }
+        Expr::Like {
+            pattern, escape_char, ..
+        }
+        | Expr::ILike {
+            pattern, escape_char, ..
+        } => {
+            // The backslash is Redshift's default; DuckDB has none.
+            if escape_char.is_none() && string_literal(pattern).is_none_or(|text| text.contains('\\')) {
+                *escape_char = Some(Box::new(string("\\")));
+            }
+            None
+        }
         Expr::SimilarTo {
             negated,
             expr: inner,

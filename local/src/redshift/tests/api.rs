@@ -406,3 +406,24 @@ async fn the_database_survives_a_restart() {
             .contains("character varying(3)")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_in_use_is_named() {
+    let fixture = Fixture::start().await;
+    let error = start(options(&fixture.folder, &fixture.s3)).await.unwrap_err();
+    let expected = format!("it is held by process {}", std::process::id());
+    assert!(error.to_string().contains("warehouse.duckdb is in use"), "{error}");
+    assert!(error.to_string().contains(&expected), "{error}");
+    fixture.run("select 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_of_a_killed_process_are_removed() {
+    let mut fixture = Fixture::start().await;
+    fixture.server.shutdown().await.unwrap();
+    let leftover = fixture.folder.path().join("redshift-staging/dead");
+    std::fs::create_dir_all(&leftover).unwrap();
+    std::fs::write(leftover.join("0.parquet"), b"half").unwrap();
+    fixture.server = start(options(&fixture.folder, &fixture.s3)).await.unwrap();
+    assert!(!leftover.exists());
+}

@@ -173,3 +173,35 @@ async fn columns_are_named_as_redshift_names_them() {
         .collect();
     assert_eq!(names, ["count", "sum", "?column?", "?column?", "max", "mixed", "case"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries() {
+    check(&[
+        ("with a as (select 1 as x), b as (select x + 1 as y from a) select x, y from a, b where x < y", "1|2"),
+        ("with recursive n(i) as (select 1 union all select i + 1 from n where i < 3) select sum(i) from n", "6"),
+        ("select l.k, r.v from (select 1 as k union all select 2) l left join (select 1 as k, 'x' as v) r using (k) order by 1", "1|x\n2|∅"),
+        ("select k from (select 1 as k union all select 2) t where exists (select 1 where t.k = 2)", "2"),
+        ("select k, (select max(x) from (select 5 as x) where x > k) from (select 1 as k) t", "1|5"),
+        ("select 1 union select 1 union all select 2 order by 1", "1\n2"),
+        ("select 1 intersect select 1", "1"),
+        ("select a, count(*) from (select 1 as a union all select 1 union all select 2) group by 1 having count(*) > 1", "1|2"),
+        ("select a, sum(b) from (select 'x' as a, 1 as b union all select 'y', 2) group by rollup (a) order by 1", "x|1\ny|2\n∅|3"),
+        ("select x, sum(x) over (order by x rows between unbounded preceding and current row) from (select 1 as x union all select 2)", "1|1\n2|3"),
+        ("select x, lag(x) over (order by x), lead(x, 1) over (order by x) from (select 1 as x union all select 2) order by 1", "1|∅|2\n2|1|∅"),
+        ("select last_value(x ignore nulls) over (order by k rows between unbounded preceding and current row) from (select 1 as k, 'a' as x union all select 2, null) order by k", "a\na"),
+        ("select x from (select 1 as x union all select 2 union all select 3) order by x limit 1 offset 1", "2"),
+        ("select case 2 when 1 then 'a' when 2 then 'b' end, true::int, 'a_b' like 'a\\\\_b', 5 between 1 and 9", "b|1|true|true"),
+        ("select '2026-01-31'::date + interval '1 month', date '2026-01-31' - 1, '2026-01-01' < date '2026-01-02'", "2026-02-28 00:00:00.0|2026-01-30|true"),
+        ("select timestamp '2026-01-01 00:00:00' at time zone 'Asia/Seoul'", "2025-12-31 15:00:00+00"),
+        ("select 'n' || 1 || true, -2 * -3, not false, 7 is null, null is not null", "n1true|6|true|false|false"),
+        ("select count(distinct x), count(x), count(*), min(x), bool_or(x > 1) from (select 1 as x union all select null)", "1|1|2|1|false"),
+        ("select dense_rank() over (order by x desc), rank() over (partition by x order by x) from (select 1 as x union all select 1)", "1|1\n1|1"),
+        ("select t.* from (select 1 as a, 2 as b) t", "1|2"),
+        ("select distinct x from (select 1 as x union all select 1)", "1"),
+        ("select max(x) - min(x) as spread, spread * 2 from (select 1 as x union all select 4)", "3|6"),
+        ("select \"at\", \"show\" from (select 1 as at, 2 as show) t", "1|2"),
+        ("select x from (select 1 as x) t where x not in (select 2) and x <> all (select 3)", "1"),
+        ("select to_char(date '2026-01-13', 'Day') || '|', to_char(timestamp '2026-01-13 15:00:00', 'HH12:MI AM')", "Tuesday  ||03:00 PM"),
+    ])
+    .await;
+}
