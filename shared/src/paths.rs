@@ -99,6 +99,20 @@ pub fn candidates_prefix(dataset: &str, batch_date: NaiveDate) -> String {
     format!("_candidates/{dataset}/{}/", dated("batch_date", batch_date))
 }
 
+/// Prefix of all candidates of a dataset, in silver.
+#[must_use]
+pub fn all_candidates_prefix(dataset: &str) -> String {
+    format!("_candidates/{dataset}/")
+}
+
+/// The batch date in the key of a candidate; `None` for keys of another shape.
+#[must_use]
+pub fn candidate_batch_date(key: &str) -> Option<NaiveDate> {
+    let (_, rest) = key.strip_prefix("_candidates/")?.split_once("/batch_date=")?;
+    let (day, _) = rest.split_once('/')?;
+    day.parse().ok()
+}
+
 /// Key of one candidate, in silver.
 #[must_use]
 pub fn candidate(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
@@ -162,6 +176,15 @@ mod tests {
             parsed.object_record(),
             "_objects/transactions/ingest_date=2026-01-15/part 1/a+b.csv.gz.json"
         );
+    }
+
+    #[test]
+    fn a_candidates_key_tells_its_batch_date() {
+        let date = NaiveDate::from_ymd_opt(2026, 1, 15).unwrap();
+        let key = candidate("cards", date, "ab");
+        assert!(key.starts_with(&all_candidates_prefix("cards")));
+        assert_eq!(candidate_batch_date(&key), Some(date));
+        assert_eq!(candidate_batch_date("_candidates/cards/ab.json"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::lineage::{self, Lineage, LineageColumns};
 use crate::merge::{Member, merge};
 use crate::remote::{Folder, RemoteFile};
 use crate::winner::{Origin, winner};
+use cardlake_shared::error::{ErrorKind, StageError};
 use futures::{StreamExt, TryStreamExt, stream};
 
 /// Files whose metadata is read at a time.
@@ -29,7 +30,7 @@ pub(crate) struct Input {
     pub(crate) path: String,
     /// Size in bytes.
     pub(crate) size: u64,
-    /// Whether its rows are in the table already.
+    /// What its rows are.
     pub(crate) origin: Origin,
 }
 
@@ -85,7 +86,7 @@ pub(crate) struct Tally {
 /// What the comparison found.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// For each input, the rows that lose.
+    /// For each input, the rows that lose; witnesses cannot.
     pub(crate) losers: Vec<Losers>,
     /// The same in numbers.
     pub(crate) tally: Tally,
@@ -104,14 +105,20 @@ pub(crate) async fn compare(
     columns: LineageColumns,
     batch_day: i32,
 ) -> Result<Verdict, ReconcilerError> {
-    let files: Vec<RemoteFile> = stream::iter(inputs)
-        .map(|input| RemoteFile::open(folder, &input.path, input.size))
+    let opened: Vec<Option<RemoteFile>> = stream::iter(inputs)
+        .map(|input| open(folder, input))
         .buffered(CONCURRENT_OPENS)
         .try_collect()
         .await?;
-    let origins = inputs.iter().map(|input| input.origin).collect();
+    // Only witnesses can be missing. They come last, so the others keep their places.
+    let present = inputs
+        .iter()
+        .zip(opened)
+        .filter_map(|(input, file)| Some((input.origin, file?)));
+    let (origins, files): (Vec<Origin>, Vec<RemoteFile>) = present.unzip();
     let window = WINDOW_BUDGET / (2 * inputs.len().max(1) as u64);
     let mut comparison = Comparison {
+        losers: vec![Losers::default(); origins.len()],
         files,
         origins,
         columns,
@@ -119,7 +126,6 @@ pub(crate) async fn compare(
         batch_day,
         pending: Vec::new(),
         group_ends: Vec::new(),
-        losers: vec![Losers::default(); inputs.len()],
         tally: Tally::default(),
     };
     tokio::task::spawn_blocking(move || {
@@ -132,6 +138,18 @@ pub(crate) async fn compare(
     })
     .await
     .map_err(|error| ReconcilerError::Interrupted(error.to_string()))?
+}
+
+/// Opens an input; `None` for a witness whose file was removed: what it knew is lost, and the rest decides.
+async fn open(folder: &Folder, input: &Input) -> Result<Option<RemoteFile>, ReconcilerError> {
+    match RemoteFile::open(folder, &input.path, input.size).await {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if input.origin == Origin::Witness && error.kind() == ErrorKind::NotFound => {
+            tracing::warn!(path = %input.path, "a replaced data file was removed and cannot bear witness");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 struct Comparison {
@@ -211,7 +229,7 @@ impl Comparison {
             .collect();
         let kept = winner(&competitors);
         for (index, (member, lineage)) in versions.iter().enumerate() {
-            if index == kept {
+            if Some(index) == kept || self.origins[member.file as usize] == Origin::Witness {
                 continue;
             }
             self.losers[member.file as usize].add(member.row);
@@ -227,6 +245,7 @@ impl Comparison {
                     tally.own_late += late;
                 }
                 Origin::Committed => tally.replaced += 1,
+                Origin::Witness => {}
             }
         }
     }

@@ -8,14 +8,15 @@ use crate::keys::KeyColumns;
 use crate::lineage::LineageColumns;
 use crate::remote::Folder;
 use crate::rewrite::{Rewritten, rewrite};
+use crate::settle;
+use crate::window::{EventDays, choose, event_days};
 use crate::winner::Origin;
-use crate::{settle, window};
 use cardlake_shared::contract::Contract;
 use cardlake_shared::delta::{ActiveFile, DeltaTable};
 use cardlake_shared::events::ReconcileOutput;
 use cardlake_shared::paths;
 use cardlake_shared::records::{BatchCounts, Candidate, DataFile, FORMAT_VERSION, ObjectRecord};
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -35,11 +36,10 @@ pub(crate) async fn reconcile(
     let table = DeltaTable::open(&context.delta, dataset).await?;
     let before = settle::latest_committed(context, &table, batch_date).await?;
     let settled: BTreeSet<String> = before.iter().flat_map(|candidate| candidate.settled.clone()).collect();
-    let new: Vec<&ObjectRecord> = batch
+    let (own, new): (Vec<&ObjectRecord>, Vec<&ObjectRecord>) = batch
         .records
         .iter()
-        .filter(|record| !settled.contains(&object_id(record)))
-        .collect();
+        .partition(|record| settled.contains(&object_id(record)));
     let counts_before = before.map(|candidate| candidate.counts).unwrap_or_default();
     let mut output = ReconcileOutput {
         dataset: dataset.to_owned(),
@@ -56,15 +56,24 @@ pub(crate) async fn reconcile(
     }
 
     let active = table.active_files().await?;
-    check_paths(&new, &active)?;
-    let width = late_window_days.or(contract.event_time.as_ref().map(|event| event.late_window_days));
+    let paths: BTreeSet<&str> = active.iter().map(|file| file.path.as_str()).collect();
+    check_paths(&new, &paths)?;
+    let files: Vec<&DataFile> = new.iter().flat_map(|record| &record.files).collect();
+    let usual = contract.event_time.as_ref().map_or(0, |event| event.late_window_days);
+    let width = late_window_days.unwrap_or(usual).max(usual);
+    let days = event_days(&contract, &files, width);
+    // The last batch that can have brought a row of these days.
+    let until = days
+        .as_ref()
+        .and_then(|days| days.last.checked_add_days(Days::new(width.into())));
+    let witnesses = settle::witnesses(context, &table, &own, batch_date, until, &paths).await?;
     let folder = Folder {
         storage: context.storage.clone(),
         bucket: Arc::from(context.lake.silver_bucket.as_str()),
         table: Arc::from(dataset),
         bytes_read: Arc::new(AtomicU64::new(0)),
     };
-    let plan = Plan::new(&contract, &new, &active, width.unwrap_or_default());
+    let plan = Plan::new(&contract, &new, &active, &witnesses, days.as_ref());
     let verdict = plan.compare(&contract, &folder, batch_date).await?;
     let changes = plan.changes(&contract, &folder, verdict).await?;
     output.counts = counts(counts_before, &new, changes.tally);
@@ -98,8 +107,7 @@ pub(crate) async fn reconcile(
 }
 
 /// A data file of a new object must not be part of the table already: its bytes would have changed under the readers.
-fn check_paths(new: &[&ObjectRecord], active: &[ActiveFile]) -> Result<(), ReconcilerError> {
-    let active: BTreeSet<&str> = active.iter().map(|file| file.path.as_str()).collect();
+fn check_paths(new: &[&ObjectRecord], active: &BTreeSet<&str>) -> Result<(), ReconcilerError> {
     let mut files = new
         .iter()
         .flat_map(|record| record.files.iter().map(move |file| (record, file)));
@@ -119,24 +127,36 @@ fn check_paths(new: &[&ObjectRecord], active: &[ActiveFile]) -> Result<(), Recon
 struct Plan {
     /// Files of the new objects.
     new: Vec<DataFile>,
-    /// Files to compare, new and committed.
+    /// Files to compare: new, then committed, then witnesses.
     inputs: Vec<Input>,
     /// Their descriptions, in the same order.
     described: Vec<DataFile>,
 }
 
 impl Plan {
-    fn new(contract: &Contract, new: &[&ObjectRecord], active: &[ActiveFile], late_window_days: u32) -> Self {
+    fn new(
+        contract: &Contract,
+        new: &[&ObjectRecord],
+        active: &[ActiveFile],
+        witnesses: &[DataFile],
+        days: Option<&EventDays>,
+    ) -> Self {
         let objects: Vec<Vec<&DataFile>> = new.iter().map(|record| record.files.iter().collect()).collect();
-        let (chosen, committed) = window::to_compare(contract, &objects, active, late_window_days);
-        let chosen = chosen
+        let chosen = choose(contract, &objects, active, witnesses, days);
+        let new = chosen
+            .new
             .into_iter()
             .map(|(object, file)| (Origin::New, objects[object][file].clone()));
-        let committed = committed
+        let committed = chosen
+            .committed
             .into_iter()
             .map(|index| (Origin::Committed, describe(&active[index])));
+        let witnesses = chosen
+            .witnesses
+            .into_iter()
+            .map(|index| (Origin::Witness, witnesses[index].clone()));
         let (mut inputs, mut described) = (Vec::new(), Vec::new());
-        for (origin, file) in chosen.chain(committed) {
+        for (origin, file) in new.chain(committed).chain(witnesses) {
             inputs.push(Input {
                 path: file.path.clone(),
                 size: file.size,
@@ -276,8 +296,11 @@ fn candidate(
     changes: &Changes,
     counts: BatchCounts,
 ) -> Result<Candidate, ReconcilerError> {
+    // An object that was replaced is no longer settled: should it come back, it is the latest once more.
+    let replaced: BTreeSet<&str> = new.iter().map(|record| record.source.key.as_str()).collect();
     let settled: BTreeSet<String> = settled
         .into_iter()
+        .filter(|id| id.rsplit_once('@').is_none_or(|(key, _)| !replaced.contains(key)))
         .chain(new.iter().map(|record| object_id(record)))
         .collect();
     let mut candidate = Candidate {

@@ -4,13 +4,15 @@
 //! commit. So the newest candidate of the batch whose transaction is in the log tells which objects need no more work,
 //! and what the books of the batch are. Candidates that were never committed say nothing.
 
+use crate::batch::object_id;
 use crate::error::ReconcilerError;
 use crate::handler::Context;
 use cardlake_shared::delta::DeltaTable;
-use cardlake_shared::paths::candidates_prefix;
-use cardlake_shared::records::{Candidate, FORMAT_VERSION};
+use cardlake_shared::paths::{all_candidates_prefix, candidate_batch_date, candidates_prefix, object_records_prefix};
+use cardlake_shared::records::{Candidate, DataFile, FORMAT_VERSION, ObjectRecord};
 use chrono::NaiveDate;
 use futures::future::try_join_all;
+use std::collections::BTreeSet;
 
 /// The transaction id under which a candidate is committed.
 pub(crate) fn transaction_id(batch_date: NaiveDate, candidate_id: &str) -> String {
@@ -44,6 +46,56 @@ pub(crate) async fn latest_committed(
         }
     }
     Ok(None)
+}
+
+/// Data files of settled objects, of this batch and of later ones, that are not part of the table as they are: rows of
+/// theirs were left out or replaced.
+///
+/// Batches after `until` are left out. When batches come in order there is no later one, and this costs one listing.
+///
+/// # Errors
+/// Candidates, log or object records cannot be read.
+pub(crate) async fn witnesses(
+    context: &Context,
+    table: &DeltaTable,
+    own: &[&ObjectRecord],
+    batch_date: NaiveDate,
+    until: Option<NaiveDate>,
+    active: &BTreeSet<&str>,
+) -> Result<Vec<DataFile>, ReconcilerError> {
+    let silver = &context.lake.silver_bucket;
+    let prefix = all_candidates_prefix(table.name());
+    let candidates = context.storage.list(silver, &prefix).await?;
+    let later: BTreeSet<NaiveDate> = candidates
+        .iter()
+        .filter_map(|object| candidate_batch_date(&object.key))
+        .filter(|date| *date > batch_date && until.is_none_or(|until| *date <= until))
+        .collect();
+    let mut files: Vec<DataFile> = own.iter().flat_map(|record| record.files.clone()).collect();
+    for date in later {
+        let Some(candidate) = latest_committed(context, table, date).await? else {
+            continue;
+        };
+        if candidate.counts.duplicates == 0 {
+            // Every row of the batch entered the table, and rows that were replaced since are older than what replaced them.
+            continue;
+        }
+        let settled: BTreeSet<&String> = candidate.settled.iter().collect();
+        let objects = context
+            .storage
+            .list(silver, &object_records_prefix(table.name(), date))
+            .await?;
+        let reads = objects
+            .iter()
+            .map(|object| context.storage.get_json::<ObjectRecord>(silver, &object.key));
+        for record in try_join_all(reads).await?.into_iter().flatten() {
+            if settled.contains(&object_id(&record)) {
+                files.extend(record.files);
+            }
+        }
+    }
+    files.retain(|file| !active.contains(file.path.as_str()));
+    Ok(files)
 }
 
 /// Reads a candidate.

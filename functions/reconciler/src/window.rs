@@ -13,8 +13,26 @@ use std::collections::BTreeMap;
 /// A range of keys, as the statistics tell it; none: any key.
 type KeyRange = Option<(String, String)>;
 
-/// The days whose committed rows may be versions of new rows; `None` when there is no telling.
-fn days(contract: &Contract, new: &[&DataFile], late_window_days: u32) -> Option<(String, NaiveDate, NaiveDate)> {
+/// The event days whose rows may be versions of new rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventDays {
+    /// The partition column.
+    column: String,
+    first: NaiveDate,
+    /// The last of them.
+    pub(crate) last: NaiveDate,
+}
+
+impl EventDays {
+    fn contain(&self, partition_values: &BTreeMap<String, Option<String>>) -> bool {
+        let value = partition_values.get(&self.column).and_then(Option::as_deref);
+        let day: Option<NaiveDate> = value.and_then(|value| value.parse().ok());
+        day.is_none_or(|day| (self.first..=self.last).contains(&day))
+    }
+}
+
+/// The days around the new rows; `None` when there is no telling.
+pub(crate) fn event_days(contract: &Contract, new: &[&DataFile], late_window_days: u32) -> Option<EventDays> {
     let event_time = contract.event_time.as_ref()?;
     let column = contract.partition_columns.iter().find(|name| {
         contract.column(name).is_some_and(|column| {
@@ -32,7 +50,8 @@ fn days(contract: &Contract, new: &[&DataFile], late_window_days: u32) -> Option
     let width = Days::new(late_window_days.into());
     let first = dates.iter().min()?.checked_sub_days(width)?;
     let last = dates.iter().max()?.checked_add_days(width)?;
-    Some((column.clone(), first, last))
+    let column = column.clone();
+    Some(EventDays { column, first, last })
 }
 
 fn key_range(contract: &Contract, columns: &BTreeMap<String, ColumnStatistics>) -> KeyRange {
@@ -51,47 +70,63 @@ fn overlap(a: &KeyRange, b: &KeyRange) -> bool {
     }
 }
 
-/// The files to compare: indices into `new` and `active`. `new` holds the files of each object.
+/// Files to compare, by their places in the lists that were given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    /// Object and file.
+    pub(crate) new: Vec<(usize, usize)>,
+    pub(crate) committed: Vec<usize>,
+    pub(crate) witnesses: Vec<usize>,
+}
+
+/// Chooses the files to compare. `new` holds the files of each object.
 ///
 /// Files of one object share no key, nor do committed files, so a file whose keys lie outside those of all others is left
-/// out; with one new object and no committed file near it, that is all of them.
-pub(crate) fn to_compare(
+/// out; with one new object and no other file near it, that is all of them.
+pub(crate) fn choose(
     contract: &Contract,
     new: &[Vec<&DataFile>],
     active: &[ActiveFile],
-    late_window_days: u32,
-) -> (Vec<(usize, usize)>, Vec<usize>) {
-    let all: Vec<&DataFile> = new.iter().flatten().copied().collect();
-    let days = days(contract, &all, late_window_days);
+    witnesses: &[DataFile],
+    days: Option<&EventDays>,
+) -> Chosen {
     let new_ranges: Vec<Vec<KeyRange>> = new
         .iter()
         .map(|files| files.iter().map(|file| key_range(contract, &file.columns)).collect())
         .collect();
-    let is_near = |file: &ActiveFile| {
-        let Some((column, first, last)) = &days else {
-            return true;
-        };
-        let value = file.partition_values.get(column).and_then(Option::as_deref);
-        let day: Option<NaiveDate> = value.and_then(|value| value.parse().ok());
-        day.is_none_or(|day| (*first..=*last).contains(&day))
-    };
+    let is_near = |partition_values| days.is_none_or(|days| days.contain(partition_values));
+    let meets_new = |range: &KeyRange| new_ranges.iter().flatten().any(|new| overlap(range, new));
     let committed: Vec<(usize, KeyRange)> = active
         .iter()
         .enumerate()
-        .filter(|(_, file)| is_near(file))
+        .filter(|(_, file)| is_near(&file.partition_values))
         .map(|(index, file)| (index, key_range(contract, &file.columns())))
-        .filter(|(_, range)| new_ranges.iter().flatten().any(|new| overlap(range, new)))
+        .filter(|(_, range)| meets_new(range))
+        .collect();
+    let witnesses: Vec<(usize, KeyRange)> = witnesses
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| is_near(&file.partition_values))
+        .map(|(index, file)| (index, key_range(contract, &file.columns)))
+        .filter(|(_, range)| meets_new(range))
         .collect();
     let mut chosen = Vec::new();
     for (object, ranges) in new_ranges.iter().enumerate() {
+        let others = new_ranges.iter().enumerate().filter(|(other, _)| *other != object);
+        let others: Vec<&KeyRange> = others
+            .flat_map(|(_, ranges)| ranges)
+            .chain(committed.iter().chain(&witnesses).map(|(_, range)| range))
+            .collect();
         for (file, range) in ranges.iter().enumerate() {
-            let others = new_ranges.iter().enumerate().filter(|(other, _)| *other != object);
-            if committed.iter().any(|(_, other)| overlap(range, other))
-                || others.flat_map(|(_, ranges)| ranges).any(|other| overlap(range, other))
-            {
+            if others.iter().any(|other| overlap(range, other)) {
                 chosen.push((object, file));
             }
         }
     }
-    (chosen, committed.into_iter().map(|(index, _)| index).collect())
+    let places = |files: Vec<(usize, KeyRange)>| files.into_iter().map(|(index, _)| index).collect();
+    Chosen {
+        new: chosen,
+        committed: places(committed),
+        witnesses: places(witnesses),
+    }
 }

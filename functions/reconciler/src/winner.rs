@@ -7,39 +7,53 @@ use crate::lineage::Lineage;
 pub(crate) enum Origin {
     /// In a data file of the table.
     Committed,
+    /// In a data file that was left out of the table, or replaced in it: a version that is settled already. It cannot stay,
+    /// but it bears witness to what was delivered.
+    Witness,
     /// In a data file of an object that is to be settled.
     New,
 }
 
-/// Index of the version that stays; there must be at least one.
+/// Index of the version that stays; `None` when no one does, because the one that does is not among them.
 ///
 /// Versions follow one another by ingest date, then event time, then source order (bronze key, the object's own time, row
-/// number). What the last of them says is what the
-/// table has to say. Those right before it that say the same (re-deliveries) count as one version with it: a committed one
-/// among them stays, so that a re-delivery changes nothing; else the first of them.
-pub(crate) fn winner(versions: &[(Origin, &Lineage)]) -> usize {
+/// number). What the last of them says is what the table has to say. A committed row that says it already stays, so that
+/// a re-delivery changes nothing; else the first new row that says it.
+///
+/// Witnesses make this independent of the order of batches. Say a row came on the 13th, came again unchanged on the 15th
+/// and was left out; now the 14th is made up for, with a correction. The committed row is older than the correction, yet
+/// what it says was delivered last.
+pub(crate) fn winner(versions: &[(Origin, &Lineage)]) -> Option<usize> {
     let mut order: Vec<usize> = (0..versions.len()).collect();
     // Of versions that nothing tells apart the new one is the later one.
     order.sort_by_key(|&index| (versions[index].1.order(), versions[index].0));
-    let Some(&last) = order.last() else { return 0 };
-    let says_the_same = |index: usize| {
-        index == last || versions[index].1.row_hash.is_some() && versions[index].1.row_hash == versions[last].1.row_hash
+    let last = *order.last()?;
+    let says_it = |index: usize| {
+        let (hash, wanted) = (versions[index].1.row_hash, versions[last].1.row_hash);
+        index == last || (hash.is_some() && hash == wanted)
     };
-    // From the last version backwards as long as the versions say the same.
-    let same = order.iter().rev().copied().take_while(|&index| says_the_same(index));
-    let mut kept = last;
-    for index in same {
-        let (origin, kept_origin) = (versions[index].0, versions[kept].0);
-        if origin <= kept_origin {
-            kept = index;
-        }
+    let first = |origin: Origin| {
+        let mut of_origin = order.iter().copied().filter(|&index| versions[index].0 == origin);
+        of_origin.find(|&index| says_it(index))
+    };
+    let latest_committed = || {
+        order
+            .iter()
+            .rev()
+            .copied()
+            .find(|&index| versions[index].0 == Origin::Committed)
+    };
+    match versions[last].0 {
+        Origin::Committed | Origin::New => first(Origin::Committed).or_else(|| first(Origin::New)),
+        // The table has a row for this key; if none is in sight, it lies further away, and a new one would be a second.
+        Origin::Witness => first(Origin::Committed).or_else(latest_committed),
     }
-    kept
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::sync::Arc;
 
     fn version(ingest_date: i32, event_time: i64, row_hash: i64) -> Lineage {
@@ -53,12 +67,12 @@ mod tests {
         }
     }
 
-    fn check(versions: &[(Origin, Lineage)], expected: usize) {
+    fn check(versions: &[(Origin, Lineage)], expected: impl Into<Option<usize>>) {
         let borrowed: Vec<_> = versions.iter().map(|(origin, lineage)| (*origin, lineage)).collect();
-        assert_eq!(winner(&borrowed), expected);
+        assert_eq!(winner(&borrowed), expected.into());
     }
 
-    use Origin::{Committed, New};
+    use Origin::{Committed, New, Witness};
 
     #[test]
     fn a_later_delivery_that_says_something_else_wins() {
@@ -109,15 +123,35 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_comes_back_is_a_new_one() {
+    fn a_version_that_comes_back_wins_over_the_one_in_between() {
+        check(&[(Committed, version(14, 5, 2)), (New, version(15, 5, 1))], 1);
         check(
             &[
-                (Committed, version(13, 5, 1)),
+                (New, version(13, 5, 1)),
                 (New, version(14, 5, 2)),
                 (New, version(15, 5, 1)),
             ],
+            0,
+        );
+    }
+
+    #[test]
+    fn a_witness_keeps_an_older_row_that_was_confirmed() {
+        let confirmed = [(Committed, version(13, 5, 1)), (Witness, version(15, 5, 1))];
+        check(
+            &[confirmed[0].clone(), confirmed[1].clone(), (New, version(14, 5, 2))],
+            0,
+        );
+        check(
+            &[confirmed[0].clone(), confirmed[1].clone(), (New, version(16, 5, 2))],
             2,
         );
+    }
+
+    #[test]
+    fn a_new_version_before_a_witness_loses_even_when_the_present_row_is_out_of_sight() {
+        check(&[(Witness, version(15, 5, 1)), (New, version(14, 5, 2))], None);
+        check(&[(Witness, version(15, 5, 1)), (New, version(14, 5, 1))], None);
     }
 
     #[test]
@@ -126,5 +160,39 @@ mod tests {
         let mut new = version(14, 5, 1);
         (old.row_hash, new.row_hash) = (None, None);
         check(&[(Committed, old), (New, new)], 1);
+    }
+
+    /// A row's versions: place in the order of versions, what it says, and the batch it comes in.
+    fn versions() -> impl Strategy<Value = Vec<(i32, i64, u8)>> {
+        prop::collection::vec((0..6, 0..3_i64, 0..4_u8), 1..8)
+    }
+
+    proptest! {
+        #[test]
+        fn batches_in_any_order_leave_what_was_delivered_last(versions in versions()) {
+            let mut committed: Option<Lineage> = None;
+            let mut witnesses: Vec<Lineage> = Vec::new();
+            let mut settled: Vec<Lineage> = Vec::new();
+            for batch in 0..4 {
+                let new: Vec<Lineage> = (0..)
+                    .zip(&versions)
+                    .filter(|(_, version)| version.2 == batch)
+                    .map(|(row, version)| Lineage { source_row: row, ..self::version(version.0, 0, version.1) })
+                    .collect();
+                if new.is_empty() {
+                    continue;
+                }
+                let mut all: Vec<(Origin, &Lineage)> = new.iter().map(|lineage| (New, lineage)).collect();
+                all.extend(committed.iter().map(|lineage| (Committed, lineage)));
+                all.extend(witnesses.iter().map(|lineage| (Witness, lineage)));
+                let kept = winner(&all).map(|index| all[index].1.clone());
+                prop_assert!(kept.is_some());
+                settled.extend(new);
+                committed = kept;
+                witnesses = settled.clone();
+                let last = settled.iter().max_by(|a, b| a.order().cmp(&b.order()));
+                prop_assert_eq!(committed.as_ref().and_then(|kept| kept.row_hash), last.and_then(|last| last.row_hash));
+            }
+        }
     }
 }

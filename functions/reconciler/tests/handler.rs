@@ -215,6 +215,17 @@ async fn another_object_under_the_same_key_is_a_new_object() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_comes_back_has_the_last_word_again() {
+    let lake = Lake::start().await;
+    for amount in [1, 2, 1] {
+        let rows = rows(0..3, 13, amount);
+        lake.deliver("a.csv", 13, &rows).await;
+        lake.run(13).await;
+        assert_eq!(lake.contents().await, expected(&rows));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_of_quarantined_rows_is_settled_too() {
     let lake = Lake::start().await;
     let mut record = lake.deliver_with("a.csv", 13, &[], 3).await;

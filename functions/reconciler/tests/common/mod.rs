@@ -1,6 +1,12 @@
 //! A lake on loopback: an S3 server over a temporary folder, and a small stand-in for the transformer.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "helpers of tests")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "helpers of tests, each of which uses a part of them"
+)]
 
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::array::{Date32Array, TimestampMicrosecondArray, new_null_array};
@@ -221,9 +227,10 @@ impl Lake {
     ) -> DataFile {
         let (mcc, name) = CATEGORIES[category];
         let path = format!(
-            "txn_date={}/merchant_category={name}/part-{}.parquet",
+            "txn_date={}/merchant_category={name}/part-{}-{}.parquet",
             date(event_day),
-            &source.etag[..16]
+            &source.key.replace(['/', '.', '='], "-"),
+            source.last_modified.timestamp()
         );
         let batch = self.batch(source, day, mcc, rows);
         let properties = writer_properties(&self.contract);
