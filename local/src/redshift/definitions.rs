@@ -6,7 +6,7 @@ use super::catalog;
 use super::engine_error::translate;
 use super::session::Session;
 use super::sql::ddl::{self, Column, CreateTable, CreateTableAs, CreateTableLike};
-use super::sql::names::{Relation, quoted};
+use super::sql::names::{Relation, literal, quoted};
 use super::sql::types::RedshiftType;
 use super::sql::{Command, SqlError};
 
@@ -52,7 +52,43 @@ fn first_schema(session: &Session) -> Result<String, SqlError> {
 
 fn create(session: &Session, table: &CreateTable) -> Result<(), SqlError> {
     let prefix = format!("rs_identity_{}", Uuid::new_v4().simple());
+    let mut table = table.clone();
+    for column in &mut table.columns {
+        settle_default(session, column)?;
+    }
     table.statements(&prefix)?.iter().try_for_each(|sql| session.batch(sql))
+}
+
+/// Computes a default once, unless it is the current time.
+///
+/// A default that called a function of the prelude would tie the table to it, and the prelude is written anew at each start.
+fn settle_default(session: &Session, column: &mut Column) -> Result<(), SqlError> {
+    let Some(default) = &column.default else { return Ok(()) };
+    let now = "CAST(now() AS TIMESTAMP)";
+    let builtin = default
+        .replace("getdate()", &format!("date_trunc('second', {now})"))
+        .replace("sysdate()", now);
+    column.default = Some(if builtin.contains("now()") {
+        if builtin.contains("rs_") {
+            return Err(SqlError::unsupported(format!(
+                "the default of column \"{}\"",
+                column.name
+            )));
+        }
+        builtin
+    } else {
+        let data_type = column.data_type.duckdb();
+        let sql = session.resolve(&format!("SELECT CAST(CAST({builtin} AS {data_type}) AS VARCHAR)"));
+        let value: Option<String> = session
+            .connection
+            .query_row(&sql, [], |row| row.get(0))
+            .map_err(|error| translate(&error))?;
+        value.map_or_else(
+            || "NULL".to_owned(),
+            |value| format!("CAST({} AS {data_type})", literal(&value)),
+        )
+    });
+    Ok(())
 }
 
 fn create_as(session: &Session, table: &CreateTableAs) -> Result<(), SqlError> {
@@ -146,6 +182,8 @@ fn rename(session: &Session, relation: &Relation, new_name: &str) -> Result<(), 
 }
 
 fn add_column(session: &Session, relation: &Relation, column: &Column) -> Result<(), SqlError> {
+    let mut column = column.clone();
+    settle_default(session, &mut column)?;
     let table = catalog::table(&session.connection, relation)?;
     if table
         .definition
@@ -188,7 +226,7 @@ fn add_column(session: &Session, relation: &Relation, column: &Column) -> Result
         .map(|column| quoted(&column.name))
         .chain([value])
         .collect::<Vec<_>>();
-    definition.columns.push(column.clone());
+    definition.columns.push(column);
     replace(session, &definition, &select)
 }
 

@@ -21,11 +21,6 @@ const SPILL: &str = "spill";
 const PRELUDE: &str = include_str!("prelude.sql");
 const CATALOG: &str = include_str!("catalog.sql");
 
-/// What every connection is set to: Redshift's meaning of `/` on integers, its order of NULLs, and UTC.
-const CONNECTION_SETTINGS: &str = "SET integer_division = true; \
-     SET default_null_order = 'nulls_last_on_asc_first_on_desc'; \
-     SET TimeZone = 'UTC';";
-
 /// The database.
 pub(crate) struct Engine {
     base: Mutex<Connection>,
@@ -60,7 +55,7 @@ impl Engine {
             source,
         })?;
         let lock = lock_file(file)?;
-        let connection = open_file(file, memory_limit, &staging).map_err(|error| {
+        let connection = open_file(file, database, memory_limit, &staging).map_err(|error| {
             let message = error.to_string().lines().next().unwrap_or_default().to_owned();
             let path = file.to_owned();
             if message.contains("Could not set lock") {
@@ -70,7 +65,7 @@ impl Engine {
             }
         })?;
         connection
-            .execute_batch(CONNECTION_SETTINGS)
+            .execute_batch(&connection_settings(database))
             .and_then(|()| {
                 let catalog = CATALOG.replace("{database}", &database.replace('\'', "''"));
                 connection.execute_batch(&format!("BEGIN; {PRELUDE} {catalog} COMMIT;"))
@@ -98,10 +93,19 @@ impl Engine {
         let connection = base.try_clone().map_err(|error| engine_error::translate(&error))?;
         drop(base);
         connection
-            .execute_batch(CONNECTION_SETTINGS)
+            .execute_batch(&connection_settings(&self.database))
             .map_err(|error| engine_error::translate(&error))?;
         Ok(connection)
     }
+}
+
+/// What every connection is set to: the database, Redshift's meaning of `/` on integers, its order of NULLs, and UTC.
+fn connection_settings(database: &str) -> String {
+    format!(
+        "USE {}; SET integer_division = true; SET TimeZone = 'UTC'; \
+         SET default_null_order = 'nulls_last_on_asc_first_on_desc';",
+        quoted(database)
+    )
 }
 
 /// Removes what statements of a process that was killed have left in the staging folder.
@@ -116,15 +120,22 @@ fn remove_leftovers(staging: &Path) {
     }
 }
 
-fn open_file(file: &Path, memory_limit: &str, staging: &Path) -> duckdb::Result<Connection> {
+fn open_file(file: &Path, database: &str, memory_limit: &str, staging: &Path) -> duckdb::Result<Connection> {
     let config = Config::default()
         // Nothing is ever fetched from the network: the library has Parquet, JSON and time zones built in.
         .enable_autoload_extension(false)?
         .max_memory(memory_limit)?
-        // Functions with typed parameters, of which the prelude has some, need a file of this version.
-        .with("storage_compatibility_version", "v1.4.0")?
         .with("temp_directory", staging.join(SPILL).to_string_lossy())?;
-    Connection::open_with_flags(file, config)
+    let connection = Connection::open_in_memory_with_flags(config)?;
+    // The file is attached instead of opened: after a crash, DuckDB replays the log of the file that it opens first before
+    // there is a database in which names could be looked up, and fails on some definitions. Functions with typed
+    // parameters, of which the prelude has some, need this version of the file.
+    connection.execute_batch(&format!(
+        "ATTACH {} AS {} (STORAGE_VERSION 'v1.4.0')",
+        literal(&file.to_string_lossy()),
+        quoted(database)
+    ))?;
+    Ok(connection)
 }
 
 /// Takes the database for this process: DuckDB's own lock does not hold against a second server in the same process.
@@ -162,7 +173,7 @@ fn lock_file(file: &Path) -> Result<File, RedshiftError> {
 }
 
 /// Puts every schema of the warehouse on the search path, after those that the session asked for.
-pub(crate) fn set_search_path(connection: &Connection, first: &[String]) -> Result<(), SqlError> {
+pub(crate) fn set_search_path(connection: &Connection, database: &str, first: &[String]) -> Result<(), SqlError> {
     let translate = |error: duckdb::Error| engine_error::translate(&error);
     let mut schemas: Vec<String> = if first.is_empty() {
         vec!["public".to_owned()]
@@ -190,7 +201,7 @@ pub(crate) fn set_search_path(connection: &Connection, first: &[String]) -> Resu
     schemas.push("main".to_owned());
     let path = schemas
         .iter()
-        .map(|schema| quoted(schema))
+        .map(|schema| format!("{}.{}", quoted(database), quoted(schema)))
         .collect::<Vec<_>>()
         .join(",");
     connection

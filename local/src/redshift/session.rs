@@ -89,8 +89,8 @@ impl Session {
             }
             _ => {}
         }
-        let outcome =
-            engine::set_search_path(&self.connection, &self.search_path).and_then(|()| self.run(command, format));
+        let outcome = engine::set_search_path(&self.connection, &self.engine.database, &self.search_path)
+            .and_then(|()| self.run(command, format));
         if outcome.is_err() && self.transaction == Transaction::Open {
             // DuckDB may have kept the transaction open; Redshift does not.
             let _ = self.connection.execute_batch("ROLLBACK");

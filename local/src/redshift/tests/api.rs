@@ -427,3 +427,52 @@ async fn the_files_of_a_killed_process_are_removed() {
     fixture.server = start(options(&fixture.folder, &fixture.s3)).await.unwrap();
     assert!(!leftover.exists());
 }
+
+/// What a crash leaves: the file and its log as they are on disk at a moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_survives_a_crash() {
+    let mut fixture = Fixture::start().await;
+    fixture.run("create schema raw").await;
+    fixture.run("create table raw.t (id bigint identity(1, 1), name varchar(3) not null default 'x', at timestamp default getdate(), d decimal(18,2) default 1.0 / 4) sortkey (id)").await;
+    fixture.run("insert into raw.t (name) values ('abc')").await;
+    fixture.run("create view stg as select name, avg(d) as d, max(trunc(at)) as day from raw.t group by name with no schema binding").await;
+    fixture.run("create or replace view stg as select name, avg(d) / 2 as d, max(trunc(at)) as day from raw.t group by name with no schema binding").await;
+    fixture.run("create table raw.u (a int)").await;
+    fixture
+        .run("alter table raw.u add column b varchar(9) default 'y'")
+        .await;
+    fixture.run("alter table raw.u rename to v").await;
+    fixture.run("create table raw.w as select sum(a) as a from raw.v").await;
+    fixture
+        .batch(&[
+            "create table raw.w2 as select 1 as a",
+            "drop table raw.w",
+            "alter table raw.w2 rename to w",
+        ])
+        .await;
+    fixture.run("truncate raw.w").await;
+    let crashed = tempfile::tempdir().unwrap();
+    for name in ["warehouse.duckdb", "warehouse.duckdb.wal"] {
+        std::fs::copy(fixture.folder.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    fixture.server = start(options(&crashed, &fixture.s3)).await.unwrap();
+    fixture.client = data_api(&fixture.server, SECRET);
+    assert_eq!(
+        fixture
+            .query("select name, d, day = trunc(getdate()) or true from stg")
+            .await,
+        "abc|0.1250|true"
+    );
+    fixture.run("insert into raw.t (name) values ('def')").await;
+    assert_eq!(
+        fixture.query("select id, name from raw.t order by id").await,
+        "1|abc\n2|def"
+    );
+    assert_eq!(fixture.query("select count(*) from raw.w").await, "0");
+    assert!(
+        fixture
+            .error("insert into raw.v values (1, '0123456789')")
+            .await
+            .contains("character varying(9)")
+    );
+}
