@@ -1,5 +1,11 @@
 //! End to end in one process: the `cardlake` command as a user calls it, on files as they land.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests fail loudly, as tests do"
+)]
+
 mod harness;
 mod input;
 
