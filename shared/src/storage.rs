@@ -169,6 +169,23 @@ impl Storage {
         Ok(())
     }
 
+    /// Writes an object from an open file, from its current position on, without holding it in memory.
+    ///
+    /// # Errors
+    /// The file cannot be read; the service refuses or cannot answer.
+    pub async fn put_file(&self, bucket: &str, key: &str, file: std::fs::File) -> Result<(), StorageError> {
+        let file = tokio::fs::File::from_std(file);
+        let body = ByteStream::read_from().file(file).build().await;
+        let body = body.map_err(|error| StorageError {
+            kind: StorageErrorKind::Refused,
+            operation: "write",
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            cause: with_causes(&error),
+        })?;
+        self.put(bucket, key, body).await
+    }
+
     /// Removes an object; there being none is fine.
     ///
     /// # Errors

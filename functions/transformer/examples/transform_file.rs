@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let plan = Plan::new(contracts.get("transactions")?, facts, None, None)?;
     let names = FileNames::new(&[&name]);
     let folder = Path::new(&output);
+    fs::create_dir_all(folder)?;
     for _ in 0..repeats {
         let (started, before) = (Instant::now(), processor_seconds());
         let emit = |encoded: pipeline::EncodedFile| {
@@ -41,9 +42,18 @@ fn main() -> Result<(), Box<dyn Error>> {
             path.parent().is_some_and(|parent| fs::create_dir_all(parent).is_ok())
                 && fs::write(path, &encoded.bytes).is_ok()
         };
+        let mut quarantine = File::create(folder.join("_quarantine.jsonl"))?;
         let reader = decompressed(BufReader::with_capacity(1 << 16, File::open(&input)?), compression)?;
-        let summary = pipeline::run(reader, format, &plan, &names, &Limits::default(), &emit)
-            .map_err(|failure| format!("{failure:?}"))?;
+        let summary = pipeline::run(
+            reader,
+            format,
+            &plan,
+            &names,
+            &Limits::default(),
+            &emit,
+            &mut quarantine,
+        )
+        .map_err(|failure| format!("{failure:?}"))?;
         let (wall, processor) = (started.elapsed().as_secs_f64(), processor_seconds() - before);
         let bytes: u64 = summary.files.iter().map(|file| file.size).sum();
         println!(
@@ -53,7 +63,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             summary.counts.bronze_rows as f64 / wall,
             peak_memory()
         );
-        fs::write(folder.join("_quarantine.jsonl"), &summary.quarantine.lines)?;
     }
     Ok(())
 }

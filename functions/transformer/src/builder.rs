@@ -364,8 +364,15 @@ impl Rows {
     /// `first_block` on.
     pub fn number_rows(&mut self, first_block: u32, first_rows: &[u64]) {
         for place in &mut self.places {
-            let block = ((*place >> 32) as u32).wrapping_sub(first_block);
-            *place = first_rows.get(block as usize).copied().unwrap_or_default() + (*place & 0xffff_ffff) + 1;
+            *place = row_number(*place, first_block, first_rows);
         }
     }
+}
+
+/// The number of the row at a place; parameters as in [`Rows::number_rows`].
+#[inline]
+#[must_use]
+pub fn row_number(place: u64, first_block: u32, first_rows: &[u64]) -> u64 {
+    let block = ((place >> 32) as u32).wrapping_sub(first_block);
+    first_rows.get(block as usize).copied().unwrap_or_default() + (place & 0xffff_ffff) + 1
 }

@@ -24,7 +24,9 @@ use cardlake_shared::pii::Tokenizer;
 use cardlake_shared::records::{ObjectRecord, RowCounts};
 use cardlake_shared::storage::{ObjectMeta, Storage, StorageError, StorageErrorKind};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use std::io::Seek;
 use std::sync::{Arc, Mutex, PoisonError};
+use tempfile::{SpooledData, SpooledTempFile};
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 
 /// Pieces of an object that wait between the network and the parser.
@@ -33,6 +35,8 @@ const WAITING_PIECES: usize = 16;
 const WAITING_FILES: usize = 1;
 /// Data files that are stored at once.
 const PARALLEL_WRITES: usize = 4;
+/// Bytes of quarantined rows that are held in memory; what is more goes to a temporary file.
+const QUARANTINE_MEMORY: usize = 16 << 20;
 /// Objects that are transformed at once: one alone keeps all threads busy, the second fills the gaps.
 const PARALLEL_OBJECTS: usize = 2;
 
@@ -358,7 +362,7 @@ impl Job<'_> {
         // A failed write ends the work too, so its cause comes first.
         stored?;
         match worked.map_err(|error| internal(&key, &error.to_string()))? {
-            Work::Done(summary) => self.finish(&meta, summary).await,
+            Work::Done(summary, lines) => self.finish(&meta, summary, lines).await,
             Work::Rejected(reason) => Ok(record::rejected(self.key, &meta, self.rules, reason)),
             Work::Interrupted(error) => Err(error.into()),
             Work::Defect(problem) => Err(internal(&key, &problem)),
@@ -390,7 +394,7 @@ impl Job<'_> {
             .await
     }
 
-    async fn finish(self, meta: &ObjectMeta, mut summary: Summary) -> Result<ObjectRecord, Error> {
+    async fn finish(self, meta: &ObjectMeta, summary: Summary, lines: SpooledTempFile) -> Result<ObjectRecord, Error> {
         if summary.repeated_fields > 0 {
             tracing::warn!(
                 key = meta.key,
@@ -399,11 +403,16 @@ impl Job<'_> {
             );
         }
         if summary.quarantine.rows > 0 {
-            let lines = std::mem::take(&mut summary.quarantine.lines);
-            self.context
-                .storage
-                .put(&self.context.silver_bucket, &self.key.quarantine(), lines)
-                .await?;
+            let bucket = &self.context.silver_bucket;
+            let path = self.key.quarantine();
+            let failed = |error: std::io::Error| internal(&meta.key, &format!("the quarantine file is lost: {error}"));
+            match lines.into_inner() {
+                SpooledData::InMemory(lines) => self.context.storage.put(bucket, &path, lines.into_inner()).await?,
+                SpooledData::OnDisk(mut file) => {
+                    file.rewind().map_err(failed)?;
+                    self.context.storage.put_file(bucket, &path, file).await?;
+                }
+            }
         }
         Ok(record::transformed(self.key, meta, self.rules, summary))
     }
@@ -411,7 +420,7 @@ impl Job<'_> {
 
 /// How the work on the bytes of an object ended.
 enum Work {
-    Done(Summary),
+    Done(Summary, SpooledTempFile),
     Rejected(String),
     Interrupted(StorageError),
     Defect(String),
@@ -438,16 +447,18 @@ fn work(
         }
     };
     let emit = |file: EncodedFile| files.blocking_send(file).is_ok();
+    let mut lines = SpooledTempFile::new(QUARANTINE_MEMORY);
     let result = decompressed(PieceReader::new(next), compression)
         .map_err(Failure::Read)
-        .and_then(|reader| pipeline::run(reader, format, plan, names, limits, &emit));
+        .and_then(|reader| pipeline::run(reader, format, plan, names, limits, &emit, &mut lines));
     let interrupted = interrupted.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (result, interrupted) {
-        (Ok(summary), None) => Work::Done(summary),
+        (Ok(summary), None) => Work::Done(summary, lines),
         (_, Some(error)) => Work::Interrupted(error),
         (Err(Failure::Read(error)), _) => Work::Rejected(format!("the data is damaged or incomplete: {error}")),
         (Err(Failure::Rejected(reason)), _) => Work::Rejected(reason),
         (Err(Failure::Encode(problem)), _) => Work::Defect(problem),
+        (Err(Failure::Quarantine(error)), _) => Work::Defect(format!("the quarantine file cannot be written: {error}")),
         (Err(Failure::Stopped), _) => Work::Defect("a data file could not be handed on".to_owned()),
     }
 }

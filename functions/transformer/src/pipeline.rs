@@ -12,7 +12,7 @@
 
 use crate::batch::Batch;
 use crate::blocks::{Block, Blocks, KEPT_BYTES};
-use crate::builder::Rows;
+use crate::builder::{Rows, row_number};
 use crate::csv::{BYTE_ORDER_MARK, BlockTraits, Layout};
 use crate::encode::FileFormat as ParquetFormat;
 use crate::json::Lines;
@@ -29,7 +29,7 @@ use bytes::Bytes;
 use cardlake_shared::events::FileFormat;
 use cardlake_shared::records::{DataFile, RowCounts};
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -51,7 +51,7 @@ impl Default for Limits {
         Self {
             block_bytes: blocks::BLOCK_BYTES,
             run_rows: 3 << 19,
-            run_bytes: 384 << 20,
+            run_bytes: 256 << 20,
             workers: std::thread::available_parallelism()
                 .map_or(2, std::num::NonZero::get)
                 .min(8),
@@ -77,7 +77,7 @@ pub struct Summary {
     pub files: Vec<DataFile>,
     /// Rows in which a field occurs that the contract does not know, by field.
     pub drift: BTreeMap<String, u64>,
-    /// The rows that break the contract.
+    /// What the quarantine file holds.
     pub quarantine: Quarantine,
     /// Fields that occurred more than once in their JSON row.
     pub repeated_fields: u64,
@@ -92,6 +92,8 @@ pub enum Failure {
     Rejected(String),
     /// A file could not be encoded.
     Encode(String),
+    /// A line could not be written to the quarantine file.
+    Quarantine(std::io::Error),
     /// Whoever takes the files wants no more.
     Stopped,
 }
@@ -99,7 +101,7 @@ pub enum Failure {
 /// Takes encoded files; false: no more.
 pub type Emit<'e> = dyn Fn(EncodedFile) -> bool + Sync + 'e;
 
-/// Transforms a file.
+/// Transforms a file; the lines of the quarantine file go to `quarantine`.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -110,6 +112,7 @@ pub fn run(
     names: &FileNames,
     limits: &Limits,
     emit: &Emit<'_>,
+    quarantine: &mut dyn Write,
 ) -> Result<Summary, Failure> {
     let mut blocks = Blocks::new(reader, format == FileFormat::Csv, limits.block_bytes);
     let mut summary = Summary::default();
@@ -125,7 +128,7 @@ pub fn run(
     for run in 0.. {
         let Some(block) = next.take() else { break };
         next = read_run(&mut blocks, block, &mut workers, limits)?;
-        let rows = settle(plan, &mut workers, &mut summary);
+        let rows = settle(plan, &mut workers, &mut summary, quarantine)?;
         write_run(plan, &parquet, names, limits, &rows, run, &mut summary, emit)?;
     }
     for worker in workers {
@@ -213,7 +216,12 @@ fn read_run<R: Read>(
 }
 
 /// Puts together what the workers have read.
-fn settle(plan: &Plan, workers: &mut [Worker<'_>], summary: &mut Summary) -> Rows {
+fn settle(
+    plan: &Plan,
+    workers: &mut [Worker<'_>],
+    summary: &mut Summary,
+    quarantine: &mut dyn Write,
+) -> Result<Rows, Failure> {
     let mut counts: Vec<(u32, u32)> = workers
         .iter_mut()
         .flat_map(|worker| std::mem::take(&mut worker.block_rows))
@@ -231,17 +239,14 @@ fn settle(plan: &Plan, workers: &mut [Worker<'_>], summary: &mut Summary) -> Row
     let mut quarantined: Vec<Quarantined> = Vec::new();
     for worker in workers {
         rows.absorb(std::mem::replace(&mut worker.rows, Rows::new(plan)));
-        quarantined.append(&mut worker.quarantined);
+        quarantined.push(std::mem::take(&mut worker.quarantined));
     }
     rows.number_rows(first_block, &first_rows);
-    quarantined.sort_unstable_by_key(|row| row.place);
-    for row in &quarantined {
-        let block = ((row.place >> 32) as u32 - first_block) as usize;
-        let number = first_rows.get(block).copied().unwrap_or_default() + (row.place & 0xffff_ffff) + 1;
-        summary.quarantine.add(plan, number, row);
-    }
-    summary.counts.quarantined += quarantined.len() as u64;
-    rows
+    summary.counts.quarantined += quarantined.iter().map(|rows| rows.len() as u64).sum::<u64>();
+    let number = |place| row_number(place, first_block, &first_rows);
+    let written = summary.quarantine.write(plan, quarantined, number, quarantine);
+    written.map_err(Failure::Quarantine)?;
+    Ok(rows)
 }
 
 /// Sorts and encodes the rows of a run.
@@ -372,7 +377,7 @@ struct Worker<'p> {
     cutter: Cutter,
     batch: Batch,
     rows: Rows,
-    quarantined: Vec<Quarantined>,
+    quarantined: Quarantined,
     /// Number of rows of the blocks of this run.
     block_rows: Vec<(u32, u32)>,
 }
@@ -384,7 +389,7 @@ impl<'p> Worker<'p> {
             cutter,
             batch: Batch::new(plan.sources.len()),
             rows: Rows::new(plan),
-            quarantined: Vec::new(),
+            quarantined: Quarantined::default(),
             block_rows: Vec::new(),
         }
     }
@@ -414,16 +419,15 @@ impl<'p> Worker<'p> {
 
     fn fault(&mut self, block: &Block, rule: Rule) {
         let raw = block.text.strip_suffix(b"\n").unwrap_or(&block.text);
-        self.quarantined.push(Quarantined {
-            place: u64::from(block.index) << 32,
-            problems: vec![(Subject::Row, rule)],
-            raw: raw_text(
-                self.plan,
-                self.cutter.layout(),
-                raw.get(..KEPT_BYTES).unwrap_or(raw),
-                false,
-            ),
-        });
+        let raw = raw_text(
+            self.plan,
+            self.cutter.layout(),
+            raw.get(..KEPT_BYTES).unwrap_or(raw),
+            false,
+        );
+        let problem = std::iter::once((Subject::Row, rule));
+        self.quarantined
+            .add(self.plan, u64::from(block.index) << 32, problem, &raw);
     }
 
     /// Collects the rows of the batch that have problems.
@@ -433,11 +437,10 @@ impl<'p> Worker<'p> {
             let span = self.batch.spans.get(first.row as usize).copied().unwrap_or_default();
             let raw = block.text.get(span.0 as usize..span.1 as usize).unwrap_or_default();
             let readable = problems.iter().all(|problem| problem.subject != Subject::Row);
-            self.quarantined.push(Quarantined {
-                place: u64::from(block.index) << 32 | (first_row + first.row as usize) as u64,
-                problems: problems.iter().map(|problem| (problem.subject, problem.rule)).collect(),
-                raw: raw_text(self.plan, self.cutter.layout(), raw, readable),
-            });
+            let raw = raw_text(self.plan, self.cutter.layout(), raw, readable);
+            let place = u64::from(block.index) << 32 | (first_row + first.row as usize) as u64;
+            let problems = problems.iter().map(|problem| (problem.subject, problem.rule));
+            self.quarantined.add(self.plan, place, problems, &raw);
         }
     }
 }

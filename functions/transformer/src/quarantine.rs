@@ -12,56 +12,101 @@ use cardlake_shared::contract::Protection;
 use cardlake_shared::pii::{MASK, mask_card_numbers};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Write;
 
-/// A row that breaks the contract.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Rows that break the contract, as a worker collects them.
+#[derive(Debug, Clone, Default)]
 pub struct Quarantined {
-    /// Place in the object, as in [`crate::builder::Rows::places`].
-    pub place: u64,
-    /// What it breaks.
-    pub problems: Vec<(Subject, Rule)>,
-    /// Its text, masked.
-    pub raw: String,
-}
-
-/// The quarantine file in the making.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Quarantine {
-    /// JSON lines.
-    pub lines: Vec<u8>,
+    /// For each row what follows its number in its line, one after the other.
+    texts: Vec<u8>,
+    /// Place of each row in the object, as in [`crate::builder::Rows::places`], and the end of its text.
+    rows: Vec<(u64, usize)>,
     /// Rows by reason.
-    pub reasons: BTreeMap<String, u64>,
-    /// Rows.
-    pub rows: u64,
+    reasons: BTreeMap<String, u64>,
 }
 
-impl Quarantine {
-    /// Adds a row; `number` is its number in the object.
-    pub fn add(&mut self, plan: &Plan, number: u64, row: &Quarantined) {
+impl Quarantined {
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds a row: what it breaks, and its text, masked.
+    pub fn add(&mut self, plan: &Plan, place: u64, problems: impl Iterator<Item = (Subject, Rule)>, raw: &str) {
         let mut reasons: Vec<String> = Vec::new();
-        for (subject, rule) in &row.problems {
-            let reason = reason(plan, *subject, *rule);
+        for (subject, rule) in problems {
+            let reason = reason(plan, subject, rule);
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
         }
-        self.lines.extend_from_slice(b"{\"object\":");
-        write_text(&plan.object.key, &mut self.lines);
-        self.lines
-            .extend_from_slice(format!(",\"row\":{number},\"reasons\":[").as_bytes());
+        self.texts.extend_from_slice(b",\"reasons\":[");
         for (index, reason) in reasons.iter().enumerate() {
             if index > 0 {
-                self.lines.push(b',');
+                self.texts.push(b',');
             }
-            write_text(reason, &mut self.lines);
+            write_text(reason, &mut self.texts);
         }
-        self.lines.extend_from_slice(b"],\"raw\":");
-        write_text(&row.raw, &mut self.lines);
-        self.lines.extend_from_slice(b"}\n");
+        self.texts.extend_from_slice(b"],\"raw\":");
+        write_text(raw, &mut self.texts);
+        self.texts.extend_from_slice(b"}\n");
+        self.rows.push((place, self.texts.len()));
         for reason in reasons {
             *self.reasons.entry(reason).or_default() += 1;
         }
-        self.rows += 1;
+    }
+
+    /// Places and texts of the rows.
+    fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let starts = std::iter::once(0).chain(self.rows.iter().map(|(_, end)| *end));
+        let texts = starts.zip(&self.rows);
+        texts.map(|(start, (place, end))| (*place, self.texts.get(start..*end).unwrap_or_default()))
+    }
+}
+
+/// What the quarantine file holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Quarantine {
+    /// Rows.
+    pub rows: u64,
+    /// Rows by reason; a row that breaks several rules counts under each.
+    pub reasons: BTreeMap<String, u64>,
+}
+
+impl Quarantine {
+    /// Writes what the workers have collected, in the order of the object; `number` turns a place into the number of the
+    /// row.
+    ///
+    /// # Errors
+    /// Of the file.
+    pub fn write(
+        &mut self,
+        plan: &Plan,
+        collected: Vec<Quarantined>,
+        number: impl Fn(u64) -> u64,
+        file: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        let mut lines: Vec<(u64, &[u8])> = collected.iter().flat_map(Quarantined::lines).collect();
+        lines.sort_unstable_by_key(|(place, _)| *place);
+        let mut start = b"{\"object\":".to_vec();
+        write_text(&plan.object.key, &mut start);
+        for (place, text) in lines {
+            file.write_all(&start)?;
+            write!(file, ",\"row\":{}", number(place))?;
+            file.write_all(text)?;
+            self.rows += 1;
+        }
+        for (reason, rows) in collected.into_iter().flat_map(|collected| collected.reasons) {
+            *self.reasons.entry(reason).or_default() += rows;
+        }
+        Ok(())
     }
 }
 

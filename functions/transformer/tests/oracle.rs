@@ -121,7 +121,7 @@ proptest! {
         }
         let text = writer.into_inner().unwrap();
         let plan = plan(TEXTS);
-        let (summary, files) = run(&text, FileFormat::Csv, &plan, &LIMITS).unwrap();
+        let (summary, files, _) = run(&text, FileFormat::Csv, &plan, &LIMITS).unwrap();
         prop_assert_eq!(summary.counts.bronze_rows, rows_in.len() as u64);
 
         let mut expected: BTreeMap<i64, Row> = BTreeMap::new();
@@ -190,7 +190,7 @@ proptest! {
             text += &format!("{:08x}-0000-4000-8000-000000000000,CUS1000,{id:08x}-0000-4000-8000-00000000000A,MER1000,{ts},{amount},krw,{mcc},Approved,{refund},pos\n", id % 16);
         }
         check_limits(text.as_bytes(), FileFormat::Csv, &plan)?;
-        let (summary, files) = run(text.as_bytes(), FileFormat::Csv, &plan, &LIMITS).unwrap();
+        let (summary, files, _) = run(text.as_bytes(), FileFormat::Csv, &plan, &LIMITS).unwrap();
         let mut keys = Vec::new();
         for batch in read(&files) {
             let ids: Vec<String> = batch["transaction_id"].as_string::<i32>().iter().map(|id| id.unwrap().to_owned()).collect();
@@ -239,7 +239,7 @@ proptest! {
         let object: Map<String, Value> = serde_json::from_str(&line).unwrap();
 
         let plan = plan(TEXTS);
-        let (summary, files) = run(line.as_bytes(), FileFormat::Jsonl, &plan, &LIMITS).unwrap();
+        let (summary, files, _) = run(line.as_bytes(), FileFormat::Jsonl, &plan, &LIMITS).unwrap();
         prop_assert_eq!(summary.counts.bronze_rows, 1);
         // A known field holds text or a number, without NUL; a row without id is no row.
         let known = |name: &str| object.get(name).unwrap_or(&Value::Null).clone();
@@ -280,7 +280,7 @@ fn a_file_larger_than_a_run_is_written_in_parts() {
         workers: 2,
         ..LIMITS
     };
-    let (summary, files) = run(text.as_bytes(), FileFormat::Csv, &plan, &limits).unwrap();
+    let (summary, files, _) = run(text.as_bytes(), FileFormat::Csv, &plan, &limits).unwrap();
     assert_eq!(summary.counts.silver_rows, 1000);
     assert_eq!(files.len(), 4);
     let rows = rows(&files);

@@ -30,18 +30,19 @@ pub const LIMITS: Limits = Limits {
 
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// The summary and the files, or why the file is rejected.
-pub fn run(text: &[u8], format: FileFormat, plan: &Plan, limits: &Limits) -> Result<(Summary, Files), String> {
+/// The summary, the files and the quarantine file, or why the file is rejected.
+pub fn run(text: &[u8], format: FileFormat, plan: &Plan, limits: &Limits) -> Result<(Summary, Files, String), String> {
     let files = Mutex::new(BTreeMap::new());
     let emit = |encoded: EncodedFile| {
         let mut files = files.lock().unwrap();
         files.insert(encoded.file.path, encoded.bytes.to_vec()).is_none()
     };
-    match pipeline::run(text, format, plan, &FileNames::new(&["x"]), limits, &emit) {
+    let mut lines = Vec::new();
+    match pipeline::run(text, format, plan, &FileNames::new(&["x"]), limits, &emit, &mut lines) {
         Ok(summary) => {
             assert!(summary.counts.balanced(), "{:?}", summary.counts);
             assert_eq!(summary.quarantine.rows, summary.counts.quarantined);
-            Ok((summary, files.into_inner().unwrap()))
+            Ok((summary, files.into_inner().unwrap(), String::from_utf8(lines).unwrap()))
         }
         Err(Failure::Rejected(reason)) => Err(reason),
         Err(failure) => panic!("{failure:?}"),
