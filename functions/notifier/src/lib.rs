@@ -1,9 +1,12 @@
-//! The last stage of a run: leaves the run record and tells people.
+//! Stage: run record, success and failure messages.
 //!
-//! In: how the run ended. Out: one JSON document under `_runs/` in the silver bucket, and one message to the SNS topic
-//! if one is configured (e-mail and chat subscribe to it), else a log line. The record is written first and under a key
-//! made of the day and the execution, so a repeated invocation writes the same document again. Messages hold counts and
-//! names of stages, never a row.
+//! Input: the end of a run, good or bad. Output: the run record in silver (`_runs/batch_date=D/<run>.json`) and one
+//! message to an SNS topic; without a topic the message goes to the log.
+//!
+//! Guarantee: the record is written before anything is sent, and the same event writes the same record. A message holds
+//! the books, or what failed, where, and what to do; no personal data.
+//!
+//! Failure: a record that cannot be written or a message that cannot be sent fails the call; calling again sends again.
 
 mod error;
 mod handler;
@@ -12,4 +15,5 @@ mod record;
 
 pub use error::Error;
 pub use handler::{Context, handle};
-pub use record::RunRecord;
+pub use message::Failure;
+pub use record::{RunOutcome, RunRecord};

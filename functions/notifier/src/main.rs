@@ -1,8 +1,12 @@
 //! The notifier as a Lambda function.
 
 use cardlake_notifier::{Context, handle};
+use cardlake_shared::runtime;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    cardlake_shared::runtime::serve(Context::new, handle).await
+    runtime::serve(Context::new, async |event, context: &Context| {
+        handle(event, context).await
+    })
+    .await
 }

@@ -1,125 +1,314 @@
-//! The words that people get about a run.
+//! What people read: one subject line and some lines of text.
+//!
+//! Messages leave the account (mail, chat), so whatever looks personal in the words of another stage is masked.
 
-use crate::record::{Outcome, RunRecord};
+use cardlake_shared::error::ErrorKind;
+use cardlake_shared::events::{BalanceOutput, DatasetBooks, MartBuilderOutput, ValidatorOutput};
+use cardlake_shared::pii::{MASK, mask_card_numbers};
+use chrono::NaiveDate;
+use regex::Regex;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
+use std::sync::LazyLock;
 
-/// SNS takes subjects of up to 100 characters of ASCII without line breaks.
-const MAX_SUBJECT: usize = 100;
+/// SNS takes subjects of at most 100 ASCII characters.
+const SUBJECT_CHARACTERS: usize = 100;
+/// The longest account of a failure in a message; the run record and the logs have it whole. SNS takes 256 KB.
+const FAILURE_CHARACTERS: usize = 4000;
+
+/// Why a run failed, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The failed state of the state machine.
+    pub stage: String,
+    /// The error name, e.g. `Cardlake.ExpectationFailed` or `States.Timeout`.
+    pub error: String,
+    /// What happened.
+    pub message: String,
+    /// Where to look, or what to do.
+    pub advice: String,
+}
+
+/// The error reply of a Lambda function, as Step Functions hands it on.
+#[derive(Deserialize)]
+struct Cause {
+    #[serde(rename = "errorType")]
+    error_type: Option<String>,
+    #[serde(rename = "errorMessage")]
+    error_message: Option<String>,
+}
+
+impl Failure {
+    /// From what Step Functions knows: the failed state, the error name and the cause, which for a function is the JSON of
+    /// its error reply and for anything else a text.
+    #[must_use]
+    pub fn new(stage: &str, error: &str, cause: &str) -> Self {
+        let parsed = serde_json::from_str::<Cause>(cause).ok();
+        let (error_type, message) = match parsed {
+            Some(Cause {
+                error_type,
+                error_message: Some(message),
+            }) => (error_type, message),
+            _ => (None, cause.trim().to_owned()),
+        };
+        // A failed map says so by a name of its own; the function's name for the error says more.
+        let error = match error_type {
+            Some(name) if name.starts_with("Cardlake.") => name,
+            _ => error.to_owned(),
+        };
+        let message = if message.is_empty() {
+            "no cause was given".to_owned()
+        } else {
+            masked(&message)
+        };
+        Self {
+            stage: stage.to_owned(),
+            advice: advice(&error, stage),
+            error,
+            message,
+        }
+    }
+}
+
+/// Where to look, by the error name.
+fn advice(error: &str, stage: &str) -> String {
+    let kind = ErrorKind::ALL.into_iter().find(|kind| kind.error_type() == error);
+    let text = match kind {
+        Some(ErrorKind::InvalidEvent) => "correct the input of the execution and start it again",
+        Some(ErrorKind::Configuration) => {
+            "correct the setting or project file that is named, deploy, and run the day again"
+        }
+        Some(ErrorKind::Transient) => "a service did not answer in time, retries included: run the day again",
+        Some(ErrorKind::Service) => {
+            "a service refused: check the permissions of the function's role and the name of the resource"
+        }
+        Some(ErrorKind::NotFound) => {
+            "check that the named object exists; if it was removed, run the day again from the start"
+        }
+        Some(ErrorKind::CommitConflict) => "somebody else writes to the table: find out who, then run the day again",
+        Some(ErrorKind::IncompleteBatch) => {
+            "look into the logs of the transformer for the named object, then run the day again"
+        }
+        Some(ErrorKind::QuarantineThreshold) => {
+            "look at the rows and reasons under _quarantine/ in the silver bucket; ask the sender for corrected files, or \
+             raise the threshold"
+        }
+        Some(ErrorKind::ExpectationFailed) => {
+            "nothing of the batch is visible; look at the validation result, correct the data or the suite, and run the day \
+             again"
+        }
+        Some(ErrorKind::StatementFailed) => {
+            "look at the statement in the warehouse's query history, then run the day again"
+        }
+        Some(ErrorKind::BuildFailed) => "look at run_results.json of the run for the model or test that is named",
+        Some(ErrorKind::BooksImbalance) => {
+            "rows got lost or appeared between two layers: keep the run's records and compare them"
+        }
+        Some(ErrorKind::Corrupt) => {
+            "the named file was changed by somebody else or is damaged: restore it or remove it, then run the day again"
+        }
+        Some(ErrorKind::Internal) => "a defect: keep the input and the logs of the stage",
+        None if error == "States.Timeout" || error.ends_with("Timeout") => {
+            return format!("{stage} took longer than it may: look into its logs, then run the day again");
+        }
+        None => return format!("look into the logs of {stage}"),
+    };
+    text.to_owned()
+}
+
+/// Masks what looks like a mail address, a telephone number or a card number.
+fn masked(text: &str) -> String {
+    static PERSONAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let mail = r"[^\s@\x22'<>,;:]+@[^\s@\x22'<>,;:]+\.[A-Za-z]+";
+        let telephone = r"\+?\b[0-9]{2,3}-[0-9]{2,4}-[0-9]{3,4}-[0-9]{4}\b";
+        Regex::new(&format!("{mail}|{telephone}")).ok()
+    });
+    let Some(personal) = PERSONAL.as_ref() else {
+        return String::new();
+    };
+    personal.replace_all(&mask_card_numbers(text), MASK).into_owned()
+}
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) subject: String,
-    pub(crate) body: String,
+    pub(crate) text: String,
 }
 
 impl Message {
-    /// What to say about a run whose record lies at `record_url`.
-    pub(crate) fn about(record: &RunRecord, record_url: &str) -> Self {
-        let mut body = String::new();
-        let subject = match &record.outcome {
-            Outcome::Succeeded { books, audits, marts } => {
-                for (dataset, books) in &books.datasets {
-                    let counts = &books.counts;
-                    // Writing to a String cannot fail.
-                    let _ = writeln!(
-                        body,
-                        "{dataset}: {} rows in, {} added, {} duplicates, {} quarantined, {} late; {} rows in the warehouse",
-                        counts.bronze_rows,
-                        counts.silver_rows_added,
-                        counts.duplicates,
-                        counts.quarantined,
-                        counts.late_rows,
-                        books.warehouse_rows
-                    );
-                }
-                let _ = writeln!(
-                    body,
-                    "{} marts built, {} data tests passed",
-                    marts.marts.len(),
-                    marts.tests_passed
-                );
-                let warnings: Vec<_> = audits
-                    .iter()
-                    .flat_map(|audit| &audit.warnings)
-                    .chain(&marts.warnings)
-                    .collect();
-                for warning in &warnings {
-                    let _ = writeln!(body, "warning: {warning}");
-                }
-                match warnings.len() {
-                    0 => format!("cardlake {}: succeeded", record.batch_date),
-                    1 => format!("cardlake {}: succeeded with 1 warning", record.batch_date),
-                    number => format!("cardlake {}: succeeded with {number} warnings", record.batch_date),
-                }
-            }
-            Outcome::Failed { stage, error, message } => {
-                let _ = writeln!(body, "stage {stage} failed: {message}\nerror: {error}");
-                format!("cardlake {}: {stage} failed", record.batch_date)
-            }
-        };
-        let _ = writeln!(body, "run: {}\nrecord: {record_url}", record.run_id);
-        let ascii = |character: char| {
-            if character.is_ascii_graphic() || character == ' ' {
-                character
+    fn new(subject: &str, text: String) -> Self {
+        let ascii = subject.chars().map(|each| {
+            if each.is_ascii_graphic() || each == ' ' {
+                each
             } else {
                 '?'
             }
-        };
+        });
         Self {
-            subject: subject.chars().map(ascii).take(MAX_SUBJECT).collect(),
-            body,
+            subject: ascii.take(SUBJECT_CHARACTERS).collect(),
+            text,
         }
     }
+
+    /// Of a run that went well.
+    pub(crate) fn succeeded(
+        batch_date: NaiveDate,
+        run_id: &str,
+        books: &BalanceOutput,
+        audits: &[ValidatorOutput],
+        marts: &MartBuilderOutput,
+        record: &str,
+    ) -> Self {
+        let mut text = format!("The run {run_id} for {batch_date} succeeded.\n");
+        for (dataset, books) in &books.datasets {
+            line(&mut text, &books_line(dataset, books));
+        }
+        if books.datasets.is_empty() {
+            line(&mut text, "There were no files for this day.");
+        }
+        let (evaluated, successful) = audits.iter().fold((0, 0), |(evaluated, successful), audit| {
+            (evaluated + audit.evaluated, successful + audit.successful)
+        });
+        line(&mut text, &format!("Expectations met: {successful} of {evaluated}."));
+        if !marts.marts.is_empty() {
+            let marts = marts.marts.iter().map(|(name, rows)| format!("{name} ({rows})"));
+            line(
+                &mut text,
+                &format!("Marts (rows): {}.", marts.collect::<Vec<_>>().join(", ")),
+            );
+        }
+        line(&mut text, &format!("Data tests passed: {}.", marts.tests_passed));
+        let warnings: Vec<&String> = audits
+            .iter()
+            .flat_map(|audit| &audit.warnings)
+            .chain(&marts.warnings)
+            .collect();
+        for warning in &warnings {
+            line(&mut text, &format!("Warning: {}", masked(warning)));
+        }
+        if let Some(report) = &marts.report {
+            line(&mut text, &format!("Report: {report}"));
+        }
+        line(&mut text, &format!("Run record: {record}"));
+        let note = match warnings.len() {
+            0 => String::new(),
+            1 => ", 1 warning".to_owned(),
+            count => format!(", {count} warnings"),
+        };
+        Self::new(&format!("cardlake {batch_date}: succeeded{note}"), text)
+    }
+
+    /// Of a run that failed.
+    pub(crate) fn failed(batch_date: NaiveDate, run_id: &str, failure: &Failure, record: &str) -> Self {
+        let told: String = failure.message.chars().take(FAILURE_CHARACTERS).collect();
+        let more = if told.len() < failure.message.len() {
+            " […]"
+        } else {
+            ""
+        };
+        let mut text = format!("The run {run_id} for {batch_date} failed at {}.\n", failure.stage);
+        line(&mut text, &format!("What: {} ({})", told + more, failure.error));
+        line(&mut text, &format!("What to do: {}.", failure.advice));
+        line(&mut text, &format!("Run record: {record}"));
+        Self::new(
+            &format!("cardlake {batch_date}: failed at {} ({})", failure.stage, failure.error),
+            text,
+        )
+    }
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}
+
+fn books_line(dataset: &str, books: &DatasetBooks) -> String {
+    let counts = &books.counts;
+    let mut text = format!(
+        "{dataset}: {} rows received = {} added + {} duplicates + {} quarantined; {} late, {} replaced; table {}, warehouse {}",
+        counts.bronze_rows,
+        counts.silver_rows_added,
+        counts.duplicates,
+        counts.quarantined,
+        counts.late_rows,
+        counts.replaced,
+        books.silver_rows,
+        books.warehouse_rows
+    );
+    if counts.rejected_objects > 0 {
+        // Writing into a string cannot fail.
+        let _ = write!(text, "; {} files could not be read", counts.rejected_objects);
+    }
+    text.push_str(if books.balanced {
+        "; balanced."
+    } else {
+        "; NOT BALANCED."
+    });
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardlake_shared::events::NotifierEvent;
-    use serde_json::json;
 
-    fn message(event: serde_json::Value) -> Message {
-        let event: NotifierEvent = serde_json::from_value(event).unwrap();
-        Message::about(&RunRecord::new(event), "s3://silver/_runs/r.json")
+    #[test]
+    fn the_reply_of_a_function_becomes_a_sentence() {
+        let cause = r#"{"errorType":"Cardlake.ExpectationFailed","errorMessage":"1 of 76 expectations failed"}"#;
+        let failure = Failure::new("Validate", "Cardlake.ExpectationFailed", cause);
+        assert_eq!(failure.message, "1 of 76 expectations failed");
+        assert!(
+            failure.advice.starts_with("nothing of the batch is visible"),
+            "{}",
+            failure.advice
+        );
+        // The state machine may only know that a map failed.
+        assert_eq!(
+            Failure::new("Datasets", "States.TaskFailed", cause).error,
+            "Cardlake.ExpectationFailed"
+        );
     }
 
     #[test]
-    fn a_success_tells_the_books_and_the_warnings() {
-        let message = message(json!({
-            "outcome": "succeeded", "batch_date": "2026-01-15", "run_id": "r",
-            "books": {"batch_date": "2026-01-15", "datasets": {"transactions": {
-                "bronze_rows": 10, "silver_rows_added": 7, "duplicates": 1, "quarantined": 2, "late_rows": 3, "replaced": 0,
-                "rejected_objects": 0, "silver_rows": 70, "warehouse_rows": 70, "balanced": true}}},
-            "audits": [{"dataset": "transactions", "evaluated": 2, "successful": 1, "warnings": ["few rows"], "result": null}],
-            "marts": {"status": "succeeded", "cursor": null, "marts": {"mart_sales_daily": 5}, "tests_passed": 9,
-                "warnings": [], "report": "report/index.html"},
-        }));
-        insta::assert_snapshot!(format!("{}\n\n{}", message.subject, message.body), @r"
-        cardlake 2026-01-15: succeeded with 1 warning
-
-        transactions: 10 rows in, 7 added, 1 duplicates, 2 quarantined, 3 late; 70 rows in the warehouse
-        1 marts built, 9 data tests passed
-        warning: few rows
-        run: r
-        record: s3://silver/_runs/r.json
-        ");
+    fn other_causes_are_told_as_they_are() {
+        for (cause, message) in [
+            ("The execution ran out of time", "The execution ran out of time"),
+            ("", "no cause was given"),
+            (r#"{"Input":"{}"}"#, r#"{"Input":"{}"}"#),
+        ] {
+            assert_eq!(Failure::new("Load", "States.Timeout", cause).message, message);
+        }
+        assert_eq!(
+            Failure::new("Load", "States.Timeout", "").advice,
+            "Load took longer than it may: look into its logs, then run the day again"
+        );
+        assert_eq!(
+            Failure::new("Load", "Lambda.Unknown", "").advice,
+            "look into the logs of Load"
+        );
     }
 
     #[test]
-    fn a_failure_tells_stage_and_cause() {
-        let message = message(json!({
-            "outcome": "failed", "batch_date": "2026-01-15", "run_id": "r", "stage": "Validate\u{e9}",
-            "error": "Cardlake.ExpectationFailed",
-            "cause": "{\"errorType\":\"x\",\"errorMessage\":\"transaction_id is not unique\"}",
-        }));
-        insta::assert_snapshot!(format!("{}\n\n{}", message.subject, message.body), @r"
-        cardlake 2026-01-15: Validate? failed
+    fn every_kind_of_error_has_advice_of_its_own() {
+        let advice: std::collections::HashSet<_> = ErrorKind::ALL
+            .iter()
+            .map(|kind| advice(kind.error_type(), "Load"))
+            .collect();
+        assert_eq!(advice.len(), ErrorKind::ALL.len());
+    }
 
-        stage Validateé failed: transaction_id is not unique
-        error: Cardlake.ExpectationFailed
-        run: r
-        record: s3://silver/_runs/r.json
-        ");
+    #[test]
+    fn what_looks_personal_is_masked() {
+        assert_eq!(
+            masked("value 'kim.1@example.com' of 4111111111111111 (+82-10-1561-9938) on 2026-01-15, row 100000"),
+            "value '***' of *** (***) on 2026-01-15, row 100000"
+        );
+    }
+
+    #[test]
+    fn subjects_are_short_and_plain() {
+        let failure = Failure::new(&"Prüfen\n".repeat(40), "E", "x");
+        let message = Message::failed("2026-01-15".parse().unwrap(), "run", &failure, "r");
+        assert!(message.subject.len() == 100 && message.subject.is_ascii() && !message.subject.contains('\n'));
     }
 }

@@ -1,0 +1,199 @@
+//! The notifier's handler against an S3 server and an endpoint that takes SNS requests.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+
+#[path = "../../../tests/support/loopback_s3.rs"]
+#[expect(dead_code, reason = "not every test needs all of it")]
+mod loopback_s3;
+
+use axum::Router;
+use axum::http::StatusCode;
+use cardlake_notifier::{Context, Error, RunOutcome, RunRecord, handle};
+use cardlake_shared::aws::{Aws, Endpoints};
+use cardlake_shared::error::{ErrorKind, StageError};
+use cardlake_shared::events::{NotifierEvent, NotifierOutput};
+use loopback_s3::LoopbackS3;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:cardlake";
+
+/// Takes publications and keeps their parameters.
+struct Topic {
+    endpoint: String,
+    published: Arc<Mutex<Vec<HashMap<String, String>>>>,
+}
+
+impl Topic {
+    async fn start(status: StatusCode) -> Self {
+        let published = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&published);
+        let answer = move |body: String| {
+            let form = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+            kept.lock().unwrap().push(form);
+            let text = "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult>\
+                        <MessageId>1</MessageId></PublishResult></PublishResponse>";
+            async move { (status, text) }
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let server = axum::serve(listener, Router::new().fallback(answer));
+        tokio::spawn(async move { server.await.unwrap() });
+        Self { endpoint, published }
+    }
+}
+
+async fn notify(server: &LoopbackS3, topic: Option<&Topic>, event: serde_json::Value) -> Result<NotifierOutput, Error> {
+    let more = if topic.is_some() {
+        vec![("CARDLAKE_NOTIFICATION_TOPIC_ARN", TOPIC)]
+    } else {
+        Vec::new()
+    };
+    let aws = server.aws();
+    let endpoints = Endpoints {
+        s3: aws.s3_endpoint().map(str::to_owned),
+        sns: topic.map(|topic| topic.endpoint.clone()),
+        ..Endpoints::default()
+    };
+    let context = Context::new(server.variables(&more), Aws::new(aws.sdk().clone(), endpoints))
+        .await
+        .unwrap();
+    let event: NotifierEvent = serde_json::from_value(event).unwrap();
+    handle(event, &context).await
+}
+
+fn succeeded() -> serde_json::Value {
+    json!({
+        "outcome": "succeeded", "batch_date": "2026-01-15", "run_id": "run-7",
+        "books": {"batch_date": "2026-01-15", "datasets": {"transactions": {
+            "bronze_rows": 100, "silver_rows_added": 90, "duplicates": 7, "quarantined": 3, "late_rows": 5, "replaced": 1,
+            "rejected_objects": 0, "silver_rows": 290, "warehouse_rows": 290, "balanced": true,
+        }}},
+        "audits": [{"dataset": "transactions", "evaluated": 76, "successful": 75,
+            "warnings": ["expect_x of days_late: 1 of 90 values, e.g. 5"], "result": "_validations/x.json"}],
+        "marts": {"status": "succeeded", "cursor": null, "marts": {"mart_sales_daily": 12, "mart_rfm_customer": 40},
+            "tests_passed": 9, "warnings": [], "report": "report/index.html"},
+    })
+}
+
+fn failed(cause: &str) -> serde_json::Value {
+    json!({
+        "outcome": "failed", "batch_date": "2026-01-15", "run_id": "run-8", "stage": "Validate",
+        "error": "Cardlake.ExpectationFailed", "cause": cause,
+    })
+}
+
+#[tokio::test]
+async fn a_good_end_is_recorded_and_told_with_its_books() {
+    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::OK).await);
+    let output = notify(&server, Some(&topic), succeeded()).await.unwrap();
+    assert_eq!(output.run_record, "_runs/batch_date=2026-01-15/run-7.json");
+    assert_eq!(output.messages, 1);
+    let record: RunRecord = server
+        .storage()
+        .get_json("silver", &output.run_record)
+        .await
+        .unwrap()
+        .unwrap();
+    let RunOutcome::Succeeded { books, audits, .. } = &record.outcome else {
+        panic!("{record:?}");
+    };
+    assert!(books.datasets["transactions"].balanced && audits.len() == 1 && record.format_version == 1);
+
+    let published = topic.published.lock().unwrap();
+    assert_eq!(published.len(), 1);
+    assert_eq!(published[0]["TopicArn"], TOPIC);
+    assert_eq!(published[0]["Subject"], "cardlake 2026-01-15: succeeded, 1 warning");
+    insta::assert_snapshot!(published[0]["Message"], @r"
+    The run run-7 for 2026-01-15 succeeded.
+    transactions: 100 rows received = 90 added + 7 duplicates + 3 quarantined; 5 late, 1 replaced; table 290, warehouse 290; balanced.
+    Expectations met: 75 of 76.
+    Marts (rows): mart_rfm_customer (40), mart_sales_daily (12).
+    Data tests passed: 9.
+    Warning: expect_x of days_late: 1 of 90 values, e.g. 5
+    Report: report/index.html
+    Run record: s3://silver/_runs/batch_date=2026-01-15/run-7.json
+    ");
+}
+
+#[tokio::test]
+async fn a_bad_end_says_what_where_and_what_to_do() {
+    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::OK).await);
+    let cause = r#"{"errorType":"Cardlake.ExpectationFailed","errorMessage":"1 of 76 expectations failed: kim@example.com","stackTrace":[]}"#;
+    let output = notify(&server, Some(&topic), failed(cause)).await.unwrap();
+    let stored = server
+        .storage()
+        .get("silver", &output.run_record)
+        .await
+        .unwrap()
+        .unwrap();
+    insta::assert_snapshot!(std::str::from_utf8(&stored).unwrap(), @r#"
+    {
+      "format_version": 1,
+      "batch_date": "2026-01-15",
+      "run_id": "run-8",
+      "outcome": "failed",
+      "stage": "Validate",
+      "error": "Cardlake.ExpectationFailed",
+      "message": "1 of 76 expectations failed: ***",
+      "advice": "nothing of the batch is visible; look at the validation result, correct the data or the suite, and run the day again"
+    }
+    "#);
+    let _: RunRecord = serde_json::from_slice(&stored).unwrap();
+    let published = topic.published.lock().unwrap();
+    assert_eq!(
+        published[0]["Subject"],
+        "cardlake 2026-01-15: failed at Validate (Cardlake.ExpectationFailed)"
+    );
+    insta::assert_snapshot!(published[0]["Message"], @r"
+    The run run-8 for 2026-01-15 failed at Validate.
+    What: 1 of 76 expectations failed: *** (Cardlake.ExpectationFailed)
+    What to do: nothing of the batch is visible; look at the validation result, correct the data or the suite, and run the day again.
+    Run record: s3://silver/_runs/batch_date=2026-01-15/run-8.json
+    ");
+}
+
+#[tokio::test]
+async fn without_a_topic_the_record_is_written_and_nothing_sent() {
+    let server = LoopbackS3::start().await;
+    let output = notify(&server, None, failed("out of time")).await.unwrap();
+    assert_eq!(output.messages, 0);
+    assert!(
+        server
+            .storage()
+            .head("silver", &output.run_record)
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_refused_message_is_an_error_and_the_record_stays() {
+    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::FORBIDDEN).await);
+    let error = notify(&server, Some(&topic), failed("out of time")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Service);
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot publish to arn:aws:sns:us-east-1:123456789012:cardlake"),
+        "{error}"
+    );
+    let key = "_runs/batch_date=2026-01-15/run-8.json";
+    assert!(server.storage().head("silver", key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_topic_that_is_no_arn_is_refused_at_the_start() {
+    let server = LoopbackS3::start().await;
+    let variables = server.variables(&[("CARDLAKE_NOTIFICATION_TOPIC_ARN", "cardlake")]);
+    let error = Context::new(variables, server.aws()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(
+        error
+            .to_string()
+            .contains("is 'cardlake': give the ARN of an SNS topic"),
+        "{error}"
+    );
+}
