@@ -1,5 +1,5 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
-.PHONY: help build run test lint fmt bench
+.PHONY: help build run test lint fmt
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -22,6 +22,3 @@ lint: ## formatting, clippy, and dependency rules where cargo-deny is installed
 
 fmt: ## format the code
 	$(CARGO) fmt --all
-
-bench: ## side-by-side benchmarks
-	bench/run.sh
