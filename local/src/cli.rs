@@ -5,6 +5,7 @@
 
 use crate::commands;
 use crate::error::CliError;
+use cardlake_shared::paths::parse_day;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -112,7 +113,7 @@ pub enum SqlFormat {
 }
 
 fn parse_date(text: &str) -> Result<NaiveDate, String> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "not a date: write it as 2026-01-15".to_owned())
+    parse_day(text).ok_or_else(|| "not a date: write it as 2026-01-15".to_owned())
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

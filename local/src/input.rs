@@ -5,7 +5,7 @@
 
 use crate::error::CliError;
 use aws_sdk_s3::primitives::ByteStream;
-use cardlake_shared::paths::BronzeKey;
+use cardlake_shared::paths::{BronzeKey, parse_day};
 use cardlake_shared::storage::Storage;
 use chrono::NaiveDate;
 use std::collections::BTreeSet;
@@ -92,8 +92,7 @@ fn bronze_key(relative: &str) -> Option<BronzeKey> {
         return Some(key);
     }
     let name = relative.rsplit('/').next()?;
-    let digits = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    let (start, ingest_date) = (0..name.len()).find_map(|at| Some((at, digits(name.get(at..at + 10)?)?)))?;
+    let (start, ingest_date) = (0..name.len()).find_map(|at| Some((at, parse_day(name.get(at..at + 10)?)?)))?;
     let dataset = name[..start].trim_end_matches(['_', '-', '.']);
     (!dataset.is_empty()).then(|| BronzeKey {
         dataset: dataset.to_owned(),

@@ -23,6 +23,13 @@ fn dated(name: &str, date: NaiveDate) -> String {
     format!("{name}={}", date.format("%Y-%m-%d"))
 }
 
+/// A day as `YYYY-MM-DD` and nothing else: chrono alone also takes signs, and months and days of one digit.
+#[must_use]
+pub fn parse_day(text: &str) -> Option<NaiveDate> {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    (day.to_string() == text).then_some(day)
+}
+
 /// A file of bronze, by the parts of its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BronzeKey {
@@ -43,9 +50,7 @@ impl BronzeKey {
         if dataset.is_empty() || name.is_empty() || name.ends_with('/') {
             return None;
         }
-        let ingest_date = NaiveDate::parse_from_str(day, "%Y-%m-%d")
-            .ok()
-            .filter(|_| day.len() == 10)?;
+        let ingest_date = parse_day(day)?;
         Some(Self {
             dataset: dataset.to_owned(),
             ingest_date,
@@ -196,6 +201,7 @@ mod tests {
             "transactions/ingest_date=2026-01-01/",
             "/ingest_date=2026-01-01/x",
             "transactions/ingest_date=2026-1-01/x",
+            "transactions/ingest_date=-2026-1-1/x",
         ] {
             assert_eq!(BronzeKey::parse(key), None, "{key}");
         }
