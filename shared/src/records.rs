@@ -60,6 +60,20 @@ impl BatchCounts {
     pub const fn balanced(&self) -> bool {
         self.bronze_rows == self.silver_rows_added + self.duplicates + self.quarantined
     }
+
+    /// The books of both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            bronze_rows: self.bronze_rows + other.bronze_rows,
+            silver_rows_added: self.silver_rows_added + other.silver_rows_added,
+            duplicates: self.duplicates + other.duplicates,
+            quarantined: self.quarantined + other.quarantined,
+            late_rows: self.late_rows + other.late_rows,
+            replaced: self.replaced + other.replaced,
+            rejected_objects: self.rejected_objects + other.rejected_objects,
+        }
+    }
 }
 
 /// The bronze object that a record speaks of.
@@ -165,9 +179,23 @@ pub struct Candidate {
     pub add: Vec<DataFile>,
     /// Paths of data files to remove.
     pub remove: Vec<String>,
-    /// Objects of the batch that are settled with this candidate or before it, each as `key@etag`, sorted.
+    /// Objects of the batch that are settled with this candidate or before it, each as `key@etag`, sorted. An object that
+    /// another one under the same key replaced is not among them.
     pub settled: Vec<String>,
-    /// Rows of the whole batch, all settled objects together.
+    /// The books of every object that was ever settled in this batch, by `key@etag`; they add up to `counts`.
+    #[serde(default)]
+    pub objects: BTreeMap<String, SettledObject>,
+    /// Rows of the whole batch, all objects together.
+    pub counts: BatchCounts,
+}
+
+/// The part of one object in the books of its batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettledObject {
+    /// The rules by which the transformer made its data files: with others the object has to be settled anew.
+    pub rules: String,
+    /// Its rows by what became of them.
     pub counts: BatchCounts,
 }
 

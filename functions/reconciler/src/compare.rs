@@ -13,6 +13,7 @@ use crate::remote::{Folder, RemoteFile};
 use crate::winner::{Origin, winner};
 use cardlake_shared::error::{ErrorKind, StageError};
 use futures::{StreamExt, TryStreamExt, stream};
+use std::collections::BTreeMap;
 
 /// Files whose metadata is read at a time.
 const CONCURRENT_OPENS: usize = 32;
@@ -68,19 +69,36 @@ impl Losers {
     }
 }
 
-/// How many rows lost, by what they were.
+/// Some rows and how many of them are late.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    /// New rows that lose.
-    pub(crate) new: u64,
-    /// Late rows among them.
-    pub(crate) new_late: u64,
-    /// Committed rows of other batches that lose.
+pub(crate) struct Rows {
+    pub(crate) count: u64,
+    pub(crate) late: u64,
+}
+
+impl Rows {
+    fn add(&mut self, lineage: &Lineage) {
+        self.count += 1;
+        self.late += u64::from(lineage.is_late());
+    }
+}
+
+/// What became of the rows of a file of a new object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct FileTally {
+    /// Rows that are duplicates.
+    pub(crate) duplicates: Rows,
+    /// Committed rows of other batches that rows of the file replace.
     pub(crate) replaced: u64,
-    /// Committed rows of this very batch that lose.
-    pub(crate) own: u64,
-    /// Late rows among them.
-    pub(crate) own_late: u64,
+}
+
+/// How many rows lost, and against what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// For each input.
+    pub(crate) files: Vec<FileTally>,
+    /// Committed rows of this very batch that lose, by the key of their bronze object.
+    pub(crate) own: BTreeMap<String, Rows>,
 }
 
 /// What the comparison found.
@@ -126,7 +144,10 @@ pub(crate) async fn compare(
         batch_day,
         pending: Vec::new(),
         group_ends: Vec::new(),
-        tally: Tally::default(),
+        tally: Tally {
+            files: vec![FileTally::default(); inputs.len()],
+            own: BTreeMap::new(),
+        },
     };
     tokio::task::spawn_blocking(move || {
         comparison.run(&keys)?;
@@ -227,25 +248,24 @@ impl Comparison {
             .iter()
             .map(|(member, lineage)| (self.origins[member.file as usize], lineage))
             .collect();
-        let kept = winner(&competitors);
-        for (index, (member, lineage)) in versions.iter().enumerate() {
-            if Some(index) == kept || self.origins[member.file as usize] == Origin::Witness {
+        let kept = winner(&competitors).map(|index| &versions[index]);
+        for (member, lineage) in versions {
+            let origin = self.origins[member.file as usize];
+            if kept.is_some_and(|(kept, _)| kept == member) || origin == Origin::Witness {
                 continue;
             }
             self.losers[member.file as usize].add(member.row);
-            let late = u64::from(lineage.is_late());
-            let tally = &mut self.tally;
-            match self.origins[member.file as usize] {
-                Origin::New => {
-                    tally.new += 1;
-                    tally.new_late += late;
+            let kept = kept.map(|(member, lineage)| (self.origins[member.file as usize], member, lineage));
+            match (origin, kept) {
+                // The row itself is in the table, from when the object was settled by other rules.
+                (Origin::New, Some((Origin::Committed, _, kept))) if lineage.is_same_delivery(kept) => {}
+                (Origin::New, _) => self.tally.files[member.file as usize].duplicates.add(lineage),
+                (_, _) if lineage.ingest_date == self.batch_day => {
+                    let key = lineage.source_object.to_string();
+                    self.tally.own.entry(key).or_default().add(lineage);
                 }
-                Origin::Committed if lineage.ingest_date == self.batch_day => {
-                    tally.own += 1;
-                    tally.own_late += late;
-                }
-                Origin::Committed => tally.replaced += 1,
-                Origin::Witness => {}
+                (_, Some((Origin::New, winner, _))) => self.tally.files[winner.file as usize].replaced += 1,
+                (_, _) => {}
             }
         }
     }

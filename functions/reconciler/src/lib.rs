@@ -14,6 +14,7 @@
 
 mod balance;
 mod batch;
+mod books;
 mod compare;
 mod error;
 mod handler;

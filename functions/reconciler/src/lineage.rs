@@ -89,6 +89,11 @@ impl Lineage {
         )
     }
 
+    /// Whether both are the same row of the same object and say the same.
+    pub(crate) fn is_same_delivery(&self, other: &Self) -> bool {
+        self.order() == other.order() && self.row_hash == other.row_hash
+    }
+
     /// Whether the event happened on a day before the delivery.
     pub(crate) fn is_late(&self) -> bool {
         self.event_time != i64::MIN && self.event_time.div_euclid(MICROSECONDS_OF_A_DAY) < i64::from(self.ingest_date)

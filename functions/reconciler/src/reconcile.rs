@@ -1,6 +1,7 @@
 //! Action `reconcile`: what of a batch is new, what of it wins, and so what to commit.
 
 use crate::batch::{Batch, object_id};
+use crate::books;
 use crate::compare::{Input, Tally, Verdict, compare};
 use crate::error::ReconcilerError;
 use crate::handler::Context;
@@ -15,11 +16,11 @@ use cardlake_shared::contract::Contract;
 use cardlake_shared::delta::{ActiveFile, DeltaTable};
 use cardlake_shared::events::ReconcileOutput;
 use cardlake_shared::paths;
-use cardlake_shared::records::{BatchCounts, Candidate, DataFile, FORMAT_VERSION, ObjectRecord};
+use cardlake_shared::records::{BatchCounts, Candidate, DataFile, FORMAT_VERSION, ObjectRecord, SettledObject};
 use chrono::{Days, NaiveDate};
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,17 +36,16 @@ pub(crate) async fn reconcile(
     batch.check_quality(dataset, batch_date, context.quarantine_threshold)?;
     let table = DeltaTable::open(&context.delta, dataset).await?;
     let before = settle::latest_committed(context, &table, batch_date).await?;
-    let settled: BTreeSet<String> = before.iter().flat_map(|candidate| candidate.settled.clone()).collect();
-    let (own, new): (Vec<&ObjectRecord>, Vec<&ObjectRecord>) = batch
-        .records
-        .iter()
-        .partition(|record| settled.contains(&object_id(record)));
-    let counts_before = before.map(|candidate| candidate.counts).unwrap_or_default();
+    let (own, new): (Vec<&ObjectRecord>, Vec<&ObjectRecord>) = batch.records.iter().partition(|record| {
+        before
+            .as_ref()
+            .is_some_and(|candidate| settle::is_settled(candidate, record))
+    });
     let mut output = ReconcileOutput {
         dataset: dataset.to_owned(),
         batch_date,
         candidate: None,
-        counts: counts_before,
+        counts: before.as_ref().map(|candidate| candidate.counts).unwrap_or_default(),
         files_added: 0,
         files_removed: 0,
         bytes_read: 0,
@@ -76,11 +76,22 @@ pub(crate) async fn reconcile(
     let plan = Plan::new(&contract, &new, &active, &witnesses, days.as_ref());
     let verdict = plan.compare(&contract, &folder, batch_date).await?;
     let changes = plan.changes(&contract, &folder, verdict).await?;
-    output.counts = counts(counts_before, &new, changes.tally);
+    let (settled, objects) = before
+        .map(|candidate| (candidate.settled, candidate.objects))
+        .unwrap_or_default();
+    let objects = books::settle(objects, &new, &plan.objects, &changes.tally);
+    output.counts = books::total(&objects);
     if !output.counts.balanced() {
         return Err(imbalance(dataset, batch_date, output.counts));
     }
-    let candidate = candidate(&contract, batch_date, &table, settled, &new, &changes, output.counts)?;
+    let candidate = candidate(
+        &contract,
+        batch_date,
+        &table,
+        now_settled(settled, &new),
+        objects,
+        &changes,
+    )?;
     let key = paths::candidate(dataset, batch_date, &candidate.id);
     context
         .storage
@@ -124,6 +135,7 @@ fn check_paths(new: &[&ObjectRecord], active: &BTreeSet<&str>) -> Result<(), Rec
 }
 
 /// The files of a reconciliation.
+#[derive(Default)]
 struct Plan {
     /// Files of the new objects.
     new: Vec<DataFile>,
@@ -131,6 +143,8 @@ struct Plan {
     inputs: Vec<Input>,
     /// Their descriptions, in the same order.
     described: Vec<DataFile>,
+    /// And the new object that each belongs to.
+    objects: Vec<Option<usize>>,
 }
 
 impl Plan {
@@ -143,32 +157,30 @@ impl Plan {
     ) -> Self {
         let objects: Vec<Vec<&DataFile>> = new.iter().map(|record| record.files.iter().collect()).collect();
         let chosen = choose(contract, &objects, active, witnesses, days);
-        let new = chosen
-            .new
-            .into_iter()
-            .map(|(object, file)| (Origin::New, objects[object][file].clone()));
-        let committed = chosen
-            .committed
-            .into_iter()
-            .map(|index| (Origin::Committed, describe(&active[index])));
-        let witnesses = chosen
-            .witnesses
-            .into_iter()
-            .map(|index| (Origin::Witness, witnesses[index].clone()));
-        let (mut inputs, mut described) = (Vec::new(), Vec::new());
-        for (origin, file) in new.chain(committed).chain(witnesses) {
-            inputs.push(Input {
-                path: file.path.clone(),
-                size: file.size,
-                origin,
-            });
-            described.push(file);
+        let mut plan = Self {
+            new: objects.iter().flatten().copied().cloned().collect(),
+            ..Self::default()
+        };
+        for (object, file) in chosen.new {
+            plan.add(Origin::New, Some(object), objects[object][file].clone());
         }
-        Self {
-            new: objects.into_iter().flatten().cloned().collect(),
-            inputs,
-            described,
+        for index in chosen.committed {
+            plan.add(Origin::Committed, None, describe(&active[index]));
         }
+        for index in chosen.witnesses {
+            plan.add(Origin::Witness, None, witnesses[index].clone());
+        }
+        plan
+    }
+
+    fn add(&mut self, origin: Origin, object: Option<usize>, file: DataFile) {
+        self.inputs.push(Input {
+            path: file.path.clone(),
+            size: file.size,
+            origin,
+        });
+        self.objects.push(object);
+        self.described.push(file);
     }
 
     async fn compare(
@@ -258,25 +270,6 @@ fn describe(file: &ActiveFile) -> DataFile {
     }
 }
 
-/// The books of the batch: what was settled before, plus the new objects.
-///
-/// A committed row of this batch that loses against a new one was counted as added before and is a duplicate now: the
-/// books are those of one reconciliation of all objects together.
-fn counts(before: BatchCounts, new: &[&ObjectRecord], tally: Tally) -> BatchCounts {
-    let sum = |pick: fn(&ObjectRecord) -> u64| new.iter().map(|record| pick(record)).sum::<u64>();
-    let lost = tally.new + tally.own;
-    BatchCounts {
-        bronze_rows: before.bronze_rows + sum(|record| record.counts.bronze_rows),
-        silver_rows_added: (before.silver_rows_added + sum(|record| record.counts.silver_rows)).saturating_sub(lost),
-        duplicates: before.duplicates + sum(|record| record.counts.duplicates) + lost,
-        quarantined: before.quarantined + sum(|record| record.counts.quarantined),
-        late_rows: (before.late_rows + sum(|record| record.counts.late_rows))
-            .saturating_sub(tally.new_late + tally.own_late),
-        replaced: before.replaced + tally.replaced,
-        rejected_objects: before.rejected_objects + sum(|record| u64::from(record.rejection.is_some())),
-    }
-}
-
 fn imbalance(dataset: &str, batch_date: NaiveDate, counts: BatchCounts) -> ReconcilerError {
     ReconcilerError::BooksImbalance {
         batch_date,
@@ -287,22 +280,25 @@ fn imbalance(dataset: &str, batch_date: NaiveDate, counts: BatchCounts) -> Recon
     }
 }
 
+/// The settled objects with the new ones among them. An object that was replaced is no longer settled: should it come back,
+/// it is the latest once more.
+fn now_settled(settled: Vec<String>, new: &[&ObjectRecord]) -> Vec<String> {
+    let replaced: BTreeSet<&str> = new.iter().map(|record| record.source.key.as_str()).collect();
+    let stays = |id: &String| id.rsplit_once('@').is_none_or(|(key, _)| !replaced.contains(key));
+    let mut ids: Vec<String> = settled.into_iter().filter(stays).collect();
+    ids.extend(new.iter().map(|record| object_id(record)));
+    ids.sort();
+    ids
+}
+
 fn candidate(
     contract: &Contract,
     batch_date: NaiveDate,
     table: &DeltaTable,
-    settled: BTreeSet<String>,
-    new: &[&ObjectRecord],
+    settled: Vec<String>,
+    objects: BTreeMap<String, SettledObject>,
     changes: &Changes,
-    counts: BatchCounts,
 ) -> Result<Candidate, ReconcilerError> {
-    // An object that was replaced is no longer settled: should it come back, it is the latest once more.
-    let replaced: BTreeSet<&str> = new.iter().map(|record| record.source.key.as_str()).collect();
-    let settled: BTreeSet<String> = settled
-        .into_iter()
-        .filter(|id| id.rsplit_once('@').is_none_or(|(key, _)| !replaced.contains(key)))
-        .chain(new.iter().map(|record| object_id(record)))
-        .collect();
     let mut candidate = Candidate {
         format_version: FORMAT_VERSION,
         id: String::new(),
@@ -311,8 +307,9 @@ fn candidate(
         base_version: table.version(),
         add: changes.add.clone(),
         remove: changes.remove.clone(),
-        settled: settled.into_iter().collect(),
-        counts,
+        settled,
+        counts: books::total(&objects),
+        objects,
     };
     let content = serde_json::to_vec(&candidate).map_err(|error| ReconcilerError::Interrupted(error.to_string()))?;
     candidate.id = hex::encode(&Sha256::digest(content)[..16]);

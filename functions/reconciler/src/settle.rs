@@ -48,6 +48,16 @@ pub(crate) async fn latest_committed(
     Ok(None)
 }
 
+/// Whether the object is settled with the candidate, as the transformer has it now.
+pub(crate) fn is_settled(candidate: &Candidate, record: &ObjectRecord) -> bool {
+    let id = object_id(record);
+    candidate.settled.contains(&id)
+        && candidate
+            .objects
+            .get(&id)
+            .is_none_or(|object| object.rules == record.rules)
+}
+
 /// Data files of settled objects, of this batch and of later ones, that are not part of the table as they are: rows of
 /// theirs were left out or replaced.
 ///
@@ -80,7 +90,6 @@ pub(crate) async fn witnesses(
             // Every row of the batch entered the table, and rows that were replaced since are older than what replaced them.
             continue;
         }
-        let settled: BTreeSet<&String> = candidate.settled.iter().collect();
         let objects = context
             .storage
             .list(silver, &object_records_prefix(table.name(), date))
@@ -89,7 +98,7 @@ pub(crate) async fn witnesses(
             .iter()
             .map(|object| context.storage.get_json::<ObjectRecord>(silver, &object.key));
         for record in try_join_all(reads).await?.into_iter().flatten() {
-            if settled.contains(&object_id(&record)) {
+            if candidate.settled.contains(&object_id(&record)) {
                 files.extend(record.files);
             }
         }

@@ -3,6 +3,7 @@
 mod common;
 
 use cardlake_reconciler::{Output, ReconcilerError};
+use cardlake_shared::assets::{AssetFolder, Assets};
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::events::{LoadedDataset, ReconcilerEvent};
 use cardlake_shared::records::BatchCounts;
@@ -473,4 +474,92 @@ async fn a_missing_bronze_bucket_is_not_an_empty_day() {
     let lake = Lake::start().await;
     std::fs::remove_dir_all(lake.folder.path().join(BRONZE)).unwrap();
     assert!(lake.reconcile(13).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_transformed_by_other_rules_is_settled_anew_and_counted_once() {
+    let lake = Lake::start().await;
+    lake.deliver("b.csv", 13, &rows(100..110, 13, 500)).await;
+    let narrow = lake.deliver_with("a.csv", 13, &rows(0..40, 13, 500), 2).await;
+    let before = lake.run(13).await.counts;
+    assert_eq!(
+        (before.bronze_rows, before.silver_rows_added, before.quarantined),
+        (52, 50, 2)
+    );
+    // The same object, whose quarantined rows a wider late window lets in.
+    lake.deliver_as(&narrow, &rows(0..42, 13, 500)).await;
+    let reconciled = lake.reconcile(13).await.unwrap();
+    assert_eq!(
+        reconciled.files_removed, 0,
+        "rows that are there already stay where they are"
+    );
+    let after = lake.publish(13, reconciled.candidate).await.unwrap();
+    let counts = after.counts;
+    assert_eq!(
+        (counts.bronze_rows, counts.silver_rows_added, counts.quarantined),
+        (52, 52, 0)
+    );
+    assert_eq!((counts.duplicates, after.table_rows), (0, 52));
+    assert_eq!(lake.reconcile(13).await.unwrap().candidate, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_the_contract_gains_becomes_one_of_the_table_in_the_same_commit() {
+    let mut lake = Lake::start().await;
+    let first = rows(0..10, 13, 500);
+    lake.deliver("a.csv", 13, &first).await;
+    lake.run(13).await;
+    let contract = Assets::Embedded
+        .read(AssetFolder::Contracts, "transactions.yaml")
+        .unwrap()
+        .text;
+    let column = "      - name: device\n        logicalType: string\n        physicalType: VARCHAR(32)\n";
+    lake.change_contract(&contract.replace("      - name: extra\n", &format!("{column}      - name: extra\n")))
+        .await;
+    lake.deliver("a.csv", 14, &[Row::new(4, 13, 900)]).await;
+    let published = lake.run(14).await;
+    assert_eq!(
+        (published.version, published.table_rows),
+        (1, 10),
+        "no commit of its own"
+    );
+    let mut wanted = first;
+    wanted[4].amount = 900;
+    assert_eq!(
+        lake.contents().await,
+        expected(&wanted),
+        "an old file was rewritten with the new column"
+    );
+    let log = lake
+        .folder
+        .path()
+        .join(SILVER)
+        .join("transactions/_delta_log/00000000000000000001.json");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains(r#""metaData""#) && log.contains("device"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_that_does_not_fit_the_table_is_refused() {
+    let mut lake = Lake::start().await;
+    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
+    lake.run(13).await;
+    lake.deliver("a.csv", 14, &rows(10..20, 14, 500)).await;
+    let candidate = lake.reconcile(14).await.unwrap().candidate;
+    let contract = Assets::Embedded
+        .read(AssetFolder::Contracts, "transactions.yaml")
+        .unwrap()
+        .text;
+    let changed = contract.replace("DECIMAL(18,2)", "DECIMAL(20,4)");
+    assert_ne!(changed, contract);
+    lake.change_contract(&changed).await;
+    let error = lake.publish(14, candidate).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(
+        error
+            .to_string()
+            .contains("column amount is decimal(18,2), the contract says decimal(20,4)"),
+        "{error}"
+    );
+    assert_eq!(lake.log_files().len(), 1);
 }

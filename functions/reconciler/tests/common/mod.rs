@@ -127,13 +127,24 @@ impl Lake {
         let aws = Aws::new(sdk, endpoints);
         let contracts = Contracts::load(&Assets::Embedded).unwrap();
         Self {
-            context: Context::new(variables(), aws.clone()).await.unwrap(),
+            context: Context::new(Variables::new(settings()), aws.clone()).await.unwrap(),
             storage: Storage::new(aws.s3()),
             contract: Arc::clone(contracts.get("transactions").unwrap()),
             deliveries: AtomicI64::new(0),
             aws,
             folder,
         }
+    }
+
+    /// From now on with another contract for `transactions`.
+    pub async fn change_contract(&mut self, text: &str) {
+        let assets = self.folder.path().join("assets");
+        std::fs::create_dir_all(assets.join("contracts")).unwrap();
+        std::fs::write(assets.join("contracts/transactions.yaml"), text).unwrap();
+        let mut values = settings();
+        values.insert(env::ASSETS_DIR.into(), assets.to_str().unwrap().into());
+        self.context = Context::new(Variables::new(values), self.aws.clone()).await.unwrap();
+        self.contract = Arc::new(Contract::from_yaml("transactions.yaml", text).unwrap());
     }
 
     pub async fn handle(&self, event: ReconcilerEvent) -> Result<Output, ReconcilerError> {
@@ -172,6 +183,23 @@ impl Lake {
     /// As [`Self::deliver`], with some more rows that are quarantined.
     pub async fn deliver_with(&self, name: &str, day: u32, rows: &[Row], quarantined: u64) -> ObjectRecord {
         let source = self.put_bronze(name, day, &format!("{rows:?} {quarantined}")).await;
+        self.transform(source, day, rows, quarantined, "narrow").await
+    }
+
+    /// What the transformer would make of an object by other rules.
+    pub async fn deliver_as(&self, before: &ObjectRecord, rows: &[Row]) -> ObjectRecord {
+        let day = chrono::Datelike::day(&before.ingest_date);
+        self.transform(before.source.clone(), day, rows, 0, "wide").await
+    }
+
+    async fn transform(
+        &self,
+        source: SourceObject,
+        day: u32,
+        rows: &[Row],
+        quarantined: u64,
+        rules: &str,
+    ) -> ObjectRecord {
         let mut kept: BTreeMap<String, (usize, &Row)> = BTreeMap::new();
         for (index, row) in rows.iter().enumerate() {
             let slot = kept.entry(row.transaction_id()).or_insert((index, row));
@@ -188,7 +216,10 @@ impl Lake {
         }
         let mut files = Vec::new();
         for ((event_day, category), rows) in &partitions {
-            files.push(self.write_file(&source, day, *event_day, *category, rows).await);
+            files.push(
+                self.write_file(&source, rules, (day, *event_day), *category, rows)
+                    .await,
+            );
         }
         let record = ObjectRecord {
             format_version: FORMAT_VERSION,
@@ -201,7 +232,7 @@ impl Lake {
                 quarantined,
                 late_rows: kept.values().filter(|(_, row)| row.day < day).count() as u64,
             },
-            rules: "test".into(),
+            rules: rules.into(),
             files,
             drift: BTreeMap::new(),
             quarantine: None,
@@ -220,14 +251,14 @@ impl Lake {
     async fn write_file(
         &self,
         source: &SourceObject,
-        day: u32,
-        event_day: u32,
+        rules: &str,
+        (day, event_day): (u32, u32),
         category: usize,
         rows: &[(usize, &Row)],
     ) -> DataFile {
         let (mcc, name) = CATEGORIES[category];
         let path = format!(
-            "txn_date={}/merchant_category={name}/part-{}-{}.parquet",
+            "txn_date={}/merchant_category={name}/part-{}-{}-{rules}.parquet",
             date(event_day),
             &source.key.replace(['/', '.', '='], "-"),
             source.last_modified.timestamp()
@@ -408,12 +439,12 @@ pub fn expected<'a>(rows: impl IntoIterator<Item = &'a Row>) -> BTreeMap<String,
         .collect()
 }
 
-fn variables() -> Variables {
-    Variables::new(HashMap::from([
+fn settings() -> HashMap<String, String> {
+    HashMap::from([
         (env::BRONZE_BUCKET.into(), BRONZE.into()),
         (env::SILVER_BUCKET.into(), SILVER.into()),
         (env::GOLD_BUCKET.into(), "gold".into()),
-    ]))
+    ])
 }
 
 /// Serves the folder; gives the address. Writes happen one at a time: `s3s-fs` checks the condition of a write and writes
