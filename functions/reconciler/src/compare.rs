@@ -1,34 +1,36 @@
 //! Finds the rows that lose: merges the keys of all files, reads the lineage of the rows whose key comes more than once,
 //! and lets the winner of each key stay.
 //!
-//! Two passes over different columns: every file's key column is streamed once; lineage columns are read only for rows
-//! that share a key, a bounded number of them at a time. Memory: two windows for each file, one bit for each row of a file
-//! that loses rows.
+//! Every file's key column is streamed once; the lineage columns follow, in files with rows that share a key, for a bounded
+//! number of such rows at a time. Memory: some windows for each file, one bit for each row of a file that loses rows.
 
 use crate::error::ReconcilerError;
 use crate::keys::{KeyColumns, KeyCursor};
-use crate::lineage::{self, Lineage, LineageColumns};
+use crate::lineage::{Lineage, LineageColumns, LineageCursor};
 use crate::merge::{Member, merge};
-use crate::remote::{Folder, RemoteFile};
+use crate::remote::{Ranges, RemoteFile};
 use crate::winner::{Origin, winner};
 use cardlake_shared::error::{ErrorKind, StageError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Files whose metadata is read at a time.
 const CONCURRENT_OPENS: usize = 32;
 /// Bytes for the windows of all files together.
-const WINDOW_BUDGET: u64 = 64 * 1024 * 1024;
+const WINDOW_BUDGET: u64 = 96 * 1024 * 1024;
+/// Windows of a file: two for the key, two for each of usually three neighbourhoods of lineage columns.
+const WINDOWS_OF_A_FILE: u64 = 8;
 /// Bounds of a window in bytes: below, requests cost more than bytes; above, more bytes gain nothing.
-const WINDOW_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=4 * 1024 * 1024;
+const WINDOW_BYTES: std::ops::RangeInclusive<u64> = 256 * 1024..=2 * 1024 * 1024;
 /// Rows with a shared key that are kept before their lineage is read.
 const PENDING_ROWS: usize = 262_144;
 
 /// A file to compare.
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
-    /// Path in the table's folder.
-    pub(crate) path: String,
+    /// Key in the silver bucket.
+    pub(crate) key: String,
     /// Size in bytes.
     pub(crate) size: u64,
     /// What its rows are.
@@ -117,14 +119,14 @@ pub(crate) struct Verdict {
 /// # Errors
 /// A file cannot be read or is not sorted by its key.
 pub(crate) async fn compare(
-    folder: &Folder,
+    source: &Arc<dyn Ranges>,
     inputs: &[Input],
     keys: KeyColumns,
     columns: LineageColumns,
     batch_day: i32,
 ) -> Result<Verdict, ReconcilerError> {
     let opened: Vec<Option<RemoteFile>> = stream::iter(inputs)
-        .map(|input| open(folder, input))
+        .map(|input| open(source, input))
         .buffered(CONCURRENT_OPENS)
         .try_collect()
         .await?;
@@ -134,9 +136,10 @@ pub(crate) async fn compare(
         .zip(opened)
         .filter_map(|(input, file)| Some((input.origin, file?)));
     let (origins, files): (Vec<Origin>, Vec<RemoteFile>) = present.unzip();
-    let window = WINDOW_BUDGET / (2 * inputs.len().max(1) as u64);
+    let window = WINDOW_BUDGET / (WINDOWS_OF_A_FILE * inputs.len().max(1) as u64);
     let mut comparison = Comparison {
         losers: vec![Losers::default(); origins.len()],
+        lineages: origins.iter().map(|_| None).collect(),
         files,
         origins,
         columns,
@@ -162,11 +165,11 @@ pub(crate) async fn compare(
 }
 
 /// Opens an input; `None` for a witness whose file was removed: what it knew is lost, and the rest decides.
-async fn open(folder: &Folder, input: &Input) -> Result<Option<RemoteFile>, ReconcilerError> {
-    match RemoteFile::open(folder, &input.path, input.size).await {
+async fn open(source: &Arc<dyn Ranges>, input: &Input) -> Result<Option<RemoteFile>, ReconcilerError> {
+    match RemoteFile::open(source, &input.key, input.size).await {
         Ok(file) => Ok(Some(file)),
         Err(error) if input.origin == Origin::Witness && error.kind() == ErrorKind::NotFound => {
-            tracing::warn!(path = %input.path, "a replaced data file was removed and cannot bear witness");
+            tracing::warn!(key = %input.key, "a replaced data file was removed and cannot bear witness");
             Ok(None)
         }
         Err(error) => Err(error),
@@ -177,6 +180,8 @@ struct Comparison {
     files: Vec<RemoteFile>,
     origins: Vec<Origin>,
     columns: LineageColumns,
+    /// Opened with the first row of a file that shares its key.
+    lineages: Vec<Option<LineageCursor>>,
     window: u64,
     batch_day: i32,
     /// Rows with a shared key, key by key.
@@ -215,12 +220,17 @@ impl Comparison {
         for member in &self.pending {
             rows[member.file as usize].push(member.row);
         }
+        // All are opened before one is waited for: their first requests run side by side.
+        for ((file, rows), lineage) in self.files.iter().zip(&rows).zip(&mut self.lineages) {
+            if !rows.is_empty() && lineage.is_none() {
+                *lineage = Some(LineageCursor::open(file, &self.columns, self.window)?);
+            }
+        }
         let mut lineages = Vec::with_capacity(rows.len());
-        for (file, rows) in self.files.iter().zip(&rows) {
-            let found = if rows.is_empty() {
-                Vec::new()
-            } else {
-                lineage::read(file, &self.columns, rows, self.window)?
+        for (lineage, rows) in self.lineages.iter_mut().zip(&rows) {
+            let found = match lineage {
+                Some(lineage) => lineage.take(rows)?,
+                None => Vec::new(),
             };
             lineages.push(found.into_iter());
         }

@@ -76,7 +76,7 @@ impl KeyCursor {
     /// The file cannot be read, or its keys are not what the contract says.
     pub(crate) fn open(file: &RemoteFile, columns: &KeyColumns, window: u64) -> Result<Self, ReconcilerError> {
         let names: Vec<&str> = columns.names.iter().map(String::as_str).collect();
-        let (reader, failures) = file.reader(&names, window, READ_BATCH_ROWS, None)?;
+        let (reader, failures) = file.reader(&names, window, READ_BATCH_ROWS)?;
         Ok(Self {
             file: file.clone(),
             columns: columns.clone(),

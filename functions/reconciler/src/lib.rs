@@ -26,8 +26,9 @@ mod publish;
 mod reconcile;
 mod remote;
 mod rewrite;
+mod scope;
 mod settle;
-mod window;
+mod windows;
 mod winner;
 
 pub use error::ReconcilerError;

@@ -1,11 +1,11 @@
 //! Where a version of a row comes from: what decides between versions.
 
 use crate::error::ReconcilerError;
-use crate::remote::{READ_BATCH_ROWS, RemoteFile};
+use crate::remote::{Failures, READ_BATCH_ROWS, RemoteFile};
 use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use cardlake_shared::contract::{Contract, Derivation};
-use parquet::arrow::arrow_reader::RowSelection;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use std::sync::Arc;
 
 const MICROSECONDS_OF_A_DAY: i64 = 86_400_000_000;
@@ -100,35 +100,58 @@ impl Lineage {
     }
 }
 
-/// Lineage of some rows of a file, by their ascending numbers. Blocks.
-///
-/// # Errors
-/// The file cannot be read or lacks a column.
-pub(crate) fn read(
-    file: &RemoteFile,
-    columns: &LineageColumns,
-    rows: &[u64],
-    window: u64,
-) -> Result<Vec<Lineage>, ReconcilerError> {
-    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
-    for &row in rows {
-        let row = row as usize;
-        match ranges.last_mut() {
-            Some(range) if range.end == row => range.end = row + 1,
-            _ => ranges.push(row..row + 1),
+/// Reads the lineage of rows of a file whose numbers ascend from call to call. Blocks.
+pub(crate) struct LineageCursor {
+    file: RemoteFile,
+    columns: LineageColumns,
+    reader: ParquetRecordBatchReader,
+    failures: Failures,
+    batch: Option<RecordBatch>,
+    /// Number of the batch's first row.
+    first_row: u64,
+}
+
+impl LineageCursor {
+    /// At the start of the file; the first bytes are under way when this returns.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn open(file: &RemoteFile, columns: &LineageColumns, window: u64) -> Result<Self, ReconcilerError> {
+        let (reader, failures) = file.reader(&columns.names(), window, READ_BATCH_ROWS)?;
+        Ok(Self {
+            file: file.clone(),
+            columns: columns.clone(),
+            reader,
+            failures,
+            batch: None,
+            first_row: 0,
+        })
+    }
+
+    /// The lineage of rows by their ascending numbers, all greater than those of the call before.
+    ///
+    /// # Errors
+    /// The file cannot be read, ends too early or lacks a column.
+    pub(crate) fn take(&mut self, mut rows: &[u64]) -> Result<Vec<Lineage>, ReconcilerError> {
+        let mut lineage = Vec::with_capacity(rows.len());
+        while let Some(&row) = rows.first() {
+            let end = self.first_row + self.batch.as_ref().map_or(0, RecordBatch::num_rows) as u64;
+            if row >= end {
+                let batch = self
+                    .reader
+                    .next()
+                    .ok_or_else(|| self.file.corrupt(format!("row {row} is missing")))?;
+                self.batch = Some(batch.map_err(|error| self.failures.explain(&error))?);
+                self.first_row = end;
+                continue;
+            }
+            let (here, later) = rows.split_at(rows.partition_point(|&row| row < end));
+            rows = later;
+            if let Some(batch) = &self.batch {
+                append(&self.file, &self.columns, batch, here, self.first_row, &mut lineage)?;
+            }
         }
-    }
-    let selection = RowSelection::from_consecutive_ranges(ranges.into_iter(), file.rows() as usize);
-    let (reader, failures) = file.reader(&columns.names(), window, READ_BATCH_ROWS, Some(selection))?;
-    let mut lineage = Vec::with_capacity(rows.len());
-    for batch in reader {
-        let batch = batch.map_err(|error| failures.explain(&error))?;
-        append(file, columns, &batch, &mut lineage)?;
-    }
-    if lineage.len() == rows.len() {
         Ok(lineage)
-    } else {
-        Err(file.corrupt(format!("{} of {} rows could be read", lineage.len(), rows.len())))
     }
 }
 
@@ -136,6 +159,8 @@ fn append(
     file: &RemoteFile,
     columns: &LineageColumns,
     batch: &RecordBatch,
+    rows: &[u64],
+    first_row: u64,
     lineage: &mut Vec<Lineage>,
 ) -> Result<(), ReconcilerError> {
     let wrong = |name: &str| file.corrupt(format!("column {name} is missing or of another type"));
@@ -163,7 +188,7 @@ fn append(
         Some(array) => Some(array.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong("row_hash"))?),
     };
     let mut source_object: Arc<str> = Arc::from("");
-    for row in 0..batch.num_rows() {
+    for row in rows.iter().map(|row| (row - first_row) as usize) {
         if *source_object != *source_objects.value(row) {
             source_object = Arc::from(source_objects.value(row));
         }

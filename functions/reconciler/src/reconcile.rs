@@ -7,10 +7,10 @@ use crate::error::ReconcilerError;
 use crate::handler::Context;
 use crate::keys::KeyColumns;
 use crate::lineage::LineageColumns;
-use crate::remote::Folder;
+use crate::remote::{Bucket, Ranges};
 use crate::rewrite::{Rewritten, rewrite};
+use crate::scope::{EventDays, choose, event_days};
 use crate::settle;
-use crate::window::{EventDays, choose, event_days};
 use crate::winner::Origin;
 use cardlake_shared::contract::Contract;
 use cardlake_shared::delta::{ActiveFile, DeltaTable};
@@ -67,15 +67,14 @@ pub(crate) async fn reconcile(
         .as_ref()
         .and_then(|days| days.last.checked_add_days(Days::new(width.into())));
     let witnesses = settle::witnesses(context, &table, &own, batch_date, until, &paths).await?;
-    let folder = Folder {
+    let silver = Arc::new(Bucket {
         storage: context.storage.clone(),
-        bucket: Arc::from(context.lake.silver_bucket.as_str()),
-        table: Arc::from(dataset),
-        bytes_read: Arc::new(AtomicU64::new(0)),
-    };
+        name: context.lake.silver_bucket.clone(),
+        bytes_read: AtomicU64::new(0),
+    });
     let plan = Plan::new(&contract, &new, &active, &witnesses, days.as_ref());
-    let verdict = plan.compare(&contract, &folder, batch_date).await?;
-    let changes = plan.changes(&contract, &folder, verdict).await?;
+    let verdict = plan.compare(&contract, &silver, batch_date).await?;
+    let changes = plan.changes(&contract, &silver, verdict).await?;
     let (settled, objects) = before
         .map(|candidate| (candidate.settled, candidate.objects))
         .unwrap_or_default();
@@ -99,7 +98,7 @@ pub(crate) async fn reconcile(
         .await?;
     output.files_added = candidate.add.len() as u64;
     output.files_removed = candidate.remove.len() as u64;
-    output.bytes_read = folder.bytes_read.load(Ordering::Relaxed);
+    output.bytes_read = silver.bytes_read.load(Ordering::Relaxed);
     output.bytes_written = changes.bytes_written;
     tracing::info!(
         dataset,
@@ -162,20 +161,20 @@ impl Plan {
             ..Self::default()
         };
         for (object, file) in chosen.new {
-            plan.add(Origin::New, Some(object), objects[object][file].clone());
+            plan.add(contract, Origin::New, Some(object), objects[object][file].clone());
         }
         for index in chosen.committed {
-            plan.add(Origin::Committed, None, describe(&active[index]));
+            plan.add(contract, Origin::Committed, None, describe(&active[index]));
         }
         for index in chosen.witnesses {
-            plan.add(Origin::Witness, None, witnesses[index].clone());
+            plan.add(contract, Origin::Witness, None, witnesses[index].clone());
         }
         plan
     }
 
-    fn add(&mut self, origin: Origin, object: Option<usize>, file: DataFile) {
+    fn add(&mut self, contract: &Contract, origin: Origin, object: Option<usize>, file: DataFile) {
         self.inputs.push(Input {
-            path: file.path.clone(),
+            key: key_of(contract, &file),
             size: file.size,
             origin,
         });
@@ -186,7 +185,7 @@ impl Plan {
     async fn compare(
         &self,
         contract: &Contract,
-        folder: &Folder,
+        silver: &Arc<Bucket>,
         batch_date: NaiveDate,
     ) -> Result<Verdict, ReconcilerError> {
         let columns = LineageColumns::of(contract)?;
@@ -195,14 +194,15 @@ impl Plan {
         }
         let day = batch_date.signed_duration_since(NaiveDate::default()).num_days();
         let day = i32::try_from(day).unwrap_or_default();
-        compare(folder, &self.inputs, KeyColumns::of(contract), columns, day).await
+        let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
+        compare(&source, &self.inputs, KeyColumns::of(contract), columns, day).await
     }
 
     /// Adopts files without a loser and rewrites the others, as many at a time as there are processors.
     async fn changes(
         &self,
         contract: &Arc<Contract>,
-        folder: &Folder,
+        silver: &Arc<Bucket>,
         verdict: Verdict,
     ) -> Result<Changes, ReconcilerError> {
         let compared = self.described.iter().zip(&self.inputs);
@@ -231,13 +231,13 @@ impl Plan {
         let rewritten: Vec<DataFile> = stream::iter(losing)
             .filter(|(file, _, losers, _)| std::future::ready(losers.count() < file.rows))
             .map(|(file, _, losers, remote)| async move {
-                let (contract, original) = (Arc::clone(contract), file.clone());
+                let (shared, original) = (Arc::clone(contract), file.clone());
                 let Rewritten { file, content } =
-                    tokio::task::spawn_blocking(move || rewrite(&contract, &original, &remote, &losers))
+                    tokio::task::spawn_blocking(move || rewrite(&shared, &original, &remote, &losers))
                         .await
                         .map_err(|error| ReconcilerError::Interrupted(error.to_string()))??;
-                let key = format!("{}/{}", folder.table, file.path);
-                folder.storage.put(&folder.bucket, &key, content).await?;
+                let key = key_of(contract, &file);
+                silver.storage.put(&silver.name, &key, content).await?;
                 Ok::<_, ReconcilerError>(file)
             })
             .buffer_unordered(workers)
@@ -257,6 +257,11 @@ struct Changes {
     add: Vec<DataFile>,
     remove: Vec<String>,
     bytes_written: u64,
+}
+
+/// Key of a data file in the silver bucket.
+fn key_of(contract: &Contract, file: &DataFile) -> String {
+    format!("{}/{}", contract.dataset, file.path)
 }
 
 fn describe(file: &ActiveFile) -> DataFile {

@@ -19,7 +19,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 /// Bytes of a column fetched at a time.
-const WINDOW_BYTES: u64 = 1024 * 1024;
+const WINDOW_BYTES: u64 = 512 * 1024;
 
 /// A rewritten file: its description, and its content still to be uploaded.
 pub(crate) struct Rewritten {
@@ -42,7 +42,7 @@ pub(crate) fn rewrite(
     let present = parquet_to_arrow_schema(parquet.schema_descr(), None).map_err(|error| failed(&error))?;
     let schema = target_schema(contract, &present);
     let names: Vec<&str> = present.fields().iter().map(|field| field.name().as_str()).collect();
-    let (reader, failures) = file.reader(&names, WINDOW_BYTES, READ_BATCH_ROWS, None)?;
+    let (reader, failures) = file.reader(&names, WINDOW_BYTES, READ_BATCH_ROWS)?;
     let mut content = Vec::new();
     let mut writer = ArrowWriter::try_new(
         &mut content,

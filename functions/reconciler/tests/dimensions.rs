@@ -1,6 +1,10 @@
 //! Datasets without event time or partitions go through the same code.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot go on fails its test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that cannot go on fails its test"
+)]
 
 mod common;
 
