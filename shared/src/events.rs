@@ -40,6 +40,13 @@ pub struct GeneratorEvent {
     /// Event day from which transactions carry a field that the contract does not know; none: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_from: Option<NaiveDate>,
+    /// First day of the history: it gets customers, cards and merchants in full, later days what is new or changed; and
+    /// what happened before it counts as never delivered. None: every day gets them in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_date: Option<NaiveDate>,
+    /// Share of events that belong to fraud-like bursts on one card; default: the generator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst_rate: Option<f64>,
     /// The share of the day's objects to make; none: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<GeneratorPart>,
@@ -96,10 +103,10 @@ pub struct GeneratorOutput {
     /// Rows of `transactions` that the pipeline has to quarantine.
     pub corrupt_rows: u64,
     /// Valid rows of `transactions` beyond the first delivery of their transaction_id, in this or an earlier day's
-    /// files, given that the two days before were made with the same options.
+    /// files, given that the two days before were made with the same options (or lie before the event's `first_date`).
     pub duplicate_rows: u64,
-    /// Those among `duplicate_rows` that repeat a row of an earlier day, by that day. Where the files of that day were
-    /// never made, they are first deliveries.
+    /// Those among `duplicate_rows` that repeat a row of an earlier day, by that day. Where that day was never made and the
+    /// event did not say so, they are first deliveries.
     #[serde(default)]
     pub redelivered_rows: BTreeMap<NaiveDate, u64>,
     /// Valid rows of `transactions` with an event day before the batch day, re-delivered ones included.

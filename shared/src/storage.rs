@@ -6,6 +6,7 @@ use crate::error::{ErrorKind, StageError, with_causes};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::{get_object::GetObjectOutput, head_object::HeadObjectError};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::DateTime as SmithyDateTime;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -186,6 +187,25 @@ impl Storage {
         self.put(bucket, key, body).await
     }
 
+    /// Begins an object that is written in parts: it appears, whole, when the upload is completed.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn begin_upload(&self, bucket: &str, key: &str) -> Result<Upload, StorageError> {
+        let request = self.client.create_multipart_upload().bucket(bucket).key(key);
+        let output = request
+            .send()
+            .await
+            .map_err(|error| failure("write", bucket, key, &error))?;
+        Ok(Upload {
+            client: self.client.clone(),
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            id: output.upload_id().unwrap_or_default().to_owned(),
+            parts: Vec::new(),
+        })
+    }
+
     /// Removes an object; there being none is fine.
     ///
     /// # Errors
@@ -255,6 +275,72 @@ impl Storage {
         })?;
         text.push(b'\n');
         self.put(bucket, key, ByteStream::from(text)).await
+    }
+}
+
+/// An object on its way, part by part. Unless it is completed or aborted, its parts stay and cost money until a lifecycle
+/// rule of the bucket removes them.
+#[derive(Debug)]
+pub struct Upload {
+    client: aws_sdk_s3::Client,
+    bucket: String,
+    key: String,
+    id: String,
+    parts: Vec<CompletedPart>,
+}
+
+impl Upload {
+    /// Smallest size of all parts but the last, in bytes: a rule of S3, which also takes no more than 10,000 parts.
+    pub const MINIMUM_PART_BYTES: usize = 5 * 1024 * 1024;
+
+    /// Writes the next part.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn part(&mut self, body: impl Into<ByteStream>) -> Result<(), StorageError> {
+        let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
+        let request = self.client.upload_part().bucket(&self.bucket).key(&self.key);
+        let request = request.upload_id(&self.id).part_number(number).body(body.into());
+        let output = request
+            .send()
+            .await
+            .map_err(|error| failure("write", &self.bucket, &self.key, &error))?;
+        let part = CompletedPart::builder().part_number(number);
+        self.parts.push(part.set_e_tag(output.e_tag).build());
+        Ok(())
+    }
+
+    /// Makes the object of its parts.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn complete(self) -> Result<(), StorageError> {
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(self.parts)).build();
+        let request = self
+            .client
+            .complete_multipart_upload()
+            .bucket(&self.bucket)
+            .key(&self.key);
+        let request = request.upload_id(&self.id).multipart_upload(parts);
+        request
+            .send()
+            .await
+            .map_err(|error| failure("write", &self.bucket, &self.key, &error))?;
+        Ok(())
+    }
+
+    /// Throws the parts away.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn abort(self) -> Result<(), StorageError> {
+        let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(&self.key);
+        let request = request.upload_id(&self.id);
+        request
+            .send()
+            .await
+            .map_err(|error| failure("abort", &self.bucket, &self.key, &error))?;
+        Ok(())
     }
 }
 

@@ -22,8 +22,8 @@ use std::ops::Range;
 ///
 /// Objects come in the order of their keys within a dataset: `transactions` (an object for each
 /// [`crate::DEFAULT_ROWS_PER_OBJECT`] rows or what the options say), then, unless another part does it, `customers`,
-/// `cards` and `merchants` in full, as they are on the day. A part makes every n-th object of `transactions`; its output
-/// counts these alone.
+/// `cards` and `merchants` as they are on the day: in full, or after the first day of a history what is new or changed.
+/// A part makes every n-th object of `transactions`; its output counts these alone.
 ///
 /// # Errors
 /// What the sink says.
@@ -110,40 +110,25 @@ impl DayWriter<'_> {
             Slot::Delayed(_) => output.late_rows += 1,
             Slot::Duplicate(_) => output.duplicate_rows += 1,
             Slot::Redelivered { days, .. } => {
+                let first = date(day - i32::from(days));
                 output.late_rows += 1;
-                output.duplicate_rows += 1;
-                *output.redelivered_rows.entry(date(day - i32::from(days))).or_insert(0) += 1;
+                // What happened before the history begins was never delivered.
+                if self.options.first_date.is_none_or(|first_date| first >= first_date) {
+                    output.duplicate_rows += 1;
+                    *output.redelivered_rows.entry(first).or_insert(0) += 1;
+                }
             }
         }
     }
 
     fn dimensions<S: Sink>(&mut self, sink: &mut S) -> io::Result<()> {
         let population = self.world.population;
-        let day = day_number(self.options.batch_date);
-        let dimensions = Dimensions::new(self.options.seed, &population);
-        let (customers, merchants) = (population.customers.on(day), population.merchants.on(day));
-        let cards = (0..customers).flat_map(|customer| {
-            let cards = population.customer(customer).cards;
-            (0..cards).map(move |index| (customer, index))
-        });
-        self.dimension(
-            sink,
-            "customers",
-            &CUSTOMER_COLUMNS,
-            (0..customers).map(|number| dimensions.customer(number)),
-        )?;
-        self.dimension(
-            sink,
-            "cards",
-            &CARD_COLUMNS,
-            cards.map(|(customer, index)| dimensions.card(customer, index)),
-        )?;
-        self.dimension(
-            sink,
-            "merchants",
-            &MERCHANT_COLUMNS,
-            (0..merchants).map(|number| dimensions.merchant(number)),
-        )
+        let options = self.options;
+        let changes_only = options.first_date.is_some_and(|first| options.batch_date > first);
+        let dimensions = Dimensions::new(options.seed, &population, day_number(options.batch_date), changes_only);
+        self.dimension(sink, "customers", &CUSTOMER_COLUMNS, dimensions.customers())?;
+        self.dimension(sink, "cards", &CARD_COLUMNS, dimensions.cards())?;
+        self.dimension(sink, "merchants", &MERCHANT_COLUMNS, dimensions.merchants())
     }
 
     fn dimension<S: Sink>(
@@ -156,6 +141,11 @@ impl DayWriter<'_> {
         let DayOptions {
             format, compression, ..
         } = *self.options;
+        self.output.rows.insert(dataset.to_owned(), 0);
+        let mut records = records.peekable();
+        if records.peek().is_none() {
+            return Ok(());
+        }
         let key = self.key(dataset, 0);
         let mut object = ObjectWriter::begin(sink, &key, compression)?;
         if format == FileFormat::Csv {

@@ -5,7 +5,7 @@
 
 use crate::calendar;
 use crate::habits::{Category, Segment};
-use crate::population::{CARD_STATUS, Population};
+use crate::population::{CARD_STATUS, Card, Population};
 use crate::random::{Key, Stream};
 use crate::record::{Value, customer_id, merchant_id};
 use crate::text::{time, uuid};
@@ -51,25 +51,61 @@ const FOREIGN_CITIES: [(&str, &str); 6] = [
     ("Đà Nẵng", "VN"),
 ];
 
-/// Makes the rows.
+/// Makes the rows, as they are on a day.
 #[derive(Debug)]
 pub(crate) struct Dimensions<'a> {
-    pub(crate) population: &'a Population,
+    population: &'a Population,
     names: Key,
+    day: i32,
+    /// Whether only what is new or changed on the day is delivered.
+    changes_only: bool,
 }
 
 impl<'a> Dimensions<'a> {
-    pub(crate) fn new(seed: u64, population: &'a Population) -> Self {
+    pub(crate) fn new(seed: u64, population: &'a Population, day: i32, changes_only: bool) -> Self {
         Self {
             population,
             names: Key::new(seed).child(0xE0),
+            day,
+            changes_only,
         }
     }
 
-    pub(crate) fn customer(&self, number: u32) -> Record {
+    /// Rows of `customers` that are delivered on the day.
+    pub(crate) fn customers(&self) -> impl Iterator<Item = Record> {
+        let numbers = 0..self.population.customers.on(self.day);
+        let delivered =
+            move |number: &u32| !self.changes_only || self.population.customer(*number).changes.on(self.day);
+        numbers.filter(delivered).map(|number| self.customer(number))
+    }
+
+    /// Rows of `cards` that are delivered on the day.
+    pub(crate) fn cards(&self) -> impl Iterator<Item = Record> {
+        let numbers = 0..self.population.customers.on(self.day);
+        numbers.flat_map(move |number| {
+            let customer = self.population.customer(number);
+            (0..customer.cards).filter_map(move |index| {
+                let card = self.population.card(number, &customer, index);
+                let delivered = card.since <= self.day && (!self.changes_only || card.changes_on(self.day));
+                delivered.then(|| self.card(number, &card, index))
+            })
+        })
+    }
+
+    /// Rows of `merchants` that are delivered on the day.
+    pub(crate) fn merchants(&self) -> impl Iterator<Item = Record> {
+        let numbers = 0..self.population.merchants.on(self.day);
+        let delivered =
+            move |number: &u32| !self.changes_only || self.population.merchant(*number).changes.on(self.day);
+        numbers.filter(delivered).map(|number| self.merchant(number))
+    }
+
+    fn customer(&self, number: u32) -> Record {
         let key = self.names.child(1).child(u64::from(number));
         let (mut stream, mut rng) = (key.stream(), ChaCha8Rng::seed_from_u64(key.number()));
         let customer = self.population.customer(number);
+        // What changes over the years is drawn anew at each change.
+        let mut latest = key.child(u64::from(customer.changes.until(self.day))).stream();
         let name = person(&mut stream, &mut rng);
         let email = (!stream.chance(20)).then(|| {
             let user: String = LastName(EN).fake_with_rng::<&str, _>(&mut rng).to_ascii_lowercase();
@@ -77,8 +113,8 @@ impl<'a> Dimensions<'a> {
             let domain = ["example.com", "example.net", "example.org"][stream.below(3) as usize];
             format!("{user}.{number}@{domain}")
         });
-        let phone =
-            (!stream.chance(50)).then(|| format!("+82-10-{:04}-{:04}", stream.below(10_000), stream.below(10_000)));
+        let number_of = |latest: &mut Stream| format!("+82-10-{:04}-{:04}", latest.below(10_000), latest.below(10_000));
+        let phone = (!stream.chance(50)).then(|| number_of(&mut latest));
         let age_days = match customer.segment {
             Segment::Student => 18 * 366 + stream.below(8 * 365),
             _ => 22 * 366 + stream.below(55 * 365),
@@ -95,18 +131,16 @@ impl<'a> Dimensions<'a> {
             optional(email),
             optional(phone),
             Value::Text(birth_date),
-            Value::Text(pick(&KOREAN_CITIES, &mut stream)),
+            Value::Text(pick(&KOREAN_CITIES, &mut latest)),
             Value::Text(customer.segment.name().to_owned()),
             Value::Text(created_at),
         ];
         CUSTOMER_COLUMNS.into_iter().zip(values).collect()
     }
 
-    pub(crate) fn card(&self, number: u32, index: u8) -> Record {
+    fn card(&self, number: u32, card: &Card, index: u8) -> Record {
         let key = self.names.child(2).child(u64::from(number) * 4 + u64::from(index));
         let mut stream = key.stream();
-        let customer = self.population.customer(number);
-        let card = self.population.card(number, index);
         let (brand, prefix, digits) = match stream.below(10) {
             0..=4 => ("visa", "4", 16),
             5..=8 => (
@@ -116,19 +150,18 @@ impl<'a> Dimensions<'a> {
             ),
             _ => ("amex", ["34", "37"][stream.below(2) as usize], 15),
         };
-        let issued = customer.since - 1 + (stream.below(300) * u32::from(index)).cast_signed();
         let values = [
             Value::Text(String::from_utf8_lossy(&uuid(card.id)).into_owned()),
             Value::Text(customer_id(number)),
             Value::Text(card_number(prefix, digits, &mut stream)),
             Value::Text(brand.to_owned()),
-            Value::Text(date_text(issued)),
-            Value::Text(CARD_STATUS[card.status].to_owned()),
+            Value::Text(date_text(card.since - 1)),
+            Value::Text(CARD_STATUS[card.status(self.day)].to_owned()),
         ];
         CARD_COLUMNS.into_iter().zip(values).collect()
     }
 
-    pub(crate) fn merchant(&self, number: u32) -> Record {
+    fn merchant(&self, number: u32) -> Record {
         let key = self.names.child(3).child(u64::from(number));
         let (mut stream, mut rng) = (key.stream(), ChaCha8Rng::seed_from_u64(key.number()));
         let merchant = self.population.merchant(number);
@@ -145,8 +178,9 @@ impl<'a> Dimensions<'a> {
             (Category::Taxi, _) => format!("{company} Taxi"),
             _ => company,
         };
+        let mut latest = key.child(u64::from(merchant.changes.until(self.day))).stream();
         let (city, country) = if stream.chance(900) {
-            (pick(&KOREAN_CITIES, &mut stream), "KR")
+            (pick(&KOREAN_CITIES, &mut latest), "KR")
         } else {
             let (city, country) = FOREIGN_CITIES[stream.below(FOREIGN_CITIES.len() as u32) as usize];
             (city.to_owned(), country)
@@ -233,7 +267,7 @@ mod tests {
 
     fn with_dimensions(check: impl Fn(&Dimensions)) {
         let population = Population::new(Key::new(42), 100_000);
-        check(&Dimensions::new(42, &population));
+        check(&Dimensions::new(42, &population, 20_468, false));
     }
 
     fn text(record: &Record, name: &str) -> String {
@@ -308,14 +342,14 @@ mod tests {
             let lines = [
                 line(&dimensions.customer(0)),
                 line(&dimensions.customer(1)),
-                line(&dimensions.card(1, 0)),
+                line(&dimensions.cards().nth(1).unwrap()),
                 line(&dimensions.merchant(7)),
             ];
             insta::assert_snapshot!(lines.concat(), @r"
-            CUS1000,Caio Roque,effertz.0@example.org,+82-10-1561-9938,1968-06-27,서울,mass,2020-12-07 03:14:27
-            CUS1001,장수아,ortiz.1@example.net,+82-10-7325-2950,1991-11-28,Jeju,mass,2021-09-01 10:42:00
-            50ed59ea-dcc1-403f-8b13-fb608398e5ce,CUS1001,4434927044978767,visa,2021-09-01,active
-            MER1007,Pham Inc,5812,Daegu,KR,2021-05-13
+            CUS1000,Caio Roque,effertz.0@example.org,+82-10-3019-1997,1990-04-23,Incheon,mass,2020-12-07 23:51:05
+            CUS1001,장수아,ortiz.1@example.net,+82-10-7297-1456,1959-05-13,Jeju,mass,2021-09-01 07:04:52
+            50ed59ea-dcc1-403f-8b13-fb608398e5ce,CUS1001,4043492704497874,visa,2021-09-01,active
+            MER1007,Pham Inc,5812,Daejeon,KR,2021-05-13
             ");
         });
     }

@@ -8,12 +8,17 @@ use cardlake_shared::aws::Aws;
 use cardlake_shared::config::Variables;
 use cardlake_shared::env;
 use cardlake_shared::events::{GeneratorEvent, GeneratorOutput};
-use cardlake_shared::storage::Storage;
+use cardlake_shared::storage::{Storage, StorageError, Upload};
+use futures::future::{BoxFuture, OptionFuture};
 use std::io;
 use tokio::sync::mpsc;
 
 /// Pieces of a megabyte that may wait between the generator and the upload.
 const PIECES_IN_FLIGHT: usize = 4;
+
+/// Objects beyond this size are uploaded in parts of about it: far from the 10,000 parts that S3 takes, and little memory.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+const _: () = assert!(PART_BYTES >= Upload::MINIMUM_PART_BYTES);
 
 /// Settings and clients of the stage.
 #[derive(Debug, Clone)]
@@ -46,7 +51,9 @@ pub async fn handle(event: GeneratorEvent, context: &Context) -> Result<Generato
     let batch_date = event.batch_date;
     let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
     let generating = tokio::task::spawn_blocking(move || write_day(&options, &mut Channel { sender }));
-    upload(receiver, context).await?;
+    // Behind a pointer: the futures of the SDK nest deeper than the compiler follows.
+    let uploading: BoxFuture<'_, _> = Box::pin(upload(receiver, context));
+    uploading.await?;
     let output = generating
         .await
         .map_err(|error| Error::Stopped {
@@ -92,18 +99,65 @@ impl Sink for Channel {
     }
 }
 
-/// Puts each object into bronze once it is complete.
+/// Puts the objects into bronze: small ones whole, others part by part while they are made.
 async fn upload(mut pieces: mpsc::Receiver<Piece>, context: &Context) -> Result<(), Error> {
-    let (mut key, mut body) = (String::new(), Vec::new());
+    let mut object = Object::default();
     while let Some(piece) = pieces.recv().await {
-        match piece {
-            Piece::Begin(next) => key = next,
-            Piece::Bytes(bytes) => body.extend_from_slice(&bytes),
-            Piece::Finish => {
-                let body = std::mem::take(&mut body);
-                context.storage.put(&context.bronze_bucket, &key, body).await?;
+        let taken = object.take(piece, context).await;
+        if let Err(error) = taken {
+            if let Some(Err(abort)) = OptionFuture::from(object.upload.map(Upload::abort)).await {
+                tracing::warn!(error = %abort, "the parts of a failed upload stay behind");
             }
+            return Err(error.into());
         }
     }
     Ok(())
+}
+
+/// The object that is being uploaded.
+#[derive(Default)]
+struct Object {
+    key: String,
+    /// Bytes that are not sent yet.
+    body: Vec<u8>,
+    /// Set once the first part is full.
+    upload: Option<Upload>,
+}
+
+impl Object {
+    async fn take(&mut self, piece: Piece, context: &Context) -> Result<(), StorageError> {
+        let bucket = &context.bronze_bucket;
+        match piece {
+            Piece::Begin(key) => self.key = key,
+            Piece::Bytes(bytes) => {
+                self.body.extend_from_slice(&bytes);
+                if self.body.len() >= PART_BYTES {
+                    if self.upload.is_none() {
+                        self.upload = Some(context.storage.begin_upload(bucket, &self.key).await?);
+                    }
+                    self.send_part().await?;
+                }
+            }
+            Piece::Finish if self.upload.is_none() => {
+                let body = std::mem::take(&mut self.body);
+                context.storage.put(bucket, &self.key, body).await?;
+            }
+            Piece::Finish => {
+                self.send_part().await?;
+                if let Some(upload) = self.upload.take() {
+                    upload.complete().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what there is, if anything, as the next part.
+    async fn send_part(&mut self) -> Result<(), StorageError> {
+        let body = std::mem::take(&mut self.body);
+        match &mut self.upload {
+            Some(upload) if !body.is_empty() => upload.part(body).await,
+            _ => Ok(()),
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //!
 //! Guarantee: rows are functions of (options, day, row number). The same event gives the same rows on any machine, in
 //! any number of parts; no other day is read. People, cards and merchants exist before they are used, and repeat their
-//! habits. Memory stays constant but for the object that is being uploaded.
+//! habits. Memory stays constant, whatever the number of rows.
 //!
 //! Failure: options that cannot be are refused before anything is written; a failed upload fails the call, and calling
 //! again writes the same objects over.
@@ -33,4 +33,4 @@ pub use day::write_day;
 pub use error::Error;
 pub use handler::{Context, handle};
 pub use options::{DEFAULT_ROWS_PER_OBJECT, DayOptions, OptionError};
-pub use sink::Sink;
+pub use sink::{FolderSink, Sink};

@@ -10,6 +10,9 @@ pub const DEFAULT_ROWS_PER_OBJECT: u64 = 250_000;
 /// Rates are kept as parts of a million: whole numbers, so that no platform's rounding decides over a row.
 const MILLION: u64 = 1_000_000;
 
+/// Share of events that belong to bursts on one card unless asked otherwise, in millionths.
+const DEFAULT_BURST_MILLIONTHS: u64 = 250;
+
 /// An option that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{option} is {value}: {wanted}")]
@@ -35,6 +38,8 @@ pub struct DayOptions {
     pub(crate) compression: Compression,
     pub(crate) rows_per_object: u64,
     pub(crate) drift_from: Option<NaiveDate>,
+    pub(crate) first_date: Option<NaiveDate>,
+    pub(crate) burst: u64,
     pub(crate) part: GeneratorPart,
 }
 
@@ -97,6 +102,10 @@ impl DayOptions {
             compression: event.compression,
             rows_per_object,
             drift_from: event.drift_from,
+            first_date: event.first_date,
+            burst: event
+                .burst_rate
+                .map_or(Ok(DEFAULT_BURST_MILLIONTHS), |value| rate("burst_rate", value))?,
             part,
         })
     }

@@ -60,6 +60,8 @@ pub(crate) struct Customer {
     pub(crate) cards: u8,
     /// Day of sign-up, in days since 1970-01-01.
     pub(crate) since: i32,
+    /// When they move house or change their number.
+    pub(crate) changes: Changes,
     /// Day from which they buy no more.
     until: i32,
     /// How often they buy, 1 to 1024.
@@ -78,6 +80,40 @@ impl Customer {
     }
 }
 
+/// How often something changes: after some days for the first time, then at even distances.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Changes {
+    since: i32,
+    /// Days from one change to the next.
+    every: i32,
+    /// How far the first period had gone at the start.
+    phase: i32,
+}
+
+impl Changes {
+    /// At distances of `at_least` days and up to three times that, as the bits say.
+    fn new(since: i32, at_least: i32, bits: u64) -> Self {
+        let every = at_least + scale(bits << 32, at_least.unsigned_abs() * 2).cast_signed();
+        let phase = scale(bits << 16, every.unsigned_abs()).cast_signed();
+        Self { since, every, phase }
+    }
+
+    /// How many changes there were up to and with a day.
+    pub(crate) const fn until(self, day: i32) -> u32 {
+        let days = day - self.since;
+        if days < 0 {
+            0
+        } else {
+            ((days + self.phase) / self.every).unsigned_abs()
+        }
+    }
+
+    /// Whether there is something new on a day: the start itself, or a change.
+    pub(crate) const fn on(self, day: i32) -> bool {
+        day == self.since || (day > self.since && self.until(day) != self.until(day - 1))
+    }
+}
+
 /// A merchant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Merchant {
@@ -86,6 +122,8 @@ pub(crate) struct Merchant {
     popularity: u32,
     /// Day of opening, in days since 1970-01-01.
     pub(crate) since: i32,
+    /// When they move.
+    pub(crate) changes: Changes,
 }
 
 /// Whether a card can be used, as the contract names it.
@@ -95,8 +133,29 @@ pub(crate) const CARD_STATUS: [&str; 4] = ["active", "blocked", "expired", "clos
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Card {
     pub(crate) id: u128,
-    /// Index of [`CARD_STATUS`].
-    pub(crate) status: usize,
+    /// Day of issue, in days since 1970-01-01.
+    pub(crate) since: i32,
+    /// Day from which it cannot be used any more.
+    until: i32,
+    /// Index of [`CARD_STATUS`] from that day on.
+    ended: usize,
+}
+
+impl Card {
+    /// Index of [`CARD_STATUS`] on a day.
+    pub(crate) const fn status(&self, day: i32) -> usize {
+        if day < self.until { 0 } else { self.ended }
+    }
+
+    /// Whether there is something new about it on a day.
+    pub(crate) const fn changes_on(&self, day: i32) -> bool {
+        day == self.since || (day == self.until && self.ended != 0)
+    }
+
+    /// Whether it can be used on a day.
+    pub(crate) const fn is_usable(&self, day: i32) -> bool {
+        self.since <= day && self.status(day) == 0
+    }
 }
 
 /// Everybody.
@@ -147,22 +206,30 @@ impl Population {
             digital: (bits >> 42) & 3 == 0,
             cards: [1, 1, 1, 1, 2, 2, 2, 3][(bits >> 44) as usize & 7],
             since,
+            changes: Changes::new(since, 300, bits),
             until: since.saturating_add(lifetime),
             frequency: 8 + often * often / 1024 * often / 1024,
         }
     }
 
-    /// The customer's card of an index below [`Customer::cards`].
-    pub(crate) fn card(&self, customer: u32, index: u8) -> Card {
-        let mut stream = self.card_key.child(u64::from(customer) * 4 + u64::from(index)).stream();
+    /// A customer's card, of an index below [`Customer::cards`]. The first comes with the sign-up and stays usable.
+    pub(crate) fn card(&self, number: u32, customer: &Customer, index: u8) -> Card {
+        let mut stream = self.card_key.child(u64::from(number) * 4 + u64::from(index)).stream();
         let id = stream.uuid();
-        let status = match (index, stream.below(16)) {
-            (0, _) | (_, 0..=10) => 0,
-            (_, 11..=12) => 1,
-            (_, 13..=14) => 2,
-            _ => 3,
+        let since = customer.since + (u32::from(index) * stream.below(400)).cast_signed();
+        let (lifetime, ended) = match stream.below(16) {
+            _ if index == 0 => (i32::MAX / 2, 0),
+            0..=7 => (i32::MAX / 2, 0),
+            8..=9 => (20 + stream.below(900).cast_signed(), 1),
+            10..=14 => (1095, 2),
+            _ => (200 + stream.below(1200).cast_signed(), 3),
         };
-        Card { id, status }
+        Card {
+            id,
+            since,
+            until: since.saturating_add(lifetime),
+            ended,
+        }
     }
 
     /// The merchant of a number. The first five have one category each, so that none is without.
@@ -173,10 +240,12 @@ impl Population {
             .copied()
             .unwrap_or_else(|| Category::of_merchant(bits as u8));
         let popular = (bits >> 8) as u32 & 0xFF;
+        let since = self.merchants.since(number, bits);
         Merchant {
             category,
             popularity: 16 + popular * popular / 272,
-            since: self.merchants.since(number, bits),
+            since,
+            changes: Changes::new(since, 500, bits),
         }
     }
 
@@ -198,15 +267,15 @@ impl Population {
     /// Where a customer buys: mostly at places they know, by the taste of their segment.
     pub(crate) fn shop(&self, number: u32, customer: &Customer, day: i32, stream: &mut Stream) -> (u32, Merchant) {
         let favourites = self.favourite_key.child(u64::from(number));
-        // The places that were there from the start: a favourite must exist on every day.
-        let always = self.merchants.on(i32::MIN / 2);
+        // Favourites are places that were there when the customer signed up, so they exist on every later day.
+        let familiar = self.merchants.on(customer.since);
         let there_are = self.merchants.on(day);
         let mut shop = 0;
         for _ in 0..32 {
             let bits = stream.bits();
             let known = bits & 0xF00 < 0xA00;
             shop = if known {
-                scale(favourites.child((bits >> 12) & 7).number(), always)
+                scale(favourites.child((bits >> 12) & 7).number(), familiar)
             } else {
                 scale(bits, there_are)
             };
@@ -298,9 +367,27 @@ mod tests {
     }
 
     #[test]
-    fn the_first_card_works() {
+    fn a_change_shows_in_the_count_of_changes() {
+        for bits in 0..200_u64 {
+            let changes = Changes::new(100, 300, bits.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            assert!(changes.on(100) && !changes.on(99));
+            let days: Vec<i32> = (101..3100).filter(|day| changes.on(*day)).collect();
+            assert_eq!(changes.until(3099) as usize, days.len());
+            assert!((3..=10).contains(&days.len()), "{}", days.len());
+        }
+    }
+
+    #[test]
+    fn the_first_card_works_from_the_sign_up_on_and_others_end() {
         let population = population();
-        assert!((0..1000).all(|customer| population.card(customer, 0).status == 0));
-        assert!((0..100).any(|customer| population.card(customer, 1).status != 0));
+        let mut ended = [0; CARD_STATUS.len()];
+        for number in 0..1000 {
+            let customer = population.customer(number);
+            assert!(population.card(number, &customer, 0).is_usable(customer.since));
+            let other = population.card(number, &customer, 1);
+            assert!(!other.is_usable(customer.since - 1));
+            ended[other.status(REFERENCE_DAY)] += 1;
+        }
+        assert!(ended.iter().all(|cards| *cards > 5), "{ended:?}");
     }
 }

@@ -2,7 +2,9 @@
 
 use cardlake_shared::events::Compression;
 use flate2::write::GzEncoder;
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 /// Bytes are handed on in pieces of about this size.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -30,6 +32,51 @@ pub trait Sink {
     /// # Errors
     /// The object cannot be completed.
     fn finish(&mut self) -> io::Result<()>;
+}
+
+/// Takes objects as files below a folder, by their keys. A file appears under its name once it is complete.
+#[derive(Debug)]
+pub struct FolderSink {
+    folder: PathBuf,
+    open: Option<(File, PathBuf)>,
+}
+
+impl FolderSink {
+    /// Below the given folder, which is made if need be.
+    #[must_use]
+    pub const fn new(folder: PathBuf) -> Self {
+        Self { folder, open: None }
+    }
+
+    /// Where a file stands until it is complete.
+    fn unfinished(path: &Path) -> PathBuf {
+        path.with_added_extension("unfinished")
+    }
+}
+
+impl Sink for FolderSink {
+    fn begin(&mut self, key: &str) -> io::Result<()> {
+        let path = self.folder.join(key);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        self.open = Some((File::create(Self::unfinished(&path))?, path));
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        match &mut self.open {
+            Some((file, _)) => file.write_all(&bytes),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        match self.open.take() {
+            Some((_, path)) => std::fs::rename(Self::unfinished(&path), path),
+            None => Ok(()),
+        }
+    }
 }
 
 enum Encoder {
@@ -109,5 +156,25 @@ impl<'a, S: Sink> ObjectWriter<'a, S> {
             self.sink.write(rest)?;
         }
         self.sink.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_appear_when_they_are_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bronze/a/b.csv.gz");
+        let mut sink = FolderSink::new(folder.path().join("bronze"));
+        let mut object = ObjectWriter::begin(&mut sink, "a/b.csv.gz", Compression::Gz).unwrap();
+        object.rows.extend_from_slice(b"one,two\n");
+        assert!(!file.exists());
+        object.finish().unwrap();
+        let mut text = String::new();
+        io::Read::read_to_string(&mut flate2::read::GzDecoder::new(File::open(&file).unwrap()), &mut text).unwrap();
+        assert_eq!(text, "one,two\n");
+        assert_eq!(std::fs::read_dir(folder.path().join("bronze/a")).unwrap().count(), 1);
     }
 }

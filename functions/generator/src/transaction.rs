@@ -7,7 +7,7 @@ use crate::habits::{self, CHANNELS};
 use crate::options::DayOptions;
 use crate::plan::{DayPlan, Slot};
 use crate::population::{Customer, Population, is_weekend};
-use crate::random::{Key, Stream};
+use crate::random::{Key, Stream, scale};
 
 /// Shares of events, in thousandths.
 const REFUNDS: u32 = 18;
@@ -15,8 +15,7 @@ const DECLINED: u32 = 28;
 const DECLINED_ONLINE: u32 = 55;
 /// Refunds come within this many days.
 const REFUND_DAYS: u32 = 14;
-/// One in this many groups of [`BURST_GROUP`] events is a burst on one card.
-const BURST_ONE_IN: u64 = 4000;
+/// Events in a row that may be a burst on one card.
 const BURST_GROUP: u64 = 8;
 
 /// One transaction.
@@ -93,6 +92,8 @@ pub(crate) struct World {
     seed: Key,
     /// The batch day and the two days before it.
     days: [DayKeys; 3],
+    /// Share of groups of [`BURST_GROUP`] events that are bursts, in millionths.
+    bursts: u64,
     delayed: Key,
     duplicates: Key,
     corrupt: Key,
@@ -108,6 +109,7 @@ impl World {
             plan: DayPlan::new(options, key, [day_key(seed, day - 1), day_key(seed, day - 2)]),
             seed,
             days: [0, 1, 2].map(|before| DayKeys::new(seed, day - before)),
+            bursts: options.burst,
             delayed: key.child(4),
             duplicates: key.child(5),
             corrupt: key.child(6),
@@ -170,7 +172,7 @@ impl World {
         (0..4).find_map(|_| {
             let keys = DayKeys::new(self.seed, day - 1 - stream.below(REFUND_DAYS).cast_signed());
             let event = stream.bits() % self.plan.shares.fresh.max(1);
-            if Self::burst_key(&keys, event).is_some() {
+            if self.burst_key(&keys, event).is_some() {
                 return None;
             }
             let mut stream = keys.events.child(event).stream();
@@ -190,7 +192,7 @@ impl World {
         Transaction {
             id,
             customer: number,
-            card: self.usable_card(number, &customer, stream),
+            card: self.usable_card(number, &customer, day, stream),
             merchant: shop,
             day,
             second: habits::second_of_day(customer.shape, is_weekend(day), stream),
@@ -202,31 +204,30 @@ impl World {
         }
     }
 
-    /// Mostly the first card; never one that is blocked or over.
-    fn usable_card(&self, number: u32, customer: &Customer, stream: &mut Stream) -> u128 {
-        let first = self.population.card(number, 0);
+    /// Mostly the first card; never one that is not there yet, blocked or over.
+    fn usable_card(&self, number: u32, customer: &Customer, day: i32, stream: &mut Stream) -> u128 {
         if customer.cards > 1 && stream.chance(350) {
             let index = 1 + (stream.bits() % u64::from(customer.cards - 1)) as u8;
-            let other = self.population.card(number, index);
-            if other.status == 0 {
+            let other = self.population.card(number, customer, index);
+            if other.is_usable(day) {
                 return other.id;
             }
         }
-        first.id
+        self.population.card(number, customer, 0).id
     }
 
     /// The key of the burst that an event belongs to, if it belongs to one.
-    fn burst_key(day: &DayKeys, event: u64) -> Option<Key> {
+    fn burst_key(&self, day: &DayKeys, event: u64) -> Option<Key> {
         let key = day.bursts.child(event / BURST_GROUP);
-        key.number().is_multiple_of(BURST_ONE_IN).then_some(key)
+        (u64::from(scale(key.number(), 1_000_000)) < self.bursts).then_some(key)
     }
 
     /// Somebody else uses a card: several purchases online within minutes, each dearer, until the issuer declines.
     fn burst(&self, day: &DayKeys, event: u64) -> Option<Transaction> {
-        let mut stream = Self::burst_key(day, event)?.stream();
+        let mut stream = self.burst_key(day, event)?.stream();
         let step = event % BURST_GROUP;
         let (number, customer) = self.population.buyer(day.day, &mut stream);
-        let card = self.population.card(number, 0).id;
+        let card = self.population.card(number, &customer, 0).id;
         let start = stream.below(86_400 - 1200);
         let first_amount = 500_000 + u64::from(stream.below(2_000_000));
         let declined_from = 4 + u64::from(stream.below(4));
@@ -333,7 +334,7 @@ mod tests {
             let (Row::Valid(row) | Row::Corrupt(row, _)) = row;
             let customer = population.customer(row.customer);
             assert!(customer.since <= row.day);
-            assert!((0..customer.cards).any(|index| population.card(row.customer, index).id == row.card));
+            assert!((0..customer.cards).any(|index| population.card(row.customer, &customer, index).id == row.card));
             assert_eq!(population.merchant(row.merchant).category.mcc(), row.mcc);
             assert!(population.merchant(row.merchant).since <= row.day);
             assert!(row.second < 86_400 && row.amount > 0);
@@ -375,7 +376,7 @@ mod tests {
         let (options, world) = world(&serde_json::json!({"rows": 200_000}));
         let keys = &world.days[0];
         let burst: Vec<_> = (0..options.rows)
-            .filter(|event| World::burst_key(keys, *event).is_some())
+            .filter(|event| world.burst_key(keys, *event).is_some())
             .collect();
         assert!((8..200).contains(&burst.len()), "{}", burst.len());
         let first = burst[0] / BURST_GROUP * BURST_GROUP;

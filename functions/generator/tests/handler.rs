@@ -51,6 +51,34 @@ async fn a_day_lands_in_bronze_and_again_with_the_same_bytes() {
 }
 
 #[tokio::test]
+async fn a_large_object_arrives_whole_in_parts() {
+    let server = LoopbackS3::start().await;
+    let context = Context::new(server.variables(&[]), server.aws()).await.unwrap();
+    let large = json!({"rows": 70_000, "rows_per_object": 70_000, "format": "csv"});
+    let output = handle(event(&large), &context).await.unwrap();
+    let object = server
+        .storage()
+        .get("bronze", &output.objects[0])
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(object.len() > 9 << 20, "two parts at least");
+    assert_eq!(object.iter().filter(|byte| **byte == b'\n').count(), 70_001);
+    let small = json!({"rows": 70_000, "rows_per_object": 35_000, "format": "csv"});
+    let output = handle(event(&small), &context).await.unwrap();
+    let first = server
+        .storage()
+        .get("bronze", &output.objects[0])
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        object.starts_with(&first),
+        "the same rows, whatever the size of objects"
+    );
+}
+
+#[tokio::test]
 async fn a_rate_that_cannot_be_is_refused_before_anything_is_written() {
     let server = LoopbackS3::start().await;
     let context = Context::new(server.variables(&[]), server.aws()).await.unwrap();

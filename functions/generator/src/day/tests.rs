@@ -87,14 +87,14 @@ fn the_bytes_of_a_known_day_do_not_change() {
         })
         .collect();
     insta::assert_snapshot!(digest.join("\n"), @r"
-    cards/ingest_date=2026-01-15/cards-00000.csv 28294 bytes, FNV-1a 6a8eb963ba04bab0
-    customers/ingest_date=2026-01-15/customers-00000.csv 20721 bytes, FNV-1a 93c21530e9664fe1
-    merchants/ingest_date=2026-01-15/merchants-00000.csv 2210 bytes, FNV-1a d5865e1ab16bc526
-    transactions/ingest_date=2026-01-15/transactions-00000.csv 148267 bytes, FNV-1a 1896897937aca664
+    cards/ingest_date=2026-01-15/cards-00000.csv 26621 bytes, FNV-1a 10972b943de6ca92
+    customers/ingest_date=2026-01-15/customers-00000.csv 20752 bytes, FNV-1a 85b5cd8807141b43
+    merchants/ingest_date=2026-01-15/merchants-00000.csv 2220 bytes, FNV-1a 367f479122650c00
+    transactions/ingest_date=2026-01-15/transactions-00000.csv 148265 bytes, FNV-1a 4e03a3e31bdc0dac
     ");
     insta::assert_json_snapshot!(output.rows, @r#"
     {
-      "cards": 324,
+      "cards": 305,
       "customers": 201,
       "merchants": 40,
       "transactions": 1000
@@ -263,6 +263,48 @@ fn a_new_field_appears_on_its_day_and_not_in_older_rows() {
             .iter()
             .all(|line| !line.contains("device_os"))
     );
+}
+
+/// Rows of a dataset by the given column.
+fn by_key(objects: &BTreeMap<String, Vec<u8>>, dataset: &str, date: &str, key: &str) -> BTreeMap<String, Value> {
+    let object = objects.get(&format!("{dataset}/ingest_date={date}/{dataset}-00000.jsonl"));
+    let text = object.map_or("", |bytes| std::str::from_utf8(bytes).unwrap());
+    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    rows.map(|row| (row[key].as_str().unwrap().to_owned(), row)).collect()
+}
+
+#[test]
+fn daily_changes_add_up_to_what_the_full_set_says() {
+    let dates = ["2026-01-13", "2026-01-14", "2026-01-15", "2026-01-16"];
+    for (dataset, key) in [
+        ("customers", "customer_id"),
+        ("cards", "card_id"),
+        ("merchants", "merchant_id"),
+    ] {
+        let (mut known, mut changes) = (BTreeMap::new(), 0);
+        for date in dates {
+            let changes_only = json!({"batch_date": date, "first_date": dates[0], "rows": 20_000});
+            let delivered = by_key(&generate(&changes_only).1, dataset, date, key);
+            changes += if date == dates[0] { 0 } else { delivered.len() };
+            known.extend(delivered);
+            let full = json!({"batch_date": date, "rows": 20_000});
+            assert_eq!(
+                known,
+                by_key(&generate(&full).1, dataset, date, key),
+                "{dataset} {date}"
+            );
+        }
+        assert!(changes < known.len() / 10, "{changes} changes of {dataset}");
+    }
+}
+
+#[test]
+fn before_the_first_day_nothing_was_delivered() {
+    let known = |first_date: &str| generate(&json!({"first_date": first_date})).0;
+    assert_eq!(known("2026-01-15").duplicate_rows, 100);
+    assert_eq!(known("2026-01-14").redelivered_rows.len(), 1);
+    assert_eq!(known("2026-01-13").duplicate_rows, 225);
+    assert_eq!(known("2026-01-15").late_rows, 250);
 }
 
 #[test]
