@@ -340,7 +340,11 @@ impl Job<'_> {
 
         let (piece_sender, piece_receiver) = mpsc::channel::<Result<Bytes, StorageError>>(WAITING_PIECES);
         let (file_sender, file_receiver) = mpsc::channel::<EncodedFile>(WAITING_FILES);
-        let (format, limits) = (self.format, self.context.limits);
+        let format = self.format;
+        let limits = Limits {
+            expected_bytes: expected_bytes(meta.size, format.1),
+            ..self.context.limits
+        };
         let work =
             tokio::task::spawn_blocking(move || work(piece_receiver, &file_sender, format, &plan, &names, &limits));
         let feed = async {
@@ -418,6 +422,14 @@ impl Job<'_> {
     }
 }
 
+/// Bytes of text behind an object: logs of this kind shrink to about an eighth.
+const fn expected_bytes(size: u64, compression: Compression) -> u64 {
+    match compression {
+        Compression::None => size,
+        Compression::Gz | Compression::Zst => size.saturating_mul(8),
+    }
+}
+
 /// How the work on the bytes of an object ended.
 enum Work {
     Done(Summary, SpooledTempFile),
@@ -458,7 +470,7 @@ fn work(
         (Err(Failure::Read(error)), _) => Work::Rejected(format!("the data is damaged or incomplete: {error}")),
         (Err(Failure::Rejected(reason)), _) => Work::Rejected(reason),
         (Err(Failure::Encode(problem)), _) => Work::Defect(problem),
-        (Err(Failure::Quarantine(error)), _) => Work::Defect(format!("the quarantine file cannot be written: {error}")),
+        (Err(Failure::Disk(error)), _) => Work::Defect(format!("the temporary disk fails or is full: {error}")),
         (Err(Failure::Stopped), _) => Work::Defect("a data file could not be handed on".to_owned()),
     }
 }

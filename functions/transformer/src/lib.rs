@@ -20,6 +20,7 @@
 //!   csv, json -> batch            records to fields
 //!   validate (plan, values, pattern, rule) -> builder   fields to typed columns
 //!   quarantine                    rows that break the contract
+//!   spill                         rows of objects that are too large for memory
 //!   sort, partition, encode, pages   columns to Parquet
 //! ```
 #![expect(
@@ -47,6 +48,7 @@ pub mod quarantine;
 pub mod record;
 pub mod rule;
 pub mod sort;
+pub mod spill;
 pub mod validate;
 pub mod values;
 

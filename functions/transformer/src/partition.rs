@@ -304,9 +304,9 @@ impl FileNames {
         Self { digest }
     }
 
-    /// The path of a file in the table's folder. `run` counts the parts in which a large object is written.
+    /// The path of a file in the table's folder. `part` numbers the parts in which a large object is written.
     #[must_use]
-    pub fn path(&self, plan: &Plan, partition: &Partition, run: u32) -> String {
+    pub fn path(&self, plan: &Plan, partition: &Partition, part: u32) -> String {
         let mut digest = self.digest.clone();
         let mut path = String::new();
         for ((name, _), value) in plan.partitions.iter().zip(&partition.values) {
@@ -329,7 +329,7 @@ impl FileNames {
         }
         let digest = hex::encode(digest.finalize());
         path.push_str(&format!(
-            "part-{run:05}-{}.parquet",
+            "part-{part:05}-{}.parquet",
             digest.get(..32).unwrap_or(&digest)
         ));
         path

@@ -5,10 +5,9 @@
 //!        -> sort by key, settle duplicates -> partitions -> workers: encode -> files
 //! ```
 //!
-//! A file is taken in runs of at most [`Limits::run_rows`] rows and [`Limits::run_bytes`] bytes of text; each run is sorted,
-//! encoded and handed out before the next is read. So memory is bounded by one run (about 100 bytes for each row, at most the
-//! size of its text), however large the object. Files of one object from different runs may hold the same key; the
-//! reconciliation settles that as it does between objects. Objects of up to one run have no key twice.
+//! A file of up to one run ([`Limits::run_rows`] rows, [`Limits::run_bytes`] bytes of text) is held in memory, about 100 bytes
+//! for each row. A larger one goes run by run to a temporary file, spread over buckets by key ([`crate::spill`]), and bucket
+//! by bucket from there; so memory stays bounded by one run, and no two files of an object share a key.
 
 use crate::batch::Batch;
 use crate::blocks::{Block, Blocks, KEPT_BYTES};
@@ -22,6 +21,7 @@ use crate::plan::{Fill, Plan};
 use crate::quarantine::{Quarantine, Quarantined, raw_text};
 use crate::rule::{Rule, Subject};
 use crate::sort::{Sorted, sort};
+use crate::spill::{Spill, buckets};
 use crate::validate::read_batch;
 use crate::values::MICROS_PER_DAY;
 use crate::{blocks, builder::Values};
@@ -44,6 +44,8 @@ pub struct Limits {
     pub run_bytes: u64,
     /// Threads that read and encode.
     pub workers: usize,
+    /// Bytes of text that the file is expected to have: sizes the buckets of one that is larger than a run.
+    pub expected_bytes: u64,
 }
 
 impl Default for Limits {
@@ -55,6 +57,7 @@ impl Default for Limits {
             workers: std::thread::available_parallelism()
                 .map_or(2, std::num::NonZero::get)
                 .min(8),
+            expected_bytes: 0,
         }
     }
 }
@@ -92,8 +95,8 @@ pub enum Failure {
     Rejected(String),
     /// A file could not be encoded.
     Encode(String),
-    /// A line could not be written to the quarantine file.
-    Quarantine(std::io::Error),
+    /// A temporary file could not be written or read.
+    Disk(std::io::Error),
     /// Whoever takes the files wants no more.
     Stopped,
 }
@@ -125,11 +128,25 @@ pub fn run(
         .map(|_| Worker::new(plan, cutter.clone()))
         .collect();
     let mut next = Some(first);
-    for run in 0.. {
-        let Some(block) = next.take() else { break };
+    let mut spill: Option<Spill> = None;
+    while let Some(block) = next.take() {
         next = read_run(&mut blocks, block, &mut workers, limits)?;
         let rows = settle(plan, &mut workers, &mut summary, quarantine)?;
-        write_run(plan, &parquet, names, limits, &rows, run, &mut summary, emit)?;
+        if next.is_none() && spill.is_none() {
+            write_rows(plan, &parquet, names, limits, &rows, 0, &mut summary, emit)?;
+            break;
+        }
+        let spill = match &mut spill {
+            Some(spill) => spill,
+            None => spill.insert(Spill::new(buckets(limits.expected_bytes, limits.run_bytes)).map_err(Failure::Disk)?),
+        };
+        spill.add(plan, &rows).map_err(Failure::Disk)?;
+    }
+    if let Some(mut spill) = spill {
+        for bucket in 0..spill.len() {
+            let rows = spill.load(plan, bucket).map_err(Failure::Disk)?;
+            write_rows(plan, &parquet, names, limits, &rows, bucket as u32, &mut summary, emit)?;
+        }
     }
     for worker in workers {
         worker.cutter.count_drift(&mut summary);
@@ -245,19 +262,19 @@ fn settle(
     summary.counts.quarantined += quarantined.iter().map(|rows| rows.len() as u64).sum::<u64>();
     let number = |place| row_number(place, first_block, &first_rows);
     let written = summary.quarantine.write(plan, quarantined, number, quarantine);
-    written.map_err(Failure::Quarantine)?;
+    written.map_err(Failure::Disk)?;
     Ok(rows)
 }
 
-/// Sorts and encodes the rows of a run.
+/// Sorts and encodes rows; `part` numbers the buckets of a large object.
 #[expect(clippy::too_many_arguments, reason = "one step of one function")]
-fn write_run(
+fn write_rows(
     plan: &Plan,
     parquet: &ParquetFormat,
     names: &FileNames,
     limits: &Limits,
     rows: &Rows,
-    run: u32,
+    part: u32,
     summary: &mut Summary,
     emit: &Emit<'_>,
 ) -> Result<(), Failure> {
@@ -273,8 +290,8 @@ fn write_run(
     let work = || -> Result<Vec<DataFile>, Failure> {
         let mut encoder = ChunkEncoder::new().map_err(|error| Failure::Encode(error.to_string()))?;
         let mut files = Vec::new();
-        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let encoded = encode_part(plan, parquet, names, rows, part, run, &mut encoder)?;
+        while let Some(partition) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let encoded = encode_part(plan, parquet, names, rows, partition, part, &mut encoder)?;
             files.push(encoded.file.clone());
             if !emit(encoded) {
                 return Err(Failure::Stopped);
@@ -306,21 +323,21 @@ fn encode_part(
     parquet: &ParquetFormat,
     names: &FileNames,
     rows: &Rows,
-    part: &Partition,
-    run: u32,
+    partition: &Partition,
+    part: u32,
     encoder: &mut ChunkEncoder,
 ) -> Result<EncodedFile, Failure> {
-    let encoded = parquet.encode(plan, rows, &part.order, encoder);
+    let encoded = parquet.encode(plan, rows, &partition.order, encoder);
     let bytes = encoded.map_err(|error| Failure::Encode(error.to_string()))?;
     let partition_names = plan.partitions.iter().map(|(name, _)| name.clone());
     Ok(EncodedFile {
         file: DataFile {
-            path: names.path(plan, part, run),
+            path: names.path(plan, partition, part),
             size: bytes.len() as u64,
-            rows: part.order.len() as u64,
-            partition_values: partition_names.zip(part.values.iter().cloned()).collect(),
+            rows: partition.order.len() as u64,
+            partition_values: partition_names.zip(partition.values.iter().cloned()).collect(),
             modification_time: plan.object.ingest_micros.div_euclid(1000),
-            columns: statistics(plan, rows, &part.order),
+            columns: statistics(plan, rows, &partition.order),
         },
         bytes: bytes.into(),
     })

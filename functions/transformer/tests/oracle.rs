@@ -271,22 +271,32 @@ proptest! {
 }
 
 #[test]
-fn a_file_larger_than_a_run_is_written_in_parts() {
+fn a_file_larger_than_a_run_gives_the_rows_it_would_give_in_memory() {
     let plan = plan(TEXTS);
-    let text = (0..1000).fold("id,a\n".to_owned(), |text, row| text + &format!("{row:04},x\n"));
-    let limits = Limits {
+    // Keys come back in other runs, as the same row and as another one; some rows have no value, some are broken.
+    let text = (0..1000).fold("id,a,b,new\n".to_owned(), |text, row: u32| {
+        let key = row * 7919 % 600;
+        text + &match row % 10 {
+            0 => ",x,,\n".to_owned(),
+            1..=4 => format!("k{key},same,,\n"),
+            _ => format!("k{key},a{row},\"b,{}\",{}\n", row % 3, row % 2),
+        }
+    });
+    let small = Limits {
         block_bytes: 100,
-        run_rows: 300,
+        run_rows: 150,
         workers: 2,
         ..LIMITS
     };
-    let (summary, files, _) = run(text.as_bytes(), FileFormat::Csv, &plan, &limits).unwrap();
-    assert_eq!(summary.counts.silver_rows, 1000);
-    assert_eq!(files.len(), 4);
-    let rows = rows(&files);
-    assert_eq!(rows.len(), 1000);
-    assert!(
-        rows.iter()
-            .all(|(number, [id, ..])| *id == Some(format!("{:04}", number - 1)))
+    let (expected, in_memory, lines) = run(text.as_bytes(), FileFormat::Csv, &plan, &LIMITS).unwrap();
+    let (summary, spilled, same_lines) = run(text.as_bytes(), FileFormat::Csv, &plan, &small).unwrap();
+    assert!(expected.counts.duplicates > 300 && expected.counts.quarantined == 100);
+    assert_eq!(
+        (summary.counts, &summary.quarantine, &summary.drift),
+        (expected.counts, &expected.quarantine, &expected.drift)
     );
+    assert_eq!(same_lines, lines);
+    assert_eq!((in_memory.len(), spilled.len()), (1, 4));
+    assert_eq!(rows(&spilled), rows(&in_memory));
+    assert_eq!(run(text.as_bytes(), FileFormat::Csv, &plan, &small).unwrap().1, spilled);
 }

@@ -26,6 +26,7 @@ pub const LIMITS: Limits = Limits {
     run_rows: 1 << 20,
     run_bytes: 1 << 30,
     workers: 1,
+    expected_bytes: 0,
 };
 
 pub type Files = BTreeMap<String, Vec<u8>>;
