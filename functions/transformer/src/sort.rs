@@ -20,12 +20,17 @@ pub struct Sorted {
 #[must_use]
 pub fn sort(plan: &Plan, rows: &Rows) -> Sorted {
     let mut pairs: Vec<(u64, u32)> = prefixes(plan, rows).into_iter().zip(0..).collect();
+    // Numbers alone sort fastest; only rows whose prefixes are equal are looked at once more.
+    pairs.sort_unstable();
     let place = |row: u32| rows.places.get(row as usize);
-    pairs.sort_unstable_by(|(a, a_row), (b, b_row)| {
-        a.cmp(b)
-            .then_with(|| compare_keys(plan, rows, *a_row as usize, *b_row as usize))
-            .then_with(|| place(*a_row).cmp(&place(*b_row)))
-    });
+    for tied in pairs
+        .chunk_by_mut(|(a, _), (b, _)| a == b)
+        .filter(|tied| tied.len() > 1)
+    {
+        tied.sort_unstable_by(|(_, a), (_, b)| {
+            compare_keys(plan, rows, *a as usize, *b as usize).then_with(|| place(*a).cmp(&place(*b)))
+        });
+    }
     let mut sorted = Sorted {
         order: Vec::with_capacity(pairs.len()),
         duplicates: 0,
