@@ -110,6 +110,17 @@ impl RemoteFile {
         }
     }
 
+    /// The bytes of some columns, and where to look when reading them fails. The first windows are under way when this returns.
+    pub(crate) fn windows(&self, mask: &ProjectionMask, window: u64) -> (Windows, Failures) {
+        let windows = Windows::new(&self.source, &self.key, self.size, self.chunks(mask), window);
+        windows.start();
+        let failures = Failures {
+            file: self.clone(),
+            first: windows.failure(),
+        };
+        (windows, failures)
+    }
+
     /// A reader of some columns, and where to look when it fails. The first windows are under way when this returns. The
     /// reader blocks: to be used on a thread for blocking work, of the runtime in which this is called.
     ///
@@ -123,12 +134,7 @@ impl RemoteFile {
     ) -> Result<(ParquetRecordBatchReader, Failures), ReconcilerError> {
         let schema = self.parquet().file_metadata().schema_descr();
         let mask = ProjectionMask::columns(schema, columns.iter().copied());
-        let windows = Windows::new(&self.source, &self.key, self.size, self.chunks(&mask), window);
-        windows.start();
-        let failures = Failures {
-            file: self.clone(),
-            first: windows.failure(),
-        };
+        let (windows, failures) = self.windows(&mask, window);
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(windows, self.metadata.clone())
             .with_projection(mask)
             .with_batch_size(batch_rows);

@@ -1,23 +1,22 @@
 //! From sorted rows to data files: one for each partition, sorted by key, the same bytes for the same rows.
 
 use crate::builder::{Column as RowColumn, Pool, Rows, Values};
-use crate::pages::{Chunk, ChunkEncoder, Dictionary, MAXIMUM_DICTIONARY_BYTES};
 use crate::plan::{Fill, Kind, Plan};
 use crate::values::{MICROS_PER_DAY, uuid_text};
 use cardlake_shared::contract::ColumnType;
+use cardlake_shared::parquet::pages::{Chunk, ChunkEncoder, Coding, Dictionary, MAXIMUM_DICTIONARY_BYTES};
+use cardlake_shared::parquet::{PAGE_ROWS, file_properties, plain_coding};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 use std::sync::Arc;
 
 /// Most rows of a row group.
 const ROW_GROUP_ROWS: usize = 1 << 20;
-/// What the footer names as the writer: fixed, since files have to come out the same after an update of the crate.
-const CREATED_BY: &str = "cardlake version 1.0.0";
 /// Rows that are looked at to see whether UUIDs repeat.
 const SAMPLE_ROWS: usize = 4096;
 
@@ -34,29 +33,26 @@ impl FileFormat {
     /// A type that Parquet does not have.
     pub fn new(plan: &Plan) -> Result<Self> {
         let schema = ArrowSchemaConverter::new().convert(&plan.contract.file_schema())?;
-        let place = |key: &usize| plan.files.iter().position(|(_, fill)| *fill == Fill::Source(*key));
-        let sorting = plan.key.iter().map_while(place).map(|index| SortingColumn {
-            column_idx: index as i32,
-            descending: false,
-            nulls_first: false,
-        });
-        let properties = WriterProperties::builder()
-            .set_created_by(CREATED_BY.to_owned())
-            .set_sorting_columns(Some(sorting.collect()))
-            .build();
         Ok(Self {
             schema,
-            properties: Arc::new(properties),
+            properties: Arc::new(file_properties(&plan.contract)),
         })
     }
 
-    /// One file of the given rows, in that order.
+    /// One file of the given rows, in that order, and its metadata.
     ///
     /// # Errors
     /// A page or file that the format cannot hold.
-    pub fn encode(&self, plan: &Plan, rows: &Rows, order: &[u32], encoder: &mut ChunkEncoder) -> Result<Vec<u8>> {
+    pub fn encode(
+        &self,
+        plan: &Plan,
+        rows: &Rows,
+        order: &[u32],
+        encoder: &mut ChunkEncoder,
+    ) -> Result<(Vec<u8>, ParquetMetaData)> {
         let root = self.schema.root_schema_ptr();
-        let mut file = SerializedFileWriter::new(Vec::new(), root, Arc::clone(&self.properties))?;
+        let mut content = Vec::new();
+        let mut file = SerializedFileWriter::new(&mut content, root, Arc::clone(&self.properties))?;
         for order in order.chunks(ROW_GROUP_ROWS) {
             let mut group = file.next_row_group()?;
             for ((column, fill), description) in plan.files.iter().zip(self.schema.columns()) {
@@ -65,13 +61,15 @@ impl FileFormat {
                     rows,
                     order,
                     description,
+                    coding: plain_coding(&plan.contract, column),
                 };
                 let chunk = task.encode(column.column_type, *fill, encoder)?;
                 group.append_column(&chunk.bytes, chunk.close)?;
             }
             group.close()?;
         }
-        file.into_inner()
+        let metadata = file.close()?;
+        Ok((content, metadata))
     }
 }
 
@@ -81,6 +79,8 @@ struct Task<'a> {
     rows: &'a Rows,
     order: &'a [u32],
     description: &'a ColumnDescPtr,
+    /// How pages without a dictionary are compressed.
+    coding: Coding,
 }
 
 impl Task<'_> {
@@ -117,14 +117,8 @@ impl Task<'_> {
             Fill::IngestDate => self.constant(&self.long_bytes(object.ingest_date.to_epoch_days().into()), encoder),
             Fill::IngestTimestamp => self.constant(&self.long_bytes(object.ingest_micros), encoder),
             Fill::SourceObject => self.constant(&byte_array(object.key.as_bytes()), encoder),
-            Fill::SourceRow => {
-                let value = |row: usize| self.rows.places.get(row).copied().unwrap_or(0).cast_signed();
-                self.computed(value, true, encoder)
-            }
-            Fill::RowHash => {
-                let value = |row: usize| self.rows.hashes.get(row).copied().unwrap_or(0).cast_signed();
-                self.computed(value, false, encoder)
-            }
+            Fill::SourceRow => self.plain(&self.rows.places, &[], encoder, write_words),
+            Fill::RowHash => self.plain(&self.rows.hashes, &[], encoder, write_words),
         }
     }
 
@@ -174,14 +168,18 @@ impl Task<'_> {
             }
             Values::Wide(values) => {
                 let width = self.description.type_length().max(0) as usize;
-                self.fixed(column, values, encoder, |value, page| {
-                    let bytes = value.to_be_bytes();
-                    page.extend_from_slice(bytes.get(bytes.len().saturating_sub(width)..).unwrap_or_default());
+                self.plain(values, &self.nulls(column), encoder, |values, page| {
+                    for value in values {
+                        let bytes = value.to_be_bytes();
+                        page.extend_from_slice(bytes.get(bytes.len().saturating_sub(width)..).unwrap_or_default());
+                    }
                 })
             }
-            Values::Double(values) => self.fixed(column, values, encoder, |value, page| {
-                page.extend_from_slice(&value.to_le_bytes());
-            }),
+            Values::Double(values) => {
+                self.plain(values, &self.nulls(column), encoder, |values, page| {
+                    write_fixed(values, page, f64::to_le_bytes);
+                })
+            }
             Values::Boolean(values) => self.booleans(column, values, encoder),
         }
     }
@@ -210,7 +208,7 @@ impl Task<'_> {
             count: 1,
             indices: vec![0; self.order.len()],
         };
-        encoder.dictionary(self.description.clone(), self.order.len(), &[], None, &dictionary)
+        encoder.dictionary(self.description.clone(), self.order.len(), &[], &dictionary)
     }
 
     /// Whole numbers and what is held like them; with a dictionary when `few` different ones are to be expected.
@@ -249,72 +247,30 @@ impl Task<'_> {
                     count: seen.len() as u32,
                     indices,
                 };
-                return encoder.dictionary(self.description.clone(), self.order.len(), &nulls, None, &dictionary);
+                return encoder.dictionary(self.description.clone(), self.order.len(), &nulls, &dictionary);
             }
         }
         let narrow = self.description.physical_type() == PhysicalType::INT32;
-        self.plain(&nulls, true, encoder, |row, page| {
-            let value = value(row);
+        self.plain(values, &nulls, encoder, |values, page| {
             if narrow {
-                page.extend_from_slice(&(value as i32).to_le_bytes());
+                write_fixed(values, page, |value| (map(value) as i32).to_le_bytes());
             } else {
-                page.extend_from_slice(&value.to_le_bytes());
-            }
-        })
-    }
-
-    /// Numbers of 64 bits that are never null.
-    fn computed(&self, value: impl Fn(usize) -> i64, compressed: bool, encoder: &mut ChunkEncoder) -> Result<Chunk> {
-        self.plain(&[], compressed, encoder, |row, page| {
-            page.extend_from_slice(&value(row as usize).to_le_bytes());
-        })
-    }
-
-    fn fixed<T: Copy>(
-        &self,
-        column: &RowColumn,
-        values: &[T],
-        encoder: &mut ChunkEncoder,
-        write: impl Fn(T, &mut Vec<u8>),
-    ) -> Result<Chunk> {
-        self.plain(&self.nulls(column), true, encoder, |row, page| {
-            if let Some(value) = values.get(row as usize) {
-                write(*value, page);
+                write_fixed(values, page, |value| map(value).to_le_bytes());
             }
         })
     }
 
     fn booleans(&self, column: &RowColumn, values: &[bool], encoder: &mut ChunkEncoder) -> Result<Chunk> {
         let nulls = self.nulls(column);
-        let description = self.description.clone();
-        encoder.plain(description, self.order.len(), &nulls, None, true, |range, page| {
-            let (mut byte, mut bit) = (0_u8, 0);
-            for (row, null) in self.range(range, &nulls) {
-                if null {
-                    continue;
-                }
-                byte |= u8::from(values.get(row as usize).copied().unwrap_or(false)) << bit;
-                bit += 1;
-                if bit == 8 {
-                    page.push(byte);
-                    (byte, bit) = (0, 0);
-                }
-            }
-            if bit > 0 {
-                page.push(byte);
-            }
+        self.plain(values, &nulls, encoder, |values, page| {
+            let byte = |bits: &[bool]| (0..).zip(bits).fold(0, |byte, (bit, value)| byte | u8::from(*value) << bit);
+            page.extend(values.chunks(8).map(byte));
         })
     }
 
     fn uuids(&self, column: &RowColumn, values: &[u128], encoder: &mut ChunkEncoder) -> Result<Chunk> {
         let nulls = self.nulls(column);
         let value = |row: u32| values.get(row as usize).copied().unwrap_or(0);
-        let write = |value: u128, page: &mut Vec<u8>| {
-            let mut text = [0; 40];
-            text[..4].copy_from_slice(&36_u32.to_le_bytes());
-            text[4..].copy_from_slice(&uuid_text(value));
-            page.extend_from_slice(&text);
-        };
         if repeats(self.present(&nulls).take(SAMPLE_ROWS).map(value)) {
             let mut places = std::collections::HashMap::new();
             let mut dictionary = Dictionary {
@@ -325,7 +281,7 @@ impl Task<'_> {
             for row in self.present(&nulls) {
                 let value = value(row);
                 let index = *places.entry(value).or_insert_with(|| {
-                    write(value, &mut dictionary.values);
+                    dictionary.values.extend_from_slice(&uuid_value(value));
                     dictionary.count += 1;
                     dictionary.count - 1
                 });
@@ -335,10 +291,12 @@ impl Task<'_> {
                 }
             }
             if dictionary.values.len() <= MAXIMUM_DICTIONARY_BYTES {
-                return encoder.dictionary(self.description.clone(), self.order.len(), &nulls, None, &dictionary);
+                return encoder.dictionary(self.description.clone(), self.order.len(), &nulls, &dictionary);
             }
         }
-        self.plain(&nulls, true, encoder, |row, page| write(value(row), page))
+        self.plain(values, &nulls, encoder, |values, page| {
+            write_fixed(values, page, uuid_value);
+        })
     }
 
     fn texts(&self, column: &RowColumn, codes: &[u32], pool: &Pool, encoder: &mut ChunkEncoder) -> Result<Chunk> {
@@ -364,14 +322,16 @@ impl Task<'_> {
             let many =
                 dictionary.count as usize > SAMPLE_ROWS && dictionary.count as usize > dictionary.indices.len() / 2;
             if many || dictionary.values.len() > MAXIMUM_DICTIONARY_BYTES {
-                return self.plain(&nulls, true, encoder, |row, page| {
-                    let text = pool.text(codes.get(row as usize).copied().unwrap_or(0));
-                    page.extend_from_slice(&(text.len() as u32).to_le_bytes());
-                    page.extend_from_slice(text);
+                return self.plain(codes, &nulls, encoder, |codes, page| {
+                    for code in codes {
+                        let text = pool.text(*code);
+                        page.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                        page.extend_from_slice(text);
+                    }
                 });
             }
         }
-        encoder.dictionary(self.description.clone(), self.order.len(), &nulls, None, &dictionary)
+        encoder.dictionary(self.description.clone(), self.order.len(), &nulls, &dictionary)
     }
 
     fn lookup(&self, index: usize, encoder: &mut ChunkEncoder) -> Result<Chunk> {
@@ -443,29 +403,30 @@ impl Task<'_> {
                 _ => *null = true,
             }
         }
-        encoder.dictionary(self.description.clone(), self.order.len(), &nulls, None, &dictionary)
+        encoder.dictionary(self.description.clone(), self.order.len(), &nulls, &dictionary)
     }
 
-    fn plain(
+    /// A chunk without a dictionary. The values of a page are brought together before they are written: rows lie in the
+    /// order of the object, and loads that wait for nothing else overlap.
+    fn plain<T: Copy + Default>(
         &self,
+        values: &[T],
         nulls: &[bool],
-        compressed: bool,
         encoder: &mut ChunkEncoder,
-        mut write: impl FnMut(u32, &mut Vec<u8>),
+        mut write: impl FnMut(&[T], &mut Vec<u8>),
     ) -> Result<Chunk> {
         let description = self.description.clone();
-        encoder.plain(description, self.order.len(), nulls, None, compressed, |range, page| {
+        let value = |row: &u32| values.get(*row as usize).copied().unwrap_or_default();
+        let mut gathered = Vec::with_capacity(PAGE_ROWS);
+        encoder.plain(description, self.order.len(), nulls, self.coding, |range, page| {
+            gathered.clear();
             if nulls.is_empty() {
-                self.order
-                    .get(range)
-                    .unwrap_or_default()
-                    .iter()
-                    .for_each(|row| write(*row, page));
+                gathered.extend(self.order.get(range).unwrap_or_default().iter().map(value));
             } else {
-                self.range(range, nulls)
-                    .filter(|(_, null)| !null)
-                    .for_each(|(row, _)| write(row, page));
+                let present = self.range(range, nulls).filter(|(_, null)| !null);
+                gathered.extend(present.map(|(row, _)| value(&row)));
             }
+            write(&gathered, page);
         })
     }
 
@@ -498,6 +459,28 @@ fn repeats(values: impl Iterator<Item = u128>) -> bool {
         again += usize::from(!seen.insert(value));
     }
     again * 2 >= count && count > 0
+}
+
+/// Appends values of one width.
+fn write_fixed<T: Copy, const WIDTH: usize>(values: &[T], page: &mut Vec<u8>, bytes: impl Fn(T) -> [u8; WIDTH]) {
+    let start = page.len();
+    page.resize(start + values.len() * WIDTH, 0);
+    let (places, _) = page.get_mut(start..).unwrap_or_default().as_chunks_mut();
+    for (place, value) in places.iter_mut().zip(values) {
+        *place = bytes(*value);
+    }
+}
+
+fn write_words(values: &[u64], page: &mut Vec<u8>) {
+    write_fixed(values, page, u64::to_le_bytes);
+}
+
+/// A UUID as a value of a page.
+fn uuid_value(value: u128) -> [u8; 40] {
+    let mut bytes = [0; 40];
+    bytes[..4].copy_from_slice(&36_u32.to_le_bytes());
+    bytes[4..].copy_from_slice(&uuid_text(value));
+    bytes
 }
 
 fn byte_array(text: &[u8]) -> Vec<u8> {

@@ -21,7 +21,7 @@
 //!   validate (plan, values, pattern, rule) -> builder   fields to typed columns
 //!   quarantine                    rows that break the contract
 //!   spill                         rows of objects that are too large for memory
-//!   sort, partition, encode, pages   columns to Parquet
+//!   sort, partition, encode          columns to Parquet
 //! ```
 #![expect(
     clippy::cast_possible_truncation,
@@ -39,7 +39,6 @@ pub mod error;
 pub mod event;
 pub mod handler;
 pub mod json;
-pub mod pages;
 pub mod partition;
 pub mod pattern;
 pub mod pipeline;

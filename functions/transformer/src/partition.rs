@@ -1,4 +1,4 @@
-//! Which file a row goes to, how files are named, and what their statistics are.
+//! Which file a row goes to, and how files are named.
 //!
 //! A file's name follows from the object, the rules and the partition alone, so that transforming an object again writes
 //! the same files. Folder names keep to letters that no reader escapes in a way of its own; the values that count are those
@@ -8,7 +8,6 @@ use crate::builder::{Column, Rows, Values};
 use crate::plan::{Fill, Kind, Plan};
 use crate::values::{MICROS_PER_DAY, uuid_text};
 use cardlake_shared::contract::ColumnType;
-use cardlake_shared::records::ColumnStatistics;
 use chrono::{DateTime, NaiveDate, SecondsFormat};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -31,79 +30,74 @@ pub fn partitions(plan: &Plan, rows: &Rows, order: Vec<u32>) -> Vec<Partition> {
         order,
     }];
     for (_, fill) in &plan.partitions {
-        parts = parts.iter().flat_map(|part| split(plan, rows, part, *fill)).collect();
+        let groups = Groups::of(plan, rows, *fill);
+        parts = parts.iter().flat_map(|part| groups.split(part)).collect();
     }
     parts.retain(|part| !part.order.is_empty());
     parts.sort_by(|a, b| a.values.cmp(&b.values));
     parts
 }
 
-/// Splits rows by one more column.
-fn split(plan: &Plan, rows: &Rows, part: &Partition, fill: Fill) -> Vec<Partition> {
-    let mut groups = Groups::default();
-    match short(plan, rows, fill) {
-        Some((codes, texts)) => {
-            let places: Vec<usize> = texts.into_iter().map(|text| groups.place(text)).collect();
-            let null = groups.place(None);
-            for row in &part.order {
-                let code = codes(*row as usize);
-                let place = code.and_then(|code| places.get(code).copied()).unwrap_or(null);
-                groups.push(place, *row);
-            }
-        }
-        None => {
-            let mut last: (Option<i64>, usize) = (None, usize::MAX);
-            let mut places: HashMap<Option<i64>, usize> = HashMap::new();
-            for row in &part.order {
-                let place = match long(plan, rows, fill, *row as usize) {
-                    Some(value) if last.0 == value && last.1 != usize::MAX => last.1,
-                    Some(value) => {
-                        let place = *places
-                            .entry(value)
-                            .or_insert_with(|| groups.place(text(plan, rows, fill, *row as usize)));
-                        last = (value, place);
-                        place
-                    }
-                    None => groups.place(text(plan, rows, fill, *row as usize)),
-                };
-                groups.push(place, *row);
-            }
-        }
-    }
-    let mut orders = groups.orders;
-    groups
-        .by_text
-        .into_iter()
-        .filter_map(|(text, place)| {
-            let mut values = part.values.clone();
-            values.push(text);
-            let order = std::mem::take(orders.get_mut(place)?);
-            Some(Partition { values, order })
-        })
-        .collect()
-}
-
-/// Rows by text.
+/// Rows by the text of one column. Found in the order of the object, where neighbours are alike and lie side by side.
 #[derive(Default)]
 struct Groups {
-    by_text: BTreeMap<Option<String>, usize>,
-    orders: Vec<Vec<u32>>,
+    by_text: BTreeMap<Option<String>, u32>,
+    /// The group of every row.
+    of_rows: Vec<u32>,
 }
 
 impl Groups {
-    fn place(&mut self, text: Option<String>) -> usize {
-        let next = self.orders.len();
-        let place = *self.by_text.entry(text).or_insert(next);
-        if place == next {
-            self.orders.push(Vec::new());
-        }
-        place
+    fn of(plan: &Plan, rows: &Rows, fill: Fill) -> Self {
+        let mut groups = Self::default();
+        groups.of_rows = match short(plan, rows, fill) {
+            Some((codes, texts)) => {
+                let by_code: Vec<u32> = texts.into_iter().map(|text| groups.group(text)).collect();
+                let null = groups.group(None);
+                let group = |row| codes(row).and_then(|code| by_code.get(code).copied()).unwrap_or(null);
+                (0..rows.len()).map(group).collect()
+            }
+            None => {
+                let mut last = (None, None);
+                let mut by_value: HashMap<Option<i64>, u32> = HashMap::new();
+                let mut group = |row| match long(plan, rows, fill, row) {
+                    Some(value) => match last {
+                        (same, Some(group)) if same == value => group,
+                        _ => {
+                            let group = *by_value
+                                .entry(value)
+                                .or_insert_with(|| groups.group(text(plan, rows, fill, row)));
+                            last = (value, Some(group));
+                            group
+                        }
+                    },
+                    None => groups.group(text(plan, rows, fill, row)),
+                };
+                (0..rows.len()).map(&mut group).collect()
+            }
+        };
+        groups
     }
 
-    fn push(&mut self, place: usize, row: u32) {
-        if let Some(order) = self.orders.get_mut(place) {
-            order.push(row);
+    fn group(&mut self, text: Option<String>) -> u32 {
+        let next = self.by_text.len() as u32;
+        *self.by_text.entry(text).or_insert(next)
+    }
+
+    /// Splits rows by this column too.
+    fn split(&self, part: &Partition) -> Vec<Partition> {
+        let mut orders = vec![Vec::new(); self.by_text.len()];
+        for row in &part.order {
+            let group = self.of_rows.get(*row as usize).copied().unwrap_or_default();
+            if let Some(order) = orders.get_mut(group as usize) {
+                order.push(*row);
+            }
         }
+        let groups = self.by_text.iter().filter_map(|(text, group)| {
+            let order = std::mem::take(orders.get_mut(*group as usize)?);
+            let values = part.values.iter().chain([text]).cloned().collect();
+            Some(Partition { values, order })
+        });
+        groups.collect()
     }
 }
 
@@ -175,7 +169,7 @@ fn text(plan: &Plan, rows: &Rows, fill: Fill, row: usize) -> Option<String> {
     })
 }
 
-/// A value in the JSON form of the Delta log's statistics; timestamps keep their microseconds.
+/// A value in JSON; timestamps keep their microseconds.
 fn json(plan: &Plan, rows: &Rows, fill: Fill, row: usize) -> Option<Value> {
     if let Some(value) = long(plan, rows, fill, row) {
         let column_type = match fill {
@@ -203,7 +197,7 @@ fn json(plan: &Plan, rows: &Rows, fill: Fill, row: usize) -> Option<Value> {
             .map(|word| Value::from(word.text.as_str())),
         (Values::Boolean(values), _) => values.get(row).map(|value| Value::from(*value)),
         (Values::Double(values), _) => values.get(row).map(|value| Value::from(*value)),
-        // Decimals as partition values or in statistics: no contract has them, and JSON numbers are no decimals.
+        // Decimals as partition values: no contract has them, and JSON numbers are no decimals.
         _ => None,
     }
 }
@@ -220,69 +214,6 @@ fn long_json(value: i64, column_type: ColumnType) -> Option<Value> {
         }
         ColumnType::Integer { .. } => Some(Value::from(value)),
         _ => None,
-    }
-}
-
-/// Statistics of the key, event-time and lineage columns of a file with these rows.
-#[must_use]
-pub fn statistics(plan: &Plan, rows: &Rows, order: &[u32]) -> BTreeMap<String, ColumnStatistics> {
-    let mut statistics = BTreeMap::new();
-    for (column, fill) in &plan.files {
-        let wanted = match fill {
-            Fill::Source(index) => plan.key.contains(index) || plan.event_time == Some(*index),
-            Fill::IngestDate | Fill::IngestTimestamp | Fill::SourceObject | Fill::SourceRow => true,
-            _ => false,
-        };
-        if !wanted {
-            continue;
-        }
-        let (min, max) = extremes(plan, rows, order, *fill);
-        let of = |row: Option<u32>| row.and_then(|row| json(plan, rows, *fill, row as usize));
-        statistics.insert(
-            column.name.clone(),
-            ColumnStatistics {
-                min: of(min),
-                max: of(max),
-                nulls: match fill {
-                    Fill::Source(index) => rows.columns.get(*index).map_or(0, |column| {
-                        order.iter().filter(|row| column.is_null(**row as usize)).count() as u64
-                    }),
-                    _ => 0,
-                },
-            },
-        );
-    }
-    statistics
-}
-
-/// Rows with the smallest and the largest value.
-fn extremes(plan: &Plan, rows: &Rows, order: &[u32], fill: Fill) -> (Option<u32>, Option<u32>) {
-    let ends = (order.first().copied(), order.last().copied());
-    match fill {
-        // The rows are sorted by it.
-        Fill::Source(index) if plan.key.first() == Some(&index) => ends,
-        Fill::Source(index) => match rows.columns.get(index) {
-            Some(column) => match &column.values {
-                Values::Long(values) => {
-                    let present = || order.iter().filter(|row| !column.is_null(**row as usize));
-                    let value = |row: &&u32| values.get(**row as usize).copied();
-                    (
-                        present().min_by_key(value).copied(),
-                        present().max_by_key(value).copied(),
-                    )
-                }
-                _ => (None, None),
-            },
-            None => (None, None),
-        },
-        Fill::SourceRow => {
-            let place = |row: &&u32| rows.places.get(**row as usize).copied();
-            (
-                order.iter().min_by_key(place).copied(),
-                order.iter().max_by_key(place).copied(),
-            )
-        }
-        _ => ends,
     }
 }
 

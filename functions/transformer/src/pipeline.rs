@@ -15,8 +15,7 @@ use crate::builder::{Rows, row_number};
 use crate::csv::{BYTE_ORDER_MARK, BlockTraits, Layout};
 use crate::encode::FileFormat as ParquetFormat;
 use crate::json::Lines;
-use crate::pages::ChunkEncoder;
-use crate::partition::{FileNames, Partition, partitions, statistics};
+use crate::partition::{FileNames, Partition, partitions};
 use crate::plan::{Fill, Plan};
 use crate::quarantine::{Quarantine, Quarantined, raw_text};
 use crate::rule::{Rule, Subject};
@@ -27,6 +26,8 @@ use crate::values::MICROS_PER_DAY;
 use crate::{blocks, builder::Values};
 use bytes::Bytes;
 use cardlake_shared::events::FileFormat;
+use cardlake_shared::parquet::column_statistics;
+use cardlake_shared::parquet::pages::ChunkEncoder;
 use cardlake_shared::records::{DataFile, RowCounts};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -328,7 +329,8 @@ fn encode_part(
     encoder: &mut ChunkEncoder,
 ) -> Result<EncodedFile, Failure> {
     let encoded = parquet.encode(plan, rows, &partition.order, encoder);
-    let bytes = encoded.map_err(|error| Failure::Encode(error.to_string()))?;
+    let described = encoded.and_then(|(bytes, metadata)| Ok((bytes, column_statistics(&plan.contract, &metadata)?)));
+    let (bytes, columns) = described.map_err(|error| Failure::Encode(error.to_string()))?;
     let partition_names = plan.partitions.iter().map(|(name, _)| name.clone());
     Ok(EncodedFile {
         file: DataFile {
@@ -337,7 +339,7 @@ fn encode_part(
             rows: partition.order.len() as u64,
             partition_values: partition_names.zip(partition.values.iter().cloned()).collect(),
             modification_time: plan.object.ingest_micros.div_euclid(1000),
-            columns: statistics(plan, rows, &partition.order),
+            columns,
         },
         bytes: bytes.into(),
     })

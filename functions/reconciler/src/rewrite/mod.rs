@@ -1,7 +1,9 @@
 //! Writes a data file again without the rows that lost.
 //!
-//! Rows are streamed; what stays keeps its order. Name and bytes of the new file follow from the old file and the rows left
-//! out, so a repeated reconciliation writes the same object again.
+//! What stays keeps its order. Name and bytes of the new file follow from the old file and the rows left out, so a repeated
+//! reconciliation writes the same object again. Files of the usual form go page by page ([`pages`]), others through Arrow.
+
+mod pages;
 
 use crate::compare::Losers;
 use crate::error::ReconcilerError;
@@ -13,7 +15,8 @@ use arrow::error::ArrowError;
 use cardlake_shared::contract::Contract;
 use cardlake_shared::parquet::{column_statistics, writer_properties};
 use cardlake_shared::records::DataFile;
-use parquet::arrow::{ArrowWriter, parquet_to_arrow_schema};
+use parquet::arrow::{ArrowWriter, ProjectionMask, parquet_to_arrow_schema};
+use parquet::file::metadata::ParquetMetaData;
 use sha2::{Digest, Sha256};
 use std::fmt::Display;
 use std::sync::Arc;
@@ -37,6 +40,42 @@ pub(crate) fn rewrite(
     file: &RemoteFile,
     losers: &Losers,
 ) -> Result<Rewritten, ReconcilerError> {
+    // What stays of a file that loses most of its rows is made anew, with dictionaries of what is left.
+    let mostly_stays = losers.count() * 2 < original.rows;
+    let pages = if mostly_stays { by_pages(contract, file, losers)? } else { None };
+    let (content, metadata) = match pages {
+        Some(rewritten) => rewritten,
+        None => through_arrow(contract, file, losers)?,
+    };
+    let columns = column_statistics(contract, &metadata).map_err(|error| file.corrupt(error.to_string()))?;
+    Ok(Rewritten {
+        file: DataFile {
+            path: new_path(contract, &original.path, losers),
+            size: content.len() as u64,
+            rows: original.rows - losers.count(),
+            partition_values: original.partition_values.clone(),
+            modification_time: original.modification_time,
+            columns,
+        },
+        content,
+    })
+}
+
+fn by_pages(
+    contract: &Contract,
+    file: &RemoteFile,
+    losers: &Losers,
+) -> Result<Option<(Vec<u8>, ParquetMetaData)>, ReconcilerError> {
+    let (windows, failures) = file.windows(&ProjectionMask::all(), WINDOW_BYTES);
+    pages::rewrite_pages(contract, file, windows, losers).map_err(|error| failures.explain(&error))
+}
+
+/// For files of any form, and such as lack columns that the contract has by now.
+fn through_arrow(
+    contract: &Contract,
+    file: &RemoteFile,
+    losers: &Losers,
+) -> Result<(Vec<u8>, ParquetMetaData), ReconcilerError> {
     let failed = |error: &dyn Display| file.corrupt(format!("cannot be rewritten: {error}"));
     let parquet = file.parquet().file_metadata();
     let present = parquet_to_arrow_schema(parquet.schema_descr(), None).map_err(|error| failed(&error))?;
@@ -64,18 +103,7 @@ pub(crate) fn rewrite(
         writer.write(&kept).map_err(|error| failed(&error))?;
     }
     let metadata = writer.close().map_err(|error| failed(&error))?;
-    let columns = column_statistics(contract, &metadata).map_err(|error| failed(&error))?;
-    Ok(Rewritten {
-        file: DataFile {
-            path: new_path(contract, &original.path, losers),
-            size: content.len() as u64,
-            rows: original.rows - losers.count(),
-            partition_values: original.partition_values.clone(),
-            modification_time: original.modification_time,
-            columns,
-        },
-        content,
-    })
+    Ok((content, metadata))
 }
 
 /// The columns of the contract, then those that only the file has: nothing is dropped.

@@ -1,45 +1,56 @@
 //! Parquet data files: how a stage without an encoder of its own writes them, and what their metadata says about columns.
 //!
-//! The transformer makes its pages itself, from values it has in hand; the reconciler rewrites some of its files through
-//! Arrow, with these properties. Both give the same kind of file to a reader and to Redshift's COPY: pages of version 1,
-//! Zstandard level 1, dictionaries only where values repeat.
+//! Files of the usual form are made page by page ([`pages`]): by the transformer from values it has in hand, by the reconciler
+//! from the pages of a file that loses rows. Files of another form are rewritten through Arrow, with [`writer_properties`].
+//! Both give the same kind of file to a reader and to Redshift's COPY: pages of version 1, Zstandard level 1,
+//! dictionaries only where values repeat.
+
+mod bounds;
+pub mod pages;
 
 use crate::contract::{Column, ColumnType, Contract, Derivation, TextFormat};
 use crate::records::ColumnStatistics;
+use pages::Coding;
 use arrow::array::{Array, ArrayRef, AsArray, make_comparator};
 use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
-use chrono::DateTime;
+use chrono::{DateTime, SecondsFormat};
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, SortingColumn};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// What the footer names as the writer: fixed, since files have to come out the same after an update of the crate.
+pub const CREATED_BY: &str = "cardlake version 1.0.0";
 /// Rows of a row group: what a writer holds in memory, and the grain at which readers share a file.
 pub const ROW_GROUP_ROWS: usize = 131_072;
 /// Rows of a data page: what a reader of single rows has to decode.
 pub const PAGE_ROWS: usize = 16_384;
 
-/// How data files of a dataset are written. The same rows always give the same bytes.
+/// How the footers of a dataset's files look: the writer, and the order of the rows.
+#[must_use]
+pub fn file_properties(contract: &Contract) -> WriterProperties {
+    properties(contract).build()
+}
+
+/// How data files of a dataset are written through Arrow. The same rows always give the same bytes.
 ///
 /// Zstandard, dictionaries only where values repeat, statistics for whole column chunks. Redshift's COPY reads no
 /// Parquet of format version 2, hence version 1.
 #[must_use]
 pub fn writer_properties(contract: &Contract) -> WriterProperties {
-    let mut builder = WriterProperties::builder()
-        .set_created_by("cardlake".to_owned())
+    let mut builder = properties(contract)
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         // Bounds have to be exact: they become the statistics of the Delta log.
         .set_statistics_truncate_length(None)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS);
-    let mut sorting = Vec::new();
-    for (index, column) in contract.file_columns().enumerate() {
+    for column in contract.file_columns() {
         let path = ColumnPath::from(column.name.as_str());
         if !repeats(contract, column) {
             builder = builder.set_column_dictionary_enabled(path.clone(), false);
@@ -47,19 +58,21 @@ pub fn writer_properties(contract: &Contract) -> WriterProperties {
         if column.derivation == Some(Derivation::Extra) {
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);
         }
-        if contract.primary_key.contains(&column.name) {
-            let position = contract.primary_key.iter().position(|name| *name == column.name);
-            let sorted = SortingColumn {
-                column_idx: i32::try_from(index).unwrap_or(i32::MAX),
-                descending: false,
-                nulls_first: false,
-            };
-            sorting.push((position, sorted));
-        }
     }
-    sorting.sort_by_key(|(position, _)| *position);
-    let sorting = sorting.into_iter().map(|(_, sorted)| sorted).collect();
-    builder.set_sorting_columns(Some(sorting)).build()
+    builder.build()
+}
+
+/// What all files have in common.
+fn properties(contract: &Contract) -> WriterPropertiesBuilder {
+    let place = |key: &String| contract.file_columns().position(|column| column.name == *key);
+    let sorting = contract.primary_key.iter().map_while(place).map(|index| SortingColumn {
+        column_idx: i32::try_from(index).unwrap_or(i32::MAX),
+        descending: false,
+        nulls_first: false,
+    });
+    WriterProperties::builder()
+        .set_created_by(CREATED_BY.to_owned())
+        .set_sorting_columns(Some(sorting.collect()))
 }
 
 /// Whether a column's values are expected to repeat, so that a dictionary pays.
@@ -74,6 +87,20 @@ fn repeats(contract: &Contract, column: &Column) -> bool {
         || matches!(column.derivation, Some(Derivation::SourceRow | Derivation::RowHash))
         || matches!(column.column_type, ColumnType::Decimal { .. } | ColumnType::Double);
     !unique
+}
+
+/// How the plain pages of a column are compressed.
+#[must_use]
+pub fn plain_coding(contract: &Contract, column: &Column) -> Coding {
+    let is_sorted = contract.primary_key.first() == Some(&column.name);
+    let is_uuid = column.rules.format == Some(TextFormat::Uuid);
+    match column.column_type {
+        _ if column.derivation == Some(Derivation::RowHash) => Coding::None,
+        ColumnType::String if is_uuid && is_sorted => Coding::Sorted,
+        ColumnType::String if is_uuid => Coding::Literals,
+        ColumnType::String | ColumnType::Boolean => Coding::Matches,
+        _ => Coding::Literals,
+    }
 }
 
 /// Columns of the data files that have statistics in the records and the Delta log: key, event time, lineage.
@@ -141,7 +168,8 @@ fn extreme(values: &ArrayRef, largest: bool) -> Result<Option<Value>, ParquetErr
 fn json(value: &ArrayRef) -> Result<Option<Value>, ParquetError> {
     if let Some(timestamps) = value.as_primitive_opt::<TimestampMicrosecondType>() {
         let time = DateTime::from_timestamp_micros(timestamps.value(0));
-        return Ok(time.map(|time| Value::from(time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())));
+        // With all digits: a bound that is cut off would not be one.
+        return Ok(time.map(|time| Value::from(time.to_rfc3339_opts(SecondsFormat::Micros, true))));
     }
     let text = cast(value, &DataType::Utf8)?;
     let text = text.as_string::<i32>().value(0);
@@ -185,8 +213,8 @@ mod tests {
         assert_eq!(
             bounds("txn_ts"),
             (
-                Some(json!("1970-01-01T00:00:00.000Z")),
-                Some(json!("2026-01-15T10:00:00.123Z"))
+                Some(json!("1970-01-01T00:00:00.000005Z")),
+                Some(json!("2026-01-15T10:00:00.123456Z"))
             )
         );
         assert_eq!(bounds("ingest_date"), (None, None));
