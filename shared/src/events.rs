@@ -102,18 +102,31 @@ pub struct GeneratorOutput {
     pub objects: Vec<String>,
     /// Rows of `transactions` that the pipeline has to quarantine.
     pub corrupt_rows: u64,
-    /// Valid rows of `transactions` beyond the first delivery of their transaction_id, in this or an earlier day's
-    /// files, given that the two days before were made with the same options (or lie before the event's `first_date`).
+    /// The `corrupt_rows` by what is wrong with them, in the words of the quarantine; a row that breaks several rules
+    /// counts under each.
+    #[serde(default)]
+    pub corrupt_by_reason: BTreeMap<String, u64>,
+    /// Transaction_ids that no earlier row has, in this or an earlier day's files. This and the other counts against
+    /// earlier days hold given that the two days before were made with the same options (or lie before the event's
+    /// `first_date`): rows = `corrupt_rows` + `distinct_ids` + `duplicate_rows` + all `corrected_rows`.
+    #[serde(default)]
+    pub distinct_ids: u64,
+    /// Valid rows of `transactions` that add nothing: they repeat a transaction_id of the same day, or say once more what
+    /// an earlier day said.
     pub duplicate_rows: u64,
     /// Those among `duplicate_rows` that repeat a row of an earlier day, by that day. Where that day was never made and the
     /// event did not say so, they are first deliveries.
     #[serde(default)]
     pub redelivered_rows: BTreeMap<NaiveDate, u64>,
+    /// Valid rows of `transactions` that replace a row of an earlier day, by that day: amount or status have changed.
+    #[serde(default)]
+    pub corrected_rows: BTreeMap<NaiveDate, u64>,
     /// Valid rows of `transactions` with an event day before the batch day, re-delivered ones included.
     pub late_rows: u64,
-    /// The `corrupt_rows` by what is wrong with them; a row that breaks several rules counts under each.
+    /// Rows of `transactions` with a value in a field that the contract does not know, by field; broken rows count too
+    /// unless they cannot be taken apart.
     #[serde(default)]
-    pub corrupt_by_reason: BTreeMap<String, u64>,
+    pub drift_rows: BTreeMap<String, u64>,
 }
 
 /// One bronze object to transform: a task of the state machine. (S3 events arrive in AWS's own form.)

@@ -1,186 +1,186 @@
 //! Rows that break the contract, each in a known way.
 //!
-//! Broken rows take the [`Corruption`]s in turn, so a day with enough of them has every one.
+//! Broken rows take the [`Corruption`]s in turn, so a day with enough of them has every one. Together they break every
+//! rule that follows from the contract of transactions; a test holds the list against the contract. What makes a file
+//! unreadable for other tools (bytes that are not UTF-8, say) is left out.
 
-use crate::calendar;
 use crate::random::Key;
 use crate::record::{TransactionWriter, Value, push_record};
 use crate::transaction::Transaction;
 use cardlake_shared::events::FileFormat;
 
-/// What is wrong with a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Corruption {
-    /// `transaction_id` is no UUID.
-    TransactionIdMalformed,
-    /// There is no `transaction_id`.
-    TransactionIdMissing,
-    /// `customer_id` does not match its pattern.
-    CustomerIdMalformed,
-    /// `card_id` is no UUID.
-    CardIdMalformed,
-    /// There is no `merchant_id`.
-    MerchantIdMissing,
-    /// `txn_ts` is no time of any calendar.
-    TimestampMalformed,
-    /// There is no `txn_ts`.
-    TimestampMissing,
+/// Days before the batch day that the contract accepts, and days after it.
+const LATE_WINDOW_DAYS: i32 = 2;
+const FUTURE_TOLERANCE_DAYS: i32 = 1;
+
+// Places in `TRANSACTION_COLUMNS`.
+const TRANSACTION_ID: usize = 0;
+const CUSTOMER_ID: usize = 1;
+const CARD_ID: usize = 2;
+const MERCHANT_ID: usize = 3;
+const TXN_TS: usize = 4;
+const AMOUNT: usize = 5;
+const CURRENCY: usize = 6;
+const MCC: usize = 7;
+const STATUS: usize = 8;
+const IS_REFUND: usize = 9;
+const CHANNEL: usize = 10;
+
+/// What is wrong with a row, and what the quarantine has to say about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Corruption {
+    /// The broken rules, in the words of the quarantine. Of a row that is no row: none, as they depend on the format.
+    rules: &'static [&'static str],
+    change: Change,
+}
+
+/// How a valid row is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// The column has no value.
+    Missing(usize),
+    /// The column has one of these values.
+    Value(usize, &'static [&'static str]),
+    /// The UUID of the column is cut, lengthened, or holds a letter that is no digit.
+    MalformedUuid(usize),
+    /// The amount is below zero.
+    Negative,
     /// The event happened before the late window.
     TooLate,
     /// The event happens after the future tolerance.
     InFuture,
-    /// `amount` is no number.
-    AmountMalformed,
-    /// `amount` is below zero.
-    AmountNegative,
-    /// `amount` has more digits than the type holds.
-    AmountTooLarge,
-    /// There is no `amount`.
-    AmountMissing,
-    /// `currency` is not one of those allowed.
-    CurrencyUnknown,
-    /// `mcc` is not one of those allowed.
-    MccUnknown,
-    /// `status` is not one of those allowed.
-    StatusUnknown,
-    /// `is_refund` is neither true nor false.
-    RefundMalformed,
-    /// `channel` is not one of those allowed.
-    ChannelUnknown,
-    /// The line ends in the middle: no JSON object, too few CSV fields.
-    LineTruncated,
+    /// The line ends in the middle.
+    Cut,
+}
+
+const fn missing(column: usize, rules: &'static [&'static str]) -> Corruption {
+    Corruption {
+        rules,
+        change: Change::Missing(column),
+    }
+}
+
+const fn value(column: usize, values: &'static [&'static str], rules: &'static [&'static str]) -> Corruption {
+    Corruption {
+        rules,
+        change: Change::Value(column, values),
+    }
+}
+
+const fn change(change: Change, rules: &'static [&'static str]) -> Corruption {
+    Corruption { rules, change }
 }
 
 impl Corruption {
-    /// All of them, in the order in which broken rows take them.
-    pub const ALL: [Self; 19] = [
-        Self::TransactionIdMalformed,
-        Self::AmountMalformed,
-        Self::StatusUnknown,
-        Self::TimestampMalformed,
-        Self::TransactionIdMissing,
-        Self::TooLate,
-        Self::ChannelUnknown,
-        Self::LineTruncated,
-        Self::AmountNegative,
-        Self::InFuture,
-        Self::CustomerIdMalformed,
-        Self::CurrencyUnknown,
-        Self::MerchantIdMissing,
-        Self::MccUnknown,
-        Self::CardIdMalformed,
-        Self::AmountMissing,
-        Self::RefundMalformed,
-        Self::AmountTooLarge,
-        Self::TimestampMissing,
+    /// All of them, in the order in which broken rows take them: what is most usual in real life comes first.
+    #[rustfmt::skip]
+    pub(crate) const ALL: [Self; 37] = [
+        change(Change::MalformedUuid(TRANSACTION_ID), &["transaction_id: not a UUID"]),
+        value(AMOUNT, &["N/A", "12.3.4", "twelve", "--5"], &["amount: not a number"]),
+        value(STATUS, &["pending", "aproved", "ok"], &["status: not an allowed value"]),
+        value(TXN_TS, &["yesterday", "15.01.2026 12:00", "1768305600"], &["txn_ts: not a timestamp"]),
+        missing(TRANSACTION_ID, &["transaction_id: required"]),
+        change(Change::TooLate, &["txn_ts: earlier than the late window"]),
+        value(CHANNEL, &["fax", "on-line", "atm"], &["channel: not an allowed value"]),
+        change(Change::Cut, &[]),
+        change(Change::Negative, &["amount: below the minimum"]),
+        change(Change::InFuture, &["txn_ts: later than the future tolerance"]),
+        value(CUSTOMER_ID, &["CUS12", "C1884", "cus 1884", "1884"], &["customer_id: does not match the pattern"]),
+        value(CURRENCY, &["XXX", "KR", "WON"], &["currency: not an allowed value"]),
+        missing(MERCHANT_ID, &["merchant_id: required"]),
+        value(MCC, &["0000", "541", "54I1"], &["mcc: not an allowed value"]),
+        change(Change::MalformedUuid(CARD_ID), &["card_id: not a UUID"]),
+        missing(AMOUNT, &["amount: required"]),
+        value(IS_REFUND, &["maybe", "2", "ja"], &["is_refund: not a boolean"]),
+        value(AMOUNT, &["123456789012345678901.00"], &["amount: too many digits"]),
+        missing(TXN_TS, &["txn_ts: required"]),
+        value(TXN_TS, &["2026-02-30 12:00:00", "2025-13-01 08:15:00"], &["txn_ts: no such day in the calendar"]),
+        value(AMOUNT, &["12.345", "0.001"], &["amount: too many digits after the point"]),
+        value(MERCHANT_ID, &["MER12", "M1018", "1018"], &["merchant_id: does not match the pattern"]),
+        missing(CUSTOMER_ID, &["customer_id: required"]),
+        value(TXN_TS, &["2026-01-15 25:00:00", "2026-01-15 12:60:00"], &["txn_ts: no such time of day"]),
+        value(AMOUNT, &["1.5e3", "2E+06"], &["amount: scientific notation"]),
+        missing(CARD_ID, &["card_id: required"]),
+        missing(STATUS, &["status: required"]),
+        value(MCC, &["54110", "grocery"], &["mcc: longer than 4 bytes", "mcc: not an allowed value"]),
+        missing(CURRENCY, &["currency: required"]),
+        value(CURRENCY, &["KRW KRW", "South Korean won"], &["currency: longer than 3 bytes", "currency: not an allowed value"]),
+        missing(MCC, &["mcc: required"]),
+        value(CUSTOMER_ID, &["CUS000000000000000000000000000001884"], &["customer_id: longer than 32 bytes"]),
+        missing(CHANNEL, &["channel: required"]),
+        value(STATUS, &["approved, then declined"], &["status: longer than 16 bytes", "status: not an allowed value"]),
+        missing(IS_REFUND, &["is_refund: required"]),
+        value(MERCHANT_ID, &["MER000000000000000000000000000001018"], &["merchant_id: longer than 32 bytes"]),
+        value(CHANNEL, &["point of sale terminal"], &["channel: longer than 16 bytes", "channel: not an allowed value"]),
     ];
 
     /// The corruption of the broken row of this number.
-    #[must_use]
-    pub fn of_row(number: u64) -> Self {
-        let count = Self::ALL.len() as u64;
-        Self::ALL[(number % count) as usize]
+    pub(crate) const fn of_row(number: u64) -> Self {
+        Self::ALL[(number % Self::ALL.len() as u64) as usize]
     }
 
-    /// Its name in counts.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TransactionIdMalformed => "transaction_id_malformed",
-            Self::TransactionIdMissing => "transaction_id_missing",
-            Self::CustomerIdMalformed => "customer_id_malformed",
-            Self::CardIdMalformed => "card_id_malformed",
-            Self::MerchantIdMissing => "merchant_id_missing",
-            Self::TimestampMalformed => "txn_ts_malformed",
-            Self::TimestampMissing => "txn_ts_missing",
-            Self::TooLate => "txn_ts_too_late",
-            Self::InFuture => "txn_ts_in_future",
-            Self::AmountMalformed => "amount_malformed",
-            Self::AmountNegative => "amount_negative",
-            Self::AmountTooLarge => "amount_too_large",
-            Self::AmountMissing => "amount_missing",
-            Self::CurrencyUnknown => "currency_unknown",
-            Self::MccUnknown => "mcc_unknown",
-            Self::StatusUnknown => "status_unknown",
-            Self::RefundMalformed => "is_refund_malformed",
-            Self::ChannelUnknown => "channel_unknown",
-            Self::LineTruncated => "line_truncated",
+    /// The broken rules, in the words of the quarantine.
+    pub(crate) const fn reasons(self, format: FileFormat) -> &'static [&'static str] {
+        match (self.change, format) {
+            (Change::Cut, FileFormat::Jsonl) => &["row: not a JSON object"],
+            (Change::Cut, FileFormat::Csv) => &["row: wrong number of fields"],
+            _ => self.rules,
         }
+    }
+
+    /// Whether the row still has its fields.
+    pub(crate) const fn is_readable(self) -> bool {
+        !matches!(self.change, Change::Cut)
     }
 }
 
-/// Writes a valid row, broken in the given way.
+/// Writes a valid row, broken in the given way. Gives the number of its fields that the contract does not know and that
+/// can still be read.
 pub(crate) fn push_corrupt(
     out: &mut Vec<u8>,
     writer: &TransactionWriter,
     format: FileFormat,
     row: &Transaction,
     corruption: Corruption,
-) {
+) -> u64 {
     let mut stream = Key::new(row.id as u64).stream();
     let mut row = *row;
-    match corruption {
-        // One day beyond the contract's windows is the interesting case, so it is the most frequent one.
-        Corruption::TooLate => row.day -= 3 + (stream.below(2) * stream.below(28)).cast_signed(),
-        Corruption::InFuture => row.day += 2 + (stream.below(2) * stream.below(28)).cast_signed(),
+    // One day beyond the contract's windows is the interesting case, so it is the most frequent one.
+    let beyond = 1 + (stream.below(2) * stream.below(28)).cast_signed();
+    match corruption.change {
+        Change::TooLate => row.day -= LATE_WINDOW_DAYS + beyond,
+        Change::InFuture => row.day += FUTURE_TOLERANCE_DAYS + beyond,
         _ => {}
     }
+    let draw = stream.below(1 << 16) as usize;
     let mut fields = writer.record(&row);
-    let text = |text: &str| Value::Text(text.to_owned());
-    let one_of = |values: &[&str], draw: u32| text(values[draw as usize % values.len()]);
-    let draw = stream.below(1 << 16);
-    let missing = if draw.is_multiple_of(2) {
-        Value::Absent
-    } else {
-        Value::Null
-    };
-    let change = match corruption {
-        Corruption::TransactionIdMalformed => Some((0, malformed_uuid(&fields[0].1, draw))),
-        Corruption::TransactionIdMissing => Some((0, missing)),
-        Corruption::CustomerIdMalformed => Some((1, one_of(&["CUS12", "C1884", "cus 1884", "1884"], draw))),
-        Corruption::CardIdMalformed => Some((2, malformed_uuid(&fields[2].1, draw))),
-        Corruption::MerchantIdMissing => Some((3, missing)),
-        Corruption::TimestampMalformed => {
-            let date = calendar::date_text(row.day);
-            let date = String::from_utf8_lossy(&date).into_owned();
-            let texts = [
-                "2026-02-30 12:00:00".to_owned(),
-                format!("{date} 25:61:00"),
-                "yesterday".to_owned(),
-                format!("{} 12:00", date.replace('-', ".")),
-            ];
-            Some((4, Value::Text(texts[draw as usize % 4].clone())))
-        }
-        Corruption::TimestampMissing => Some((4, missing)),
-        Corruption::AmountMalformed => Some((5, one_of(&["N/A", "12.3.4", "1e", "twelve", "--5"], draw))),
-        Corruption::AmountNegative => match &fields[5].1 {
-            Value::Bare(amount) => Some((5, Value::Bare(format!("-{amount}")))),
+    let change = match corruption.change {
+        Change::Missing(column) if draw.is_multiple_of(2) => Some((column, Value::Absent)),
+        Change::Missing(column) => Some((column, Value::Null)),
+        Change::Value(column, values) => Some((column, Value::Text(values[draw % values.len()].to_owned()))),
+        Change::MalformedUuid(column) => Some((column, malformed_uuid(&fields[column].1, draw))),
+        Change::Negative => match &fields[AMOUNT].1 {
+            Value::Bare(amount) => Some((AMOUNT, Value::Bare(format!("-{amount}")))),
             _ => None,
         },
-        Corruption::AmountTooLarge => Some((5, text("123456789012345678901.00"))),
-        Corruption::AmountMissing => Some((5, missing)),
-        Corruption::CurrencyUnknown => Some((6, one_of(&["XXX", "KR", "WON"], draw))),
-        Corruption::MccUnknown => Some((7, one_of(&["0000", "99999", "54I1"], draw))),
-        Corruption::StatusUnknown => Some((8, one_of(&["pending", "aproved", "ok"], draw))),
-        Corruption::RefundMalformed => Some((9, one_of(&["maybe", "2", "ja"], draw))),
-        Corruption::ChannelUnknown => Some((10, one_of(&["fax", "on-line", "atm"], draw))),
-        Corruption::TooLate | Corruption::InFuture | Corruption::LineTruncated => None,
+        Change::TooLate | Change::InFuture | Change::Cut => None,
     };
-    if let Some((index, value)) = change {
-        fields[index].1 = value;
+    if let Some((column, value)) = change {
+        fields[column].1 = value;
     }
     let start = out.len();
     push_record(out, format, &fields);
-    if corruption == Corruption::LineTruncated {
+    if !corruption.is_readable() {
         // In CSV the cut falls behind the sixth field at the latest, so that required ones are gone.
-        let cut = start + 40 + (draw % 60) as usize;
-        out.truncate(cut);
+        out.truncate(start + 40 + draw % 60);
         out.push(b'\n');
+        return 0;
     }
+    u64::from(writer.drift(&row).is_some())
 }
 
 /// A UUID that is cut, lengthened, or holds a letter that is no digit.
-fn malformed_uuid(value: &Value, draw: u32) -> Value {
+fn malformed_uuid(value: &Value, draw: usize) -> Value {
     let Value::Text(uuid) = value else {
         return Value::Absent;
     };
@@ -194,7 +194,11 @@ fn malformed_uuid(value: &Value, draw: u32) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
+    use crate::record::TRANSACTION_COLUMNS;
+    use cardlake_shared::assets::Assets;
+    use cardlake_shared::contract::{Column, ColumnType, Contract, Contracts, TextFormat};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     fn row() -> Transaction {
         Transaction {
@@ -212,11 +216,76 @@ mod tests {
         }
     }
 
+    fn contract() -> Arc<Contract> {
+        let contracts = Contracts::load(&Assets::default()).unwrap();
+        Arc::clone(contracts.get("transactions").unwrap())
+    }
+
+    /// The rules that a value of a column can break.
+    fn rules(column: &Column) -> Vec<String> {
+        let rules = &column.rules;
+        let is_uuid = rules.format == Some(TextFormat::Uuid);
+        let is_text = column.column_type == ColumnType::String;
+        let too_long = rules.max_length.filter(|_| is_text && !is_uuid);
+        let by_type: &[&str] = match column.column_type {
+            ColumnType::Decimal { .. } => &[
+                "not a number",
+                "scientific notation",
+                "too many digits after the point",
+                "too many digits",
+            ],
+            ColumnType::Boolean => &["not a boolean"],
+            ColumnType::Timestamp => &["not a timestamp", "no such day in the calendar", "no such time of day"],
+            ColumnType::String => &[],
+            other => panic!("{other:?} is new to transactions: say here what can be wrong with it"),
+        };
+        let mut found: Vec<String> = by_type.iter().map(|rule| (*rule).to_owned()).collect();
+        let mut add = |applies: bool, rule: &str| found.extend(applies.then(|| rule.to_owned()));
+        add(column.required, "required");
+        add(is_uuid, "not a UUID");
+        add(rules.format == Some(TextFormat::Email), "not an e-mail address");
+        add(rules.pattern.is_some(), "does not match the pattern");
+        add(rules.minimum.is_some(), "below the minimum");
+        add(rules.maximum.is_some(), "above the maximum");
+        add(!rules.allowed.is_empty(), "not an allowed value");
+        found.extend(too_long.map(|bytes| format!("longer than {bytes} bytes")));
+        found
+    }
+
     #[test]
-    fn every_corruption_has_its_turn_and_a_name_of_its_own() {
-        let turns: HashSet<_> = (0..19).map(Corruption::of_row).collect();
-        let names: HashSet<_> = Corruption::ALL.map(Corruption::name).into_iter().collect();
-        assert_eq!((turns.len(), names.len()), (19, 19));
+    fn every_rule_of_the_contract_is_broken_and_no_other() {
+        let contract = contract();
+        let mut expected = BTreeSet::new();
+        for column in contract.source_columns() {
+            expected.extend(rules(column).iter().map(|rule| format!("{}: {rule}", column.name)));
+        }
+        let event_time = contract.event_time.as_ref().unwrap();
+        expected.insert(format!("{}: earlier than the late window", event_time.column));
+        expected.insert(format!("{}: later than the future tolerance", event_time.column));
+        for (format, row) in [
+            (FileFormat::Jsonl, "row: not a JSON object"),
+            (FileFormat::Csv, "row: wrong number of fields"),
+        ] {
+            let broken: BTreeSet<_> = (0..37)
+                .flat_map(|number| Corruption::of_row(number).reasons(format))
+                .map(|reason| (*reason).to_owned())
+                .collect();
+            let mut expected = expected.clone();
+            expected.insert(row.to_owned());
+            assert_eq!(broken, expected);
+        }
+    }
+
+    #[test]
+    fn columns_and_windows_are_those_of_the_contract() {
+        let contract = contract();
+        let columns: Vec<_> = contract.source_columns().map(|column| column.name.as_str()).collect();
+        assert_eq!(columns, TRANSACTION_COLUMNS);
+        let event_time = contract.event_time.as_ref().unwrap();
+        assert_eq!(
+            (event_time.late_window_days, event_time.future_tolerance_days),
+            (LATE_WINDOW_DAYS.unsigned_abs(), FUTURE_TOLERANCE_DAYS.unsigned_abs())
+        );
     }
 
     #[test]
@@ -235,7 +304,7 @@ mod tests {
                 );
                 if format == FileFormat::Jsonl {
                     let is_object = serde_json::from_slice::<serde_json::Value>(&broken).is_ok();
-                    assert_eq!(is_object, corruption != Corruption::LineTruncated, "{corruption:?}");
+                    assert_eq!(is_object, corruption.is_readable(), "{corruption:?}");
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::corrupt::{Corruption, push_corrupt};
 use crate::dimensions::{CARD_COLUMNS, CUSTOMER_COLUMNS, Dimensions, MERCHANT_COLUMNS, Record};
 use crate::options::DayOptions;
 use crate::plan::Slot;
-use crate::record::{TransactionWriter, push_header, push_record};
+use crate::record::{DRIFT_FIELD, TransactionWriter, push_header, push_record};
 use crate::sink::{ObjectWriter, Sink};
 use crate::transaction::{Row, World};
 use cardlake_shared::events::{Compression, FileFormat, GeneratorOutput};
@@ -36,10 +36,13 @@ pub fn write_day<S: Sink>(options: &DayOptions, sink: &mut S) -> io::Result<Gene
             rows: BTreeMap::new(),
             objects: Vec::new(),
             corrupt_rows: 0,
+            corrupt_by_reason: BTreeMap::new(),
+            distinct_ids: 0,
             duplicate_rows: 0,
             redelivered_rows: BTreeMap::new(),
+            corrected_rows: BTreeMap::new(),
             late_rows: 0,
-            corrupt_by_reason: BTreeMap::new(),
+            drift_rows: BTreeMap::new(),
         },
     };
     writer.transactions(sink)?;
@@ -79,6 +82,7 @@ impl DayWriter<'_> {
             format, compression, ..
         } = *self.options;
         let day = day_number(self.options.batch_date);
+        let mut drift = 0;
         let mut lines = TransactionWriter::new(format, day, self.options.drift_from.map(day_number));
         let mut object = ObjectWriter::begin(sink, key, compression)?;
         if format == FileFormat::Csv {
@@ -87,16 +91,23 @@ impl DayWriter<'_> {
         for position in rows {
             let slot = self.world.slot(position);
             match self.world.row(slot, position) {
-                Row::Valid(row) => lines.push(&mut object.rows, &row),
+                Row::Valid(row) => {
+                    lines.push(&mut object.rows, &row);
+                    drift += u64::from(lines.drift(&row).is_some());
+                }
                 Row::Corrupt(row, number) => {
                     let corruption = Corruption::of_row(number);
-                    push_corrupt(&mut object.rows, &lines, format, &row, corruption);
-                    let count = self.output.corrupt_by_reason.entry(corruption.name().to_owned());
-                    *count.or_insert(0) += 1;
+                    drift += push_corrupt(&mut object.rows, &lines, format, &row, corruption);
+                    for reason in corruption.reasons(format) {
+                        *self.output.corrupt_by_reason.entry((*reason).to_owned()).or_insert(0) += 1;
+                    }
                 }
             }
             self.count(slot, day);
-            object.flush_if_full()?;
+            object.end_row()?;
+        }
+        if drift > 0 {
+            *self.output.drift_rows.entry(DRIFT_FIELD.to_owned()).or_insert(0) += drift;
         }
         object.finish()
     }
@@ -105,15 +116,22 @@ impl DayWriter<'_> {
     fn count(&mut self, slot: Slot, day: i32) {
         let output = &mut self.output;
         match slot {
-            Slot::Fresh(_) => {}
+            Slot::Fresh(_) => output.distinct_ids += 1,
             Slot::Corrupt(_) => output.corrupt_rows += 1,
-            Slot::Delayed(_) => output.late_rows += 1,
             Slot::Duplicate(_) => output.duplicate_rows += 1,
-            Slot::Redelivered { days, .. } => {
-                let first = date(day - i32::from(days));
+            Slot::Delayed(_) => {
                 output.late_rows += 1;
-                // What happened before the history begins was never delivered.
-                if self.options.first_date.is_none_or(|first_date| first >= first_date) {
+                output.distinct_ids += 1;
+            }
+            Slot::Redelivered { days, corrected, .. } => {
+                output.late_rows += 1;
+                let first = date(day - i32::from(days));
+                if self.options.first_date.is_some_and(|first_date| first < first_date) {
+                    // What happened before the history begins was never delivered.
+                    output.distinct_ids += 1;
+                } else if corrected {
+                    *output.corrected_rows.entry(first).or_insert(0) += 1;
+                } else {
                     output.duplicate_rows += 1;
                     *output.redelivered_rows.entry(first).or_insert(0) += 1;
                 }
@@ -154,7 +172,7 @@ impl DayWriter<'_> {
         let mut rows = 0;
         for record in records {
             push_record(&mut object.rows, format, &record);
-            object.flush_if_full()?;
+            object.end_row()?;
             rows += 1;
         }
         object.finish()?;

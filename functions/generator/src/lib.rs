@@ -27,10 +27,11 @@ mod record;
 mod sink;
 mod text;
 mod transaction;
+mod upload;
 
-pub use corrupt::Corruption;
 pub use day::write_day;
 pub use error::Error;
 pub use handler::{Context, handle};
 pub use options::{DEFAULT_ROWS_PER_OBJECT, DayOptions, OptionError};
 pub use sink::{FolderSink, Sink};
+pub use upload::{Destination, upload_day};

@@ -12,12 +12,14 @@ use crate::random::{Key, Permutation};
 pub(crate) enum Slot {
     /// Breaks the contract; the number counts the day's broken rows.
     Corrupt(u64),
-    /// The row of an earlier day again, exactly as it was delivered then.
+    /// The row of an earlier day again.
     Redelivered {
         /// How many days ago it happened and was delivered first: 1 or 2.
         days: u8,
         /// Its number among the events of that day.
         event: u64,
+        /// Whether something about it has changed since.
+        corrected: bool,
     },
     /// Happened one or two days ago and is delivered for the first time; the number counts such rows of the day.
     Delayed(u64),
@@ -26,6 +28,52 @@ pub(crate) enum Slot {
     /// An event of this day, by its number.
     Fresh(u64),
 }
+
+/// What becomes of an event after its first delivery. Each event has one fate, by its number, so that no repeat depends on
+/// another: whether a row is new, says the same once more, or replaces what there was is known without a look at other
+/// rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// May be repeated on its own day, any number of times.
+    SameDay,
+    /// May be delivered again after one day, once.
+    AfterOne,
+    /// May be delivered again after two days, once.
+    AfterTwo,
+}
+
+impl Fate {
+    /// How many of the first `events` events have it.
+    pub(crate) const fn count(self, events: u64) -> u64 {
+        match self {
+            Self::SameDay => events.div_ceil(4),
+            Self::AfterOne => events / 2,
+            Self::AfterTwo => (events + 1) / 4,
+        }
+    }
+
+    /// The event with this fate of the given rank among those that have it.
+    pub(crate) const fn event(self, rank: u64) -> u64 {
+        match self {
+            Self::SameDay => 4 * rank,
+            Self::AfterOne => 2 * rank + 1,
+            Self::AfterTwo => 4 * rank + 2,
+        }
+    }
+
+    /// Whether an event has it.
+    pub(crate) const fn has(self, event: u64) -> bool {
+        match self {
+            Self::SameDay => event % 4 == 0,
+            Self::AfterOne => event % 2 == 1,
+            Self::AfterTwo => event % 4 == 2,
+        }
+    }
+}
+
+/// Re-deliveries of which [`CORRECTED`] say something else than before.
+const CORRECTED_OF: u64 = 10;
+const CORRECTED: u64 = 3;
 
 /// How the slots of a day are shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +88,8 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    /// From the rates. Half of the late rows are re-deliveries, of which seven in ten are one day old; each event is
-    /// re-delivered at most once (even numbers after one day, odd ones after two), so that the number of duplicates is
-    /// known exactly. What finds no event to repeat becomes a row never seen before.
+    /// From the rates. Half of the late rows are re-deliveries, of which seven in ten are one day old. What finds no event
+    /// to repeat becomes a row never seen before.
     pub(crate) fn new(options: &DayOptions) -> Self {
         let corrupt = options.share(options.corrupt);
         let late = options.share(options.late).min(options.rows - corrupt);
@@ -51,8 +98,8 @@ impl Shares {
         // Without an event there is nothing to repeat.
         let (duplicate, fresh) = if fresh == 0 { (0, duplicate) } else { (duplicate, fresh) };
         let again = late / 2;
-        let after_one = (again * 7 / 10).min(fresh.div_ceil(2));
-        let after_two = (again - again * 7 / 10).min(fresh / 2);
+        let after_one = (again * 7 / 10).min(Fate::AfterOne.count(fresh));
+        let after_two = (again - again * 7 / 10).min(Fate::AfterTwo.count(fresh));
         Self {
             corrupt,
             redelivered: [after_one, after_two],
@@ -80,8 +127,8 @@ impl DayPlan {
             shares,
             slots: Permutation::new(day.child(0), options.rows),
             picks: [
-                Permutation::new(days_before[0].child(1), shares.fresh.div_ceil(2)),
-                Permutation::new(days_before[1].child(2), shares.fresh / 2),
+                Permutation::new(days_before[0].child(1), Fate::AfterOne.count(shares.fresh)),
+                Permutation::new(days_before[1].child(2), Fate::AfterTwo.count(shares.fresh)),
             ],
         }
     }
@@ -104,16 +151,17 @@ impl DayPlan {
             return Slot::Delayed(rank);
         }
         rank -= shares.delayed;
-        if rank < shares.redelivered[0] {
-            let event = 2 * self.picks[0].apply(rank);
-            return Slot::Redelivered { days: 1, event };
+        for (index, (days, fate)) in [(1, Fate::AfterOne), (2, Fate::AfterTwo)].into_iter().enumerate() {
+            if rank < shares.redelivered[index] {
+                return Slot::Redelivered {
+                    days,
+                    event: fate.event(self.picks[index].apply(rank)),
+                    corrected: rank % CORRECTED_OF < CORRECTED,
+                };
+            }
+            rank -= shares.redelivered[index];
         }
-        rank -= shares.redelivered[0];
-        if rank < shares.redelivered[1] {
-            let event = 2 * self.picks[1].apply(rank) + 1;
-            return Slot::Redelivered { days: 2, event };
-        }
-        Slot::Corrupt(rank - shares.redelivered[1])
+        Slot::Corrupt(rank)
     }
 }
 
@@ -155,13 +203,36 @@ mod tests {
     fn redeliveries_repeat_events_that_exist() {
         let (options, plan) = plan(1000, 0.9, 0.05, 0.0);
         for position in 0..options.rows {
-            if let Slot::Redelivered { days, event } = plan.slot(position) {
+            if let Slot::Redelivered { days, event, .. } = plan.slot(position) {
                 assert!(event < plan.shares.fresh);
-                assert_eq!(event % 2, u64::from(days) - 1);
+                assert!([Fate::AfterOne, Fate::AfterTwo][usize::from(days) - 1].has(event));
             }
         }
-        assert_eq!(plan.shares.redelivered, [25, 25]);
-        assert_eq!(plan.shares.delayed, 850);
+        assert_eq!(plan.shares.redelivered, [25, 12]);
+        assert_eq!(plan.shares.delayed, 863);
+    }
+
+    #[test]
+    fn every_event_has_one_fate() {
+        for events in 0..20 {
+            let mut all: Vec<u64> = Vec::new();
+            for fate in [Fate::SameDay, Fate::AfterOne, Fate::AfterTwo] {
+                let those: Vec<u64> = (0..fate.count(events)).map(|rank| fate.event(rank)).collect();
+                assert!(those.iter().all(|event| fate.has(*event)));
+                all.extend(those);
+            }
+            all.sort_unstable();
+            assert_eq!(all, (0..events).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn three_redeliveries_in_ten_say_something_else() {
+        let (options, plan) = plan(10_000, 0.2, 0.0, 0.0);
+        let corrected = (0..options.rows)
+            .filter(|position| matches!(plan.slot(*position), Slot::Redelivered { corrected: true, .. }))
+            .count();
+        assert_eq!(corrected, 300);
     }
 
     #[test]

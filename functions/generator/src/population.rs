@@ -188,7 +188,15 @@ impl Population {
 
     /// The customer of a number.
     pub(crate) fn customer(&self, number: u32) -> Customer {
-        let bits = self.customer_key.child(u64::from(number)).number();
+        self.customer_of(number, self.customer_bits(number))
+    }
+
+    /// The random bits that a customer is made of.
+    fn customer_bits(&self, number: u32) -> u64 {
+        self.customer_key.child(u64::from(number)).number()
+    }
+
+    fn customer_of(&self, number: u32, bits: u64) -> Customer {
         let segment = Segment::of_customer(bits as u8);
         let since = self.customers.since(number, bits);
         // Three in eight stay for good. Lifetimes of the others have a long tail.
@@ -197,8 +205,6 @@ impl Population {
             0..=2 => i32::MAX / 2,
             _ => (30 + segment.loyalty_days() * draw * draw / 32_768).cast_signed(),
         };
-        // The cube of an even distribution: a few buy often, many rarely.
-        let often = (bits >> 20) as u32 & 0x3FF;
         Customer {
             segment,
             level: 650 + u64::from((bits >> 30) as u32 & 0x3FF),
@@ -208,7 +214,7 @@ impl Population {
             since,
             changes: Changes::new(since, 300, bits),
             until: since.saturating_add(lifetime),
-            frequency: 8 + often * often / 1024 * often / 1024,
+            frequency: frequency(bits),
         }
     }
 
@@ -256,8 +262,14 @@ impl Population {
         for _ in 0..256 {
             let bits = stream.bits();
             let number = scale(bits, there_are);
-            let customer = self.customer(number);
-            if (bits as u32 & 0x3FF) < customer.activity(day) {
+            let draw = bits as u32 & 0x3FF;
+            let customer_bits = self.customer_bits(number);
+            // Nobody is more active than frequent, which is quicker to find out.
+            if draw >= frequency(customer_bits) {
+                continue;
+            }
+            let customer = self.customer_of(number, customer_bits);
+            if draw < customer.activity(day) {
                 return (number, customer);
             }
         }
@@ -292,6 +304,13 @@ impl Population {
         }
         (shop, self.merchant(shop))
     }
+}
+
+/// How often a customer of these bits buys, 1 to 1024: the cube of an even distribution, so a few buy often, many rarely.
+#[inline]
+const fn frequency(bits: u64) -> u32 {
+    let often = (bits >> 20) as u32 & 0x3FF;
+    8 + often * often / 1024 * often / 1024
 }
 
 /// Saturday or Sunday; 1970-01-01 was a Thursday.

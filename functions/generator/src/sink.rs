@@ -32,6 +32,9 @@ pub trait Sink {
     /// # Errors
     /// The object cannot be completed.
     fn finish(&mut self) -> io::Result<()>;
+
+    /// So many more rows are made, of any dataset: for who shows progress.
+    fn rows_made(&mut self, _rows: u64) {}
 }
 
 /// Takes objects as files below a folder, by their keys. A file appears under its name once it is complete.
@@ -85,10 +88,13 @@ enum Encoder {
     Zst(zstd::stream::write::Encoder<'static, Vec<u8>>),
 }
 
-/// One object on its way into a sink. Rows are written into [`Self::rows`]; [`Self::flush_if_full`] passes them on.
+/// One object on its way into a sink. Rows are written into [`Self::rows`], each followed by [`Self::end_row`], which passes
+/// them on.
 pub(crate) struct ObjectWriter<'a, S: Sink> {
     /// Rows that are not compressed yet.
     pub(crate) rows: Vec<u8>,
+    /// How many rows were written since the sink was told.
+    unreported: u64,
     encoder: Encoder,
     sink: &'a mut S,
 }
@@ -107,14 +113,16 @@ impl<'a, S: Sink> ObjectWriter<'a, S> {
         };
         Ok(Self {
             rows: Vec::with_capacity(CHUNK_BYTES + 4096),
+            unreported: 0,
             encoder,
             sink,
         })
     }
 
-    /// Passes the rows on when there are enough of them.
+    /// A row is complete. Passes the rows on when there are enough of them.
     #[inline]
-    pub(crate) fn flush_if_full(&mut self) -> io::Result<()> {
+    pub(crate) fn end_row(&mut self) -> io::Result<()> {
+        self.unreported += 1;
         if self.rows.len() >= CHUNK_BYTES {
             self.flush()
         } else {
@@ -138,6 +146,7 @@ impl<'a, S: Sink> ObjectWriter<'a, S> {
             }
         };
         self.rows.clear();
+        self.sink.rows_made(std::mem::take(&mut self.unreported));
         if encoded.len() >= CHUNK_BYTES {
             self.sink
                 .write(std::mem::replace(encoded, Vec::with_capacity(CHUNK_BYTES + 4096)))?;

@@ -5,7 +5,7 @@
 
 use crate::habits::{self, CHANNELS};
 use crate::options::DayOptions;
-use crate::plan::{DayPlan, Slot};
+use crate::plan::{DayPlan, Fate, Slot};
 use crate::population::{Customer, Population, is_weekend};
 use crate::random::{Key, Stream, scale};
 
@@ -15,6 +15,8 @@ const DECLINED: u32 = 28;
 const DECLINED_ONLINE: u32 = 55;
 /// Refunds come within this many days.
 const REFUND_DAYS: u32 = 14;
+/// Looks for an event before a duplicate; one in four will do, so hardly ever all are in vain.
+const TRIES_FOR_AN_EVENT_BEFORE: u32 = 24;
 /// Events in a row that may be a burst on one card.
 const BURST_GROUP: u64 = 8;
 
@@ -96,6 +98,7 @@ pub(crate) struct World {
     bursts: u64,
     delayed: Key,
     duplicates: Key,
+    corrections: Key,
     corrupt: Key,
 }
 
@@ -112,6 +115,7 @@ impl World {
             bursts: options.burst,
             delayed: key.child(4),
             duplicates: key.child(5),
+            corrections: key.child(8),
             corrupt: key.child(6),
         }
     }
@@ -125,7 +129,17 @@ impl World {
     pub(crate) fn row(&self, slot: Slot, position: u64) -> Row {
         match slot {
             Slot::Fresh(event) => Row::Valid(self.event(&self.days[0], event)),
-            Slot::Redelivered { days, event } => Row::Valid(self.event(&self.days[usize::from(days.min(2))], event)),
+            Slot::Redelivered { days, event, corrected } => {
+                let original = self.event(&self.days[usize::from(days.min(2))], event);
+                Row::Valid(if corrected {
+                    corrected_row(
+                        original,
+                        &mut self.corrections.child(u64::from(days)).child(event).stream(),
+                    )
+                } else {
+                    original
+                })
+            }
             Slot::Delayed(rank) => {
                 let mut stream = self.delayed.child(rank).stream();
                 let before = if stream.chance(700) { 1 } else { 2 };
@@ -249,27 +263,35 @@ impl World {
         })
     }
 
-    /// An event of the day once more: half as it is, the rest with another amount or status. Usually one that stands
-    /// before `position`, as a correction follows what it corrects.
+    /// An event of the day once more, half of them corrected. Usually one that stands before `position`, as a correction
+    /// follows what it corrects.
     fn duplicate(&self, rank: u64, position: u64) -> Transaction {
         let mut stream = self.duplicates.child(rank).stream();
-        let before = (0..8).find_map(|_| match self.slot(stream.bits() % position.max(1)) {
-            Slot::Fresh(event) => Some(event),
+        let before = (0..TRIES_FOR_AN_EVENT_BEFORE).find_map(|_| match self.slot(stream.bits() % position.max(1)) {
+            Slot::Fresh(event) if Fate::SameDay.has(event) => Some(event),
             _ => None,
         });
-        let event = before.unwrap_or_else(|| stream.bits() % self.plan.shares.fresh.max(1));
+        let event = before.unwrap_or_else(|| {
+            let there_are = Fate::SameDay.count(self.plan.shares.fresh);
+            Fate::SameDay.event(stream.bits() % there_are.max(1))
+        });
         let original = self.event(&self.days[0], event);
-        match stream.below(10) {
-            0..=4 => original,
-            5..=7 => Transaction {
-                amount: original.amount + 1 + u64::from(stream.below(1_000_000)),
-                ..original
-            },
-            _ => Transaction {
-                approved: !original.approved,
-                ..original
-            },
+        if stream.chance(500) {
+            original
+        } else {
+            corrected_row(original, &mut stream)
         }
+    }
+}
+
+/// The row with another amount or status.
+fn corrected_row(original: Transaction, stream: &mut Stream) -> Transaction {
+    if stream.chance(600) {
+        let amount = original.amount + 1 + u64::from(stream.below(1_000_000));
+        Transaction { amount, ..original }
+    } else {
+        let approved = !original.approved;
+        Transaction { approved, ..original }
     }
 }
 
@@ -299,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn redelivered_rows_repeat_what_their_own_day_delivered() {
+    fn redelivered_rows_repeat_or_correct_what_their_own_day_delivered() {
         let rates = serde_json::json!({"late_rate": 0.1, "duplicate_rate": 0.02, "corrupt_rate": 0.01});
         let (options, today) = world(&rates);
         let mut earlier = HashMap::new();
@@ -313,17 +335,25 @@ mod tests {
                 }
             }
         }
-        let mut repeated = 0;
+        let (mut repeated, mut corrected_rows) = (0, 0);
         for (slot, row) in rows(&options, &today) {
             match (slot, row) {
-                (Slot::Redelivered { .. }, Row::Valid(row)) => {
-                    assert_eq!(earlier.get(&row.id), Some(&row));
+                (Slot::Redelivered { corrected, .. }, Row::Valid(row)) => {
+                    let before = earlier[&row.id];
+                    assert_eq!(before != row, corrected);
+                    let same_but_for_the_correction = Transaction {
+                        amount: row.amount,
+                        approved: row.approved,
+                        ..before
+                    };
+                    assert_eq!(same_but_for_the_correction, row);
                     repeated += 1;
+                    corrected_rows += u32::from(corrected);
                 }
                 (_, Row::Valid(row) | Row::Corrupt(row, _)) => assert!(!earlier.contains_key(&row.id)),
             }
         }
-        assert_eq!(repeated, 1000);
+        assert_eq!((repeated, corrected_rows), (1000, 300));
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn the_bytes_of_a_known_day_do_not_change() {
     cards/ingest_date=2026-01-15/cards-00000.csv 26621 bytes, FNV-1a 10972b943de6ca92
     customers/ingest_date=2026-01-15/customers-00000.csv 20752 bytes, FNV-1a 85b5cd8807141b43
     merchants/ingest_date=2026-01-15/merchants-00000.csv 2220 bytes, FNV-1a 367f479122650c00
-    transactions/ingest_date=2026-01-15/transactions-00000.csv 148265 bytes, FNV-1a 4e03a3e31bdc0dac
+    transactions/ingest_date=2026-01-15/transactions-00000.csv 148273 bytes, FNV-1a 8ce5a0350d8f7deb
     ");
     insta::assert_json_snapshot!(output.rows, @r#"
     {
@@ -110,21 +110,26 @@ fn object_size_and_parts_change_no_row() {
     assert_eq!(transaction_lines(&one), transaction_lines(&many));
 
     let mut together = BTreeMap::new();
-    let (mut corrupt, mut duplicates, mut late, mut rows) = (0, 0, 0, 0);
+    let mut sums = [0; 5];
+    let counts = |output: &GeneratorOutput| {
+        [
+            output.corrupt_rows,
+            output.duplicate_rows,
+            output.late_rows,
+            output.distinct_ids,
+            output.rows["transactions"],
+        ]
+    };
     for index in 0..3 {
         let part = json!({"rows_per_object": 700, "part": {"index": index, "of": 3}});
         let (output, objects) = generate(&part);
         together.extend(objects);
-        corrupt += output.corrupt_rows;
-        duplicates += output.duplicate_rows;
-        late += output.late_rows;
-        rows += output.rows["transactions"];
+        for (sum, count) in sums.iter_mut().zip(counts(&output)) {
+            *sum += count;
+        }
     }
-    assert_eq!(together, many);
-    assert_eq!(
-        (corrupt, duplicates, late, rows),
-        (whole.corrupt_rows, whole.duplicate_rows, whole.late_rows, 5000)
-    );
+    assert_eq!(together, many, "byte for byte");
+    assert_eq!(sums, counts(&whole));
 }
 
 #[test]
@@ -147,17 +152,22 @@ fn formats_and_compressions_carry_the_same_rows() {
         assert_eq!(output.rows, expected.rows);
     }
     let (jsonl, _) = generate(&json!({"format": "jsonl"}));
-    assert_eq!(jsonl.rows, expected.rows);
-    assert_eq!(jsonl.corrupt_by_reason, expected.corrupt_by_reason);
+    let in_csv = json!({"row: wrong number of fields": jsonl.corrupt_by_reason["row: not a JSON object"]});
+    let mut by_reason = jsonl.corrupt_by_reason.clone();
+    by_reason.remove("row: not a JSON object");
+    by_reason.extend(serde_json::from_value::<BTreeMap<_, _>>(in_csv).unwrap());
+    assert_eq!(expected.corrupt_by_reason, by_reason);
+    assert_eq!((jsonl.rows, jsonl.distinct_ids), (expected.rows, expected.distinct_ids));
 }
 
-/// Counts what the three days before and at 2026-01-15 hold, by looking at the rows alone.
+/// Counts what the three days up to 2026-01-15 hold, by looking at the rows alone.
 #[test]
 fn the_expectation_is_exact_over_consecutive_days() {
-    let mut delivered: HashMap<String, u64> = HashMap::new();
+    let mut delivered: HashMap<String, (String, &str)> = HashMap::new();
     for date in ["2026-01-13", "2026-01-14", "2026-01-15"] {
-        let (output, objects) = generate(&json!({"batch_date": date, "format": "csv"}));
-        let (mut corrupt, mut duplicates, mut late) = (0, 0, 0);
+        let event = json!({"batch_date": date, "format": "csv", "first_date": "2026-01-13"});
+        let (output, objects) = generate(&event);
+        let (mut corrupt, mut distinct, mut duplicates, mut corrected, mut late) = (0, 0, 0, 0, 0);
         for line in transaction_lines(&objects).iter().skip(1) {
             let fields: Vec<&str> = line.split(',').collect();
             if !is_valid(&fields, date) {
@@ -165,31 +175,39 @@ fn the_expectation_is_exact_over_consecutive_days() {
                 continue;
             }
             late += u64::from(!fields[4].starts_with(date));
-            let times = delivered.entry(fields[0].to_owned()).or_insert(0);
-            duplicates += u64::from(*times > 0);
-            *times += 1;
+            match delivered.get(fields[0]) {
+                None => distinct += 1,
+                Some((before, day)) if *day == date || before == line => duplicates += 1,
+                Some(_) => corrected += 1,
+            }
+            delivered
+                .entry(fields[0].to_owned())
+                .or_insert_with(|| (line.clone(), date));
         }
-        assert_eq!(corrupt, output.corrupt_rows, "{date}");
-        assert_eq!(late, output.late_rows, "{date}");
-        // Days before the first one were never delivered: what repeats them is a first delivery.
-        let first = "2026-01-13".parse().unwrap();
-        let never_made: u64 = output
-            .redelivered_rows
-            .iter()
-            .filter(|(day, _)| **day < first)
-            .map(|(_, rows)| rows)
-            .sum();
-        assert_eq!(duplicates, output.duplicate_rows - never_made, "{date}");
-        assert!(output.redelivered_rows.len() == 2 && output.late_rows == 250 && output.corrupt_rows == 50);
+        let expected = (
+            output.corrupt_rows,
+            output.distinct_ids,
+            output.duplicate_rows,
+            output.corrected_rows.values().sum(),
+            output.late_rows,
+        );
+        assert_eq!((corrupt, distinct, duplicates, corrected, late), expected, "{date}");
+        assert_eq!((output.late_rows, output.corrupt_rows), (250, 50));
+        assert_eq!(corrected > 30, date != "2026-01-13");
     }
 }
 
 /// The rules of the contract, told once more in few words.
 fn is_valid(fields: &[&str], date: &str) -> bool {
     let uuid = |text: &str| text.len() == 36 && uuid::Uuid::parse_str(text).is_ok();
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = |text: &str, prefix: &str| {
-        text.strip_prefix(prefix)
-            .is_some_and(|digits| digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        let rest = text.strip_prefix(prefix);
+        rest.is_some_and(|rest| rest.len() >= 4 && digits(rest)) && text.len() <= 32
+    };
+    let money = |text: &str| {
+        let parts = text.split_once('.');
+        parts.is_some_and(|(whole, rest)| digits(whole) && whole.len() <= 16 && digits(rest) && rest.len() <= 2)
     };
     let [
         id,
@@ -216,7 +234,7 @@ fn is_valid(fields: &[&str], date: &str) -> bool {
         && uuid(card)
         && number(merchant, "MER")
         && in_window
-        && amount.parse::<f64>().is_ok_and(|amount| (0.0..1e16).contains(&amount))
+        && money(amount)
         && *currency == "KRW"
         && ["5411", "5812", "5999", "4121", "7011"].contains(mcc)
         && ["approved", "declined"].contains(status)
@@ -301,10 +319,19 @@ fn daily_changes_add_up_to_what_the_full_set_says() {
 #[test]
 fn before_the_first_day_nothing_was_delivered() {
     let known = |first_date: &str| generate(&json!({"first_date": first_date})).0;
-    assert_eq!(known("2026-01-15").duplicate_rows, 100);
-    assert_eq!(known("2026-01-14").redelivered_rows.len(), 1);
-    assert_eq!(known("2026-01-13").duplicate_rows, 225);
-    assert_eq!(known("2026-01-15").late_rows, 250);
+    let days = |output: &GeneratorOutput| (output.redelivered_rows.len(), output.corrected_rows.len());
+    let [third, second, first] = ["2026-01-13", "2026-01-14", "2026-01-15"].map(known);
+    assert_eq!((days(&first), days(&second), days(&third)), ((0, 0), (1, 1), (2, 2)));
+    assert_eq!(
+        (first.duplicate_rows, first.late_rows, third.late_rows),
+        (100, 250, 250)
+    );
+    let again = |output: &GeneratorOutput| -> u64 {
+        let known = output.redelivered_rows.values().chain(output.corrected_rows.values());
+        known.sum()
+    };
+    assert_eq!((again(&third), again(&first)), (125, 0));
+    assert_eq!(first.distinct_ids, third.distinct_ids + 125);
 }
 
 #[test]
