@@ -69,12 +69,10 @@ impl Aws {
     #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let mut builder = aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.s3_endpoint.is_some());
-        builder.set_endpoint_url(
-            self.endpoints
-                .s3
-                .clone()
-                .or_else(|| self.sdk.endpoint_url().map(str::to_owned)),
-        );
+        // Otherwise the builder has the endpoint of the environment already, `AWS_ENDPOINT_URL_S3` included.
+        if let Some(endpoint) = &self.endpoints.s3 {
+            builder.set_endpoint_url(Some(endpoint.clone()));
+        }
         aws_sdk_s3::Client::from_conf(builder.build())
     }
 

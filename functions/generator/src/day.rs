@@ -20,7 +20,7 @@ use std::ops::Range;
 
 /// Writes the objects of a day and says what the pipeline has to make of them.
 ///
-/// Objects come in the order of their keys within a dataset: `transactions` (an object for each
+/// The datasets come one after the other, each in the order of its keys: `transactions` (an object for each
 /// [`crate::DEFAULT_ROWS_PER_OBJECT`] rows or what the options say), then, unless another part does it, `customers`,
 /// `cards` and `merchants` as they are on the day: in full, or after the first day of a history what is new or changed.
 /// A part makes every n-th object of `transactions`; its output counts these alone.
@@ -49,7 +49,34 @@ pub fn write_day<S: Sink>(options: &DayOptions, sink: &mut S) -> io::Result<Gene
     if options.part.index == 0 {
         writer.dimensions(sink)?;
     }
+    writer.output.objects.sort_unstable();
     Ok(writer.output)
+}
+
+/// The outcome of a whole day from those of all its parts: what one part alone would have given.
+#[must_use]
+pub fn all_parts(parts: impl IntoIterator<Item = GeneratorOutput>) -> Option<GeneratorOutput> {
+    let mut whole = parts.into_iter().reduce(|mut whole, part| {
+        add(&mut whole.rows, part.rows);
+        whole.objects.extend(part.objects);
+        whole.corrupt_rows += part.corrupt_rows;
+        add(&mut whole.corrupt_by_reason, part.corrupt_by_reason);
+        whole.distinct_ids += part.distinct_ids;
+        whole.duplicate_rows += part.duplicate_rows;
+        add(&mut whole.redelivered_rows, part.redelivered_rows);
+        add(&mut whole.corrected_rows, part.corrected_rows);
+        whole.late_rows += part.late_rows;
+        add(&mut whole.drift_rows, part.drift_rows);
+        whole
+    })?;
+    whole.objects.sort_unstable();
+    Some(whole)
+}
+
+fn add<Name: Ord>(whole: &mut BTreeMap<Name, u64>, part: BTreeMap<Name, u64>) {
+    for (name, rows) in part {
+        *whole.entry(name).or_insert(0) += rows;
+    }
 }
 
 struct DayWriter<'a> {
@@ -104,7 +131,7 @@ impl DayWriter<'_> {
                 }
             }
             self.count(slot, day);
-            object.end_row()?;
+            object.end_transaction()?;
         }
         if drift > 0 {
             *self.output.drift_rows.entry(DRIFT_FIELD.to_owned()).or_insert(0) += drift;

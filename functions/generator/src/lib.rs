@@ -29,7 +29,7 @@ mod text;
 mod transaction;
 mod upload;
 
-pub use day::write_day;
+pub use day::{all_parts, write_day};
 pub use error::Error;
 pub use handler::{Context, handle};
 pub use options::{DEFAULT_ROWS_PER_OBJECT, DayOptions, OptionError};

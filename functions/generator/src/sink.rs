@@ -33,8 +33,8 @@ pub trait Sink {
     /// The object cannot be completed.
     fn finish(&mut self) -> io::Result<()>;
 
-    /// So many more rows are made, of any dataset: for who shows progress.
-    fn rows_made(&mut self, _rows: u64) {}
+    /// So many more transactions are made: for a display of progress.
+    fn transactions_made(&mut self, _rows: u64) {}
 }
 
 /// Takes objects as files below a folder, by their keys. A file appears under its name once it is complete.
@@ -57,26 +57,32 @@ impl FolderSink {
     }
 }
 
+/// The error, with the file that it is about.
+fn about(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 impl Sink for FolderSink {
     fn begin(&mut self, key: &str) -> io::Result<()> {
         let path = self.folder.join(key);
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
+            std::fs::create_dir_all(parent).map_err(about(parent))?;
         }
-        self.open = Some((File::create(Self::unfinished(&path))?, path));
+        let file = File::create(Self::unfinished(&path)).map_err(about(&path))?;
+        self.open = Some((file, path));
         Ok(())
     }
 
     fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
         match &mut self.open {
-            Some((file, _)) => file.write_all(&bytes),
+            Some((file, path)) => file.write_all(&bytes).map_err(about(path)),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
     fn finish(&mut self) -> io::Result<()> {
         match self.open.take() {
-            Some((_, path)) => std::fs::rename(Self::unfinished(&path), path),
+            Some((_, path)) => std::fs::rename(Self::unfinished(&path), &path).map_err(about(&path)),
             None => Ok(()),
         }
     }
@@ -93,7 +99,7 @@ enum Encoder {
 pub(crate) struct ObjectWriter<'a, S: Sink> {
     /// Rows that are not compressed yet.
     pub(crate) rows: Vec<u8>,
-    /// How many rows were written since the sink was told.
+    /// Transactions since the sink was told of them.
     unreported: u64,
     encoder: Encoder,
     sink: &'a mut S,
@@ -119,10 +125,16 @@ impl<'a, S: Sink> ObjectWriter<'a, S> {
         })
     }
 
+    /// A transaction is complete. Passes the rows on when there are enough of them.
+    #[inline]
+    pub(crate) fn end_transaction(&mut self) -> io::Result<()> {
+        self.unreported += 1;
+        self.end_row()
+    }
+
     /// A row is complete. Passes the rows on when there are enough of them.
     #[inline]
     pub(crate) fn end_row(&mut self) -> io::Result<()> {
-        self.unreported += 1;
         if self.rows.len() >= CHUNK_BYTES {
             self.flush()
         } else {
@@ -146,7 +158,7 @@ impl<'a, S: Sink> ObjectWriter<'a, S> {
             }
         };
         self.rows.clear();
-        self.sink.rows_made(std::mem::take(&mut self.unreported));
+        self.sink.transactions_made(std::mem::take(&mut self.unreported));
         if encoded.len() >= CHUNK_BYTES {
             self.sink
                 .write(std::mem::replace(encoded, Vec::with_capacity(CHUNK_BYTES + 4096)))?;
@@ -171,6 +183,15 @@ impl<'a, S: Sink> ObjectWriter<'a, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let occupied = folder.path().join("occupied");
+        std::fs::write(&occupied, "a file").unwrap();
+        let error = FolderSink::new(occupied.clone()).begin("a/b.csv").unwrap_err();
+        assert!(error.to_string().starts_with(occupied.to_str().unwrap()), "{error}");
+    }
 
     #[test]
     fn files_appear_when_they_are_complete() {

@@ -28,18 +28,27 @@ pub struct Destination {
     pub prefix: String,
 }
 
-/// Writes the objects of a day into S3. `rows_made` is told of progress, on the generating thread.
+/// Writes the objects of a day into S3. `transactions_made` is told of progress, on the generating
+/// thread.
 ///
 /// # Errors
 /// An object cannot be written; what was uploaded of it is taken back.
 pub async fn upload_day(
     options: DayOptions,
     destination: &Destination,
-    rows_made: impl FnMut(u64) + Send + 'static,
+    transactions_made: impl FnMut(u64) + Send + 'static,
 ) -> Result<GeneratorOutput, Error> {
     let batch_date = options.batch_date;
     let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
-    let generating = tokio::task::spawn_blocking(move || write_day(&options, &mut Channel { sender, rows_made }));
+    let generating = tokio::task::spawn_blocking(move || {
+        write_day(
+            &options,
+            &mut Channel {
+                sender,
+                transactions_made,
+            },
+        )
+    });
     // Behind a pointer: the futures of the SDK nest deeper than the compiler follows.
     let uploading: BoxFuture<'_, _> = Box::pin(upload(receiver, destination));
     uploading.await?;
@@ -61,7 +70,7 @@ enum Piece {
 
 struct Channel<F> {
     sender: mpsc::Sender<Piece>,
-    rows_made: F,
+    transactions_made: F,
 }
 
 impl<F> Channel<F> {
@@ -86,8 +95,8 @@ impl<F: FnMut(u64)> Sink for Channel<F> {
         self.send(Piece::Finish)
     }
 
-    fn rows_made(&mut self, rows: u64) {
-        (self.rows_made)(rows);
+    fn transactions_made(&mut self, rows: u64) {
+        (self.transactions_made)(rows);
     }
 }
 

@@ -27,7 +27,7 @@ async fn a_day_lands_in_bronze_and_again_with_the_same_bytes() {
     let output = handle(event(&json!({})), &context).await.unwrap();
     assert_eq!(output.rows["transactions"], 3000);
     assert_eq!(
-        output.objects[..2],
+        output.objects[3..],
         [
             "transactions/ingest_date=2026-01-15/transactions-00000.jsonl",
             "transactions/ingest_date=2026-01-15/transactions-00001.jsonl",
@@ -58,7 +58,7 @@ async fn a_large_object_arrives_whole_in_parts() {
     let output = handle(event(&large), &context).await.unwrap();
     let object = server
         .storage()
-        .get("bronze", &output.objects[0])
+        .get("bronze", &output.objects[3])
         .await
         .unwrap()
         .unwrap();
@@ -68,7 +68,7 @@ async fn a_large_object_arrives_whole_in_parts() {
     let output = handle(event(&small), &context).await.unwrap();
     let first = server
         .storage()
-        .get("bronze", &output.objects[0])
+        .get("bronze", &output.objects[3])
         .await
         .unwrap()
         .unwrap();
