@@ -4,6 +4,7 @@
 //! 1 it failed, 2 wrong usage.
 
 use crate::commands;
+use crate::commands::generate::GenerateArgs;
 use crate::error::CliError;
 use cardlake_shared::paths::parse_day;
 use chrono::NaiveDate;
@@ -24,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   cardlake run --from 2026-01-13 --to 2026-01-15 --rows 100000
   cardlake run --date 2026-01-15 --input ./landing --json
+  cardlake generate --date 2026-01-13 --days 3 --out ./landing
   cardlake sql 'select day, sum(gross_sales) from mart_sales_daily group by day order by day'";
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +34,8 @@ enum Command {
     Run(RunArgs),
     /// Ask the local warehouse, in Redshift SQL.
     Sql(SqlArgs),
+    /// Make up raw files, in a folder or in S3, and say what the pipeline has to make of them.
+    Generate(GenerateArgs),
 }
 
 /// Where a lake is kept on this machine.
@@ -40,6 +44,20 @@ pub struct DataDir {
     /// Folder of the lake and the warehouse.
     #[arg(long, value_name = "DIR", default_value = ".cardlake", env = "CARDLAKE_DATA_DIR")]
     pub data_dir: PathBuf,
+}
+
+/// What is special about made-up transactions.
+#[derive(Debug, Clone, Args)]
+pub struct Rates {
+    /// Share of the rows that arrive one or two days late.
+    #[arg(long, value_name = "F", default_value_t = 0.05, value_parser = parse_rate)]
+    pub late_rate: f64,
+    /// Share of the rows that repeat another row's transaction_id.
+    #[arg(long, value_name = "F", default_value_t = 0.02, value_parser = parse_rate)]
+    pub dup_rate: f64,
+    /// Share of the rows that break the contract.
+    #[arg(long, value_name = "F", default_value_t = 0.005, value_parser = parse_rate)]
+    pub corrupt_rate: f64,
 }
 
 /// Options of `cardlake run`.
@@ -71,15 +89,9 @@ pub struct RunArgs {
     /// Same seed, same day: same rows.
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
-    /// Share of the rows that arrive one or two days late.
-    #[arg(long, value_name = "F", default_value_t = 0.05, value_parser = parse_rate)]
-    pub late_rate: f64,
-    /// Share of the rows that repeat another row's transaction_id.
-    #[arg(long, value_name = "F", default_value_t = 0.02, value_parser = parse_rate)]
-    pub dup_rate: f64,
-    /// Share of the rows that break the contract.
-    #[arg(long, value_name = "F", default_value_t = 0.005, value_parser = parse_rate)]
-    pub corrupt_rate: f64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rates: Rates,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,
@@ -112,7 +124,7 @@ pub enum SqlFormat {
     Json,
 }
 
-fn parse_date(text: &str) -> Result<NaiveDate, String> {
+pub(crate) fn parse_date(text: &str) -> Result<NaiveDate, String> {
     parse_day(text).ok_or_else(|| "not a date: write it as 2026-01-15".to_owned())
 }
 
@@ -145,6 +157,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Run(args) => commands::run::run(args).await,
             Command::Sql(args) => commands::sql::sql(args).await,
+            Command::Generate(args) => commands::generate::generate(args).await,
         }
     });
     match outcome {

@@ -1,4 +1,4 @@
-//! What a person sees while days run: one line for each day, with the stage under way.
+//! What a person sees while days run (one line for each day, with the stage under way) or rows are made (a bar).
 
 use crate::run::{DayOutcome, StageTime};
 use crate::step_functions::{Observer, StateEvent, TaskFailure};
@@ -53,6 +53,45 @@ impl Progress {
     }
 
     /// Takes the display away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A bar of rows that are made. Silent unless standard error is a terminal.
+#[derive(Debug, Clone)]
+pub struct RowProgress {
+    bar: ProgressBar,
+}
+
+impl RowProgress {
+    /// For so many rows in all.
+    #[must_use]
+    pub fn new(visible: bool, rows: u64) -> Self {
+        if !visible {
+            return Self {
+                bar: ProgressBar::hidden(),
+            };
+        }
+        let bar = ProgressBar::new(rows);
+        let template = "{msg} [{wide_bar}] {human_pos}/{human_len} rows, {per_sec}, {eta} left";
+        let style = ProgressStyle::with_template(template).map(|style| style.progress_chars("=> "));
+        // The template is a constant; the plain style serves should a new version refuse it.
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar }
+    }
+
+    /// A day begins.
+    pub fn day(&self, day: NaiveDate) {
+        self.bar.set_message(day.to_string());
+    }
+
+    /// So many more rows are made.
+    pub fn made(&self, rows: u64) {
+        self.bar.inc(rows);
+    }
+
+    /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

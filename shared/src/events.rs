@@ -47,6 +47,10 @@ pub struct GeneratorEvent {
     /// Share of events that belong to fraud-like bursts on one card; default: the generator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst_rate: Option<f64>,
+    /// How many generators make the day together. The state machine reads this, and gives each one its `part`; a generator
+    /// that is called without a `part` makes all of the day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<u32>,
     /// The share of the day's objects to make; none: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<GeneratorPart>,

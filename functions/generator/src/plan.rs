@@ -64,7 +64,7 @@ impl Fate {
     /// Whether an event has it.
     pub(crate) const fn has(self, event: u64) -> bool {
         match self {
-            Self::SameDay => event % 4 == 0,
+            Self::SameDay => event.is_multiple_of(4),
             Self::AfterOne => event % 2 == 1,
             Self::AfterTwo => event % 4 == 2,
         }

@@ -1,4 +1,5 @@
 //! One file for each subcommand.
 
+pub(crate) mod generate;
 pub(crate) mod run;
 pub(crate) mod sql;

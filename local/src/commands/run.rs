@@ -95,9 +95,9 @@ fn execution_input(args: &RunArgs, day: NaiveDate) -> Value {
         "generate": {
             "rows": args.rows,
             "seed": args.seed,
-            "late_rate": args.late_rate,
-            "duplicate_rate": args.dup_rate,
-            "corrupt_rate": args.corrupt_rate,
+            "late_rate": args.rates.late_rate,
+            "duplicate_rate": args.rates.dup_rate,
+            "corrupt_rate": args.rates.corrupt_rate,
         },
     })
 }

@@ -171,7 +171,8 @@ impl RunsReport {
     }
 }
 
-fn new_table(header: &[&str]) -> Table {
+/// A table with a header and no lines down.
+pub(crate) fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
     table

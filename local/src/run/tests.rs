@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::step_functions::{ObjectItem, TaskFailure, TaskInvoker};
+use cardlake_shared::events::GeneratorEvent;
 use futures::future::BoxFuture;
 use serde_json::json;
 use std::collections::HashMap;
@@ -174,7 +175,28 @@ async fn synthetic_input_is_asked_for_with_its_day() {
     .await;
     assert_eq!(
         script.calls_of("generator"),
-        [json!({"batch_date": "2026-01-15", "rows": 5, "seed": 1})]
+        [json!({"parts": 1, "batch_date": "2026-01-15", "rows": 5, "seed": 1, "part": {"index": 0, "of": 1}})]
+    );
+}
+
+#[tokio::test]
+async fn every_part_of_a_synthetic_day_has_a_generator() {
+    let script = Script::new(&[]);
+    let input = json!({"batch_date": "2026-01-15", "generate": {"rows": 5, "parts": 3}});
+    assert!(matches!(day(&script, input).await, Outcome::Succeeded { .. }));
+    let mut parts: Vec<_> = Vec::new();
+    for call in script.calls_of("generator") {
+        serde_json::from_value::<GeneratorEvent>(call.clone()).expect("the generator takes it");
+        parts.push(call["part"].to_string());
+    }
+    parts.sort();
+    assert_eq!(
+        parts,
+        [
+            r#"{"index":0,"of":3}"#,
+            r#"{"index":1,"of":3}"#,
+            r#"{"index":2,"of":3}"#
+        ]
     );
 }
 

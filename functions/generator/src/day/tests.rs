@@ -118,7 +118,7 @@ fn parts_together_give_byte_for_byte_what_one_gives() {
         });
         let expected = generate(&whole);
         // 11 parts are more than there are objects.
-        for of in [1, 3, 11] {
+        for of in [3, 11] {
             let parts = (0..of).map(|index| {
                 let mut event = whole.clone();
                 event["part"] = json!({"index": index, "of": of});
