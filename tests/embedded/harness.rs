@@ -32,11 +32,19 @@ impl Lake {
 
     /// Calls the command with this lake as its data directory.
     pub fn cardlake(&self, arguments: &[&str]) -> Outcome {
+        self.cardlake_with(arguments, &[])
+    }
+
+    /// Calls the command with these variables in its environment.
+    pub fn cardlake_with(&self, arguments: &[&str], variables: &[(&str, String)]) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cardlake"));
         command
             .args(arguments)
             .env("CARDLAKE_DATA_DIR", self.data_dir())
             .env_remove("RUST_LOG");
+        for (name, value) in variables {
+            command.env(name, value);
+        }
         outcome(&mut command)
     }
 
@@ -65,12 +73,7 @@ impl Lake {
 
     /// All files below a folder of the data directory, by relative path, with their bytes.
     pub fn files_below(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
-        let root = self.data_dir().join(folder);
-        let mut files = BTreeMap::new();
-        if root.is_dir() {
-            collect(&root, &root, &mut files);
-        }
-        files
+        files_in(&self.data_dir().join(folder))
     }
 
     /// What a Python script prints that gets a path of the data directory as its argument.
@@ -83,6 +86,15 @@ impl Lake {
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         outcome.stdout
     }
+}
+
+/// All files below a folder, by relative path, with their bytes; none when there is no folder.
+pub fn files_in(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    if root.is_dir() {
+        collect(root, root, &mut files);
+    }
+    files
 }
 
 fn outcome(command: &mut Command) -> Outcome {

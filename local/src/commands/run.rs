@@ -98,6 +98,7 @@ fn execution_input(args: &RunArgs, day: NaiveDate) -> Value {
             "late_rate": args.rates.late_rate,
             "duplicate_rate": args.rates.dup_rate,
             "corrupt_rate": args.rates.corrupt_rate,
+            "parts": std::thread::available_parallelism().map_or(1, usize::from),
         },
     })
 }
