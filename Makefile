@@ -1,12 +1,12 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
-.PHONY: help build run test lint fmt
+.PHONY: help build run test lint fmt bench-generate
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
 RUN_ARGS ?= --from 2026-01-13 --to 2026-01-15 --rows 100000 --late-rate 0.05 --dup-rate 0.02 --corrupt-rate 0.005
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 build: ## the release binary: target/release/cardlake
 	$(CARGO) build --release --locked -p cardlake
@@ -19,6 +19,9 @@ test: ## every test, the end-to-end ones included
 
 lint: ## formatting, clippy, and dependency rules where cargo-deny is installed
 	scripts/lint.sh
+
+bench-generate: ## the generator beside one in Python: rows per second of a core
+	bench/generate.sh $(BENCH_GENERATE_ARGS)
 
 fmt: ## format the code
 	$(CARGO) fmt --all

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Makes the Python environment of the interoperability tests in target/python, once, and prints its interpreter.
+# Makes a Python environment, once, and prints its interpreter: by default that of the interoperability tests.
+#
+# usage: python-env.sh [FOLDER REQUIREMENTS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-python=target/python
-if ! cmp -s tests/requirements.txt "$python/installed.txt"; then
+python=${1:-target/python}
+requirements=${2:-tests/requirements.txt}
+if ! cmp -s "$requirements" "$python/installed.txt"; then
   rm -rf "$python"
   python3 -m venv "$python"
-  "$python/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt >&2
-  cp tests/requirements.txt "$python/installed.txt"
+  "$python/bin/pip" install --quiet --disable-pip-version-check -r "$requirements" >&2
+  cp "$requirements" "$python/installed.txt"
 fi
 echo "$PWD/$python/bin/python"

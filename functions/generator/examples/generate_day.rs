@@ -1,4 +1,5 @@
-//! Makes one day of bronze and prints what it took, as JSON: `generate_day FORMAT COMPRESSION ROWS [FOLDER]`.
+//! Makes one day of bronze and prints what it took, as JSON:
+//! `generate_day FORMAT COMPRESSION ROWS [FOLDER]`.
 //!
 //! The same code as in the function, without S3, on one thread: for the benchmark and for profiles. Without a folder
 //! the bytes are thrown away.
@@ -49,7 +50,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "{}",
-        json!({"rows": output.rows["transactions"], "all_rows": output.rows, "bytes": sink.bytes, "seconds": seconds})
+        json!({
+            "rows": output.rows["transactions"],
+            "all_rows": output.rows,
+            "bytes": sink.bytes,
+            "seconds": seconds,
+            "peak_kilobytes": peak_kilobytes(),
+        })
     );
     Ok(())
+}
+
+/// Peak resident memory, where the system tells (Linux).
+fn peak_kilobytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }

@@ -170,10 +170,10 @@ impl<'a> Dimensions<'a> {
             1 => CompanyName(DE_DE).fake_with_rng(&mut rng),
             _ => CompanyName(EN).fake_with_rng(&mut rng),
         };
-        let name = match (merchant.category, stream.below(40)) {
-            // Names that need quoting are part of real life.
-            (_, 0) => format!("\"{company}\" Outlet"),
-            (_, 1) => format!("{company}\nBranch {number}"),
+        let name = match (merchant.category, number % 40) {
+            // Names that need quoting are part of real life, and of small days too.
+            (_, 8) => format!("\"{company}\" Outlet"),
+            (_, 9) => format!("{company}\nBranch {number}"),
             (Category::Hotel, _) => format!("Hotel {company}"),
             (Category::Taxi, _) => format!("{company} Taxi"),
             _ => company,

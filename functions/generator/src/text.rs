@@ -79,18 +79,25 @@ pub(crate) fn push_amount(out: &mut Vec<u8>, hundredths: u64) {
 /// A text as a JSON string, with its quotes.
 pub(crate) fn push_json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    for byte in text.bytes() {
+    let bytes = text.as_bytes();
+    let mut copied = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte > 0x1F && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[copied..at]);
+        copied = at + 1;
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
-            0..=0x1F => {
+            _ => {
                 out.extend_from_slice(b"\\u00");
                 out.extend_from_slice(&HEX[usize::from(byte)]);
             }
-            _ => out.push(byte),
         }
     }
+    out.extend_from_slice(&bytes[copied..]);
     out.push(b'"');
 }
 

@@ -89,7 +89,7 @@ fn the_bytes_of_a_known_day_do_not_change() {
     insta::assert_snapshot!(digest.join("\n"), @r"
     cards/ingest_date=2026-01-15/cards-00000.csv 26621 bytes, FNV-1a 10972b943de6ca92
     customers/ingest_date=2026-01-15/customers-00000.csv 20752 bytes, FNV-1a 85b5cd8807141b43
-    merchants/ingest_date=2026-01-15/merchants-00000.csv 2220 bytes, FNV-1a 367f479122650c00
+    merchants/ingest_date=2026-01-15/merchants-00000.csv 2271 bytes, FNV-1a 51878e14f80a1cd9
     transactions/ingest_date=2026-01-15/transactions-00000.csv 148273 bytes, FNV-1a 8ce5a0350d8f7deb
     ");
     insta::assert_json_snapshot!(output.rows, @r#"
@@ -291,6 +291,38 @@ fn by_key(objects: &BTreeMap<String, Vec<u8>>, dataset: &str, date: &str, key: &
     let text = object.map_or("", |bytes| std::str::from_utf8(bytes).unwrap());
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     rows.map(|row| (row[key].as_str().unwrap().to_owned(), row)).collect()
+}
+
+#[test]
+fn a_csv_reader_finds_the_names_of_the_json_lines_with_all_that_needs_quoting() {
+    let size = json!({"corrupt_rate": 0.0});
+    let (_, jsonl) = generate(&size);
+    let mut csv_event = size.clone();
+    csv_event["format"] = "csv".into();
+    let (_, csv) = generate(&csv_event);
+    let mut all_names = String::new();
+    for (dataset, key) in [("customers", "customer_id"), ("merchants", "merchant_id")] {
+        let rows = by_key(&jsonl, dataset, "2026-01-15", key);
+        let object = &csv[&format!("{dataset}/ingest_date=2026-01-15/{dataset}-00000.csv")];
+        let records = csv::Reader::from_reader(object.as_slice()).into_deserialize();
+        let records: Vec<HashMap<String, String>> = records.map(Result::unwrap).collect();
+        assert_eq!(records.len(), rows.len());
+        for record in records {
+            let row = &rows[&record[key]];
+            for (column, value) in &record {
+                assert_eq!(
+                    row[column].as_str().unwrap_or_default(),
+                    value,
+                    "{column} of {}",
+                    record[key]
+                );
+            }
+            all_names.push_str(&record["name"]);
+        }
+    }
+    for awkward in [",", "\"", "\n", "김", "é", "林"] {
+        assert!(all_names.contains(awkward), "no name has {awkward:?}");
+    }
 }
 
 #[test]
