@@ -6,7 +6,7 @@
 #[expect(dead_code, reason = "not every test needs all of it")]
 mod loopback_s3;
 
-use cardlake_generator::{Context, handle};
+use cardlake_generator::{Context, all_parts, handle};
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::events::GeneratorEvent;
 use loopback_s3::LoopbackS3;
@@ -47,6 +47,26 @@ async fn a_day_lands_in_bronze_and_again_with_the_same_bytes() {
     assert_eq!(handle(event(&json!({})), &context).await.unwrap(), output);
     for (key, before) in output.objects.iter().zip(before) {
         assert_eq!(server.storage().get("bronze", key).await.unwrap().unwrap(), before);
+    }
+}
+
+#[tokio::test]
+async fn two_parts_side_by_side_leave_what_one_call_leaves() {
+    let (one, two) = (LoopbackS3::start().await, LoopbackS3::start().await);
+    let context = Context::new(one.variables(&[]), one.aws()).await.unwrap();
+    let whole = handle(event(&json!({"rows_per_object": 500, "parts": 2})), &context)
+        .await
+        .unwrap();
+    let context = Context::new(two.variables(&[]), two.aws()).await.unwrap();
+    let part = |index: u32| json!({"rows_per_object": 500, "parts": 2, "part": {"index": index, "of": 2}});
+    let (first, second) = futures::join!(handle(event(&part(0)), &context), handle(event(&part(1)), &context));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!((first.objects.len(), second.objects.len()), (6, 3));
+    assert_eq!(all_parts([first, second]).unwrap(), whole);
+    for key in &whole.objects {
+        let expected = one.storage().get("bronze", key).await.unwrap().unwrap();
+        let made = two.storage().get("bronze", key).await.unwrap().unwrap();
+        assert!(made == expected, "{key} has other bytes");
     }
 }
 
