@@ -3,7 +3,8 @@
 use crate::run::{DayOutcome, StageTime};
 use crate::step_functions::{Observer, StateEvent, TaskFailure};
 use chrono::NaiveDate;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -74,8 +75,13 @@ impl RowProgress {
             };
         }
         let bar = ProgressBar::new(rows);
-        let template = "{msg} [{wide_bar}] {human_pos}/{human_len} rows, {per_sec}, {eta} left";
-        let style = ProgressStyle::with_template(template).map(|style| style.progress_chars("=> "));
+        let template = "{msg} [{wide_bar}] {human_pos}/{human_len} rows, {rate}, {eta} left";
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            // A display that cannot be written to has nobody who looks.
+            let _ = write!(out, "{}/s", HumanCount(state.per_sec() as u64));
+        };
+        let style =
+            ProgressStyle::with_template(template).map(|style| style.with_key("rate", rate).progress_chars("=> "));
         // The template is a constant; the plain style serves should a new version refuse it.
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self { bar }

@@ -373,6 +373,41 @@ mod tests {
     }
 
     #[test]
+    fn of_those_who_came_together_fewer_and_fewer_are_left() {
+        let population = population();
+        let cohort: Vec<Customer> = (0..10_000)
+            .map(|number| population.customer(number))
+            .filter(|customer| (BIRTH_DAY + 300..BIRTH_DAY + 360).contains(&customer.since))
+            .collect();
+        let left = |days: i32| {
+            let buys = |customer: &&Customer| customer.activity(customer.since + days) > 0;
+            cohort.iter().filter(buys).count()
+        };
+        let counts = [1, 90, 365, 1000].map(left);
+        assert!(cohort.len() > 300 && counts[0] > cohort.len() * 9 / 10);
+        assert!(counts.is_sorted_by(|before, after| before > after), "{counts:?}");
+        assert!(
+            counts[3] * 8 > cohort.len() * 3,
+            "three in eight stay for good: {counts:?}"
+        );
+    }
+
+    #[test]
+    fn business_customers_rest_at_the_weekend_and_new_ones_begin_slowly() {
+        let customer = Customer {
+            segment: Segment::Business,
+            frequency: 960,
+            since: REFERENCE_DAY,
+            until: i32::MAX,
+            ..population().customer(0)
+        };
+        // A Thursday and the Saturday after it, when the card is an old one; then the first days.
+        let [thursday, saturday] = [REFERENCE_DAY + 700, REFERENCE_DAY + 702].map(|day| customer.activity(day));
+        assert_eq!((thursday, saturday), (960, 240));
+        assert_eq!(customer.activity(REFERENCE_DAY), 240);
+    }
+
+    #[test]
     fn buyers_have_signed_up_and_not_left() {
         let population = population();
         let mut stream = Key::new(2).stream();
