@@ -6,6 +6,7 @@
 use crate::commands;
 use crate::commands::generate::GenerateArgs;
 use crate::error::CliError;
+use cardlake_shared::events::DEFAULT_RETENTION_DAYS;
 use cardlake_shared::paths::parse_day;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +37,8 @@ enum Command {
     Sql(SqlArgs),
     /// Make up raw files, in a folder or in S3, and say what the pipeline has to make of them.
     Generate(GenerateArgs),
+    /// Show what the Delta tables do not need any more, or remove it.
+    Vacuum(VacuumArgs),
 }
 
 /// Where a lake is kept on this machine.
@@ -113,6 +116,29 @@ pub struct SqlArgs {
     pub data: DataDir,
 }
 
+/// Options of `cardlake vacuum`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Without --delete nothing is removed. What is younger than the retention always stays, as does every data file of a
+version that was the newest one within it.")]
+pub struct VacuumArgs {
+    /// Only this dataset.
+    #[arg(long, value_name = "D")]
+    pub dataset: Option<String>,
+    /// Days that everything is kept for, earlier versions of the tables included.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_RETENTION_DAYS)]
+    pub retention_days: u32,
+    /// Remove what is found.
+    #[arg(long)]
+    pub delete: bool,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
 /// How rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SqlFormat {
@@ -158,6 +184,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => commands::run::run(args).await,
             Command::Sql(args) => commands::sql::sql(args).await,
             Command::Generate(args) => commands::generate::generate(args).await,
+            Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
         }
     });
     match outcome {

@@ -3,6 +3,10 @@
 //! Unknown fields are refused, dates are ISO (`2026-01-15`), every output carries its counts. The state machine passes
 //! these documents along; anything large travels as a key in the silver bucket (see [`crate::records`]).
 
+mod vacuum;
+
+pub use vacuum::{DEFAULT_RETENTION_DAYS, RemovedObjects, VacuumOutput, VacuumedDataset};
+
 use crate::records::{BatchCounts, RowCounts};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -207,6 +211,26 @@ pub enum ReconcilerEvent {
         /// What the loader gave.
         loaded: Vec<LoadedDataset>,
     },
+    /// Remove what nobody can refer to any more. An event that says no more looks for it and removes nothing.
+    Vacuum {
+        /// The dataset; none: all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dataset: Option<String>,
+        /// Days that everything is kept for, time travel included.
+        #[serde(default = "default_retention_days")]
+        retention_days: u32,
+        /// Whether to look only.
+        #[serde(default = "default_dry_run")]
+        dry_run: bool,
+    },
+}
+
+const fn default_retention_days() -> u32 {
+    DEFAULT_RETENTION_DAYS
+}
+
+const fn default_dry_run() -> bool {
+    true
 }
 
 /// A dataset that has something to do on a day.
@@ -464,6 +488,17 @@ mod tests {
         let error = serde_json::from_str::<ReconcilerEvent>(r#"{"action":"plan","batch_date":"2026-01-15","x":1}"#)
             .unwrap_err();
         assert!(error.to_string().contains("unknown field `x`"), "{error}");
+    }
+
+    #[test]
+    fn a_vacuum_only_looks_unless_it_is_told_to_remove() {
+        let event: ReconcilerEvent = serde_json::from_str(r#"{"action":"vacuum"}"#).unwrap();
+        let expected = ReconcilerEvent::Vacuum {
+            dataset: None,
+            retention_days: 7,
+            dry_run: true,
+        };
+        assert_eq!(event, expected);
     }
 
     #[test]

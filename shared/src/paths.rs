@@ -98,6 +98,27 @@ pub fn object_records_prefix(dataset: &str, ingest_date: NaiveDate) -> String {
     format!("_objects/{dataset}/{}/", dated("ingest_date", ingest_date))
 }
 
+/// Prefix of all object records of a dataset, in silver.
+#[must_use]
+pub fn all_object_records_prefix(dataset: &str) -> String {
+    format!("_objects/{dataset}/")
+}
+
+/// Prefix of a dataset's Delta table, in silver.
+#[must_use]
+pub fn table_prefix(dataset: &str) -> String {
+    format!("{dataset}/")
+}
+
+/// Path of a data file below the table's folder, from its key in silver; `None` for the log and whatever else lies there.
+#[must_use]
+pub fn data_file_path<'k>(dataset: &str, key: &'k str) -> Option<&'k str> {
+    let path = key.strip_prefix(dataset)?.strip_prefix('/')?;
+    // As other writers of Delta tables see it: what begins with one of these is no part of the data.
+    let hidden = path.split('/').any(|part| part.starts_with(['_', '.']));
+    (!hidden && path.ends_with(".parquet")).then_some(path)
+}
+
 /// Prefix of the candidates of a dataset and batch, in silver.
 #[must_use]
 pub fn candidates_prefix(dataset: &str, batch_date: NaiveDate) -> String {
@@ -190,6 +211,22 @@ mod tests {
         assert!(key.starts_with(&all_candidates_prefix("cards")));
         assert_eq!(candidate_batch_date(&key), Some(date));
         assert_eq!(candidate_batch_date("_candidates/cards/ab.json"), None);
+    }
+
+    #[test]
+    fn only_parquet_files_outside_of_hidden_folders_are_data_files() {
+        let path = |key| data_file_path("cards", key);
+        assert_eq!(path("cards/part-0.parquet"), Some("part-0.parquet"));
+        assert_eq!(path("cards/day=1/part-0.parquet"), Some("day=1/part-0.parquet"));
+        for key in [
+            "cards/_delta_log/00000000000000000010.checkpoint.parquet",
+            "cards/_delta_log/00000000000000000000.json",
+            "cards/day=1/.part-0.parquet",
+            "cards/notes.txt",
+            "cardsmore/part-0.parquet",
+        ] {
+            assert_eq!(path(key), None, "{key}");
+        }
     }
 
     #[test]

@@ -6,12 +6,15 @@ use crate::error::{ErrorKind, StageError, with_causes};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::{get_object::GetObjectOutput, head_object::HeadObjectError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 use aws_smithy_types::DateTime as SmithyDateTime;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::Range;
+
+/// Objects that one request can remove: a rule of S3.
+const DELETE_BATCH: usize = 1_000;
 
 /// What went wrong with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,6 +222,41 @@ impl Storage {
         Ok(())
     }
 
+    /// Removes objects, a thousand with each request, in the order given; those that are not there are fine.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer, for all or for some of them: the error names the first. Others may be gone.
+    pub async fn delete_all(&self, bucket: &str, keys: &[&str]) -> Result<(), StorageError> {
+        for batch in keys.chunks(DELETE_BATCH) {
+            let first = batch.first().copied().unwrap_or_default();
+            let refused = |key: &str, cause: String, kind| StorageError {
+                kind,
+                operation: "delete",
+                bucket: bucket.to_owned(),
+                key: key.to_owned(),
+                cause,
+            };
+            let objects: Result<Vec<_>, _> = batch
+                .iter()
+                .map(|key| ObjectIdentifier::builder().key(*key).build())
+                .collect();
+            let delete = objects
+                .and_then(|objects| Delete::builder().set_objects(Some(objects)).quiet(true).build())
+                .map_err(|error| refused(first, error.to_string(), StorageErrorKind::Refused))?;
+            let request = self.client.delete_objects().bucket(bucket).delete(delete);
+            let output = request
+                .send()
+                .await
+                .map_err(|error| failure("delete", bucket, first, &error))?;
+            if let Some(error) = output.errors().first() {
+                let code = error.code().unwrap_or_default();
+                let cause = format!("{code}: {}", error.message().unwrap_or_default());
+                return Err(refused(error.key().unwrap_or(first), cause, kind_of(code, None)));
+            }
+        }
+        Ok(())
+    }
+
     /// All objects below a prefix, sorted by key.
     ///
     /// # Errors
@@ -365,14 +403,9 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
-    let code = error.code().unwrap_or_default();
-    let kind = match (code, status) {
-        ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, Some(404)) => StorageErrorKind::NotFound,
-        (_, Some(412)) => StorageErrorKind::PreconditionFailed,
-        ("SlowDown" | "RequestTimeout" | "ConditionalRequestConflict", _) | (_, Some(429 | 500..=599) | None) => {
-            StorageErrorKind::Transient
-        }
-        _ => StorageErrorKind::Refused,
+    let kind = match (error.code(), status) {
+        (None, None) => StorageErrorKind::Transient,
+        (code, status) => kind_of(code.unwrap_or_default(), status),
     };
     StorageError {
         kind,
@@ -380,5 +413,16 @@ where
         bucket: bucket.to_owned(),
         key: key.to_owned(),
         cause: with_causes(error),
+    }
+}
+
+/// The sort of failure behind an error code of S3 and an HTTP status.
+fn kind_of(code: &str, status: Option<u16>) -> StorageErrorKind {
+    match (code, status) {
+        ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, Some(404)) => StorageErrorKind::NotFound,
+        (_, Some(412)) => StorageErrorKind::PreconditionFailed,
+        ("SlowDown" | "RequestTimeout" | "ConditionalRequestConflict" | "InternalError", _)
+        | (_, Some(429 | 500..=599)) => StorageErrorKind::Transient,
+        _ => StorageErrorKind::Refused,
     }
 }

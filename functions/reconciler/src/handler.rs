@@ -1,15 +1,18 @@
 //! The handler: settings and clients once, then one action for each event.
 
 use crate::error::ReconcilerError;
-use crate::{balance, plan, publish, reconcile};
+use crate::{balance, plan, publish, reconcile, vacuum};
 use cardlake_shared::assets::Assets;
 use cardlake_shared::aws::Aws;
 use cardlake_shared::config::{LakeConfig, Variables};
 use cardlake_shared::contract::Contracts;
 use cardlake_shared::delta::DeltaStore;
 use cardlake_shared::env;
-use cardlake_shared::events::{BalanceOutput, PlanOutput, PublishOutput, ReconcileOutput, ReconcilerEvent};
+use cardlake_shared::events::{
+    BalanceOutput, PlanOutput, PublishOutput, ReconcileOutput, ReconcilerEvent, VacuumOutput,
+};
 use cardlake_shared::storage::Storage;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Share of a batch that may be unusable.
@@ -23,6 +26,7 @@ pub struct Context {
     pub(crate) storage: Storage,
     pub(crate) delta: DeltaStore,
     pub(crate) quarantine_threshold: f64,
+    now: Option<DateTime<Utc>>,
 }
 
 impl Context {
@@ -49,7 +53,20 @@ impl Context {
             delta: DeltaStore::new(&aws, &lake.silver_bucket)?,
             lake,
             quarantine_threshold,
+            now: None,
         })
+    }
+
+    /// The same at another time: what `vacuum` takes for now.
+    #[must_use]
+    pub const fn at(mut self, now: DateTime<Utc>) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// The time; the only place of the stage that asks the clock.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.now.unwrap_or_else(Utc::now)
     }
 }
 
@@ -65,6 +82,8 @@ pub enum Output {
     Publish(PublishOutput),
     /// Of `balance`.
     Balance(BalanceOutput),
+    /// Of `vacuum`.
+    Vacuum(VacuumOutput),
 }
 
 /// Does what the event asks for.
@@ -95,5 +114,12 @@ pub async fn handle(event: ReconcilerEvent, context: &Context) -> Result<Output,
         } => balance::balance(context, batch_date, &published, &loaded)
             .await
             .map(Output::Balance),
+        ReconcilerEvent::Vacuum {
+            dataset,
+            retention_days,
+            dry_run,
+        } => vacuum::vacuum(context, dataset.as_deref(), retention_days, dry_run)
+            .await
+            .map(Output::Vacuum),
     }
 }

@@ -6,6 +6,7 @@
 //! | `reconcile` | a day, a dataset | a candidate: data files to add and to remove, counts | nothing becomes visible |
 //! | `publish` | a candidate | a version of the Delta table | all or nothing, once |
 //! | `balance` | what was published and loaded | the books | no row appeared or got lost |
+//! | `vacuum` | a retention in days | what was removed | no version within the retention loses a file |
 //!
 //! One row of each key is in the table, the latest version of it: latest ingest date, then event time, then source order.
 //! A version that says the same as the one before it changes nothing. Any action can be repeated: the same input against
@@ -28,6 +29,7 @@ mod remote;
 mod rewrite;
 mod scope;
 mod settle;
+mod vacuum;
 mod windows;
 mod winner;
 

@@ -34,14 +34,25 @@ pub(crate) async fn latest_committed(
     let prefix = candidates_prefix(table.name(), batch_date);
     let silver = &context.lake.silver_bucket;
     let objects = context.storage.list(silver, &prefix).await?;
-    let mut candidates = try_join_all(objects.iter().map(|object| read(context, &object.key))).await?;
+    let candidates = try_join_all(objects.iter().map(|object| read(context, &object.key))).await?;
+    let last = last_committed(table, &candidates).await?;
+    Ok(last.cloned())
+}
+
+/// The newest committed one among the candidates of one batch.
+///
+/// # Errors
+/// The log cannot be read.
+pub(crate) async fn last_committed<'c>(
+    table: &DeltaTable,
+    candidates: impl IntoIterator<Item = &'c Candidate>,
+) -> Result<Option<&'c Candidate>, ReconcilerError> {
+    let mut candidates: Vec<&Candidate> = candidates.into_iter().collect();
     // Each commit raises the version, so the newest base among the committed ones is the newest commit.
     candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.base_version));
     for candidate in candidates {
-        if table
-            .has_transaction(&transaction_id(batch_date, &candidate.id))
-            .await?
-        {
+        let id = transaction_id(candidate.batch_date, &candidate.id);
+        if table.has_transaction(&id).await? {
             return Ok(Some(candidate));
         }
     }
@@ -97,10 +108,14 @@ pub(crate) async fn witnesses(
         let reads = objects
             .iter()
             .map(|object| context.storage.get_json::<ObjectRecord>(silver, &object.key));
+        let mut settled: BTreeSet<&str> = candidate.settled.iter().map(String::as_str).collect();
         for record in try_join_all(reads).await?.into_iter().flatten() {
-            if candidate.settled.contains(&object_id(&record)) {
+            if settled.remove(object_id(&record).as_str()) {
                 files.extend(record.files);
             }
+        }
+        if let Some(object) = settled.first() {
+            tracing::warn!(batch_date = %date, missing = settled.len(), object, "object records are gone and bear no witness");
         }
     }
     files.retain(|file| !active.contains(file.path.as_str()));

@@ -241,7 +241,7 @@ fn column<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
     batch.column_by_name(name)
 }
 
-fn removed_paths(batch: &RecordBatch) -> Vec<String> {
+pub(super) fn removed_paths(batch: &RecordBatch) -> Vec<String> {
     let paths = column(batch, "remove")
         .and_then(|array| array.as_struct_opt())
         .and_then(|removes| Some((removes, removes.column_by_name("path")?.as_string_opt::<i32>()?)));

@@ -12,6 +12,7 @@ mod commit;
 mod create;
 mod engine;
 mod files;
+mod history;
 mod schema;
 mod statistics;
 

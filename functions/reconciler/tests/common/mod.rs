@@ -25,7 +25,7 @@ use cardlake_shared::parquet::{column_statistics, writer_properties};
 use cardlake_shared::paths::BronzeKey;
 use cardlake_shared::records::{DataFile, FORMAT_VERSION, ObjectRecord, RowCounts, SourceObject};
 use cardlake_shared::storage::Storage;
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, Utc};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -34,8 +34,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::SystemTime;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -147,6 +149,31 @@ impl Lake {
         self.contract = Arc::new(Contract::from_yaml("transactions.yaml", text).unwrap());
     }
 
+    /// From now on as if it were this time.
+    pub async fn set_time(&mut self, now: DateTime<Utc>) {
+        self.context = Context::new(Variables::new(settings()), self.aws.clone())
+            .await
+            .unwrap()
+            .at(now);
+    }
+
+    /// Makes what was written to silver since the call before as old as this, the log included.
+    pub fn age(&self, time: DateTime<Utc>) {
+        let silver = self.folder.path().join(SILVER);
+        for path in files_below(&silver) {
+            if SystemTime::from(time + chrono::Duration::days(100))
+                < std::fs::metadata(&path).unwrap().modified().unwrap()
+            {
+                set_modified(&path, time);
+            }
+        }
+    }
+
+    /// Makes one object of silver as old as this.
+    pub fn set_age(&self, key: &str, time: DateTime<Utc>) {
+        set_modified(&self.folder.path().join(SILVER).join(key), time);
+    }
+
     pub async fn handle(&self, event: ReconcilerEvent) -> Result<Output, ReconcilerError> {
         handle(event, &self.context).await
     }
@@ -184,6 +211,12 @@ impl Lake {
     pub async fn deliver_with(&self, name: &str, day: u32, rows: &[Row], quarantined: u64) -> ObjectRecord {
         let source = self.put_bronze(name, day, &format!("{rows:?} {quarantined}")).await;
         self.transform(source, day, rows, quarantined, "narrow").await
+    }
+
+    /// What the transformer makes of an object whose record is gone.
+    pub async fn deliver_again(&self, before: &ObjectRecord, rows: &[Row]) -> ObjectRecord {
+        let day = chrono::Datelike::day(&before.ingest_date);
+        self.transform(before.source.clone(), day, rows, 0, &before.rules).await
     }
 
     /// What the transformer would make of an object by other rules.
@@ -400,6 +433,18 @@ impl Lake {
         names.sort();
         names
     }
+}
+
+fn set_modified(path: &Path, time: DateTime<Utc>) {
+    let file = std::fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(time.into()).unwrap();
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, mut files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    files.extend(folders.iter().flat_map(|folder| files_below(folder)));
+    files
 }
 
 fn read_rows(
