@@ -1,0 +1,12 @@
+//! The stages that make the silver tables, with their real S3 requests: what survives a crash, and what other
+//! implementations read.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests fail loudly, as tests do"
+)]
+
+mod crash;
+mod faults;
+mod support;
