@@ -201,6 +201,22 @@ async fn every_part_of_a_synthetic_day_has_a_generator() {
 }
 
 #[tokio::test]
+async fn a_wider_late_window_reaches_transformer_and_reconciler() {
+    for (input, expected) in [
+        (json!({"batch_date": "2026-01-15", "late_window_days": 5}), json!(5)),
+        (json!({"batch_date": "2026-01-15"}), Value::Null),
+    ] {
+        let script = Script::new(&[]);
+        day(&script, input).await;
+        let calls = [script.calls_of("transformer"), script.calls_of("reconcile")].concat();
+        assert_eq!(calls.len(), 3);
+        for call in calls {
+            assert_eq!(call["late_window_days"], expected, "{call}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_commit_conflict_leads_back_to_reconcile() {
     let published = Script::new(&[]).answers["publish"][0].clone();
     let script = Script::new(&[("publish", vec![Err("Cardlake.CommitConflict"), published])]);

@@ -1,7 +1,7 @@
 //! Faults at the n-th request.
 
 use cardlake::s3_server::{HookDecision, RequestHook};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 use tokio::sync::Notify;
 
 /// What happens at the n-th request.
@@ -11,18 +11,12 @@ pub enum Fault {
     Refused,
     /// It is carried out and the answer gets lost; the ones after it go through.
     AnswerLost,
-    /// The process ends before it is carried out.
-    KilledBefore,
-    /// The process ends once it is carried out.
-    KilledAfter,
+    /// It is carried out, and the process ends.
+    Killed,
 }
 
 impl Fault {
-    pub const ALL: [Self; 4] = [Self::Refused, Self::AnswerLost, Self::KilledBefore, Self::KilledAfter];
-
-    pub const fn kills(self) -> bool {
-        matches!(self, Self::KilledBefore | Self::KilledAfter)
-    }
+    pub const ALL: [Self; 3] = [Self::Refused, Self::AnswerLost, Self::Killed];
 }
 
 /// Counts requests, and brings the fault at one of them.
@@ -31,7 +25,7 @@ pub struct FaultAt {
     fault: Fault,
     /// From 0.
     at: usize,
-    seen: AtomicUsize,
+    seen: Mutex<Vec<String>>,
     killed: Notify,
 }
 
@@ -40,7 +34,7 @@ impl FaultAt {
         Self {
             fault,
             at,
-            seen: AtomicUsize::new(0),
+            seen: Mutex::default(),
             killed: Notify::new(),
         }
     }
@@ -50,12 +44,13 @@ impl FaultAt {
         Self::new(Fault::Refused, usize::MAX)
     }
 
-    pub fn seen(&self) -> usize {
-        self.seen.load(Ordering::SeqCst)
+    /// The operations so far.
+    pub fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
     }
 
     pub fn happened(&self) -> bool {
-        self.seen() > self.at
+        self.seen.lock().unwrap().len() > self.at
     }
 
     /// Waits until the process is to end.
@@ -65,19 +60,22 @@ impl FaultAt {
 }
 
 impl RequestHook for FaultAt {
-    fn before(&self, _operation: &str, _bucket: &str, _key: &str) -> HookDecision {
-        let number = self.seen.fetch_add(1, Ordering::SeqCst);
-        if number < self.at || (number > self.at && !self.fault.kills()) {
+    fn before(&self, operation: &str, _bucket: &str, _key: &str) -> HookDecision {
+        let number = {
+            let mut seen = self.seen.lock().unwrap();
+            seen.push(operation.to_owned());
+            seen.len() - 1
+        };
+        if number < self.at || (number > self.at && self.fault != Fault::Killed) {
             return HookDecision::Proceed;
         }
-        if self.fault.kills() {
+        if self.fault == Fault::Killed {
             self.killed.notify_one();
         }
         match self.fault {
             _ if number > self.at => HookDecision::Drop,
             Fault::Refused => HookDecision::Fail(500),
-            Fault::AnswerLost | Fault::KilledAfter => HookDecision::DropAfter,
-            Fault::KilledBefore => HookDecision::Drop,
+            Fault::AnswerLost | Fault::Killed => HookDecision::DropAfter,
         }
     }
 }

@@ -9,4 +9,5 @@
 
 mod crash;
 mod faults;
+mod late_window;
 mod support;

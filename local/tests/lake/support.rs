@@ -7,6 +7,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use cardlake::s3_server::{RequestHook, S3Server, S3ServerOptions, start};
 use cardlake::sigv4::ServerCredentials;
 use cardlake_reconciler::Output;
+use cardlake_shared::assets::{AssetFolder, Assets};
 use cardlake_shared::aws::{Aws, Endpoints};
 use cardlake_shared::config::Variables;
 use cardlake_shared::delta::{ActiveFile, DeltaStore, DeltaTable};
@@ -15,11 +16,13 @@ use cardlake_shared::error::{ErrorKind, StageError, with_causes};
 use cardlake_shared::events::{PublishOutput, ReconcileOutput, ReconcilerEvent, TransformerOutput, VacuumedDataset};
 use chrono::{DateTime, NaiveDate, Utc};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
 
 pub const BRONZE: &str = "bronze";
 pub const SILVER: &str = "silver";
@@ -28,12 +31,14 @@ const HEADER: &str =
     "transaction_id,customer_id,card_id,merchant_id,txn_ts,amount,currency,mcc,status,is_refund,channel\n";
 
 /// A stage that failed: how the state machine sees it, and what people read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}: {message}")]
 pub struct Failed {
     pub kind: ErrorKind,
     pub message: String,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed<E: StageError>(error: E) -> Failed {
     Failed {
         kind: error.kind(),
@@ -45,7 +50,7 @@ fn failed<E: StageError>(error: E) -> Failed {
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub hook: Option<Arc<dyn RequestHook>>,
-    /// Folder with contracts of its own.
+    /// Folder with a contract of its own; default: the project's one, without those of the other datasets.
     pub assets: Option<PathBuf>,
     /// What the reconciler takes for now.
     pub now: Option<DateTime<Utc>>,
@@ -57,6 +62,7 @@ pub struct Lake {
     aws: Aws,
     transformer: cardlake_transformer::Context,
     reconciler: cardlake_reconciler::Context,
+    store: OnceCell<DeltaStore>,
 }
 
 impl Lake {
@@ -93,9 +99,8 @@ impl Lake {
             (env::GOLD_BUCKET, "gold".to_owned()),
             (env::QUARANTINE_THRESHOLD, "0.9".to_owned()),
         ]);
-        if let Some(assets) = options.assets {
-            values.insert(env::ASSETS_DIR, assets.to_str().unwrap().to_owned());
-        }
+        let assets = options.assets.as_deref().unwrap_or_else(|| one_contract());
+        values.insert(env::ASSETS_DIR, assets.to_str().unwrap().to_owned());
         let variables = || {
             let owned = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
             Variables::new(owned.collect())
@@ -115,6 +120,7 @@ impl Lake {
             aws,
             transformer,
             reconciler,
+            store: OnceCell::new(),
         }
     }
 
@@ -181,8 +187,8 @@ impl Lake {
     }
 
     pub async fn table(&self) -> DeltaTable {
-        let store = DeltaStore::new(&self.aws, SILVER).unwrap();
-        DeltaTable::open(&store, DATASET).await.unwrap()
+        let store = self.store.get_or_init(|| DeltaStore::new(&self.aws, SILVER).unwrap());
+        DeltaTable::open(store, DATASET).await.unwrap()
     }
 
     pub async fn active_files(&self) -> Vec<ActiveFile> {
@@ -220,6 +226,28 @@ impl Lake {
         rows.sort();
         rows
     }
+}
+
+/// The text of the contract.
+pub fn contract() -> String {
+    let asset = Assets::Embedded.read(AssetFolder::Contracts, "transactions.yaml");
+    asset.unwrap().text
+}
+
+/// Writes the contract of a lake into a folder for [`Options::assets`].
+pub fn write_contract(folder: &Path, text: &str) {
+    fs::create_dir_all(folder.join("contracts")).unwrap();
+    fs::write(folder.join("contracts/transactions.yaml"), text).unwrap();
+}
+
+/// A folder with the one contract that these tests need: to read all of them takes longer than to reconcile.
+fn one_contract() -> &'static Path {
+    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        write_contract(folder.path(), &contract());
+        folder
+    });
+    FOLDER.path()
 }
 
 pub fn date(day: u32) -> NaiveDate {
@@ -293,7 +321,7 @@ pub fn files_below(folder: &Path) -> BTreeMap<String, PathBuf> {
 }
 
 /// A copy of the buckets in a folder of its own, times included.
-pub fn copy(root: &Path) -> tempfile::TempDir {
+pub fn copy(root: &Path) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for bucket in [BRONZE, SILVER] {
         for (name, path) in files_below(&root.join(bucket)) {
