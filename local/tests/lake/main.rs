@@ -9,5 +9,6 @@
 
 mod crash;
 mod faults;
+mod interoperability;
 mod late_window;
 mod support;

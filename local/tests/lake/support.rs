@@ -128,6 +128,10 @@ impl Lake {
         &self.root
     }
 
+    pub fn endpoint(&self) -> String {
+        self.server.endpoint_url()
+    }
+
     /// Cuts all connections: what a stage still has under way reaches the folder no more.
     pub async fn close(self) {
         self.server.shutdown().await;
@@ -269,15 +273,21 @@ fn names(root: &Path, day: u32) -> Vec<String> {
     names
 }
 
+/// The key of a row with this number.
+pub fn transaction_id(number: u32) -> String {
+    format!("{:08x}-0000-4000-8000-{number:012x}", number.wrapping_mul(0x9e37_79b9))
+}
+
 /// A row of a bronze file: number, event day and amount; the number tells the category.
 pub fn row(number: u32, day: u32, amount: u32) -> String {
     let mcc = if number % 2 == 0 { "4121" } else { "5411" };
     format!(
-        "{:08x}-0000-4000-8000-{number:012x},CUS{:04},{number:08x}-1111-4111-8111-000000000000,MER0001,2026-01-{day:02} \
-         10:00:{:02},{amount}.50,KRW,{mcc},approved,false,pos",
-        number.wrapping_mul(0x9e37_79b9),
+        "{},CUS{:04},{number:08x}-1111-4111-8111-000000000000,MER0001,2026-01-{day:02} \
+         10:00:{:02}.{:06},{amount}.50,KRW,{mcc},approved,false,pos",
+        transaction_id(number),
         number % 10_000,
         number % 60,
+        number * 7_919 % 1_000_000,
     )
 }
 
@@ -293,6 +303,17 @@ pub fn deliver(root: &Path, day: u32, name: &str, minute: u32, rows: &[String]) 
     fs::write(&path, text).unwrap();
     let time = date(day).and_hms_opt(20, minute, 0).unwrap().and_utc();
     set_modified(&path, time.into());
+}
+
+/// Gives every row of a bronze object one more field with this value.
+pub fn add_field(root: &Path, day: u32, name: &str, field: &str, value: &str) {
+    let path = root.join(BRONZE).join(bronze_key(day, name));
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let lines = text.lines().enumerate();
+    let wider = lines.map(|(number, line)| format!("{line},{}\n", if number == 0 { field } else { value }));
+    fs::write(&path, wider.collect::<String>()).unwrap();
+    set_modified(&path, time);
 }
 
 pub fn set_modified(path: &Path, time: SystemTime) {
