@@ -112,6 +112,9 @@ def main():
             for entry in table.history()
         ],
         "statistics": compare_statistics(folder, table),
+        "orphans": sorted(
+            table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=True, full=True)
+        ),
     }
     if len(sys.argv) > 3:
         options = {"AWS_ENDPOINT_URL": sys.argv[3], "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",

@@ -1,6 +1,8 @@
 //! What readers that share no code with the writer see in a silver table.
 
-use crate::support::{Lake, Options, contract, deliver, row, transaction_id, write_contract};
+use crate::support::{
+    DATASET, Lake, Options, after_the_retention, contract, deliver, row, transaction_id, write_contract,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -88,7 +90,12 @@ async fn other_implementations_read_rows_schema_statistics_history_and_earlier_b
 
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let interpreter = run(&mut Command::new(project.join("scripts/python-env.sh"))).await;
-    let lake = Lake::open(folder.path(), Options::default()).await;
+    let options = Options {
+        now: Some(after_the_retention()),
+        ..Options::default()
+    };
+    let lake = Lake::open(folder.path(), options).await;
+    let vacuumed = lake.vacuum(true).await.data_files;
     let earlier = 4;
     let printed = run(Command::new(interpreter.trim())
         .arg(project.join("tests/interoperability/read_table.py"))
@@ -143,6 +150,13 @@ async fn other_implementations_read_rows_schema_statistics_history_and_earlier_b
         assert_eq!(entry["operation"], operation, "{entry}");
         assert!(entry["engine"].as_str().unwrap().contains("cardlake/"), "{entry}");
     }
+
+    let orphans = seen["orphans"].as_array().unwrap().iter();
+    let orphans: Vec<String> = orphans
+        .map(|path| format!("{DATASET}/{}", path.as_str().unwrap()))
+        .collect();
+    assert!(orphans.len() > 10, "{orphans:?}");
+    assert_eq!(vacuumed.keys, orphans, "both vacuums find the same");
 
     let statistics = &seen["statistics"];
     assert_eq!(statistics["wrong"], json!([]));
