@@ -35,11 +35,12 @@ impl Aws {
         let s3_endpoint = variables
             .optional(env::AWS_ENDPOINT_URL_S3)
             .or_else(|| variables.optional(env::AWS_ENDPOINT_URL));
-        Self {
-            sdk,
-            endpoints: Endpoints::default(),
-            s3_endpoint,
-        }
+        // The SDK's configuration holds the endpoint for all services only.
+        let endpoints = Endpoints {
+            s3: s3_endpoint,
+            ..Endpoints::default()
+        };
+        Self::new(sdk, endpoints)
     }
 
     /// With the given SDK configuration and endpoints.

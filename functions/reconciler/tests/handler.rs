@@ -3,7 +3,6 @@
 mod common;
 
 use cardlake_reconciler::{Output, ReconcilerError};
-use cardlake_shared::assets::{AssetFolder, Assets};
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::events::{LoadedDataset, ReconcilerEvent};
 use cardlake_shared::records::BatchCounts;
@@ -94,36 +93,6 @@ async fn the_same_input_against_the_same_version_gives_the_same_candidate() {
     let bytes = lake.storage.get(SILVER, &key).await.unwrap().unwrap();
     assert_eq!(lake.reconcile(13).await.unwrap(), first);
     assert_eq!(lake.storage.get(SILVER, &key).await.unwrap().unwrap(), bytes);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_identical_re_delivery_rewrites_no_committed_file() {
-    let lake = Lake::start().await;
-    lake.deliver("a.csv", 13, &rows(0..100, 13, 500)).await;
-    lake.run(13).await;
-    let before = lake.table().await.active_files().await.unwrap();
-    let mut second = rows(10..20, 13, 500);
-    second.extend(rows(200..250, 14, 500));
-    lake.deliver("a.csv", 14, &second).await;
-    let reconciled = lake.reconcile(14).await.unwrap();
-    assert_eq!(reconciled.files_removed, 0);
-    assert_eq!(
-        reconciled.bytes_written, 0,
-        "the re-delivered rows are files of their own that are left out"
-    );
-    let published = lake.publish(14, reconciled.candidate).await.unwrap();
-    assert_eq!(
-        published.counts,
-        BatchCounts {
-            bronze_rows: 60,
-            silver_rows_added: 50,
-            duplicates: 10,
-            ..BatchCounts::default()
-        }
-    );
-    let after = lake.table().await.active_files().await.unwrap();
-    assert!(before.iter().all(|file| after.contains(file)));
-    assert_eq!(published.table_rows, 150);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -385,56 +354,6 @@ async fn a_data_file_that_is_not_sorted_is_reported_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_follows_every_tenth_commit_and_the_table_stays_the_same() {
-    let lake = Lake::start().await;
-    let mut wanted = Vec::new();
-    for day in 1..=12 {
-        let new = rows(day * 100..day * 100 + 10, day, 1);
-        lake.deliver("a.csv", day, &new).await;
-        lake.run(day).await;
-        wanted.extend(new);
-    }
-    let log = lake.log_files();
-    assert!(
-        log.iter().any(|name| name == "00000000000000000010.checkpoint.parquet"),
-        "{log:?}"
-    );
-    assert_eq!(lake.contents().await, expected(&wanted));
-    assert_eq!(
-        lake.reconcile(3).await.unwrap().candidate,
-        None,
-        "transactions survive the checkpoint"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn changes_between_versions_are_net() {
-    let lake = Lake::start().await;
-    lake.deliver("a.csv", 13, &rows(0..10, 13, 1)).await;
-    lake.run(13).await;
-    let first = lake.table().await.active_files().await.unwrap();
-    lake.deliver("a.csv", 14, &rows(4..5, 13, 2)).await;
-    lake.run(14).await;
-    lake.deliver("a.csv", 15, &rows(6..7, 13, 2)).await;
-    lake.run(15).await;
-    let table = lake.table().await;
-    let last = table.active_files().await.unwrap();
-    let changes = table.changes(Some(0), 2).await.unwrap();
-    let stays = |path: &String| last.iter().any(|file| file.path == *path);
-    let removed: Vec<_> = first
-        .iter()
-        .map(|file| file.path.clone())
-        .filter(|path| !stays(path))
-        .collect();
-    assert_eq!(changes.removed, removed);
-    let added: Vec<_> = last.iter().filter(|file| !first.contains(file)).cloned().collect();
-    assert_eq!(changes.added, added);
-    assert_eq!(table.changes(None, 2).await.unwrap().added, last);
-    assert_eq!(table.changes(Some(2), 2).await.unwrap().added, []);
-    assert_eq!(table.at_version(0).await.unwrap().active_files().await.unwrap(), first);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_books_balance_at_the_version_that_the_warehouse_holds() {
     let lake = Lake::start().await;
     lake.deliver("a.csv", 13, &rows(0..10, 13, 1)).await;
@@ -501,65 +420,4 @@ async fn an_object_transformed_by_other_rules_is_settled_anew_and_counted_once()
     );
     assert_eq!((counts.duplicates, after.table_rows), (0, 52));
     assert_eq!(lake.reconcile(13).await.unwrap().candidate, None);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_column_that_the_contract_gains_becomes_one_of_the_table_in_the_same_commit() {
-    let mut lake = Lake::start().await;
-    let first = rows(0..10, 13, 500);
-    lake.deliver("a.csv", 13, &first).await;
-    lake.run(13).await;
-    let contract = Assets::Embedded
-        .read(AssetFolder::Contracts, "transactions.yaml")
-        .unwrap()
-        .text;
-    let column = "      - name: device\n        logicalType: string\n        physicalType: VARCHAR(32)\n";
-    lake.change_contract(&contract.replace("      - name: extra\n", &format!("{column}      - name: extra\n")))
-        .await;
-    lake.deliver("a.csv", 14, &[Row::new(4, 13, 900)]).await;
-    let published = lake.run(14).await;
-    assert_eq!(
-        (published.version, published.table_rows),
-        (1, 10),
-        "no commit of its own"
-    );
-    let mut wanted = first;
-    wanted[4].amount = 900;
-    assert_eq!(
-        lake.contents().await,
-        expected(&wanted),
-        "an old file was rewritten with the new column"
-    );
-    let log = lake
-        .folder
-        .path()
-        .join(SILVER)
-        .join("transactions/_delta_log/00000000000000000001.json");
-    let log = std::fs::read_to_string(log).unwrap();
-    assert!(log.contains(r#""metaData""#) && log.contains("device"), "{log}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_contract_that_does_not_fit_the_table_is_refused() {
-    let mut lake = Lake::start().await;
-    lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
-    lake.run(13).await;
-    lake.deliver("a.csv", 14, &rows(10..20, 14, 500)).await;
-    let candidate = lake.reconcile(14).await.unwrap().candidate;
-    let contract = Assets::Embedded
-        .read(AssetFolder::Contracts, "transactions.yaml")
-        .unwrap()
-        .text;
-    let changed = contract.replace("DECIMAL(18,2)", "DECIMAL(20,4)");
-    assert_ne!(changed, contract);
-    lake.change_contract(&changed).await;
-    let error = lake.publish(14, candidate).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(
-        error
-            .to_string()
-            .contains("column amount is decimal(18,2), the contract says decimal(20,4)"),
-        "{error}"
-    );
-    assert_eq!(lake.log_files().len(), 1);
 }

@@ -4,6 +4,8 @@
 
 mod common;
 
+use cardlake_shared::events::ReconcilerEvent;
+use chrono::{Duration, Utc};
 use common::{Lake, Row, date, transaction_id};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -84,7 +86,7 @@ impl Model {
 }
 
 async fn play(history: &[Delivery]) {
-    let lake = Lake::start().await;
+    let mut lake = Lake::start().await;
     let mut model = Model::default();
     let mut present = BTreeMap::new();
     let run = async |model: &mut Model, day: u32| {
@@ -118,6 +120,14 @@ async fn play(history: &[Delivery]) {
         assert_eq!(lake.reconcile(day).await.unwrap().candidate, None);
     }
     assert_eq!(lake.log_files(), log);
+    lake.set_time(Utc::now() + Duration::days(8)).await;
+    let vacuum = ReconcilerEvent::Vacuum {
+        dataset: None,
+        retention_days: 7,
+        dry_run: false,
+    };
+    lake.handle(vacuum).await.unwrap();
+    assert_eq!(lake.contents().await, model.contents(), "after the vacuum");
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -8,6 +8,9 @@
     reason = "helpers of tests, each of which uses a part of them"
 )]
 
+pub mod function;
+mod server;
+
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::array::{Date32Array, TimestampMicrosecondArray, new_null_array};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -19,27 +22,21 @@ use cardlake_shared::aws::{Aws, Endpoints};
 use cardlake_shared::config::Variables;
 use cardlake_shared::contract::{Contract, Contracts};
 use cardlake_shared::delta::{DeltaStore, DeltaTable};
-use cardlake_shared::env;
 use cardlake_shared::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
 use cardlake_shared::parquet::{column_statistics, writer_properties};
 use cardlake_shared::paths::BronzeKey;
 use cardlake_shared::records::{DataFile, FORMAT_VERSION, ObjectRecord, RowCounts, SourceObject};
 use cardlake_shared::storage::Storage;
 use chrono::{DateTime, NaiveDate, Utc};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
-use std::collections::{BTreeMap, HashMap};
+use server::{serve, settings};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 pub const BRONZE: &str = "bronze";
 pub const SILVER: &str = "silver";
@@ -144,7 +141,7 @@ impl Lake {
         std::fs::create_dir_all(assets.join("contracts")).unwrap();
         std::fs::write(assets.join("contracts/transactions.yaml"), text).unwrap();
         let mut values = settings();
-        values.insert(env::ASSETS_DIR.into(), assets.to_str().unwrap().into());
+        values.insert(cardlake_shared::env::ASSETS_DIR.into(), assets.to_str().unwrap().into());
         self.context = Context::new(Variables::new(values), self.aws.clone()).await.unwrap();
         self.contract = Arc::new(Contract::from_yaml("transactions.yaml", text).unwrap());
     }
@@ -482,44 +479,4 @@ pub fn expected<'a>(rows: impl IntoIterator<Item = &'a Row>) -> BTreeMap<String,
             (row.transaction_id(), (row.amount, row.day, category))
         })
         .collect()
-}
-
-fn settings() -> HashMap<String, String> {
-    HashMap::from([
-        (env::BRONZE_BUCKET.into(), BRONZE.into()),
-        (env::SILVER_BUCKET.into(), SILVER.into()),
-        (env::GOLD_BUCKET.into(), "gold".into()),
-    ])
-}
-
-/// Serves the folder; gives the address. Writes happen one at a time: `s3s-fs` checks the condition of a write and writes
-/// in two steps, and a store in which two writers can both be the first is not S3.
-async fn serve(folder: &TempDir) -> String {
-    let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
-    let mut builder = S3ServiceBuilder::new(files);
-    builder.set_auth(SimpleAuth::from_single("AKLOCAL", "local-secret"));
-    let service = builder.build();
-    let writing = Arc::new(tokio::sync::Mutex::new(()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let (service, writing) = (service.clone(), Arc::clone(&writing));
-            tokio::spawn(async move {
-                let service = service_fn(move |request: hyper::Request<Incoming>| {
-                    let (service, writing) = (service.clone(), Arc::clone(&writing));
-                    async move {
-                        let _guard = match *request.method() {
-                            hyper::Method::PUT => Some(writing.lock().await),
-                            _ => None,
-                        };
-                        service.call(request.map(s3s::Body::from)).await
-                    }
-                });
-                let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                let _ = server.serve_connection(TokioIo::new(socket), service).await;
-            });
-        }
-    });
-    format!("http://{address}")
 }
