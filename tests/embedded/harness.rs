@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// How a call ended.
@@ -74,6 +75,17 @@ impl Lake {
     /// All files below a folder of the data directory, by relative path, with their bytes.
     pub fn files_below(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         files_in(&self.data_dir().join(folder))
+    }
+
+    /// Makes every file below a folder of the data directory this many days older.
+    pub fn make_older(&self, folder: &str, days: u64) {
+        let root = self.data_dir().join(folder);
+        for name in self.files_below(folder).keys() {
+            let file = std::fs::File::options().append(true).open(root.join(name)).unwrap();
+            let modified = file.metadata().unwrap().modified().unwrap();
+            file.set_modified(modified - Duration::from_secs(days * 24 * 3600))
+                .unwrap();
+        }
     }
 
     /// What a Python script prints that gets a path of the data directory as its argument.

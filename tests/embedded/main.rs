@@ -113,6 +113,62 @@ print(rows.num_rows, len(set(rows['transaction_id'].to_pylist())), ','.join(tabl
 }
 
 #[test]
+fn a_vacuum_shows_what_is_old_and_removes_it_when_it_is_told_to() {
+    let landing = Landing::three_days();
+    let lake = Lake::new();
+    lake.run_json(&["--input", landing.path()]);
+    let table = "s3/cardlake-silver/transactions";
+    let before = lake.files_below(table);
+    let outcome = lake.cardlake(&["vacuum"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stdout.starts_with("Nothing to remove"), "{}", outcome.stdout);
+
+    lake.make_older("s3/cardlake-silver", 8);
+    let vacuum = |arguments: &[&str]| -> Value {
+        let outcome = lake.cardlake(&[&["vacuum", "--json", "--dataset", "transactions"], arguments].concat());
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        serde_json::from_str(&outcome.stdout).unwrap()
+    };
+    let found = vacuum(&[]);
+    assert_eq!(found["dry_run"], true);
+    let past = &found["datasets"]["transactions"];
+    let files = past["data_files"]["count"].as_u64().unwrap();
+    assert!(files > 0, "{found:#}");
+    assert_eq!(past["object_records"]["count"], 3);
+    assert_eq!(
+        vacuum(&["--retention-days", "9"])["datasets"]["transactions"]["data_files"]["count"],
+        0
+    );
+    assert_eq!(lake.files_below(table), before, "a dry run removes nothing");
+    let outcome = lake.cardlake(&["vacuum"]);
+    assert!(outcome.stdout.contains("--delete removes them"), "{}", outcome.stdout);
+
+    assert_eq!(&vacuum(&["--delete"])["datasets"]["transactions"], past);
+    let after = lake.files_below(table);
+    assert_eq!(after.len() as u64, before.len() as u64 - files);
+    assert!(after.iter().all(|(name, bytes)| before[name] == *bytes));
+
+    // Everything that was removed can be made again, and nothing of it changes the table.
+    let log = |files: &std::collections::BTreeMap<String, Vec<u8>>| -> Vec<String> {
+        files
+            .keys()
+            .filter(|name| name.starts_with("_delta_log/"))
+            .cloned()
+            .collect()
+    };
+    let report = lake.run_json(&["--input", landing.path()]);
+    assert_eq!(
+        report["runs"][2]["datasets"]["transactions"]["warehouse_rows"],
+        landing.expected.distinct()
+    );
+    assert_eq!(log(&lake.files_below(table)), log(&before));
+
+    let outcome = lake.cardlake(&["vacuum", "--retention-days", "0", "--delete"]);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.stderr.contains("give at least 1 day"), "{}", outcome.stderr);
+}
+
+#[test]
 fn made_up_days_balance_and_have_every_kind_of_row() {
     let lake = Lake::new();
     let report = lake.run_json(&["--from", "2026-01-14", "--to", "2026-01-15", "--rows", "2000"]);

@@ -122,7 +122,7 @@ async fn play(history: &[Delivery]) {
     assert_eq!(lake.log_files(), log);
     lake.set_time(Utc::now() + Duration::days(8)).await;
     let vacuum = ReconcilerEvent::Vacuum {
-        dataset: None,
+        dataset: Some("transactions".into()),
         retention_days: 7,
         dry_run: false,
     };

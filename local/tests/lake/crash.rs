@@ -4,7 +4,7 @@ use crate::faults::{Fault, FaultAt};
 use crate::support::{
     DATASET, Failed, Lake, Options, SILVER, after_the_retention, copy, data_files, deliver, files_below, row,
 };
-use cardlake_shared::events::PublishOutput;
+use cardlake_shared::events::{PublishOutput, RemovedObjects};
 use futures::stream::{self, StreamExt};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -229,7 +229,7 @@ async fn rerun(root: &Path, work: Work) -> Contents {
     let lake = Lake::open(root, options).await;
     let counts = lake.run(work.day(), None).await.unwrap();
     let found = contents(&lake, counts).await;
-    let past = lake.vacuum(true).await.data_files;
+    let past = lake.vacuum(true).await.unwrap().data_files;
     let orphans = orphans(&lake).await;
     assert_eq!(past.keys.iter().cloned().collect::<BTreeSet<_>>(), orphans);
     assert_eq!(past.count, orphans.len() as u64);
@@ -326,4 +326,66 @@ async fn what_a_killed_run_leaves_of_an_object_that_is_then_replaced_is_found_by
         left.len() > 1,
         "depending on where it ended, a run leaves more or less: {left:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vacuum_that_is_killed_leaves_a_table_that_is_whole_and_the_next_one_goes_on() {
+    let base = second_day().await;
+    let now = Some(after_the_retention());
+    let lake = Lake::open(base.path(), Options::default()).await;
+    lake.run(14, None).await.unwrap();
+    let expected = lake.rows().await;
+    lake.close().await;
+    // More than one request can remove.
+    let orphan = data_files(base.path()).pop_first().unwrap();
+    for number in 0..1_100 {
+        let path = base
+            .path()
+            .join(SILVER)
+            .join(format!("{DATASET}/part-{number}.parquet"));
+        std::fs::copy(base.path().join(SILVER).join(&orphan), path).unwrap();
+    }
+    let vacuum = async |hook: &Arc<FaultAt>| {
+        let folder = copy(base.path());
+        let options = Options {
+            hook: Some(hook.clone()),
+            now,
+            ..Options::default()
+        };
+        let lake = Lake::open(folder.path(), options).await;
+        tokio::select! {
+            biased;
+            () = hook.killed() => {}
+            // The loss of the connection may be seen first.
+            past = lake.vacuum(false) => assert!(hook.happened() || past.unwrap().data_files.count > 1_100),
+        }
+        lake.close().await;
+        let options = Options {
+            now,
+            ..Options::default()
+        };
+        let lake = Lake::open(folder.path(), options).await;
+        assert_eq!(lake.rows().await, expected);
+        let past = lake.vacuum(false).await.unwrap().data_files;
+        assert_eq!(past.keys.len() as u64, past.count.min(RemovedObjects::MAX_KEYS as u64));
+        assert!(orphans(&lake).await.is_empty());
+        lake.run(14, None).await.unwrap();
+        assert_eq!(lake.rows().await, expected);
+        lake.close().await;
+    };
+    let whole = Arc::new(FaultAt::never());
+    vacuum(&whole).await;
+    let operations = whole.seen();
+    let deletes = (0..operations.len()).filter(|at| operations[*at] == "DeleteObjects");
+    let deletes: Vec<usize> = deletes.collect();
+    assert_eq!(
+        deletes.len(),
+        3,
+        "records, then two requests for data files: {operations:?}"
+    );
+    for at in deletes {
+        let hook = Arc::new(FaultAt::new(Fault::Killed, at));
+        vacuum(&hook).await;
+        assert!(hook.happened());
+    }
 }

@@ -95,7 +95,7 @@ async fn other_implementations_read_rows_schema_statistics_history_and_earlier_b
         ..Options::default()
     };
     let lake = Lake::open(folder.path(), options).await;
-    let vacuumed = lake.vacuum(true).await.data_files;
+    let vacuumed = lake.vacuum(true).await.unwrap().data_files;
     let earlier = 4;
     let printed = run(Command::new(interpreter.trim())
         .arg(project.join("tests/interoperability/read_table.py"))

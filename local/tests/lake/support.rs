@@ -178,15 +178,16 @@ impl Lake {
         self.publish(day, candidate).await
     }
 
-    pub async fn vacuum(&self, dry_run: bool) -> VacuumedDataset {
+    pub async fn vacuum(&self, dry_run: bool) -> Result<VacuumedDataset, Failed> {
         let event = ReconcilerEvent::Vacuum {
             dataset: Some(DATASET.to_owned()),
             retention_days: 7,
             dry_run,
         };
-        match cardlake_reconciler::handle(event, &self.reconciler).await.unwrap() {
-            Output::Vacuum(mut output) => output.datasets.remove(DATASET).unwrap(),
-            other => panic!("{other:?}"),
+        match cardlake_reconciler::handle(event, &self.reconciler).await {
+            Ok(Output::Vacuum(mut output)) => Ok(output.datasets.remove(DATASET).unwrap()),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(failed(error)),
         }
     }
 
