@@ -20,7 +20,7 @@ fn rows(model: &Model) -> Value {
     let mut rows: Vec<(String, Value)> = model
         .iter()
         .map(|(number, (amount, day, device))| {
-            let category = if number % 2 == 0 { "taxi" } else { "grocery" };
+            let category = if number.is_multiple_of(2) { "taxi" } else { "grocery" };
             let day = format!("2026-01-{day:02}");
             let row = json!([transaction_id(*number), format!("{amount}.50"), day, category, device]);
             (transaction_id(*number), row)

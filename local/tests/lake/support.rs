@@ -38,7 +38,6 @@ pub struct Failed {
     pub message: String,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed<E: StageError>(error: E) -> Failed {
     Failed {
         kind: error.kind(),
@@ -281,7 +280,7 @@ pub fn transaction_id(number: u32) -> String {
 
 /// A row of a bronze file: number, event day and amount; the number tells the category.
 pub fn row(number: u32, day: u32, amount: u32) -> String {
-    let mcc = if number % 2 == 0 { "4121" } else { "5411" };
+    let mcc = if number.is_multiple_of(2) { "4121" } else { "5411" };
     format!(
         "{},CUS{:04},{number:08x}-1111-4111-8111-000000000000,MER0001,2026-01-{day:02} \
          10:00:{:02}.{:06},{amount}.50,KRW,{mcc},approved,false,pos",
