@@ -1,5 +1,5 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
-.PHONY: help build run test lint fmt bench-generate
+.PHONY: help build run test lint fmt bench bench-generate bench-silver
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -19,6 +19,11 @@ test: ## every test, the end-to-end ones included
 
 lint: ## formatting, clippy, and dependency rules where cargo-deny is installed
 	scripts/lint.sh
+
+bench: bench-generate bench-silver ## all benchmarks
+
+bench-silver: ## raw files to the Delta table, beside DuckDB and Polars
+	bench/silver.sh $(BENCH_SILVER_ARGS)
 
 bench-generate: ## the generator beside one in Python: rows per second of a core
 	bench/generate.sh $(BENCH_GENERATE_ARGS)

@@ -1,5 +1,5 @@
 //! Transforms, reconciles and publishes days of transactions through the handlers and the local S3 server, and prints what
-//! each step took: `bronze_to_silver LAKE_DIR DAY...`.
+//! each step took, and last the rows of the table: `bronze_to_silver LAKE_DIR DAY...`.
 //!
 //! The bronze objects lie in `LAKE_DIR/s3/cardlake-bronze` already. Everything runs in this process, the S3 server
 //! included, so that the process's time and memory are those of the whole.
@@ -74,7 +74,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let reconcile = reconciler::Context::new(Variables::new(variables), aws.clone()).await?;
     let storage = Storage::new(aws.s3());
 
-    println!("{:<12}{:<12}{:>8}{:>8}{:>10}", "day", "step", "wall s", "cpu s", "peak MB");
+    let mut rows = 0;
+    println!(
+        "{:<12}{:<12}{:>8}{:>8}{:>10}",
+        "day", "step", "wall s", "cpu s", "peak MB"
+    );
     for day in days {
         let mut step = Step::start(day.to_string());
         for object in storage.list(BRONZE, &paths::bronze_prefix(DATASET, day)).await? {
@@ -101,6 +105,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         };
         reconciler::handle(event, &reconcile).await?;
         step.done("publish");
+        rows += reconciled.counts.silver_rows_added - reconciled.counts.replaced;
         println!(
             "{:<12}{:?}; {} files added, {} removed, {} bytes read, {} rewritten",
             "",
@@ -111,6 +116,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             reconciled.bytes_written
         );
     }
+    println!("{rows}");
     server.shutdown().await;
     Ok(())
 }

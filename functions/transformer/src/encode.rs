@@ -175,11 +175,9 @@ impl Task<'_> {
                     }
                 })
             }
-            Values::Double(values) => {
-                self.plain(values, &self.nulls(column), encoder, |values, page| {
-                    write_fixed(values, page, f64::to_le_bytes);
-                })
-            }
+            Values::Double(values) => self.plain(values, &self.nulls(column), encoder, |values, page| {
+                write_fixed(values, page, f64::to_le_bytes);
+            }),
             Values::Boolean(values) => self.booleans(column, values, encoder),
         }
     }
@@ -263,7 +261,11 @@ impl Task<'_> {
     fn booleans(&self, column: &RowColumn, values: &[bool], encoder: &mut ChunkEncoder) -> Result<Chunk> {
         let nulls = self.nulls(column);
         self.plain(values, &nulls, encoder, |values, page| {
-            let byte = |bits: &[bool]| (0..).zip(bits).fold(0, |byte, (bit, value)| byte | u8::from(*value) << bit);
+            let byte = |bits: &[bool]| {
+                (0..)
+                    .zip(bits)
+                    .fold(0, |byte, (bit, value)| byte | u8::from(*value) << bit)
+            };
             page.extend(values.chunks(8).map(byte));
         })
     }

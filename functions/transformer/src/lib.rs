@@ -25,7 +25,6 @@
 //! ```
 #![expect(
     clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
     reason = "blocks, batches and runs are bounded far below 2^31"
 )]
 

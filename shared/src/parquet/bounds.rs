@@ -33,8 +33,14 @@ impl Bounds {
     /// Takes values in plain encoding into account.
     pub(super) fn add(&mut self, plain: &[u8]) {
         match self {
-            Self::Short(bounds) => widen(bounds, plain.as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes))),
-            Self::Long(bounds) => widen(bounds, plain.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes))),
+            Self::Short(bounds) => widen(
+                bounds,
+                plain.as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes)),
+            ),
+            Self::Long(bounds) => widen(
+                bounds,
+                plain.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)),
+            ),
             Self::Text(bounds) => {
                 let (mut least, mut greatest) = match bounds {
                     Some((least, greatest)) => (Some(least.as_slice()), Some(greatest.as_slice())),

@@ -10,11 +10,11 @@ pub mod pages;
 
 use crate::contract::{Column, ColumnType, Contract, Derivation, TextFormat};
 use crate::records::ColumnStatistics;
-use pages::Coding;
 use arrow::array::{Array, ArrayRef, AsArray, make_comparator};
 use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use chrono::{DateTime, SecondsFormat};
+use pages::Coding;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;

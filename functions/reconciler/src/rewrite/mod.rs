@@ -42,7 +42,11 @@ pub(crate) fn rewrite(
 ) -> Result<Rewritten, ReconcilerError> {
     // What stays of a file that loses most of its rows is made anew, with dictionaries of what is left.
     let mostly_stays = losers.count() * 2 < original.rows;
-    let pages = if mostly_stays { by_pages(contract, file, losers)? } else { None };
+    let pages = if mostly_stays {
+        by_pages(contract, file, losers)?
+    } else {
+        None
+    };
     let (content, metadata) = match pages {
         Some(rewritten) => rewritten,
         None => through_arrow(contract, file, losers)?,

@@ -9,7 +9,9 @@ use crate::compare::Losers;
 use crate::remote::RemoteFile;
 use crate::windows::Windows;
 use cardlake_shared::contract::{Column, Contract};
-use cardlake_shared::parquet::pages::{Chunk, ChunkEncoder, ChunkWriter, Coding, MAXIMUM_DICTIONARY_BYTES, read_hybrid};
+use cardlake_shared::parquet::pages::{
+    Chunk, ChunkEncoder, ChunkWriter, Coding, MAXIMUM_DICTIONARY_BYTES, read_hybrid,
+};
 use cardlake_shared::parquet::{file_properties, plain_coding};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, Type as PhysicalType};
@@ -34,13 +36,20 @@ pub(super) fn rewrite_pages(
     let parquet = file.parquet();
     let schema = ArrowSchemaConverter::new().convert(&contract.file_schema())?;
     let present = parquet.file_metadata().schema_descr();
-    let flat = present.columns().iter().all(|column| column.max_rep_level() == 0 && column.max_def_level() <= 1);
+    let flat = present
+        .columns()
+        .iter()
+        .all(|column| column.max_rep_level() == 0 && column.max_def_level() <= 1);
     if !flat || schema.root_schema().get_fields() != present.root_schema().get_fields() {
         return Ok(None);
     }
     let windows = Arc::new(windows);
     let mut content = Vec::new();
-    let mut writer = SerializedFileWriter::new(&mut content, schema.root_schema_ptr(), Arc::new(file_properties(contract)))?;
+    let mut writer = SerializedFileWriter::new(
+        &mut content,
+        schema.root_schema_ptr(),
+        Arc::new(file_properties(contract)),
+    )?;
     let mut encoder = ChunkEncoder::new()?;
     let mut first_row = 0;
     for group in parquet.row_groups() {
@@ -50,7 +59,11 @@ pub(super) fn rewrite_pages(
             continue;
         }
         let mut group_writer = writer.next_row_group()?;
-        let columns = group.columns().iter().zip(contract.file_columns()).zip(schema.columns());
+        let columns = group
+            .columns()
+            .iter()
+            .zip(contract.file_columns())
+            .zip(schema.columns());
         for ((chunk, column), description) in columns {
             let pages = SerializedPageReader::new(Arc::clone(&windows), chunk, rows.stay.len(), None)?;
             let task = Task {
@@ -89,7 +102,9 @@ struct Rows {
 impl Rows {
     fn of(group: &RowGroupMetaData, first_row: u64, losers: &Losers) -> Result<Self> {
         let count = u64::try_from(group.num_rows()).map_err(|_| damaged("the number of rows"))?;
-        let stay = (first_row..first_row + count).map(|row| !losers.contains(row)).collect();
+        let stay = (first_row..first_row + count)
+            .map(|row| !losers.contains(row))
+            .collect();
         Ok(Self { stay })
     }
 }
@@ -138,7 +153,11 @@ impl Task<'_> {
                     ..
                 } => {
                     let end = next_row + num_values as usize;
-                    let stay = self.rows.stay.get(next_row..end).ok_or_else(|| damaged("the rows of a page"))?;
+                    let stay = self
+                        .rows
+                        .stay
+                        .get(next_row..end)
+                        .ok_or_else(|| damaged("the rows of a page"))?;
                     next_row = end;
                     let page = self.split(&buf, stay)?;
                     match (encoding, &mut dictionary) {
@@ -289,8 +308,15 @@ impl<'p> SplitPage<'p> {
         if self.values.len() * 8 < self.stay.len() {
             return Err(damaged("the values of a page"));
         }
-        let bits = self.values.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1));
-        let kept: Vec<u8> = bits.zip(&self.stay).filter(|(_, stay)| **stay).map(|(bit, _)| bit).collect();
+        let bits = self
+            .values
+            .iter()
+            .flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1));
+        let kept: Vec<u8> = bits
+            .zip(&self.stay)
+            .filter(|(_, stay)| **stay)
+            .map(|(bit, _)| bit)
+            .collect();
         chunk.plain_page(self.rows, &self.nulls, |to| {
             let byte = |bits: &[u8]| (0..).zip(bits).fold(0, |byte, (place, bit)| byte | bit << place);
             to.extend(kept.chunks(8).map(byte));
@@ -308,7 +334,12 @@ fn indices(page: &SplitPage<'_>, dictionary: &mut Dictionary, chunk: &mut ChunkW
         None => (0, page.values),
     };
     let all = read_hybrid(packed, width, page.stay.len()).ok_or_else(|| damaged("the values of a page"))?;
-    let kept: Vec<u32> = all.into_iter().zip(&page.stay).filter(|(_, stay)| **stay).map(|(index, _)| index).collect();
+    let kept: Vec<u32> = all
+        .into_iter()
+        .zip(&page.stay)
+        .filter(|(_, stay)| **stay)
+        .map(|(index, _)| index)
+        .collect();
     for index in &kept {
         let used = dictionary.used.get_mut(*index as usize);
         *used.ok_or_else(|| damaged("the values of a page"))? = true;
