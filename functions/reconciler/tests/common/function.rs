@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 
 /// A running function; it is killed when this is dropped.
 pub struct Function {
-    _process: Child,
+    process: Child,
     events: mpsc::Sender<Value>,
     replies: mpsc::Receiver<Result<Value, Value>>,
 }
@@ -49,10 +49,18 @@ impl Function {
             .spawn()
             .unwrap();
         Self {
-            _process: process,
+            process,
             events,
             replies,
         }
+    }
+
+    /// The most memory that the process has held, in bytes, as Linux counts it.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id().unwrap())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kibibytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+        kibibytes * 1024
     }
 
     /// One invocation: the output, or the error reply.
