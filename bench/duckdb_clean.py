@@ -35,8 +35,8 @@ copy (
             cast(txn_ts as date) as txn_date,
             ingest_date - cast(txn_ts as date) as days_late
         from trimmed
-        where regexp_full_match(transaction_id, '[0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}')
-          and regexp_full_match(card_id, '[0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}')
+        where try_cast(transaction_id as uuid) is not null
+          and try_cast(card_id as uuid) is not null
           and regexp_full_match(customer_id, 'CUS[0-9]{{4,}}')
           and regexp_full_match(merchant_id, 'MER[0-9]{{4,}}')
           and txn_ts is not null and amount is not null
