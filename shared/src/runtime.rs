@@ -35,7 +35,8 @@ where
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
         let (context, handler) = (Arc::clone(&context), Arc::clone(&handler));
         async move {
-            handler(event.payload, &context)
+            // On the heap: the futures of a handler within those of the runtime are more than the compiler lays out.
+            Box::pin(handler(event.payload, &context))
                 .await
                 .map_err(|error| -> Diagnostic { diagnostic(&error) })
         }

@@ -1,0 +1,33 @@
+//! The corpus of the fuzz targets, file by file: what once was worth keeping stays tested.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+#[path = "support/pipe.rs"]
+mod pipe;
+
+use cardlake_shared::events::FileFormat;
+use std::path::Path;
+
+fn replay(folder: &str, format: FileFormat) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(folder);
+    let files = std::fs::read_dir(&folder).unwrap();
+    let mut texts: Vec<Vec<u8>> = files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    assert!(texts.len() > 10, "{}", folder.display());
+    texts.sort();
+    for text in &texts {
+        pipe::survive(text, format);
+        // And each file cut off in the middle of whatever it is.
+        for end in (0..text.len()).step_by(7) {
+            pipe::survive(&text[..end], format);
+        }
+    }
+}
+
+#[test]
+fn every_csv_file_of_the_corpus_keeps_its_rows() {
+    replay("csv", FileFormat::Csv);
+}
+
+#[test]
+fn every_json_lines_file_of_the_corpus_keeps_its_rows() {
+    replay("jsonl", FileFormat::Jsonl);
+}
