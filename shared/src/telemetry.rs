@@ -2,11 +2,16 @@
 
 use tracing_subscriber::EnvFilter;
 
+/// The Delta kernel tells of every log file that it reads, and calls it an error that a new table has no log yet. What it
+/// fails at comes back to the caller, who tells about it.
+pub const DEFAULT_FILTER: &str = "info,delta_kernel=off";
+
 /// Sends log lines to standard error (in Lambda: to CloudWatch), as JSON when `AWS_LAMBDA_LOG_FORMAT` is `JSON`. The
-/// level comes from `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else `info`. A second call does nothing.
+/// level comes from `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else [`DEFAULT_FILTER`]. A second call does nothing.
 pub fn initialize() {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG"));
-    let filter = EnvFilter::try_new(level.as_deref().unwrap_or("info")).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(level.as_deref().unwrap_or(DEFAULT_FILTER))
+        .unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let json = std::env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -22,7 +22,7 @@ const WINDOW_BUDGET: u64 = 96 * 1024 * 1024;
 /// Windows of a file: two for the key, two for each of usually three neighbourhoods of lineage columns.
 const WINDOWS_OF_A_FILE: u64 = 8;
 /// Bounds of a window in bytes: below, requests cost more than bytes; above, more bytes gain nothing.
-const WINDOW_BYTES: std::ops::RangeInclusive<u64> = 256 * 1024..=2 * 1024 * 1024;
+const WINDOW_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=2 * 1024 * 1024;
 /// Rows with a shared key that are kept before their lineage is read.
 const PENDING_ROWS: usize = 262_144;
 

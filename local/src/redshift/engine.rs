@@ -42,7 +42,7 @@ impl Engine {
     pub(crate) fn open(
         file: &Path,
         database: &str,
-        memory_limit: &str,
+        memory_limit: Option<&str>,
         objects: Objects,
     ) -> Result<Self, RedshiftError> {
         let parent = file
@@ -120,12 +120,14 @@ fn remove_leftovers(staging: &Path) {
     }
 }
 
-fn open_file(file: &Path, database: &str, memory_limit: &str, staging: &Path) -> duckdb::Result<Connection> {
-    let config = Config::default()
+fn open_file(file: &Path, database: &str, memory_limit: Option<&str>, staging: &Path) -> duckdb::Result<Connection> {
+    let mut config = Config::default()
         // Nothing is ever fetched from the network: the library has Parquet, JSON and time zones built in.
         .enable_autoload_extension(false)?
-        .max_memory(memory_limit)?
         .with("temp_directory", staging.join(SPILL).to_string_lossy())?;
+    if let Some(limit) = memory_limit {
+        config = config.max_memory(limit)?;
+    }
     let connection = Connection::open_in_memory_with_flags(config)?;
     // The file is attached instead of opened: after a crash, DuckDB replays the log of the file that it opens first before
     // there is a database in which names could be looked up, and fails on some definitions. Functions with typed

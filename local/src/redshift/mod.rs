@@ -44,9 +44,6 @@ use statements::Statements;
 
 use crate::sigv4::ServerCredentials;
 
-/// What DuckDB may use when [`RedshiftOptions::memory_limit`] says nothing.
-pub const DEFAULT_MEMORY_LIMIT: &str = "1GB";
-
 /// How the server is set up.
 #[derive(Debug, Clone)]
 pub struct RedshiftOptions {
@@ -64,8 +61,8 @@ pub struct RedshiftOptions {
     pub region: String,
     /// Names or ARNs that are accepted as `SecretArn`.
     pub known_secrets: Vec<String>,
-    /// The memory that DuckDB may use, as DuckDB writes it (`2GB`); [`DEFAULT_MEMORY_LIMIT`] when there is none. What does
-    /// not fit is spilled to files beside the database.
+    /// The memory that DuckDB may use, as DuckDB writes it (`2GB`); DuckDB's own limit, four fifths of the machine's,
+    /// when there is none. Most of what does not fit is spilled to files beside the database; a MERGE has to fit.
     pub memory_limit: Option<String>,
 }
 

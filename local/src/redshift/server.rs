@@ -21,7 +21,7 @@ use super::error::{ApiError, RedshiftError};
 use super::objects::Objects;
 use super::operations;
 use super::statements::Statements;
-use super::{DEFAULT_MEMORY_LIMIT, RedshiftOptions, Service};
+use super::{RedshiftOptions, Service};
 use crate::loopback;
 use crate::sigv4::{self, SignedRequest};
 
@@ -60,7 +60,7 @@ pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftE
         client: options.s3.clone(),
         region: options.region.clone(),
     };
-    let memory_limit = options.memory_limit.as_deref().unwrap_or(DEFAULT_MEMORY_LIMIT);
+    let memory_limit = options.memory_limit.as_deref();
     let engine = Engine::open(&options.database_file, &options.database, memory_limit, objects)?;
     let statements = Arc::new(Statements::new(Arc::new(engine)));
     let service = Arc::new(Service {
