@@ -5,6 +5,9 @@
 //! included, so that the process's time and memory are those of the whole.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
+#[path = "process.rs"]
+mod process;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -19,6 +22,7 @@ use cardlake_shared::events::{ReconcilerEvent, TransformerEvent};
 use cardlake_shared::paths::{self, parse_day};
 use cardlake_shared::storage::Storage;
 use cardlake_transformer as transformer;
+use process::{peak_kilobytes, processor_seconds};
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -147,24 +151,4 @@ impl Step {
         );
         *self = Self::start(std::mem::take(&mut self.day));
     }
-}
-
-/// User and system time of the process, in seconds; Linux counts it in hundredths.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: f64 = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<f64>().ok())
-        .sum();
-    ticks / 100.0
-}
-
-/// Peak resident memory of the process.
-fn peak_kilobytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
-        .unwrap_or_default()
 }

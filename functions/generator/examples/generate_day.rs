@@ -5,6 +5,9 @@
 //! the bytes are thrown away.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
+#[path = "../../../bench/process.rs"]
+mod process;
+
 use cardlake_generator::{DayOptions, FolderSink, Sink, write_day};
 use serde_json::json;
 use std::error::Error;
@@ -55,15 +58,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "all_rows": output.rows,
             "bytes": sink.bytes,
             "seconds": seconds,
-            "peak_kilobytes": peak_kilobytes(),
+            "peak_kilobytes": process::peak_kilobytes(),
         })
     );
     Ok(())
-}
-
-/// Peak resident memory, where the system tells (Linux).
-fn peak_kilobytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }

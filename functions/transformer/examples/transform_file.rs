@@ -3,6 +3,9 @@
 //! The same pipeline as in the function, without S3: for profiles and for measuring a change.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
+#[path = "../../../bench/process.rs"]
+mod process;
+
 use cardlake_shared::assets::Assets;
 use cardlake_shared::contract::Contracts;
 use cardlake_transformer::decompress::{decompressed, format_of};
@@ -10,6 +13,7 @@ use cardlake_transformer::partition::FileNames;
 use cardlake_transformer::pipeline::{self, Limits};
 use cardlake_transformer::plan::{ObjectFacts, Plan};
 use chrono::NaiveDate;
+use process::{peak_kilobytes, processor_seconds};
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -57,31 +61,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (wall, processor) = (started.elapsed().as_secs_f64(), processor_seconds() - before);
         let bytes: u64 = summary.files.iter().map(|file| file.size).sum();
         println!(
-            "{:?}\n{} files, {bytes} bytes; {wall:.3} s wall, {processor:.2} s processor, {:.0} rows/s, {} peak",
+            "{:?}\n{} files, {bytes} bytes; {wall:.3} s wall, {processor:.2} s processor, {:.0} rows/s, {} kB peak",
             summary.counts,
             summary.files.len(),
             summary.counts.bronze_rows as f64 / wall,
-            peak_memory()
+            peak_kilobytes()
         );
     }
     Ok(())
-}
-
-/// User and system time of the process, in seconds.
-fn processor_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: f64 = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<f64>().ok())
-        .sum();
-    ticks / 100.0
-}
-
-/// Peak resident memory.
-fn peak_memory() -> String {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.unwrap_or_default().trim().to_owned()
 }
