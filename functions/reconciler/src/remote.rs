@@ -88,6 +88,11 @@ impl RemoteFile {
         self.metadata.metadata()
     }
 
+    /// Its size in bytes.
+    pub(crate) const fn size(&self) -> u64 {
+        self.size
+    }
+
     /// The column chunks of a projection, each with the number of its column.
     fn chunks(&self, mask: &ProjectionMask) -> Vec<(usize, Range<u64>)> {
         let mut chunks = Vec::new();

@@ -238,6 +238,10 @@ impl Column {
         self.nulls.get(row).copied().unwrap_or(false)
     }
 
+    fn reserve(&mut self, rows: usize) {
+        on_values!(&mut self.values, vector => vector.reserve(rows));
+    }
+
     /// Keeps of the rows from `start` on those that `keep` marks.
     fn retain(&mut self, start: usize, keep: &[bool]) {
         on_values!(&mut self.values, vector => retain(vector, start, keep));
@@ -325,6 +329,15 @@ impl Rows {
             hashes: Vec::new(),
             places: Vec::new(),
         }
+    }
+
+    /// Asks for the memory of so many further rows, none of it for their texts.
+    pub fn reserve(&mut self, rows: usize) {
+        for column in self.columns.iter_mut().chain(&mut self.extra) {
+            column.reserve(rows);
+        }
+        self.hashes.reserve(rows);
+        self.places.reserve(rows);
     }
 
     /// Number of rows.

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Most rows of a row group.
 const ROW_GROUP_ROWS: usize = 1 << 20;
+/// More than an encoded value usually takes. Memory that is asked for and not touched costs nothing; growing costs copies.
+const VALUE_BYTES: usize = 6;
 /// Rows that are looked at to see whether UUIDs repeat.
 const SAMPLE_ROWS: usize = 4096;
 
@@ -51,7 +53,7 @@ impl FileFormat {
         encoder: &mut ChunkEncoder,
     ) -> Result<(Vec<u8>, ParquetMetaData)> {
         let root = self.schema.root_schema_ptr();
-        let mut content = Vec::new();
+        let mut content = Vec::with_capacity(order.len() * self.schema.num_columns() * VALUE_BYTES);
         let mut file = SerializedFileWriter::new(&mut content, root, Arc::clone(&self.properties))?;
         for order in order.chunks(ROW_GROUP_ROWS) {
             let mut group = file.next_row_group()?;
@@ -64,7 +66,7 @@ impl FileFormat {
                     coding: plain_coding(&plan.contract, column),
                 };
                 let chunk = task.encode(column.column_type, *fill, encoder)?;
-                group.append_column(&chunk.bytes, chunk.close)?;
+                encoder.append(chunk, &mut group)?;
             }
             group.close()?;
         }

@@ -54,7 +54,7 @@ impl Default for Limits {
         Self {
             block_bytes: blocks::BLOCK_BYTES,
             run_rows: 3 << 19,
-            run_bytes: 256 << 20,
+            run_bytes: 384 << 20,
             workers: std::thread::available_parallelism()
                 .map_or(2, std::num::NonZero::get)
                 .min(8),
@@ -202,6 +202,14 @@ fn read_run<R: Read>(
     workers: &mut [Worker<'_>],
     limits: &Limits,
 ) -> Result<Option<Block>, Failure> {
+    let expected = expected_rows(&block, limits);
+    let share = expected / workers.len().max(1);
+    for (index, worker) in workers.iter_mut().enumerate() {
+        // The first one takes over the rows of all.
+        worker
+            .rows
+            .reserve(if index == 0 { expected } else { share + share / 8 });
+    }
     let (sender, receiver) = mpsc::sync_channel::<Block>(workers.len());
     let receiver = Mutex::new(receiver);
     std::thread::scope(|scope| {
@@ -231,6 +239,13 @@ fn read_run<R: Read>(
         drop(sender);
         Ok(next)
     })
+}
+
+/// About how many rows a run has that starts with the block. More than there are costs no memory: it is not touched.
+fn expected_rows(block: &Block, limits: &Limits) -> usize {
+    let lines = memchr::memchr_iter(b'\n', &block.text).count() as u64;
+    let blocks = limits.expected_bytes.min(limits.run_bytes) / (block.text.len() as u64).max(1) + 1;
+    (lines * blocks).min(limits.run_rows + lines) as usize
 }
 
 /// Puts together what the workers have read.
@@ -279,7 +294,7 @@ fn write_rows(
     summary: &mut Summary,
     emit: &Emit<'_>,
 ) -> Result<(), Failure> {
-    let Sorted { order, duplicates } = sort(plan, rows);
+    let Sorted { order, duplicates } = sort(plan, rows, limits.workers);
     summary.counts.duplicates += duplicates;
     summary.counts.silver_rows += order.len() as u64;
     summary.counts.late_rows += late_rows(plan, rows, &order);

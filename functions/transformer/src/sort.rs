@@ -16,12 +16,24 @@ pub struct Sorted {
     pub duplicates: u64,
 }
 
-/// Sorts rows by key and settles duplicates.
+/// Rows for which a thread of their own pays.
+const LEAST_SHARE: usize = 1 << 16;
+
+/// Sorts rows by key, on so many threads, and settles duplicates.
 #[must_use]
-pub fn sort(plan: &Plan, rows: &Rows) -> Sorted {
+pub fn sort(plan: &Plan, rows: &Rows, threads: usize) -> Sorted {
     let mut pairs: Vec<(u64, u32)> = prefixes(plan, rows).into_iter().zip(0..).collect();
     // Numbers alone sort fastest; only rows whose prefixes are equal are looked at once more.
-    pairs.sort_unstable();
+    if pairs.len() > LEAST_SHARE {
+        let share = pairs.len().div_ceil(threads.max(1)).max(LEAST_SHARE);
+        std::thread::scope(|scope| {
+            for share in pairs.chunks_mut(share) {
+                scope.spawn(|| share.sort_unstable());
+            }
+        });
+    }
+    // The stable sort finds sorted stretches and merges them.
+    pairs.sort();
     let place = |row: u32| rows.places.get(row as usize);
     for tied in pairs
         .chunk_by_mut(|(a, _), (b, _)| a == b)

@@ -13,8 +13,9 @@ use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
-use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
+use std::io::Write;
 use zstd::zstd_safe::{CParameter, ParamSwitch};
 
 /// Most bytes of a dictionary.
@@ -59,6 +60,8 @@ pub struct ChunkEncoder {
     compressor: zstd::bulk::Compressor<'static>,
     /// The page in the making.
     page: Vec<u8>,
+    /// Memory of the chunk before, for the next one.
+    spare: Vec<u8>,
 }
 
 /// A column chunk in the making: dictionary page, if any, then data pages.
@@ -97,7 +100,20 @@ impl ChunkEncoder {
         Ok(Self {
             compressor: zstd::bulk::Compressor::new(LEVEL).map_err(external)?,
             page: Vec::new(),
+            spare: Vec::new(),
         })
+    }
+
+    /// Appends a chunk to a row group, and keeps its memory for the next one.
+    ///
+    /// # Errors
+    /// The chunk is not the row group's next column, or the file cannot be written.
+    pub fn append<W: Write + Send>(&mut self, chunk: Chunk, group: &mut SerializedRowGroupWriter<'_, W>) -> Result<()> {
+        group.append_column(&chunk.bytes, chunk.close)?;
+        if let Ok(bytes) = chunk.bytes.try_into_mut() {
+            self.spare = bytes.into();
+        }
+        Ok(())
     }
 
     /// Starts a chunk.
@@ -118,11 +134,13 @@ impl ChunkEncoder {
         ] {
             self.compressor.set_parameter(parameter).map_err(external)?;
         }
+        let mut spare = std::mem::take(&mut self.spare);
+        spare.clear();
         Ok(ChunkWriter {
             encoder: self,
             bounds: Bounds::new(column.physical_type()),
             column,
-            sink: TrackedWrite::new(Vec::new()),
+            sink: TrackedWrite::new(spare),
             compressed: coding != Coding::None,
             rows: 0,
             nulls: 0,
