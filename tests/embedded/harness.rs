@@ -94,6 +94,8 @@ impl Lake {
         let interpreter = outcome(&mut Command::new(project.join("scripts/python-env.sh")));
         assert_eq!(interpreter.code, 0, "{}", interpreter.stderr);
         let mut command = Command::new(interpreter.stdout.trim());
+        // Threads of Arrow that still run can abort an orderly end of the interpreter.
+        let script = format!("{script}\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n");
         let outcome = outcome(command.arg("-c").arg(script).arg(self.data_dir().join(path)));
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         outcome.stdout
