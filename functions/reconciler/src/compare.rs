@@ -1,30 +1,35 @@
 //! Finds the rows that lose: merges the keys of all files, reads the lineage of the rows whose key comes more than once,
 //! and lets the winner of each key stay.
 //!
-//! Every file's key column is streamed once; the lineage columns follow, in files with rows that share a key, for a bounded
-//! number of such rows at a time. Memory: some windows for each file, one bit for each row of a file that loses rows.
+//! Every file's key column is streamed once, and then the lineage columns of files with rows that share a key. What is
+//! found on the way goes to temporary files once it is much ([`crate::spool`]). Memory: two windows and two batches of
+//! keys for each of up to [`MERGED_FILES`] files, and a bit or two for each row of files with a shared key.
 
 use crate::error::ReconcilerError;
-use crate::keys::{KeyColumns, KeyCursor};
+use crate::keys::{KeyColumns, Readers};
 use crate::lineage::{Lineage, LineageColumns, LineageCursor};
-use crate::merge::{Member, merge};
-use crate::remote::{Ranges, RemoteFile};
+use crate::merge::{Member, merge, merge_shared};
+use crate::remote::{READ_BATCH_ROWS, Ranges, RemoteFile};
+use crate::rows::RowSet;
+use crate::spool::{Groups, LineageReader, Lineages, RunWriter};
 use crate::winner::{Origin, winner};
 use cardlake_shared::error::{ErrorKind, StageError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::runtime::Handle;
 
 /// Files whose metadata is read at a time.
 const CONCURRENT_OPENS: usize = 32;
-/// Bytes for the windows of all files together.
-const WINDOW_BUDGET: u64 = 96 * 1024 * 1024;
-/// Windows of a file: two for the key, two for each of usually three neighbourhoods of lineage columns.
-const WINDOWS_OF_A_FILE: u64 = 8;
+/// Files that are merged at a time; of more than these, runs are merged.
+const MERGED_FILES: usize = 64;
+/// Bytes for the windows of all files whose keys are merged, two for each.
+const KEY_WINDOW_BUDGET: u64 = 32 * 1024 * 1024;
+/// A window of the lineage columns: a file has two for each of usually three neighbourhoods of columns.
+const LINEAGE_WINDOW_BYTES: u64 = 512 * 1024;
 /// Bounds of a window in bytes: below, requests cost more than bytes; above, more bytes gain nothing.
 const WINDOW_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=2 * 1024 * 1024;
-/// Rows with a shared key that are kept before their lineage is read.
-const PENDING_ROWS: usize = 262_144;
 
 /// A file to compare.
 #[derive(Debug, Clone)]
@@ -35,40 +40,6 @@ pub(crate) struct Input {
     pub(crate) size: u64,
     /// What its rows are.
     pub(crate) origin: Origin,
-}
-
-/// Rows of a file that lose, by number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Losers {
-    words: Vec<u64>,
-    count: u64,
-}
-
-impl Losers {
-    fn add(&mut self, row: u64) {
-        let (word, bit) = ((row / 64) as usize, 1 << (row % 64));
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
-        }
-        self.count += u64::from(self.words[word] & bit == 0);
-        self.words[word] |= bit;
-    }
-
-    /// Whether a row loses.
-    pub(crate) fn contains(&self, row: u64) -> bool {
-        let word = self.words.get((row / 64) as usize).copied().unwrap_or_default();
-        word & 1 << (row % 64) != 0
-    }
-
-    /// Number of rows that lose.
-    pub(crate) const fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// The same bytes for the same rows.
-    pub(crate) fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
-        self.words.iter().flat_map(|word| word.to_le_bytes())
-    }
 }
 
 /// Some rows and how many of them are late.
@@ -107,7 +78,7 @@ pub(crate) struct Tally {
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     /// For each input, the rows that lose; witnesses cannot.
-    pub(crate) losers: Vec<Losers>,
+    pub(crate) losers: Vec<RowSet>,
     /// The same in numbers.
     pub(crate) tally: Tally,
     /// The inputs, opened.
@@ -136,23 +107,19 @@ pub(crate) async fn compare(
         .zip(opened)
         .filter_map(|(input, file)| Some((input.origin, file?)));
     let (origins, files): (Vec<Origin>, Vec<RemoteFile>) = present.unzip();
-    let window = WINDOW_BUDGET / (WINDOWS_OF_A_FILE * inputs.len().max(1) as u64);
-    let mut comparison = Comparison {
-        losers: vec![Losers::default(); origins.len()],
-        lineages: origins.iter().map(|_| None).collect(),
-        files,
-        origins,
-        columns,
-        window: window.clamp(*WINDOW_BYTES.start(), *WINDOW_BYTES.end()),
-        batch_day,
-        pending: Vec::new(),
-        group_ends: Vec::new(),
-        tally: Tally {
-            files: vec![FileTally::default(); inputs.len()],
-            own: BTreeMap::new(),
-        },
-    };
+    let inputs = inputs.len();
     tokio::task::spawn_blocking(move || {
+        let mut comparison = Comparison {
+            losers: vec![RowSet::default(); origins.len()],
+            files,
+            origins,
+            columns,
+            batch_day,
+            tally: Tally {
+                files: vec![FileTally::default(); inputs],
+                own: BTreeMap::new(),
+            },
+        };
         comparison.run(&keys)?;
         Ok(Verdict {
             losers: comparison.losers,
@@ -180,76 +147,91 @@ struct Comparison {
     files: Vec<RemoteFile>,
     origins: Vec<Origin>,
     columns: LineageColumns,
-    /// Opened with the first row of a file that shares its key.
-    lineages: Vec<Option<LineageCursor>>,
-    window: u64,
     batch_day: i32,
-    /// Rows with a shared key, key by key.
-    pending: Vec<Member>,
-    /// Where each key's rows end in `pending`.
-    group_ends: Vec<usize>,
-    losers: Vec<Losers>,
+    losers: Vec<RowSet>,
     tally: Tally,
 }
 
 impl Comparison {
     fn run(&mut self, keys: &KeyColumns) -> Result<(), ReconcilerError> {
-        let cursors = self
-            .files
-            .iter()
-            .map(|file| KeyCursor::open(file, keys, self.window))
-            .collect::<Result<Vec<_>, _>>()?;
-        let cursors = cursors
-            .into_iter()
-            .map(KeyCursor::start)
-            .collect::<Result<Vec<_>, _>>()?;
-        merge(cursors, |members| {
-            self.pending.extend_from_slice(members);
-            self.group_ends.push(self.pending.len());
-            if self.pending.len() < PENDING_ROWS {
-                return Ok(());
-            }
-            self.decide()
-        })?;
-        self.decide()
-    }
-
-    /// Decides about the pending keys.
-    fn decide(&mut self) -> Result<(), ReconcilerError> {
-        let mut rows: Vec<Vec<u64>> = vec![Vec::new(); self.files.len()];
-        for member in &self.pending {
-            rows[member.file as usize].push(member.row);
-        }
-        // All are opened before one is waited for: their first requests run side by side.
-        for ((file, rows), lineage) in self.files.iter().zip(&rows).zip(&mut self.lineages) {
-            if !rows.is_empty() && lineage.is_none() {
-                *lineage = Some(LineageCursor::open(file, &self.columns, self.window)?);
-            }
-        }
-        let mut lineages = Vec::with_capacity(rows.len());
-        for (lineage, rows) in self.lineages.iter_mut().zip(&rows) {
-            let found = match lineage {
-                Some(lineage) => lineage.take(rows)?,
-                None => Vec::new(),
-            };
-            lineages.push(found.into_iter());
-        }
-        // Keys ascend, and so do the rows of each file: the lineages come in the order of the pending rows.
-        let mut start = 0;
+        let (groups, shared) = self.shared_keys(keys)?;
+        let mut lineages = self.lineages(&shared)?;
+        let mut groups = groups.into_reader()?;
+        let mut members: Vec<Member> = Vec::new();
         let mut versions: Vec<(Member, Lineage)> = Vec::new();
-        for end in std::mem::take(&mut self.group_ends) {
+        while groups.next(&mut members)? {
             versions.clear();
-            for member in &self.pending[start..end] {
-                let lineage = lineages[member.file as usize]
-                    .next()
-                    .ok_or_else(|| ReconcilerError::Interrupted("a row's lineage is missing".to_owned()))?;
-                versions.push((*member, lineage));
+            for member in &members {
+                let lineage = lineages.get_mut(member.file as usize).and_then(Option::as_mut);
+                let lineage = lineage.ok_or_else(|| defect("a file's lineage is missing"))?;
+                versions.push((*member, lineage.next()?));
             }
-            start = end;
             self.judge(&versions);
         }
-        self.pending.clear();
         Ok(())
+    }
+
+    /// The rows of each key that more than one row has, and the same rows by file.
+    fn shared_keys(&self, keys: &KeyColumns) -> Result<(Groups, Vec<RowSet>), ReconcilerError> {
+        let together = self.files.len().clamp(1, MERGED_FILES);
+        let window = (KEY_WINDOW_BUDGET / (2 * together as u64)).clamp(*WINDOW_BYTES.start(), *WINDOW_BYTES.end());
+        let mut groups = Groups::new();
+        let mut shared = vec![RowSet::default(); self.files.len()];
+        let found = |members: &[Member]| {
+            for member in members {
+                shared[member.file as usize].add(member.row);
+            }
+            Ok::<_, ReconcilerError>(groups.add(members)?)
+        };
+        std::thread::scope(|scope| {
+            let readers = Readers::start(scope, threads());
+            if self.files.len() <= MERGED_FILES {
+                return merge_shared(readers.cursors(&self.files, 0, keys, window)?, found);
+            }
+            let mut runs = Vec::new();
+            for (files, first) in self.files.chunks(MERGED_FILES).zip((0..).step_by(MERGED_FILES)) {
+                let mut run = RunWriter::new();
+                let cursors = readers.cursors(files, first, keys, window)?;
+                merge(cursors, |prefix, rest, member| {
+                    Ok::<_, ReconcilerError>(run.add(prefix, rest, member)?)
+                })?;
+                runs.push(run.into_cursor()?);
+            }
+            merge_shared(runs, found)
+        })?;
+        Ok((groups, shared))
+    }
+
+    /// The lineage of some rows of each file; none for a file without such a row.
+    fn lineages(&self, rows: &[RowSet]) -> Result<Vec<Option<LineageReader>>, ReconcilerError> {
+        let next = AtomicUsize::new(0);
+        let runtime = Handle::current();
+        let work = || {
+            let _runtime = runtime.enter();
+            let mut found = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let (Some(file), Some(rows)) = (self.files.get(index), rows.get(index)) else {
+                    return Ok(found);
+                };
+                if rows.count() > 0 {
+                    found.push((index, lineages_of(file, rows, &self.columns)?));
+                }
+            }
+        };
+        let mut lineages: Vec<Option<LineageReader>> = rows.iter().map(|_| None).collect();
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads()).map(|_| scope.spawn(work)).collect();
+            for thread in threads {
+                let found: Result<Vec<_>, ReconcilerError> = thread
+                    .join()
+                    .map_err(|_| defect("a thread that reads lineage panicked"))?;
+                for (index, reader) in found? {
+                    lineages[index] = Some(reader);
+                }
+            }
+            Ok(lineages)
+        })
     }
 
     /// Notes who loses among the versions of one row.
@@ -281,22 +263,24 @@ impl Comparison {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn losers_are_counted_once() {
-        let mut losers = Losers::default();
-        for row in [3, 64, 3, 1000] {
-            losers.add(row);
+/// Reads the lineage of some rows of a file.
+fn lineages_of(file: &RemoteFile, rows: &RowSet, columns: &LineageColumns) -> Result<LineageReader, ReconcilerError> {
+    let mut cursor = LineageCursor::open(file, columns, LINEAGE_WINDOW_BYTES)?;
+    let mut lineages = Lineages::new();
+    let mut wanted = rows.iter().peekable();
+    while wanted.peek().is_some() {
+        let some: Vec<u64> = wanted.by_ref().take(READ_BATCH_ROWS).collect();
+        for lineage in cursor.take(&some)? {
+            lineages.add(&lineage)?;
         }
-        assert_eq!(losers.count(), 3);
-        assert!(losers.contains(64) && !losers.contains(65) && !losers.contains(5000));
-        let mut same = Losers::default();
-        for row in [1000, 64, 3] {
-            same.add(row);
-        }
-        assert!(losers.bytes().eq(same.bytes()));
     }
+    Ok(lineages.into_reader()?)
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn defect(what: &str) -> ReconcilerError {
+    ReconcilerError::Interrupted(what.to_owned())
 }

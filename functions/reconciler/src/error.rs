@@ -107,6 +107,11 @@ pub enum ReconcilerError {
         /// What is wrong.
         problem: String,
     },
+    /// A temporary file cannot be written or read.
+    #[error(
+        "the temporary disk fails or is full: {0}; give the function more ephemeral storage, or point TMPDIR at a larger disk"
+    )]
+    TemporaryFile(#[from] std::io::Error),
     /// Work was cut off: the process ends, or a defect.
     #[error("the work was cut off: {0}")]
     Interrupted(String),
@@ -127,7 +132,7 @@ impl StageError for ReconcilerError {
             Self::CommitConflict { .. } => ErrorKind::CommitConflict,
             Self::BooksImbalance { .. } => ErrorKind::BooksImbalance,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
-            Self::Interrupted(_) => ErrorKind::Internal,
+            Self::TemporaryFile(_) | Self::Interrupted(_) => ErrorKind::Internal,
         }
     }
 }

@@ -1,15 +1,18 @@
-//! The sorted keys of a data file, as a cursor for the merge.
+//! The sorted keys of a data file, as a cursor for the merge, read ahead on other threads.
 //!
 //! No allocation for a row: keys become 16-byte prefixes a batch at a time, and only keys that a prefix may not tell apart
 //! keep their bytes. A UUID fits its prefix.
 
 use crate::error::ReconcilerError;
-use crate::merge::Cursor;
+use crate::merge::{Cursor, Member};
 use crate::remote::{Failures, READ_BATCH_ROWS, RemoteFile};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::row::{RowConverter, Rows, SortField};
 use cardlake_shared::contract::{ColumnType, Contract, TextFormat};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
 
 /// The columns of the key and how their values are compared.
 #[derive(Debug, Clone)]
@@ -53,28 +56,47 @@ enum Whole {
     Rows(Rows),
 }
 
-/// A position in the keys of a file.
-pub(crate) struct KeyCursor {
+/// Some consecutive keys of a file.
+struct Batch {
+    prefixes: Vec<u128>,
+    whole: Whole,
+    /// Number of the first row.
+    first_row: u64,
+}
+
+impl Batch {
+    const fn empty() -> Self {
+        Self {
+            prefixes: Vec::new(),
+            whole: Whole::Nothing,
+            first_row: 0,
+        }
+    }
+
+    fn rest_at(&self, index: usize) -> &[u8] {
+        match &self.whole {
+            Whole::Nothing => &[],
+            Whole::Texts(texts) => texts.value(index).as_bytes(),
+            Whole::Rows(rows) => rows.row(index).data(),
+        }
+    }
+}
+
+/// Reads the keys of a file, batch by batch.
+struct KeyReader {
     file: RemoteFile,
     columns: KeyColumns,
     reader: ParquetRecordBatchReader,
     failures: Failures,
     converter: Option<RowConverter>,
-    prefixes: Vec<u128>,
-    whole: Whole,
-    position: usize,
-    /// Number of the batch's first row.
-    first_row: u64,
+    next_row: u64,
     /// The last key of the batch before, to check the order.
     last: Option<(u128, Vec<u8>)>,
 }
 
-impl KeyCursor {
-    /// At the first key of the file. Blocks.
-    ///
-    /// # Errors
-    /// The file cannot be read, or its keys are not what the contract says.
-    pub(crate) fn open(file: &RemoteFile, columns: &KeyColumns, window: u64) -> Result<Self, ReconcilerError> {
+impl KeyReader {
+    /// The first bytes are under way when this returns.
+    fn open(file: &RemoteFile, columns: &KeyColumns, window: u64) -> Result<Self, ReconcilerError> {
         let names: Vec<&str> = columns.names.iter().map(String::as_str).collect();
         let (reader, failures) = file.reader(&names, window, READ_BATCH_ROWS)?;
         Ok(Self {
@@ -83,43 +105,32 @@ impl KeyCursor {
             reader,
             failures,
             converter: None,
-            prefixes: Vec::new(),
-            whole: Whole::Nothing,
-            position: 0,
-            first_row: 0,
+            next_row: 0,
             last: None,
         })
     }
 
-    /// Reads the first batch.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub(crate) fn start(mut self) -> Result<Self, ReconcilerError> {
-        self.next_batch()?;
-        Ok(self)
-    }
-
-    fn next_batch(&mut self) -> Result<(), ReconcilerError> {
-        self.first_row += self.prefixes.len() as u64;
-        if let Some(&prefix) = self.prefixes.last() {
-            self.position = self.prefixes.len() - 1;
-            self.last = Some((prefix, self.rest().to_vec()));
-        }
-        self.position = 0;
-        self.prefixes.clear();
-        self.whole = Whole::Nothing;
-        let Some(batch) = self.reader.next() else {
-            return Ok(());
+    /// The next keys, in the memory of a batch that is done with; none at the end of the file.
+    fn read(&mut self, mut batch: Batch) -> Result<Batch, ReconcilerError> {
+        batch.prefixes.clear();
+        batch.whole = Whole::Nothing;
+        batch.first_row = self.next_row;
+        let Some(read) = self.reader.next() else {
+            return Ok(batch);
         };
-        let batch = batch.map_err(|error| self.failures.explain(&error))?;
-        let arrays = self.key_arrays(&batch)?;
+        let read = read.map_err(|error| self.failures.explain(&error))?;
+        let arrays = self.key_arrays(&read)?;
         match self.columns.form {
-            Form::Uuid => self.take_uuids(&arrays[0])?,
-            Form::Text => self.take_texts(&arrays[0])?,
-            Form::Rows => self.take_rows(&arrays)?,
+            Form::Uuid => self.take_uuids(&arrays[0], &mut batch)?,
+            Form::Text => self.take_texts(&arrays[0], &mut batch)?,
+            Form::Rows => self.take_rows(&arrays, &mut batch)?,
         }
-        self.check_order()
+        self.check_order(&batch)?;
+        self.next_row += batch.prefixes.len() as u64;
+        if let Some((last, prefix)) = (0..).zip(&batch.prefixes).last() {
+            self.last = Some((*prefix, batch.rest_at(last).to_vec()));
+        }
+        Ok(batch)
     }
 
     fn key_arrays(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, ReconcilerError> {
@@ -141,29 +152,29 @@ impl KeyCursor {
             .ok_or_else(|| self.file.corrupt("the key column is not text".to_owned()))
     }
 
-    fn take_uuids(&mut self, array: &ArrayRef) -> Result<(), ReconcilerError> {
+    fn take_uuids(&self, array: &ArrayRef, batch: &mut Batch) -> Result<(), ReconcilerError> {
         let texts = self.texts(array)?;
-        self.prefixes.reserve(texts.len());
-        for (row, text) in texts.iter().enumerate() {
+        batch.prefixes.reserve(texts.len());
+        for (row, text) in (self.next_row..).zip(texts) {
             let prefix = text.and_then(|text| parse_uuid(text.as_bytes())).ok_or_else(|| {
-                let row = self.first_row + row as u64;
                 self.file
                     .corrupt(format!("the key of row {row} is not a UUID in lower case"))
             })?;
-            self.prefixes.push(prefix);
+            batch.prefixes.push(prefix);
         }
         Ok(())
     }
 
-    fn take_texts(&mut self, array: &ArrayRef) -> Result<(), ReconcilerError> {
+    fn take_texts(&self, array: &ArrayRef, batch: &mut Batch) -> Result<(), ReconcilerError> {
         let texts = self.texts(array)?.clone();
-        self.prefixes
+        batch
+            .prefixes
             .extend(texts.iter().map(|text| prefix_of(text.unwrap_or_default().as_bytes())));
-        self.whole = Whole::Texts(texts);
+        batch.whole = Whole::Texts(texts);
         Ok(())
     }
 
-    fn take_rows(&mut self, arrays: &[ArrayRef]) -> Result<(), ReconcilerError> {
+    fn take_rows(&mut self, arrays: &[ArrayRef], batch: &mut Batch) -> Result<(), ReconcilerError> {
         let failed =
             |error: arrow::error::ArrowError| self.file.corrupt(format!("the key cannot be compared: {error}"));
         let converter = match &mut self.converter {
@@ -174,61 +185,145 @@ impl KeyCursor {
             }
         };
         let rows = converter.convert_columns(arrays).map_err(failed)?;
-        self.prefixes.extend(rows.iter().map(|row| prefix_of(row.data())));
-        self.whole = Whole::Rows(rows);
+        batch.prefixes.extend(rows.iter().map(|row| prefix_of(row.data())));
+        batch.whole = Whole::Rows(rows);
         Ok(())
     }
 
     /// The merge relies on the order, and a key that comes twice would be a row too many.
-    fn check_order(&mut self) -> Result<(), ReconcilerError> {
+    fn check_order(&self, batch: &Batch) -> Result<(), ReconcilerError> {
         let unsorted = |row: u64| {
             self.file
                 .corrupt(format!("row {row} does not have a greater key than the row before it"))
         };
-        if let (Some((prefix, rest)), Some(&first)) = (&self.last, self.prefixes.first())
-            && (*prefix, rest.as_slice()) >= (first, self.rest_at(0))
+        if let (Some((prefix, rest)), Some(&first)) = (&self.last, batch.prefixes.first())
+            && (*prefix, rest.as_slice()) >= (first, batch.rest_at(0))
         {
-            return Err(unsorted(self.first_row));
+            return Err(unsorted(batch.first_row));
         }
-        for (index, pair) in self.prefixes.windows(2).enumerate() {
-            if pair[0] > pair[1] || (pair[0] == pair[1] && self.rest_at(index) >= self.rest_at(index + 1)) {
-                return Err(unsorted(self.first_row + index as u64 + 1));
+        for (index, pair) in batch.prefixes.windows(2).enumerate() {
+            if pair[0] > pair[1] || (pair[0] == pair[1] && batch.rest_at(index) >= batch.rest_at(index + 1)) {
+                return Err(unsorted(batch.first_row + index as u64 + 1));
             }
         }
         Ok(())
     }
+}
 
-    fn rest_at(&self, index: usize) -> &[u8] {
-        match &self.whole {
-            Whole::Nothing => &[],
-            Whole::Texts(texts) => texts.value(index).as_bytes(),
-            Whole::Rows(rows) => rows.row(index).data(),
+/// A batch to be read, and where it goes then. Whoever has it alone can answer, so that nobody waits for a lost one.
+struct Job {
+    reader: KeyReader,
+    batch: Batch,
+    reply: Sender<Result<Job, ReconcilerError>>,
+}
+
+/// Threads that read keys ahead of the merge.
+pub(crate) struct Readers {
+    jobs: Sender<Job>,
+}
+
+impl Readers {
+    /// Starts so many threads; they end with this value and its cursors.
+    pub(crate) fn start<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize) -> Self {
+        let (jobs, waiting) = channel::<Job>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..threads {
+            let waiting = Arc::clone(&waiting);
+            scope.spawn(move || {
+                loop {
+                    let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(mut job) = job else { break };
+                    let reply = job.reply.clone();
+                    let read = job.reader.read(job.batch);
+                    // Nobody listens any more when the merge has failed.
+                    let _ = reply.send(read.map(|batch| Job { batch, ..job }));
+                }
+            });
         }
+        Self { jobs }
     }
+
+    /// Cursors at the first keys of files, the first of which has the number `first`. Blocks; to be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// A file cannot be read, or its keys are not what the contract says.
+    pub(crate) fn cursors(
+        &self,
+        files: &[RemoteFile],
+        first: u32,
+        columns: &KeyColumns,
+        window: u64,
+    ) -> Result<Vec<KeyCursor>, ReconcilerError> {
+        let cursors = files.iter().zip(first..).map(|(file, number)| {
+            let reader = KeyReader::open(file, columns, window)?;
+            let batch = Batch::empty();
+            let (reply, read) = channel();
+            self.jobs.send(Job { reader, batch, reply }).map_err(|_| no_reader())?;
+            Ok(KeyCursor {
+                number,
+                batch: Batch::empty(),
+                position: 0,
+                jobs: self.jobs.clone(),
+                read,
+            })
+        });
+        // All are under way before one is waited for.
+        let mut cursors = cursors.collect::<Result<Vec<_>, ReconcilerError>>()?;
+        cursors.iter_mut().try_for_each(KeyCursor::next_batch)?;
+        Ok(cursors)
+    }
+}
+
+/// A position in the keys of a file; the batch behind the present one is being read.
+pub(crate) struct KeyCursor {
+    number: u32,
+    batch: Batch,
+    position: usize,
+    jobs: Sender<Job>,
+    read: Receiver<Result<Job, ReconcilerError>>,
+}
+
+impl KeyCursor {
+    fn next_batch(&mut self) -> Result<(), ReconcilerError> {
+        let mut job = self.read.recv().map_err(|_| no_reader())??;
+        std::mem::swap(&mut self.batch, &mut job.batch);
+        self.position = 0;
+        if self.batch.prefixes.is_empty() {
+            return Ok(());
+        }
+        self.jobs.send(job).map_err(|_| no_reader())
+    }
+}
+
+fn no_reader() -> ReconcilerError {
+    ReconcilerError::Interrupted("the threads that read keys have ended".to_owned())
 }
 
 impl Cursor for KeyCursor {
     type Error = ReconcilerError;
 
     fn prefix(&self) -> Option<u128> {
-        self.prefixes.get(self.position).copied()
+        self.batch.prefixes.get(self.position).copied()
     }
 
     fn rest(&self) -> &[u8] {
-        if self.position < self.prefixes.len() {
-            self.rest_at(self.position)
+        if self.position < self.batch.prefixes.len() {
+            self.batch.rest_at(self.position)
         } else {
             &[]
         }
     }
 
-    fn row(&self) -> u64 {
-        self.first_row + self.position as u64
+    fn member(&self) -> Member {
+        Member {
+            file: self.number,
+            row: self.batch.first_row + self.position as u64,
+        }
     }
 
     fn advance(&mut self) -> Result<(), ReconcilerError> {
         self.position += 1;
-        if self.position == self.prefixes.len() {
+        if self.position == self.batch.prefixes.len() {
             self.next_batch()?;
         }
         Ok(())

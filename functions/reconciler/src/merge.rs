@@ -1,7 +1,7 @@
-//! Merge of sorted keys: finds the keys that occur in more than one file.
+//! Merge of sorted keys: finds the keys that more than one row has.
 //!
-//! Pure: the cursors do the reading. Files are sorted by key and hold a key once, so a tournament over the cursors (a
-//! loser tree: one comparison for each level and step) brings equal keys together with one row of each file in memory.
+//! Pure: the cursors do the reading. What they read is sorted by key, so a tournament over them (a loser tree: one
+//! comparison for each level and step) brings equal keys together with one row of each cursor in memory.
 
 /// A position in the sorted keys of one file.
 pub(crate) trait Cursor {
@@ -14,19 +14,19 @@ pub(crate) trait Cursor {
     /// The whole key where the prefix may not tell keys apart, else nothing.
     fn rest(&self) -> &[u8];
 
-    /// Number of the row, the first is 0.
-    fn row(&self) -> u64;
+    /// The present row.
+    fn member(&self) -> Member;
 
     /// Moves to the next row.
     fn advance(&mut self) -> Result<(), Self::Error>;
 }
 
-/// A row that shares its key with a row of another file.
+/// A row among those that are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Member {
-    /// Which of the cursors.
+    /// Which of the files.
     pub(crate) file: u32,
-    /// Number of the row in its file.
+    /// Number of the row in its file, the first is 0.
     pub(crate) row: u64,
 }
 
@@ -114,42 +114,59 @@ impl<C: Cursor> Tournament<C> {
     }
 }
 
-/// Calls `found` with the rows of each key that more than one file holds, in the order of the keys.
+/// Calls `visit` with every row and its key ([`Cursor::prefix`] and [`Cursor::rest`]), in the order of the keys.
 ///
 /// # Errors
-/// The first error of a cursor or of `found`.
-pub(crate) fn merge<C, E>(cursors: Vec<C>, mut found: impl FnMut(&[Member]) -> Result<(), E>) -> Result<(), E>
+/// The first error of a cursor or of `visit`.
+pub(crate) fn merge<C, E>(cursors: Vec<C>, mut visit: impl FnMut(u128, &[u8], Member) -> Result<(), E>) -> Result<(), E>
 where
     C: Cursor,
     E: From<C::Error>,
 {
-    if cursors.len() < 2 {
+    if cursors.is_empty() {
         return Ok(());
     }
     let mut tournament = Tournament::new(cursors);
-    let mut group: Vec<Member> = Vec::new();
-    let mut group_head = None;
-    let mut group_rest: Vec<u8> = Vec::new();
     loop {
-        let file = tournament.places[0];
-        let head = tournament.heads[file as usize];
-        let cursor = &tournament.cursors[file as usize];
-        if head.done || group_head != Some(head) || group_rest != cursor.rest() {
+        let winner = tournament.places[0] as usize;
+        let head = tournament.heads[winner];
+        if head.done {
+            return Ok(());
+        }
+        let cursor = &tournament.cursors[winner];
+        visit(head.prefix, cursor.rest(), cursor.member())?;
+        tournament.advance()?;
+    }
+}
+
+/// Calls `found` with the rows of each key that more than one row has, in the order of the keys.
+///
+/// # Errors
+/// The first error of a cursor or of `found`.
+pub(crate) fn merge_shared<C, E>(cursors: Vec<C>, mut found: impl FnMut(&[Member]) -> Result<(), E>) -> Result<(), E>
+where
+    C: Cursor,
+    E: From<C::Error>,
+{
+    let mut group: Vec<Member> = Vec::new();
+    let mut group_key = (0, Vec::new());
+    merge(cursors, |prefix, rest, member| {
+        if (group_key.0, group_key.1.as_slice()) != (prefix, rest) {
             if group.len() > 1 {
                 found(&group)?;
             }
-            if head.done {
-                return Ok(());
-            }
             group.clear();
-            group_head = Some(head);
-            group_rest.clear();
-            group_rest.extend_from_slice(cursor.rest());
+            group_key.0 = prefix;
+            group_key.1.clear();
+            group_key.1.extend_from_slice(rest);
         }
-        let row = cursor.row();
-        group.push(Member { file, row });
-        tournament.advance()?;
+        group.push(member);
+        Ok::<_, E>(())
+    })?;
+    if group.len() > 1 {
+        found(&group)?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -160,6 +177,7 @@ mod tests {
     use std::convert::Infallible;
 
     struct Listed {
+        file: u32,
         keys: Vec<Vec<u8>>,
         position: usize,
     }
@@ -179,8 +197,11 @@ mod tests {
             self.keys.get(self.position).map_or(&[], Vec::as_slice)
         }
 
-        fn row(&self) -> u64 {
-            self.position as u64
+        fn member(&self) -> Member {
+            Member {
+                file: self.file,
+                row: self.position as u64,
+            }
         }
 
         fn advance(&mut self) -> Result<(), Infallible> {
@@ -192,13 +213,15 @@ mod tests {
     fn groups(files: &[Vec<Vec<u8>>]) -> Vec<Vec<(u32, u64)>> {
         let cursors = files
             .iter()
-            .map(|keys| Listed {
+            .zip(0..)
+            .map(|(keys, file)| Listed {
+                file,
                 keys: keys.clone(),
                 position: 0,
             })
             .collect();
         let mut found = Vec::new();
-        merge::<_, Infallible>(cursors, |members| {
+        merge_shared::<_, Infallible>(cursors, |members| {
             found.push(members.iter().map(|member| (member.file, member.row)).collect());
             Ok(())
         })

@@ -5,9 +5,9 @@
 
 mod pages;
 
-use crate::compare::Losers;
 use crate::error::ReconcilerError;
 use crate::remote::{READ_BATCH_ROWS, RemoteFile};
+use crate::rows::RowSet;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
@@ -38,7 +38,7 @@ pub(crate) fn rewrite(
     contract: &Contract,
     original: &DataFile,
     file: &RemoteFile,
-    losers: &Losers,
+    losers: &RowSet,
 ) -> Result<Rewritten, ReconcilerError> {
     // What stays of a file that loses most of its rows is made anew, with dictionaries of what is left.
     let mostly_stays = losers.count() * 2 < original.rows;
@@ -68,7 +68,7 @@ pub(crate) fn rewrite(
 fn by_pages(
     contract: &Contract,
     file: &RemoteFile,
-    losers: &Losers,
+    losers: &RowSet,
 ) -> Result<Option<(Vec<u8>, ParquetMetaData)>, ReconcilerError> {
     let (windows, failures) = file.windows(&ProjectionMask::all(), WINDOW_BYTES);
     pages::rewrite_pages(contract, file, windows, losers).map_err(|error| failures.explain(&error))
@@ -78,7 +78,7 @@ fn by_pages(
 fn through_arrow(
     contract: &Contract,
     file: &RemoteFile,
-    losers: &Losers,
+    losers: &RowSet,
 ) -> Result<(Vec<u8>, ParquetMetaData), ReconcilerError> {
     let failed = |error: &dyn Display| file.corrupt(format!("cannot be rewritten: {error}"));
     let parquet = file.parquet().file_metadata();
@@ -136,7 +136,7 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arrow
 }
 
 /// Beside the original, under a name that stands for the rows left out.
-fn new_path(contract: &Contract, original: &str, losers: &Losers) -> String {
+fn new_path(contract: &Contract, original: &str, losers: &RowSet) -> String {
     let mut hash = Sha256::new();
     hash.update(original.as_bytes());
     hash.update([0]);
@@ -159,7 +159,7 @@ mod tests {
     fn the_new_name_stays_in_the_folder_and_follows_from_the_original() {
         let contracts = Contracts::load(&Assets::Embedded).unwrap();
         let contract = contracts.get("transactions").unwrap();
-        let none = Losers::default();
+        let none = RowSet::default();
         let path = new_path(
             contract,
             "txn_date=2026-01-15/merchant_category=taxi/part-0.parquet",

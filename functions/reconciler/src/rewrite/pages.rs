@@ -5,8 +5,8 @@
 //! and of a page the values of the rows that stay are copied in stretches. That needs files as this project writes them
 //! (pages of version 1, plain or with a dictionary, flat columns, the contract's schema); [`rewrite_pages`] declines others.
 
-use crate::compare::Losers;
 use crate::remote::RemoteFile;
+use crate::rows::RowSet;
 use crate::windows::Windows;
 use cardlake_shared::contract::{Column, Contract};
 use cardlake_shared::parquet::pages::{
@@ -31,7 +31,7 @@ pub(super) fn rewrite_pages(
     contract: &Contract,
     file: &RemoteFile,
     windows: Windows,
-    losers: &Losers,
+    losers: &RowSet,
 ) -> Result<Option<(Vec<u8>, ParquetMetaData)>> {
     let parquet = file.parquet();
     let schema = ArrowSchemaConverter::new().convert(&contract.file_schema())?;
@@ -44,7 +44,7 @@ pub(super) fn rewrite_pages(
         return Ok(None);
     }
     let windows = Arc::new(windows);
-    let mut content = Vec::new();
+    let mut content = Vec::with_capacity(file.size() as usize);
     let mut writer = SerializedFileWriter::new(
         &mut content,
         schema.root_schema_ptr(),
@@ -74,7 +74,7 @@ pub(super) fn rewrite_pages(
             let Some(chunk) = task.filter(pages, &mut encoder)? else {
                 return Ok(None);
             };
-            group_writer.append_column(&chunk.bytes, chunk.close)?;
+            encoder.append(chunk, &mut group_writer)?;
         }
         group_writer.close()?;
     }
@@ -100,7 +100,7 @@ struct Rows {
 }
 
 impl Rows {
-    fn of(group: &RowGroupMetaData, first_row: u64, losers: &Losers) -> Result<Self> {
+    fn of(group: &RowGroupMetaData, first_row: u64, losers: &RowSet) -> Result<Self> {
         let count = u64::try_from(group.num_rows()).map_err(|_| damaged("the number of rows"))?;
         let stay = (first_row..first_row + count)
             .map(|row| !losers.contains(row))
