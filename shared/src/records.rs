@@ -148,6 +148,10 @@ pub struct ObjectRecord {
     /// Identifies the rules that were applied: a hash over the contract and the event's options. Another value means
     /// that the object has to be transformed again.
     pub rules: String,
+    /// Days for which rows were let in late; none when the dataset knows no event time. A later run with a narrower window
+    /// keeps to this one, so that it takes no row back.
+    #[serde(default)]
+    pub late_window_days: Option<u32>,
     /// Rows by what became of them.
     pub counts: RowCounts,
     /// Data files, by path. Their rows are in the table only once a commit names them.

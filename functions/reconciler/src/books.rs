@@ -103,6 +103,7 @@ mod tests {
             files: Vec::new(),
             drift: BTreeMap::new(),
             quarantine: None,
+            late_window_days: None,
             rejection: None,
         }
     }

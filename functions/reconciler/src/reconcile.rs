@@ -56,30 +56,39 @@ pub(crate) async fn reconcile(
     }
 
     let active = table.active_files().await?;
-    let paths: BTreeSet<&str> = active.iter().map(|file| file.path.as_str()).collect();
-    check_paths(&new, &paths)?;
-    let files: Vec<&DataFile> = new.iter().flat_map(|record| &record.files).collect();
+    let by_path: BTreeMap<&str, &ActiveFile> = active.iter().map(|file| (file.path.as_str(), file)).collect();
+    let objects = not_in_table(&new, &by_path)?;
+    let files: Vec<&DataFile> = objects.iter().flatten().copied().collect();
     let usual = contract.event_time.as_ref().map_or(0, |event| event.late_window_days);
-    let width = late_window_days.unwrap_or(usual).max(usual);
+    let let_in = new.iter().filter_map(|record| record.late_window_days);
+    let width = let_in.chain(late_window_days).fold(usual, u32::max);
     let days = event_days(&contract, &files, width);
     // The last batch that can have brought a row of these days.
     let until = days
         .as_ref()
         .and_then(|days| days.last.checked_add_days(Days::new(width.into())));
-    let witnesses = settle::witnesses(context, &table, &own, batch_date, until, &paths).await?;
+    let witnesses = settle::witnesses(
+        context,
+        &table,
+        &own,
+        batch_date,
+        until,
+        &by_path.keys().copied().collect(),
+    )
+    .await?;
     let silver = Arc::new(Bucket {
         storage: context.storage.clone(),
         name: context.lake.silver_bucket.clone(),
         bytes_read: AtomicU64::new(0),
     });
-    let plan = Plan::new(&contract, &new, &active, &witnesses, days.as_ref());
+    let plan = Plan::new(&contract, &objects, &active, &witnesses, days.as_ref());
     let verdict = plan.compare(&contract, &silver, batch_date).await?;
     let changes = plan.changes(&contract, &silver, verdict).await?;
-    let (settled, objects) = before
+    let (settled, books) = before
         .map(|candidate| (candidate.settled, candidate.objects))
         .unwrap_or_default();
-    let objects = books::settle(objects, &new, &plan.objects, &changes.tally);
-    output.counts = books::total(&objects);
+    let books = books::settle(books, &new, &plan.objects, &changes.tally);
+    output.counts = books::total(&books);
     if !output.counts.balanced() {
         return Err(imbalance(dataset, batch_date, output.counts));
     }
@@ -88,7 +97,7 @@ pub(crate) async fn reconcile(
         batch_date,
         &table,
         now_settled(settled, &new),
-        objects,
+        books,
         &changes,
     )?;
     let key = paths::candidate(dataset, batch_date, &candidate.id);
@@ -116,21 +125,37 @@ pub(crate) async fn reconcile(
     Ok(output)
 }
 
-/// A data file of a new object must not be part of the table already: its bytes would have changed under the readers.
-fn check_paths(new: &[&ObjectRecord], active: &BTreeSet<&str>) -> Result<(), ReconcilerError> {
-    let mut files = new
-        .iter()
-        .flat_map(|record| record.files.iter().map(move |file| (record, file)));
-    match files.find(|(_, file)| active.contains(file.path.as_str())) {
-        None => Ok(()),
-        Some((record, file)) => Err(ReconcilerError::Corrupt {
-            object: file.path.clone(),
-            problem: format!(
-                "it is part of the table, and {} lists it as a new file: the names of data files must not be used twice",
-                record.source.key
-            ),
-        }),
+/// The data files of each new object that are not in the table. One that is has the same bytes under the same name: the object
+/// was settled by these rules before, and by others in between.
+///
+/// # Errors
+/// A file is not the one that the table has: its bytes would have changed under the readers.
+fn not_in_table<'r>(
+    new: &[&'r ObjectRecord],
+    active: &BTreeMap<&str, &ActiveFile>,
+) -> Result<Vec<Vec<&'r DataFile>>, ReconcilerError> {
+    let mut files = Vec::with_capacity(new.len());
+    for record in new {
+        let (known, unknown): (Vec<&DataFile>, Vec<&DataFile>) = record
+            .files
+            .iter()
+            .partition(|file| active.contains_key(file.path.as_str()));
+        let differs = |file: &&&DataFile| {
+            let there = active.get(file.path.as_str());
+            there.is_none_or(|there| (there.size, there.rows) != (file.size, file.rows))
+        };
+        if let Some(file) = known.iter().find(differs) {
+            return Err(ReconcilerError::Corrupt {
+                object: file.path.clone(),
+                problem: format!(
+                    "it is part of the table, and {} lists another file of that name: names must not be used twice",
+                    record.source.key
+                ),
+            });
+        }
+        files.push(unknown);
     }
+    Ok(files)
 }
 
 /// The files of a reconciliation.
@@ -149,13 +174,12 @@ struct Plan {
 impl Plan {
     fn new(
         contract: &Contract,
-        new: &[&ObjectRecord],
+        objects: &[Vec<&DataFile>],
         active: &[ActiveFile],
         witnesses: &[DataFile],
         days: Option<&EventDays>,
     ) -> Self {
-        let objects: Vec<Vec<&DataFile>> = new.iter().map(|record| record.files.iter().collect()).collect();
-        let chosen = choose(contract, &objects, active, witnesses, days);
+        let chosen = choose(contract, objects, active, witnesses, days);
         let mut plan = Self {
             new: objects.iter().flatten().copied().cloned().collect(),
             ..Self::default()
@@ -237,7 +261,7 @@ impl Plan {
                         .await
                         .map_err(|error| ReconcilerError::Interrupted(error.to_string()))??;
                 let key = key_of(contract, &file);
-                silver.storage.put(&silver.name, &key, content).await?;
+                content.store(&silver.storage, &silver.name, &key).await?;
                 Ok::<_, ReconcilerError>(file)
             })
             .buffer_unordered(workers)

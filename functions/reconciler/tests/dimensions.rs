@@ -84,6 +84,7 @@ async fn deliver(lake: &Lake, day: u32, rows: &[(&str, &str)]) {
         files: vec![file],
         drift: BTreeMap::new(),
         quarantine: None,
+        late_window_days: None,
         rejection: None,
     };
     lake.storage

@@ -146,6 +146,38 @@ async fn duplicates_across_objects_of_a_batch_are_settled_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn duplicates_are_found_across_more_files_than_are_merged_at_a_time() {
+    const OBJECTS: u32 = 140;
+    let lake = Lake::start().await;
+    // Object n has the rows n, n + 1, and 100 000, so that keys are shared by neighbours and by all.
+    for object in 0..OBJECTS {
+        let mut own = rows(object * 2..object * 2 + 3, 13, i64::from(object));
+        own.push(Row::new(100_000, 13, 7));
+        own.iter_mut().for_each(|row| row.category = 0);
+        lake.deliver(&format!("{object:03}.csv"), 13, &own).await;
+    }
+    let published = lake.run(13).await;
+    assert_eq!(
+        published.counts,
+        BatchCounts {
+            bronze_rows: u64::from(4 * OBJECTS),
+            silver_rows_added: u64::from(2 * OBJECTS + 2),
+            duplicates: u64::from(2 * OBJECTS - 2),
+            ..BatchCounts::default()
+        }
+    );
+    assert_eq!(published.table_rows, u64::from(2 * OBJECTS + 2));
+    let contents = lake.contents().await;
+    // Of a row in two objects the later object's version stays.
+    let mut wanted: Vec<Row> = (0..=OBJECTS * 2)
+        .map(|id| Row::new(id, 13, i64::from((id / 2).min(OBJECTS - 1))))
+        .collect();
+    wanted.push(Row::new(100_000, 13, 7));
+    wanted.iter_mut().for_each(|row| row.category = 0);
+    assert_eq!(contents, expected(&wanted));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_comes_after_the_commit_gives_the_books_of_one_reconciliation() {
     let lake = Lake::start().await;
     let mut later = rows(5..15, 13, 600);
@@ -420,4 +452,33 @@ async fn an_object_transformed_by_other_rules_is_settled_anew_and_counted_once()
     );
     assert_eq!((counts.duplicates, after.table_rows), (0, 52));
     assert_eq!(lake.reconcile(13).await.unwrap().candidate, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_goes_back_to_its_first_rules_finds_its_files_in_the_table() {
+    let lake = Lake::start().await;
+    let narrow = lake.deliver("a.csv", 13, &rows(0..40, 13, 500)).await;
+    lake.run(13).await;
+    lake.deliver_as(&narrow, &rows(0..42, 13, 500)).await;
+    lake.run(13).await;
+    let before = lake.contents().await;
+    lake.put_record(&narrow).await;
+    let after = lake.run(13).await;
+    assert_eq!(after.counts.silver_rows_added, 40, "by these rules");
+    assert_eq!(after.table_rows, 42, "nothing is taken away");
+    assert_eq!(lake.contents().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_file_under_the_name_of_one_in_the_table_is_refused() {
+    let lake = Lake::start().await;
+    let first = lake.deliver("a.csv", 13, &rows(0..40, 13, 500)).await;
+    lake.run(13).await;
+    let mut other = first.clone();
+    other.rules = "other".into();
+    other.files[0].size += 1;
+    lake.put_record(&other).await;
+    let error = lake.reconcile(13).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(error.to_string().contains("names must not be used twice"), "{error}");
 }

@@ -9,7 +9,7 @@ use crate::event::{Event, Output, decode_key};
 use crate::partition::FileNames;
 use crate::pipeline::{self, EncodedFile, Failure, Limits, Summary};
 use crate::plan::{ObjectFacts, Plan};
-use crate::record;
+use crate::record::{self, Rules};
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use bytes::Bytes;
 use cardlake_shared::assets::Assets;
@@ -217,7 +217,6 @@ pub async fn transform(
     let Ok(contract) = context.contracts.get(&bronze.dataset) else {
         return Ok(ignored(key, "there is no contract for its dataset"));
     };
-    let rules = record::rules(contract, late_window_days);
     let bucket = context.bronze_bucket.as_str();
     let meta = context
         .storage
@@ -230,10 +229,9 @@ pub async fn transform(
         status,
         counts,
     };
-    if let Some(record) = before
-        .as_ref()
-        .filter(|record| record.source.etag == meta.etag && record.rules == rules)
-    {
+    let of_this_content = before.as_ref().filter(|record| record.source.etag == meta.etag);
+    let rules = Rules::new(contract, late_window_days, of_this_content);
+    if let Some(record) = of_this_content.filter(|record| record.rules == rules.id) {
         tracing::info!(key, "object unchanged");
         return Ok(output(TransformStatus::Unchanged, record.counts));
     }
@@ -249,7 +247,6 @@ pub async fn transform(
         contract,
         format,
         rules,
-        late_window_days,
         tokenizer,
         context,
     };
@@ -319,8 +316,7 @@ struct Job<'c> {
     key: &'c BronzeKey,
     contract: &'c Arc<Contract>,
     format: (FileFormat, Compression),
-    rules: String,
-    late_window_days: Option<u32>,
+    rules: Rules,
     tokenizer: Option<Arc<Tokenizer>>,
     context: &'c Context,
 }
@@ -336,7 +332,12 @@ impl Job<'_> {
             ingest_micros: meta.last_modified.timestamp_micros(),
         };
         let names = self.names(&meta);
-        let plan = Plan::new(self.contract, facts, self.late_window_days, self.tokenizer.clone())?;
+        let plan = Plan::new(
+            self.contract,
+            facts,
+            self.rules.late_window_days,
+            self.tokenizer.clone(),
+        )?;
 
         let (piece_sender, piece_receiver) = mpsc::channel::<Result<Bytes, StorageError>>(WAITING_PIECES);
         let (file_sender, file_receiver) = mpsc::channel::<EncodedFile>(WAITING_FILES);
@@ -379,7 +380,7 @@ impl Job<'_> {
             &meta.key,
             &meta.etag,
             &meta.last_modified.to_rfc3339(),
-            &self.rules,
+            &self.rules.id,
             self.tokenizer.as_ref().map_or("", |tokenizer| tokenizer.version()),
         ])
     }

@@ -35,6 +35,10 @@ async fn a_row_later_than_the_window_is_quarantined_and_enters_when_a_backfill_w
 
     let again = lake.run(15, Some(5)).await.unwrap();
     assert_eq!(again, wide, "a repeated backfill changes nothing");
+
+    let usual = lake.run(15, None).await.unwrap();
+    assert_eq!(usual, wide, "the usual run of the day takes nothing back");
+    assert_eq!(lake.rows().await, after);
 }
 
 #[tokio::test(flavor = "multi_thread")]

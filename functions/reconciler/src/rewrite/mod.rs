@@ -3,6 +3,7 @@
 //! What stays keeps its order. Name and bytes of the new file follow from the old file and the rows left out, so a repeated
 //! reconciliation writes the same object again. Files of the usual form go page by page ([`pages`]), others through Arrow.
 
+mod content;
 mod pages;
 
 use crate::error::ReconcilerError;
@@ -15,6 +16,7 @@ use arrow::error::ArrowError;
 use cardlake_shared::contract::Contract;
 use cardlake_shared::parquet::{column_statistics, writer_properties};
 use cardlake_shared::records::DataFile;
+use content::Content;
 use parquet::arrow::{ArrowWriter, ProjectionMask, parquet_to_arrow_schema};
 use parquet::file::metadata::ParquetMetaData;
 use sha2::{Digest, Sha256};
@@ -27,7 +29,7 @@ const WINDOW_BYTES: u64 = 512 * 1024;
 /// A rewritten file: its description, and its content still to be uploaded.
 pub(crate) struct Rewritten {
     pub(crate) file: DataFile,
-    pub(crate) content: Vec<u8>,
+    pub(crate) content: Content,
 }
 
 /// Makes the file that takes the place of `original`. Blocks.
@@ -55,7 +57,7 @@ pub(crate) fn rewrite(
     Ok(Rewritten {
         file: DataFile {
             path: new_path(contract, &original.path, losers),
-            size: content.len() as u64,
+            size: content.size()?,
             rows: original.rows - losers.count(),
             partition_values: original.partition_values.clone(),
             modification_time: original.modification_time,
@@ -69,7 +71,7 @@ fn by_pages(
     contract: &Contract,
     file: &RemoteFile,
     losers: &RowSet,
-) -> Result<Option<(Vec<u8>, ParquetMetaData)>, ReconcilerError> {
+) -> Result<Option<(Content, ParquetMetaData)>, ReconcilerError> {
     let (windows, failures) = file.windows(&ProjectionMask::all(), WINDOW_BYTES);
     pages::rewrite_pages(contract, file, windows, losers).map_err(|error| failures.explain(&error))
 }
@@ -79,14 +81,14 @@ fn through_arrow(
     contract: &Contract,
     file: &RemoteFile,
     losers: &RowSet,
-) -> Result<(Vec<u8>, ParquetMetaData), ReconcilerError> {
+) -> Result<(Content, ParquetMetaData), ReconcilerError> {
     let failed = |error: &dyn Display| file.corrupt(format!("cannot be rewritten: {error}"));
     let parquet = file.parquet().file_metadata();
     let present = parquet_to_arrow_schema(parquet.schema_descr(), None).map_err(|error| failed(&error))?;
     let schema = target_schema(contract, &present);
     let names: Vec<&str> = present.fields().iter().map(|field| field.name().as_str()).collect();
     let (reader, failures) = file.reader(&names, WINDOW_BYTES, READ_BATCH_ROWS)?;
-    let mut content = Vec::new();
+    let mut content = Content::for_size(file.size())?;
     let mut writer = ArrowWriter::try_new(
         &mut content,
         SchemaRef::clone(&schema),

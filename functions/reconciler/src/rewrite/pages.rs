@@ -5,6 +5,7 @@
 //! and of a page the values of the rows that stay are copied in stretches. That needs files as this project writes them
 //! (pages of version 1, plain or with a dictionary, flat columns, the contract's schema); [`rewrite_pages`] declines others.
 
+use super::content::Content;
 use crate::remote::RemoteFile;
 use crate::rows::RowSet;
 use crate::windows::Windows;
@@ -32,7 +33,7 @@ pub(super) fn rewrite_pages(
     file: &RemoteFile,
     windows: Windows,
     losers: &RowSet,
-) -> Result<Option<(Vec<u8>, ParquetMetaData)>> {
+) -> Result<Option<(Content, ParquetMetaData)>> {
     let parquet = file.parquet();
     let schema = ArrowSchemaConverter::new().convert(&contract.file_schema())?;
     let present = parquet.file_metadata().schema_descr();
@@ -44,7 +45,7 @@ pub(super) fn rewrite_pages(
         return Ok(None);
     }
     let windows = Arc::new(windows);
-    let mut content = Vec::with_capacity(file.size() as usize);
+    let mut content = Content::for_size(file.size())?;
     let mut writer = SerializedFileWriter::new(
         &mut content,
         schema.root_schema_ptr(),

@@ -266,6 +266,7 @@ impl Lake {
             files,
             drift: BTreeMap::new(),
             quarantine: None,
+            late_window_days: None,
             rejection: None,
             source,
         };
