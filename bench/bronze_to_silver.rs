@@ -86,10 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for day in days {
         let mut step = Step::start(day.to_string());
         for object in storage.list(BRONZE, &paths::bronze_prefix(DATASET, day)).await? {
-            let event = TransformerEvent {
-                key: object.key,
-                late_window_days: None,
-            };
+            let event = TransformerEvent::of(object.key);
             transformer::handle(transformer::Event::Task(event), &transform).await?;
         }
         step.done("transform");

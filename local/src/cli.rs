@@ -27,12 +27,17 @@ Examples:
   cardlake run --from 2026-01-13 --to 2026-01-15 --rows 100000
   cardlake run --date 2026-01-15 --input ./landing --json
   cardlake generate --date 2026-01-13 --days 3 --out ./landing
+  cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build
   cardlake sql 'select day, sum(gross_sales) from mart_sales_daily group by day order by day'";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the whole pipeline for one or several days.
     Run(RunArgs),
+    /// Run days of the past once more, in order.
+    Backfill(BackfillArgs),
+    /// List the last runs.
+    Status(StatusArgs),
     /// Ask the local warehouse, in Redshift SQL.
     Sql(SqlArgs),
     /// Make up raw files, in a folder or in S3, and say what the pipeline has to make of them.
@@ -99,6 +104,94 @@ pub struct RunArgs {
     #[allow(missing_docs)]
     pub data: DataDir,
     /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cardlake backfill`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake backfill --from 2026-01-13 --to 2026-01-15 --late-window-days 9
+  cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build --keep-going
+  cardlake backfill --from 2026-01-14 --to 2026-01-14 --reprocess
+
+Raw files stay as they are, unless --regenerate makes them up anew. What was done already is not done again.")]
+pub struct BackfillArgs {
+    /// First day.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub from: NaiveDate,
+    /// Last day, this one included.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub to: NaiveDate,
+    /// Transform every raw file again, also those that are done.
+    #[arg(long)]
+    pub reprocess: bool,
+    /// Make up the raw files anew; --rows, --seed and the rates say how.
+    #[arg(long)]
+    pub regenerate: bool,
+    /// Where each day begins.
+    #[arg(long, value_enum, value_name = "STAGE", default_value_t = FromStage::Transform)]
+    pub from_stage: FromStage,
+    /// Go on with the next day when one fails.
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Fill the warehouse's tables from scratch.
+    #[arg(long)]
+    pub full_refresh: bool,
+    /// Let rows in that are so many days late; default: as the contracts say.
+    #[arg(long, value_name = "N")]
+    pub late_window_days: Option<u32>,
+    /// Transactions to make up for each day, with --regenerate.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub rows: u64,
+    /// Same seed, same day: same rows, with --regenerate.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rates: Rates,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The stage that a backfill begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FromStage {
+    /// Raw files: everything.
+    Transform,
+    /// The warehouse: what silver has and the warehouse does not.
+    Load,
+    /// The marts.
+    Build,
+}
+
+impl FromStage {
+    /// As the state machines know it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transform => "transform",
+            Self::Load => "load",
+            Self::Build => "build",
+        }
+    }
+}
+
+/// Options of `cardlake status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// How many runs.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub last: usize,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+    /// Print the run records as JSON instead of a table.
     #[arg(long)]
     pub json: bool,
 }
@@ -182,6 +275,8 @@ pub fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match cli.command {
             Command::Run(args) => commands::run::run(args).await,
+            Command::Backfill(args) => commands::backfill::backfill(args).await,
+            Command::Status(args) => commands::status::status(args).await,
             Command::Sql(args) => commands::sql::sql(args).await,
             Command::Generate(args) => commands::generate::generate(args).await,
             Command::Vacuum(args) => commands::vacuum::vacuum(args).await,

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+/// What stands for the daily state machine's ARN.
+pub const DAILY_STATE_MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:cardlake-daily";
+
 /// The stages, each with its own context as a function of its own has it.
 pub struct StageInvoker {
     generator: Arc<cardlake_generator::Context>,
@@ -67,7 +70,10 @@ impl StageInvoker {
         let functions = stages.map(|stage| (format!("{stage}_function"), stage.to_owned()));
         functions
             .into_iter()
-            .chain([("bronze_bucket".to_owned(), BRONZE.to_owned())])
+            .chain([
+                ("bronze_bucket".to_owned(), BRONZE.to_owned()),
+                ("daily_state_machine".to_owned(), DAILY_STATE_MACHINE.to_owned()),
+            ])
             .collect()
     }
 

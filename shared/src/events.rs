@@ -8,7 +8,7 @@ mod vacuum;
 pub use vacuum::{DEFAULT_RETENTION_DAYS, RemovedObjects, VacuumOutput, VacuumedDataset};
 
 use crate::records::{BatchCounts, RowCounts};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -146,6 +146,21 @@ pub struct TransformerEvent {
     /// Days that an event may lie before its ingest date; default: the contract's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_window_days: Option<u32>,
+    /// Transform the object though its record is there: the same bytes again, unless something damaged them.
+    #[serde(default)]
+    pub reprocess: bool,
+}
+
+impl TransformerEvent {
+    /// An object under the usual rules.
+    #[must_use]
+    pub fn of(key: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            late_window_days: None,
+            reprocess: false,
+        }
+    }
 }
 
 /// What became of a bronze object.
@@ -451,6 +466,9 @@ pub enum NotifierEvent {
         audits: Vec<ValidatorOutput>,
         /// What the mart builder gave at its last tick.
         marts: MartBuilderOutput,
+        /// The execution.
+        #[serde(default)]
+        execution: ExecutionFacts,
     },
     /// A stage failed.
     Failed {
@@ -464,7 +482,25 @@ pub enum NotifierEvent {
         error: String,
         /// The cause, as Step Functions gives it: for a function the JSON of its error reply.
         cause: String,
+        /// The execution.
+        #[serde(default)]
+        execution: ExecutionFacts,
     },
+}
+
+/// What the state machine knows about an execution.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecutionFacts {
+    /// When it was started.
+    #[serde(default)]
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it came to its last step.
+    #[serde(default)]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// What it was started with.
+    #[serde(default)]
+    pub input: serde_json::Value,
 }
 
 /// What the notifier did.

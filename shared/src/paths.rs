@@ -157,10 +157,13 @@ pub fn load_manifest(dataset: &str, from_version: i64, to_version: u64) -> Strin
     format!("_loads/{dataset}/{from_version}-{to_version}.manifest")
 }
 
+/// Prefix of all run records, in silver.
+pub const RUN_RECORDS_PREFIX: &str = "_runs/";
+
 /// Key of a run record, in silver.
 #[must_use]
 pub fn run_record(batch_date: NaiveDate, run_id: &str) -> String {
-    format!("_runs/{}/{run_id}.json", dated("batch_date", batch_date))
+    format!("{RUN_RECORDS_PREFIX}{}/{run_id}.json", dated("batch_date", batch_date))
 }
 
 /// Key of the mart builder's state of a run, in silver.

@@ -169,6 +169,37 @@ fn a_vacuum_shows_what_is_old_and_removes_it_when_it_is_told_to() {
 }
 
 #[test]
+fn days_of_the_past_run_again_and_the_runs_are_listed() {
+    let landing = Landing::three_days();
+    let lake = Lake::new();
+    let first = lake.run_json(&["--input", landing.path()]);
+    let range = ["--from", "2026-01-13", "--to", "2026-01-15"];
+    let json = |arguments: &[&str]| -> Value {
+        let outcome = lake.cardlake(arguments);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        serde_json::from_str(&outcome.stdout).unwrap()
+    };
+    let again = json(&[&["backfill", "--reprocess", "--json"], range.as_slice()].concat());
+    assert_eq!(again["runs"][2]["datasets"], first["runs"][2]["datasets"], "nothing is new");
+    let marts = json(&[&["backfill", "--from-stage", "build", "--json"], range.as_slice()].concat());
+    let stages = marts["runs"][1]["stages"].as_array().unwrap();
+    let names: Vec<&str> = stages.iter().map(|stage| stage["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["build", "notify"]);
+
+    let runs = json(&["status", "--json", "--last", "20"]);
+    let runs = runs.as_array().unwrap();
+    assert_eq!(runs.len(), 9);
+    assert_eq!(runs[0]["execution"]["input"]["from_stage"], "build");
+    assert_eq!(runs[8]["batch_date"], "2026-01-13");
+    assert!(runs.iter().all(|run| run["outcome"] == "succeeded"), "{runs:?}");
+    let table = lake.cardlake(&["status", "--last", "2"]).stdout;
+    assert_eq!(table.matches("succeeded").count(), 2, "{table}");
+
+    let outcome = lake.cardlake(&[&["backfill", "--from-stage", "load", "--reprocess"], range.as_slice()].concat());
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+}
+
+#[test]
 fn made_up_days_balance_and_have_every_kind_of_row() {
     let lake = Lake::new();
     let report = lake.run_json(&["--from", "2026-01-14", "--to", "2026-01-15", "--rows", "2000"]);

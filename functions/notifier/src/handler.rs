@@ -81,11 +81,12 @@ impl Context {
                 books,
                 audits,
                 marts,
+                execution,
             } => {
                 let place = place(batch_date, &run_id);
                 let message = Message::succeeded(batch_date, &run_id, &books, &audits, &marts, &place);
                 let outcome = RunOutcome::Succeeded { books, audits, marts };
-                (RunRecord::new(batch_date, run_id, outcome), message)
+                (RunRecord::new(batch_date, run_id, execution, outcome), message)
             }
             NotifierEvent::Failed {
                 batch_date,
@@ -93,10 +94,12 @@ impl Context {
                 stage,
                 error,
                 cause,
+                execution,
             } => {
                 let failure = Failure::new(&stage, &error, &cause);
                 let message = Message::failed(batch_date, &run_id, &failure, &place(batch_date, &run_id));
-                (RunRecord::new(batch_date, run_id, RunOutcome::Failed(failure)), message)
+                let outcome = RunOutcome::Failed(failure);
+                (RunRecord::new(batch_date, run_id, execution, outcome), message)
             }
         }
     }

@@ -1,12 +1,12 @@
 //! The record of a run: what stays of it when the messages are gone.
 
 use crate::message::Failure;
-use cardlake_shared::events::{BalanceOutput, MartBuilderOutput, ValidatorOutput};
+use cardlake_shared::events::{BalanceOutput, ExecutionFacts, MartBuilderOutput, ValidatorOutput};
 use cardlake_shared::records::FORMAT_VERSION;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-/// What became of a run. It holds no clock: the same end of a run gives the same record. (serde cannot refuse unknown
+/// What became of a run. Its times are the state machine's: the same end of a run gives the same record. (serde cannot refuse unknown
 /// fields beside flattened ones.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -16,6 +16,12 @@ pub struct RunRecord {
     pub batch_date: NaiveDate,
     /// Identifies the run.
     pub run_id: String,
+    /// Version of cardlake.
+    #[serde(default)]
+    pub version: String,
+    /// When it ran, and what it was asked for.
+    #[serde(default)]
+    pub execution: ExecutionFacts,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: RunOutcome,
@@ -39,11 +45,13 @@ pub enum RunOutcome {
 }
 
 impl RunRecord {
-    pub(crate) const fn new(batch_date: NaiveDate, run_id: String, outcome: RunOutcome) -> Self {
+    pub(crate) fn new(batch_date: NaiveDate, run_id: String, execution: ExecutionFacts, outcome: RunOutcome) -> Self {
         Self {
             format_version: FORMAT_VERSION,
             batch_date,
             run_id,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            execution,
             outcome,
         }
     }

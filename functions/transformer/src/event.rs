@@ -95,7 +95,8 @@ mod tests {
             task,
             Event::Task(TransformerEvent {
                 key: "a".into(),
-                late_window_days: Some(3)
+                late_window_days: Some(3),
+                reprocess: false,
             })
         );
         let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-01-15T00:00:00.000Z","Bucket":"b","RequestId":"r","HostId":"h"}"#;

@@ -18,7 +18,7 @@ use cardlake_shared::config::Variables;
 use cardlake_shared::contract::{Contract, Contracts, Protection};
 use cardlake_shared::env;
 use cardlake_shared::error::{ErrorKind, StageError, with_causes};
-use cardlake_shared::events::{Compression, FileFormat, TransformStatus, TransformerOutput};
+use cardlake_shared::events::{Compression, FileFormat, TransformStatus, TransformerEvent, TransformerOutput};
 use cardlake_shared::paths::BronzeKey;
 use cardlake_shared::pii::Tokenizer;
 use cardlake_shared::records::{ObjectRecord, RowCounts};
@@ -120,9 +120,7 @@ impl Context {
 /// have gone through.
 pub async fn handle(event: Event, context: &Context) -> Result<Output, Error> {
     match event {
-        Event::Task(task) => transform(&task.key, task.late_window_days, context)
-            .await
-            .map(Output::One),
+        Event::Task(task) => transform(&task, context).await.map(Output::One),
         Event::Test => {
             tracing::info!("test event of s3 received");
             Ok(Output::Many(Vec::new()))
@@ -183,7 +181,7 @@ async fn notified(record: S3EventRecord, context: &Context) -> Result<Transforme
             "the event is not about a new object of the bronze bucket",
         ));
     }
-    transform(&key, None, context).await
+    transform(&TransformerEvent::of(key), context).await
 }
 
 fn ignored(key: &str, reason: &str) -> TransformerOutput {
@@ -200,11 +198,8 @@ fn ignored(key: &str, reason: &str) -> TransformerOutput {
 /// # Errors
 /// S3 or Secrets Manager cannot do what is asked, the contract is unusable, or a defect of ours. An object that cannot be
 /// read is no error: it is reported as rejected.
-pub async fn transform(
-    key: &str,
-    late_window_days: Option<u32>,
-    context: &Context,
-) -> Result<TransformerOutput, Error> {
+pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<TransformerOutput, Error> {
+    let key = event.key.as_str();
     let Some(bronze) = BronzeKey::parse(key) else {
         return Ok(ignored(key, "its key is not <dataset>/ingest_date=YYYY-MM-DD/<name>"));
     };
@@ -230,8 +225,9 @@ pub async fn transform(
         counts,
     };
     let of_this_content = before.as_ref().filter(|record| record.source.etag == meta.etag);
-    let rules = Rules::new(contract, late_window_days, of_this_content);
-    if let Some(record) = of_this_content.filter(|record| record.rules == rules.id) {
+    let rules = Rules::new(contract, event.late_window_days, of_this_content);
+    let is_done = |record: &&ObjectRecord| record.rules == rules.id && !event.reprocess;
+    if let Some(record) = of_this_content.filter(is_done) {
         tracing::info!(key, "object unchanged");
         return Ok(output(TransformStatus::Unchanged, record.counts));
     }

@@ -46,7 +46,7 @@ fn day(rows: u32) -> String {
 }
 
 async fn run(context: &Context, key: &str) -> TransformerOutput {
-    transform(key, None, context).await.unwrap()
+    transform(&TransformerEvent::of(key), context).await.unwrap()
 }
 
 fn counts(bronze: u64, silver: u64, duplicates: u64, quarantined: u64, late: u64) -> RowCounts {
@@ -220,9 +220,35 @@ async fn a_second_time_reads_nothing_and_writes_nothing() {
 
     // Other rules are another matter.
     let path = lake.record(KEY).await.files[0].path.clone();
-    let wider = transform(KEY, Some(9), &context).await.unwrap();
+    let wide = TransformerEvent {
+        late_window_days: Some(9),
+        ..TransformerEvent::of(KEY)
+    };
+    let wider = transform(&wide, &context).await.unwrap();
     assert_eq!(wider.status, TransformStatus::Transformed);
     assert_ne!(lake.record(KEY).await.files[0].path, path);
+    // A window once widened stays so.
+    assert_eq!(run(&context, KEY).await.status, TransformStatus::Unchanged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_made_again_when_it_is_asked_for() {
+    let lake = Lake::new().await;
+    lake.put(KEY, day(20)).await;
+    let context = lake.context().await;
+    run(&context, KEY).await;
+    let before = lake.silver().await;
+    let damaged = format!("transactions/{}", lake.record(KEY).await.files[0].path);
+    lake.storage.put(SILVER, &damaged, b"damaged".to_vec()).await.unwrap();
+    let again = TransformerEvent {
+        reprocess: true,
+        ..TransformerEvent::of(KEY)
+    };
+    assert_eq!(
+        transform(&again, &context).await.unwrap().status,
+        TransformStatus::Transformed
+    );
+    assert_eq!(lake.silver().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -393,7 +419,8 @@ async fn what_is_no_input_is_ignored() {
     ] {
         assert_eq!(run(&context, key).await.status, TransformStatus::Ignored, "{key}");
     }
-    let error = transform("transactions/ingest_date=2026-01-15/none.csv", None, &context)
+    let none = TransformerEvent::of("transactions/ingest_date=2026-01-15/none.csv");
+    let error = transform(&none, &context)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -496,7 +523,7 @@ async fn protected_datasets_need_token_keys() {
     let lake = Lake::new().await;
     let key = "cards/ingest_date=2026-01-15/cards.csv";
     lake.put(key, "card_id\n").await;
-    let error = transform(key, None, &lake.context().await).await.unwrap_err();
+    let error = transform(&TransformerEvent::of(key), &lake.context().await).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("CARDLAKE_TOKEN_KEY_SECRET"));
 }
@@ -543,10 +570,7 @@ async fn a_notification_names_the_objects_that_failed_after_the_others_went_thro
 async fn a_task_gives_one_output() {
     let lake = Lake::new().await;
     lake.put(KEY, day(3)).await;
-    let task = TransformerEvent {
-        key: KEY.to_owned(),
-        late_window_days: None,
-    };
+    let task = TransformerEvent::of(KEY);
     let output = handle(Event::Task(task), &lake.context().await).await.unwrap();
     assert_eq!(
         serde_json::to_value(output).unwrap(),

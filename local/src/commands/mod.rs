@@ -1,6 +1,8 @@
 //! One file for each subcommand.
 
+pub(crate) mod backfill;
 pub(crate) mod generate;
 pub(crate) mod run;
 pub(crate) mod sql;
+pub(crate) mod status;
 pub(crate) mod vacuum;

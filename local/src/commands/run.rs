@@ -1,6 +1,6 @@
 //! `cardlake run`: days through the whole pipeline, one after the other.
 
-use crate::cli::RunArgs;
+use crate::cli::{Rates, RunArgs};
 use crate::environment::Environment;
 use crate::error::{CliError, printed};
 use crate::input::{Input, put_into_bronze};
@@ -79,6 +79,11 @@ fn days(args: &RunArgs, input: Option<&Input>) -> Result<Vec<NaiveDate>, CliErro
             }
         }
     };
+    days_between(from, to)
+}
+
+/// The days from one to another, both included.
+pub(crate) fn days_between(from: NaiveDate, to: NaiveDate) -> Result<Vec<NaiveDate>, CliError> {
     if from > to {
         return Err(CliError::usage(format!("--from {from} lies after --to {to}")).hint("swap the two dates"));
     }
@@ -90,15 +95,17 @@ fn execution_input(args: &RunArgs, day: NaiveDate) -> Value {
     if args.input.is_some() {
         return json!({ "batch_date": day });
     }
+    json!({ "batch_date": day, "generate": generation(args.rows, args.seed, &args.rates) })
+}
+
+/// What the generator is asked for.
+pub(crate) fn generation(rows: u64, seed: u64, rates: &Rates) -> Value {
     json!({
-        "batch_date": day,
-        "generate": {
-            "rows": args.rows,
-            "seed": args.seed,
-            "late_rate": args.rates.late_rate,
-            "duplicate_rate": args.rates.dup_rate,
-            "corrupt_rate": args.rates.corrupt_rate,
-            "parts": std::thread::available_parallelism().map_or(1, usize::from),
-        },
+        "rows": rows,
+        "seed": seed,
+        "late_rate": rates.late_rate,
+        "duplicate_rate": rates.dup_rate,
+        "corrupt_rate": rates.corrupt_rate,
+        "parts": std::thread::available_parallelism().map_or(1, usize::from),
     })
 }

@@ -1,5 +1,6 @@
 //! One day through the state machine, in this process.
 
+pub mod backfill;
 pub mod report;
 
 use crate::environment::Environment;
@@ -71,11 +72,7 @@ pub async fn run_day(
     progress: &Progress,
 ) -> Result<DayOutcome, CliError> {
     let invoker = StageInvoker::new(environment).await?;
-    let file = Assets::default()
-        .read(AssetFolder::StateMachines, DAILY)
-        .map_err(|error| CliError::caused("read the state machine", &error))?;
-    let machine = StateMachine::from_json(&file.text, &StageInvoker::substitutions())
-        .map_err(|error| CliError::caused(&format!("use {DAILY}"), &error))?;
+    let machine = state_machine(DAILY)?;
     let started = Instant::now();
     let observer = progress.day(day);
     let name = format!("{day}-{}", uuid::Uuid::new_v4().simple());
@@ -114,6 +111,16 @@ pub async fn run_day(
     }
     progress.day_done(&outcome);
     Ok(outcome)
+}
+
+/// A packaged state machine with the names of this process.
+pub(crate) fn state_machine(file: &str) -> Result<StateMachine, CliError> {
+    let text = Assets::default()
+        .read(AssetFolder::StateMachines, file)
+        .map_err(|error| CliError::caused("read the state machine", &error))?
+        .text;
+    StateMachine::from_json(&text, &StageInvoker::substitutions())
+        .map_err(|error| CliError::caused(&format!("use {file}"), &error))
 }
 
 fn part<T: serde::de::DeserializeOwned>(output: &Value, name: &str) -> Result<T, CliError> {

@@ -68,11 +68,10 @@ impl RunsReport {
         Self { runs: runs.collect() }
     }
 
-    /// The failure of the last day, if it failed.
+    /// The failure of the first day that failed, if one did.
     #[must_use]
     pub fn failure(&self) -> Option<CliError> {
-        let run = self.runs.last()?;
-        let failure = run.failure.as_ref()?;
+        let (run, failure) = self.runs.iter().find_map(|run| Some((run, run.failure.as_ref()?)))?;
         let message = format!(
             "{} failed at {}: {} ({})",
             run.batch_date, failure.stage, failure.message, failure.error

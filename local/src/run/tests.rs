@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::step_functions::{ObjectItem, TaskFailure, TaskInvoker};
-use cardlake_shared::events::GeneratorEvent;
+use cardlake_shared::events::{GeneratorEvent, NotifierEvent, TransformerEvent};
 use futures::future::BoxFuture;
 use serde_json::json;
 use std::collections::HashMap;
@@ -312,4 +312,43 @@ async fn a_run_without_a_day_is_refused() {
     };
     assert_eq!(error, "Cardlake.InvalidEvent");
     assert!(cause.contains("batch_date"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_run_begins_with_the_stage_that_is_asked_for() {
+    for (stage, called, left_out) in [
+        ("load", "loader", "plan"),
+        ("build", "mart_builder", "loader"),
+    ] {
+        let script = Script::new(&[]);
+        let outcome = day(&script, json!({"batch_date": "2026-01-15", "from_stage": stage})).await;
+        assert!(matches!(outcome, Outcome::Succeeded { .. }), "{stage}: {outcome:?}");
+        assert!(!script.calls_of(called).is_empty(), "{stage}");
+        assert_eq!(script.calls_of(left_out).len(), 0, "{stage}");
+        let told = script.calls_of("notifier").pop().unwrap();
+        serde_json::from_value::<NotifierEvent>(told).expect("the notifier takes it");
+    }
+    let Outcome::Failed { error, .. } =
+        day(&Script::new(&[]), json!({"batch_date": "2026-01-15", "from_stage": "end"})).await
+    else {
+        panic!()
+    };
+    assert_eq!(error, "Cardlake.InvalidEvent");
+}
+
+#[tokio::test]
+async fn a_reprocessing_run_tells_the_transformer_so() {
+    for (input, expected) in [
+        (json!({"batch_date": "2026-01-15", "reprocess": true}), true),
+        (json!({"batch_date": "2026-01-15"}), false),
+    ] {
+        let script = Script::new(&[]);
+        day(&script, input.clone()).await;
+        for call in script.calls_of("transformer") {
+            let event: TransformerEvent = serde_json::from_value(call).expect("the transformer takes it");
+            assert_eq!(event.reprocess, expected);
+        }
+        let told = script.calls_of("notifier").pop().unwrap();
+        assert_eq!(told["execution"]["input"], input);
+    }
 }

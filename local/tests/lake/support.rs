@@ -13,7 +13,7 @@ use cardlake_shared::config::Variables;
 use cardlake_shared::delta::{ActiveFile, DeltaStore, DeltaTable};
 use cardlake_shared::env;
 use cardlake_shared::error::{ErrorKind, StageError, with_causes};
-use cardlake_shared::events::{PublishOutput, ReconcileOutput, ReconcilerEvent, TransformerOutput, VacuumedDataset};
+use cardlake_shared::events::{PublishOutput, ReconcileOutput, ReconcilerEvent, TransformerEvent, TransformerOutput, VacuumedDataset};
 use chrono::{DateTime, NaiveDate, Utc};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::cell::OnceCell;
@@ -137,7 +137,11 @@ impl Lake {
     }
 
     pub async fn transform(&self, key: &str, late_window_days: Option<u32>) -> Result<TransformerOutput, Failed> {
-        cardlake_transformer::transform(key, late_window_days, &self.transformer)
+        let event = TransformerEvent {
+            late_window_days,
+            ..TransformerEvent::of(key)
+        };
+        cardlake_transformer::transform(&event, &self.transformer)
             .await
             .map_err(failed)
     }

@@ -1,0 +1,88 @@
+//! `cardlake status`: the last runs.
+
+use crate::cli::StatusArgs;
+use crate::environment::{Environment, SILVER};
+use crate::error::{CliError, printed};
+use crate::run::report::{new_table, thousands};
+use cardlake_notifier::{RunOutcome, RunRecord};
+use cardlake_shared::paths::RUN_RECORDS_PREFIX;
+use comfy_table::{Cell, CellAlignment, Table};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Prints the last runs, the latest first.
+///
+/// # Errors
+/// There is no lake yet, or a run record cannot be read.
+pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, CliError> {
+    let environment = Environment::open_existing(&args.data.data_dir).await?;
+    let records = last_runs(&environment, args.last).await;
+    let closed = environment.close().await;
+    let records = records?;
+    let mut out = std::io::stdout().lock();
+    printed(if args.json {
+        serde_json::to_writer_pretty(&mut out, &records)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else if records.is_empty() {
+        writeln!(out, "no runs yet: start one with `cardlake run`")
+    } else {
+        writeln!(out, "{}", table(&records))
+    })?;
+    closed.map(|()| ExitCode::SUCCESS)
+}
+
+async fn last_runs(environment: &Environment, count: usize) -> Result<Vec<RunRecord>, CliError> {
+    let failed = |error: &dyn std::error::Error| CliError::caused("read the run records", error);
+    let storage = environment.storage();
+    let mut objects = storage
+        .list(SILVER, RUN_RECORDS_PREFIX)
+        .await
+        .map_err(|error| failed(&error))?;
+    objects.sort_by(|a, b| (b.last_modified, &b.key).cmp(&(a.last_modified, &a.key)));
+    let mut records = Vec::new();
+    for object in objects.into_iter().take(count) {
+        let record = storage.get_json::<RunRecord>(SILVER, &object.key).await;
+        // A record that a vacuum of other hands removed in between is no run to tell of.
+        records.extend(record.map_err(|error| failed(&error))?);
+    }
+    Ok(records)
+}
+
+fn table(records: &[RunRecord]) -> Table {
+    let mut table = new_table(&[
+        "day", "outcome", "started (UTC)", "seconds", "bronze", "silver +", "quarantined", "marts", "run", "what failed",
+    ]);
+    for record in records {
+        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        let (started, ended) = (record.execution.started_at, record.execution.ended_at);
+        let seconds = started.zip(ended).map(|(from, to)| (to - from).num_milliseconds() as f64 / 1000.0);
+        let mut row = vec![Cell::new(record.batch_date)];
+        let (outcome, counts, marts, failure) = match &record.outcome {
+            RunOutcome::Succeeded { books, marts, .. } => {
+                let sum = |count: fn(&cardlake_shared::records::BatchCounts) -> u64| {
+                    thousands(books.datasets.values().map(|books| count(&books.counts)).sum())
+                };
+                let counts = [
+                    sum(|counts| counts.bronze_rows),
+                    sum(|counts| counts.silver_rows_added),
+                    sum(|counts| counts.quarantined),
+                ];
+                ("succeeded", counts, marts.marts.len().to_string(), String::new())
+            }
+            RunOutcome::Failed(failure) => {
+                let what = format!("{}: {}", failure.stage, failure.error);
+                ("failed", [const { String::new() }; 3], String::new(), what)
+            }
+        };
+        row.push(Cell::new(outcome));
+        row.push(Cell::new(started.map_or_else(String::new, |time| time.format("%Y-%m-%d %H:%M:%S").to_string())));
+        row.push(right(seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}"))));
+        row.extend(counts.map(right));
+        row.push(right(marts));
+        row.push(Cell::new(&record.run_id));
+        row.push(Cell::new(failure));
+        table.add_row(row);
+    }
+    table
+}
