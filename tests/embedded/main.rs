@@ -180,7 +180,10 @@ fn days_of_the_past_run_again_and_the_runs_are_listed() {
         serde_json::from_str(&outcome.stdout).unwrap()
     };
     let again = json(&[&["backfill", "--reprocess", "--json"], range.as_slice()].concat());
-    assert_eq!(again["runs"][2]["datasets"], first["runs"][2]["datasets"], "nothing is new");
+    assert_eq!(
+        again["runs"][2]["datasets"], first["runs"][2]["datasets"],
+        "nothing is new"
+    );
     let marts = json(&[&["backfill", "--from-stage", "build", "--json"], range.as_slice()].concat());
     let stages = marts["runs"][1]["stages"].as_array().unwrap();
     let names: Vec<&str> = stages.iter().map(|stage| stage["name"].as_str().unwrap()).collect();

@@ -81,6 +81,8 @@ fn failed(cause: &str) -> serde_json::Value {
     json!({
         "outcome": "failed", "batch_date": "2026-01-15", "run_id": "run-8", "stage": "Validate",
         "error": "Cardlake.ExpectationFailed", "cause": cause,
+        "execution": {"started_at": "2026-01-16T02:00:00Z", "ended_at": "2026-01-16T02:01:30.5Z",
+            "input": {"batch_date": "2026-01-15"}},
     })
 }
 
@@ -133,6 +135,14 @@ async fn a_bad_end_says_what_where_and_what_to_do() {
       "format_version": 1,
       "batch_date": "2026-01-15",
       "run_id": "run-8",
+      "version": "0.1.0",
+      "execution": {
+        "started_at": "2026-01-16T02:00:00Z",
+        "ended_at": "2026-01-16T02:01:30.500Z",
+        "input": {
+          "batch_date": "2026-01-15"
+        }
+      },
       "outcome": "failed",
       "stage": "Validate",
       "error": "Cardlake.ExpectationFailed",

@@ -420,9 +420,7 @@ async fn what_is_no_input_is_ignored() {
         assert_eq!(run(&context, key).await.status, TransformStatus::Ignored, "{key}");
     }
     let none = TransformerEvent::of("transactions/ingest_date=2026-01-15/none.csv");
-    let error = transform(&none, &context)
-        .await
-        .unwrap_err();
+    let error = transform(&none, &context).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
@@ -523,7 +521,9 @@ async fn protected_datasets_need_token_keys() {
     let lake = Lake::new().await;
     let key = "cards/ingest_date=2026-01-15/cards.csv";
     lake.put(key, "card_id\n").await;
-    let error = transform(&TransformerEvent::of(key), &lake.context().await).await.unwrap_err();
+    let error = transform(&TransformerEvent::of(key), &lake.context().await)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("CARDLAKE_TOKEN_KEY_SECRET"));
 }

@@ -17,8 +17,10 @@ use std::process::ExitCode;
 /// Wrong usage, or there is no lake yet. Days that fail are reported like the others and give exit code 1.
 pub(crate) async fn backfill(args: BackfillArgs) -> Result<ExitCode, CliError> {
     if args.from_stage != FromStage::Transform && (args.reprocess || args.regenerate) {
-        return Err(CliError::usage("--reprocess and --regenerate begin with bronze, --from-stage behind it")
-            .hint("leave one of them out"));
+        return Err(
+            CliError::usage("--reprocess and --regenerate begin with bronze, --from-stage behind it")
+                .hint("leave one of them out"),
+        );
     }
     let days = days_between(args.from, args.to)?;
     let environment = Environment::open_existing(&args.data.data_dir).await?;

@@ -51,12 +51,23 @@ async fn last_runs(environment: &Environment, count: usize) -> Result<Vec<RunRec
 
 fn table(records: &[RunRecord]) -> Table {
     let mut table = new_table(&[
-        "day", "outcome", "started (UTC)", "seconds", "bronze", "silver +", "quarantined", "marts", "run", "what failed",
+        "day",
+        "outcome",
+        "started (UTC)",
+        "seconds",
+        "bronze",
+        "silver +",
+        "quarantined",
+        "marts",
+        "run",
+        "what failed",
     ]);
     for record in records {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         let (started, ended) = (record.execution.started_at, record.execution.ended_at);
-        let seconds = started.zip(ended).map(|(from, to)| (to - from).num_milliseconds() as f64 / 1000.0);
+        let seconds = started
+            .zip(ended)
+            .map(|(from, to)| (to - from).num_milliseconds() as f64 / 1000.0);
         let mut row = vec![Cell::new(record.batch_date)];
         let (outcome, counts, marts, failure) = match &record.outcome {
             RunOutcome::Succeeded { books, marts, .. } => {
@@ -76,8 +87,12 @@ fn table(records: &[RunRecord]) -> Table {
             }
         };
         row.push(Cell::new(outcome));
-        row.push(Cell::new(started.map_or_else(String::new, |time| time.format("%Y-%m-%d %H:%M:%S").to_string())));
-        row.push(right(seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}"))));
+        row.push(Cell::new(started.map_or_else(String::new, |time| {
+            time.format("%Y-%m-%d %H:%M:%S").to_string()
+        })));
+        row.push(right(
+            seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}")),
+        ));
         row.extend(counts.map(right));
         row.push(right(marts));
         row.push(Cell::new(&record.run_id));

@@ -5,9 +5,7 @@ use crate::environment::Environment;
 use crate::error::CliError;
 use crate::invoker::DAILY_STATE_MACHINE;
 use crate::progress::Progress;
-use crate::step_functions::{
-    ExecutionOptions, ObjectItem, Outcome, TaskFailure, TaskInvoker, Unobserved, execute,
-};
+use crate::step_functions::{ExecutionOptions, ObjectItem, Outcome, TaskFailure, TaskInvoker, Unobserved, execute};
 use cardlake_shared::paths::parse_day;
 use chrono::Utc;
 use futures::future::BoxFuture;
@@ -77,14 +75,24 @@ impl Days<'_> {
         let input = parameters.get("Input").cloned().unwrap_or_default();
         let date = input.get("batch_date").and_then(Value::as_str).and_then(parse_day);
         let Some(date) = date else {
-            return Err(failed(format!("{}: not a date, write it as 2026-01-15", input["batch_date"])));
+            return Err(failed(format!(
+                "{}: not a date, write it as 2026-01-15",
+                input["batch_date"]
+            )));
         };
         let outcome = run_day(self.environment, date, input, self.progress)
             .await
             .map_err(|error| failed(error.to_string()))?;
         let failure = outcome.failure.clone();
-        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
-        let arn = format!("{}:{}", DAILY_STATE_MACHINE.replace(":stateMachine:", ":execution:"), text("Name"));
+        self.outcomes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(outcome);
+        let arn = format!(
+            "{}:{}",
+            DAILY_STATE_MACHINE.replace(":stateMachine:", ":execution:"),
+            text("Name")
+        );
         match failure {
             None => Ok(json!({ "ExecutionArn": arn, "Name": text("Name"), "Status": "SUCCEEDED" })),
             Some(failure) => Err(failed(
@@ -140,7 +148,9 @@ mod tests {
                     cause: "it did not go well".to_owned(),
                 })
             } else {
-                Ok(json!({ "ExecutionArn": format!("arn:{day}"), "Status": "SUCCEEDED", "Output": "x".repeat(200_000) }))
+                Ok(
+                    json!({ "ExecutionArn": format!("arn:{day}"), "Status": "SUCCEEDED", "Output": "x".repeat(200_000) }),
+                )
             };
             self.days.lock().unwrap().push(parameters);
             Box::pin(std::future::ready(answer))
@@ -171,7 +181,9 @@ mod tests {
     }
 
     fn dates(days: &[Value]) -> Vec<&str> {
-        days.iter().map(|day| day["Input"]["batch_date"].as_str().unwrap()).collect()
+        days.iter()
+            .map(|day| day["Input"]["batch_date"].as_str().unwrap())
+            .collect()
     }
 
     const THREE: [&str; 3] = ["2026-01-13", "2026-01-14", "2026-01-15"];
@@ -184,9 +196,15 @@ mod tests {
         assert_eq!(dates(&days), THREE);
         for day in &days {
             let input = &day["Input"];
-            assert_eq!((&input["from_stage"], &input["late_window_days"]), (&json!("load"), &json!(7)));
+            assert_eq!(
+                (&input["from_stage"], &input["late_window_days"]),
+                (&json!("load"), &json!(7))
+            );
             assert_eq!((&input["generate"], &input["reprocess"]), (&Value::Null, &json!(false)));
-            assert!(day["Name"].as_str().unwrap().len() <= 80, "the longest name of an execution");
+            assert!(
+                day["Name"].as_str().unwrap().len() <= 80,
+                "the longest name of an execution"
+            );
         }
         assert_ne!(days[0]["Name"], days[1]["Name"]);
     }
@@ -197,7 +215,10 @@ mod tests {
         let Outcome::Failed { error, cause, .. } = outcome else {
             panic!("{outcome:?}")
         };
-        assert_eq!((error.as_str(), cause.as_str()), ("States.TaskFailed", "it did not go well"));
+        assert_eq!(
+            (error.as_str(), cause.as_str()),
+            ("States.TaskFailed", "it did not go well")
+        );
         assert_eq!(dates(&days), THREE[..2]);
     }
 
@@ -208,8 +229,14 @@ mod tests {
             panic!("{outcome:?}")
         };
         assert_eq!(error, "Cardlake.DaysFailed");
-        assert!(cause.contains(r#"{"batch_date":"2026-01-13","outcome":"failed""#), "{cause}");
-        assert!(cause.contains(r#"{"batch_date":"2026-01-15","outcome":"succeeded""#), "{cause}");
+        assert!(
+            cause.contains(r#"{"batch_date":"2026-01-13","outcome":"failed""#),
+            "{cause}"
+        );
+        assert!(
+            cause.contains(r#"{"batch_date":"2026-01-15","outcome":"succeeded""#),
+            "{cause}"
+        );
         assert_eq!(dates(&days), THREE);
     }
 

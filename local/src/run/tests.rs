@@ -316,10 +316,7 @@ async fn a_run_without_a_day_is_refused() {
 
 #[tokio::test]
 async fn a_run_begins_with_the_stage_that_is_asked_for() {
-    for (stage, called, left_out) in [
-        ("load", "loader", "plan"),
-        ("build", "mart_builder", "loader"),
-    ] {
+    for (stage, called, left_out) in [("load", "loader", "plan"), ("build", "mart_builder", "loader")] {
         let script = Script::new(&[]);
         let outcome = day(&script, json!({"batch_date": "2026-01-15", "from_stage": stage})).await;
         assert!(matches!(outcome, Outcome::Succeeded { .. }), "{stage}: {outcome:?}");
@@ -328,8 +325,11 @@ async fn a_run_begins_with_the_stage_that_is_asked_for() {
         let told = script.calls_of("notifier").pop().unwrap();
         serde_json::from_value::<NotifierEvent>(told).expect("the notifier takes it");
     }
-    let Outcome::Failed { error, .. } =
-        day(&Script::new(&[]), json!({"batch_date": "2026-01-15", "from_stage": "end"})).await
+    let Outcome::Failed { error, .. } = day(
+        &Script::new(&[]),
+        json!({"batch_date": "2026-01-15", "from_stage": "end"}),
+    )
+    .await
     else {
         panic!()
     };

@@ -13,7 +13,9 @@ use cardlake_shared::config::Variables;
 use cardlake_shared::delta::{ActiveFile, DeltaStore, DeltaTable};
 use cardlake_shared::env;
 use cardlake_shared::error::{ErrorKind, StageError, with_causes};
-use cardlake_shared::events::{PublishOutput, ReconcileOutput, ReconcilerEvent, TransformerEvent, TransformerOutput, VacuumedDataset};
+use cardlake_shared::events::{
+    PublishOutput, ReconcileOutput, ReconcilerEvent, TransformerEvent, TransformerOutput, VacuumedDataset,
+};
 use chrono::{DateTime, NaiveDate, Utc};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::cell::OnceCell;
