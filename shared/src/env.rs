@@ -28,6 +28,8 @@ pub const REDSHIFT_DB_USER: &str = "CARDLAKE_REDSHIFT_DB_USER";
 pub const REDSHIFT_COPY_ROLE_ARN: &str = "CARDLAKE_REDSHIFT_COPY_ROLE_ARN";
 /// SNS topic for success and failure messages; default: none, messages go to the log only.
 pub const NOTIFICATION_TOPIC_ARN: &str = "CARDLAKE_NOTIFICATION_TOPIC_ARN";
+/// Name or ARN of the secret with the URL of a Slack incoming webhook, as it is or as `{"url": "https://…"}`; default: none.
+pub const SLACK_WEBHOOK_SECRET: &str = "CARDLAKE_SLACK_WEBHOOK_SECRET";
 
 /// Endpoint for every service, as the AWS SDKs define it.
 pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";

@@ -166,6 +166,12 @@ pub fn run_record(batch_date: NaiveDate, run_id: &str) -> String {
     format!("{RUN_RECORDS_PREFIX}{}/{run_id}.json", dated("batch_date", batch_date))
 }
 
+/// Key of the list of those who were told of a run, in silver.
+#[must_use]
+pub fn told(batch_date: NaiveDate, run_id: &str) -> String {
+    format!("_notifications/{}/{run_id}.json", dated("batch_date", batch_date))
+}
+
 /// Key of the mart builder's state of a run, in silver.
 #[must_use]
 pub fn build_state(run_id: &str) -> String {

@@ -14,10 +14,10 @@ pub enum Error {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The message cannot be sent.
-    #[error("cannot publish to {topic}: {cause}")]
-    Publish {
-        /// The topic.
-        topic: String,
+    #[error("cannot send a message to {receiver}: {cause}")]
+    Send {
+        /// Who should have got it: a topic, a webhook by the name of its secret.
+        receiver: String,
         /// Whether the service may take it later.
         transient: bool,
         /// What the service or the network said.
@@ -30,8 +30,8 @@ impl StageError for Error {
         match self {
             Self::Configuration(error) => error.kind(),
             Self::Storage(error) => error.kind(),
-            Self::Publish { transient: true, .. } => ErrorKind::Transient,
-            Self::Publish { .. } => ErrorKind::Service,
+            Self::Send { transient: true, .. } => ErrorKind::Transient,
+            Self::Send { .. } => ErrorKind::Service,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::message::{Failure, Message};
 use crate::record::{RunOutcome, RunRecord};
+use crate::slack::Webhook;
 use aws_sdk_sns::error::SdkError;
 use cardlake_shared::aws::Aws;
 use cardlake_shared::config::Variables;
@@ -17,8 +18,32 @@ use cardlake_shared::storage::Storage;
 pub struct Context {
     storage: Storage,
     silver_bucket: String,
-    sns: aws_sdk_sns::Client,
-    topic: Option<String>,
+    receivers: Vec<Receiver>,
+}
+
+/// Who is told.
+#[derive(Debug, Clone)]
+enum Receiver {
+    /// A topic, and whoever subscribes to it.
+    Topic(aws_sdk_sns::Client, String),
+    /// A channel in Slack.
+    Slack(Webhook),
+}
+
+impl Receiver {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Topic(..) => "sns",
+            Self::Slack(_) => "slack",
+        }
+    }
+
+    async fn send(&self, message: &Message) -> Result<(), Error> {
+        match self {
+            Self::Topic(client, topic) => publish(client, topic, message).await,
+            Self::Slack(webhook) => webhook.send(message).await,
+        }
+    }
 }
 
 impl Context {
@@ -36,33 +61,30 @@ impl Context {
                 env::NOTIFICATION_TOPIC_ARN
             ));
         }
+        let topic = topic.map(|topic| Receiver::Topic(aws.sns(), topic));
+        let slack = variables.optional(env::SLACK_WEBHOOK_SECRET);
+        let slack = slack.map(|secret| Receiver::Slack(Webhook::new(aws.secrets_manager(), secret)));
         Ok(variables.finish(Self {
             storage: Storage::new(aws.s3()),
             silver_bucket,
-            sns: aws.sns(),
-            topic,
+            receivers: topic.into_iter().chain(slack).collect(),
         })?)
     }
 }
 
-/// Writes the record of a run, then sends one message if there is a topic; else the message goes to the log.
+/// Writes the record of a run, then tells every receiver that was not told of it yet; without receivers the message goes to
+/// the log.
 ///
 /// # Errors
-/// The record cannot be written, or the message cannot be sent. The record is there in the latter case.
+/// The record cannot be written, or a message cannot be sent; the others are sent all the same.
 pub async fn handle(event: NotifierEvent, context: &Context) -> Result<NotifierOutput, Error> {
     let (record, message) = context.tell(event);
     let key = paths::run_record(record.batch_date, &record.run_id);
     context.storage.put_json(&context.silver_bucket, &key, &record).await?;
-    let messages = match &context.topic {
-        Some(topic) => {
-            context.publish(topic, &message).await?;
-            1
-        }
-        None => {
-            tracing::info!(batch_date = %record.batch_date, run_id = record.run_id, text = message.text, "{}", message.subject);
-            0
-        }
-    };
+    if context.receivers.is_empty() {
+        tracing::info!(batch_date = %record.batch_date, run_id = record.run_id, text = message.text, "{}", message.subject);
+    }
+    let messages = context.send(&record, &message).await?;
     Ok(NotifierOutput {
         run_record: key,
         messages,
@@ -104,24 +126,53 @@ impl Context {
         }
     }
 
-    async fn publish(&self, topic: &str, message: &Message) -> Result<(), Error> {
-        let request = self
-            .sns
-            .publish()
-            .topic_arn(topic)
-            .subject(&message.subject)
-            .message(&message.text);
-        request.send().await.map(drop).map_err(|error| {
-            let status = error.raw_response().map(|response| response.status().as_u16());
-            Error::Publish {
-                topic: topic.to_owned(),
-                transient: match &error {
-                    SdkError::ServiceError(_) => status.is_some_and(|status| status == 429 || status >= 500),
-                    SdkError::ConstructionFailure(_) => false,
-                    _ => true,
-                },
-                cause: with_causes(&error),
+    /// Sends the message to whom it was not sent yet; returns how many that were.
+    async fn send(&self, record: &RunRecord, message: &Message) -> Result<u64, Error> {
+        let key = paths::told(record.batch_date, &record.run_id);
+        let mut told: Vec<String> = self
+            .storage
+            .get_json(&self.silver_bucket, &key)
+            .await?
+            .unwrap_or_default();
+        let (mut sent, mut failure) = (0, None);
+        for receiver in &self.receivers {
+            // A run that fails in its last step ends twice, once each way.
+            let what = format!("{} {}", receiver.name(), record.outcome.name());
+            if told.contains(&what) {
+                continue;
             }
-        })
+            match receiver.send(message).await {
+                Ok(()) => {
+                    sent += 1;
+                    told.push(what);
+                    self.storage.put_json(&self.silver_bucket, &key, &told).await?;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "message not sent");
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        failure.map_or(Ok(sent), Err)
     }
+}
+
+async fn publish(client: &aws_sdk_sns::Client, topic: &str, message: &Message) -> Result<(), Error> {
+    let request = client
+        .publish()
+        .topic_arn(topic)
+        .subject(&message.subject)
+        .message(&message.text);
+    request.send().await.map(drop).map_err(|error| {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        Error::Send {
+            receiver: topic.to_owned(),
+            transient: match &error {
+                SdkError::ServiceError(_) => status.is_some_and(|status| status == 429 || status >= 500),
+                SdkError::ConstructionFailure(_) => false,
+                _ => true,
+            },
+            cause: with_causes(&error),
+        }
+    })
 }

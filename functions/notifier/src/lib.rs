@@ -6,12 +6,14 @@
 //! Guarantee: the record is written before anything is sent, and the same event writes the same record. A message holds
 //! the books, or what failed, where, and what to do; no personal data.
 //!
-//! Failure: a record that cannot be written or a message that cannot be sent fails the call; calling again sends again.
+//! Failure: a record that cannot be written or a message that cannot be sent fails the call, after everybody else was told;
+//! calling again tells those who were not told yet.
 
 mod error;
 mod handler;
 mod message;
 mod record;
+mod slack;
 
 pub use error::Error;
 pub use handler::{Context, handle};

@@ -129,15 +129,27 @@ fn masked(text: &str) -> String {
     personal.replace_all(&mask_card_numbers(text), MASK).into_owned()
 }
 
+/// What a message is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// All is well.
+    Good,
+    /// All is there, and something wants a look.
+    Warning,
+    /// The run failed.
+    Bad,
+}
+
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
+    pub(crate) tone: Tone,
     pub(crate) subject: String,
     pub(crate) text: String,
 }
 
 impl Message {
-    fn new(subject: &str, text: String) -> Self {
+    fn new(tone: Tone, subject: &str, text: String) -> Self {
         let ascii = subject.chars().map(|each| {
             if each.is_ascii_graphic() || each == ' ' {
                 each
@@ -146,6 +158,7 @@ impl Message {
             }
         });
         Self {
+            tone,
             subject: ascii.take(SUBJECT_CHARACTERS).collect(),
             text,
         }
@@ -196,7 +209,8 @@ impl Message {
             1 => ", 1 warning".to_owned(),
             count => format!(", {count} warnings"),
         };
-        Self::new(&format!("cardlake {batch_date}: succeeded{note}"), text)
+        let tone = if warnings.is_empty() { Tone::Good } else { Tone::Warning };
+        Self::new(tone, &format!("cardlake {batch_date}: succeeded{note}"), text)
     }
 
     /// Of a run that failed.
@@ -212,6 +226,7 @@ impl Message {
         line(&mut text, &format!("What to do: {}.", failure.advice));
         line(&mut text, &format!("Run record: {record}"));
         Self::new(
+            Tone::Bad,
             &format!("cardlake {batch_date}: failed at {} ({})", failure.stage, failure.error),
             text,
         )

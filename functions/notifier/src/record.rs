@@ -44,6 +44,17 @@ pub enum RunOutcome {
     Failed(Failure),
 }
 
+impl RunOutcome {
+    /// In one word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Succeeded { .. } => "succeeded",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 impl RunRecord {
     pub(crate) fn new(batch_date: NaiveDate, run_id: String, execution: ExecutionFacts, outcome: RunOutcome) -> Self {
         Self {

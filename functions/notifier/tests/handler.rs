@@ -44,16 +44,63 @@ impl Topic {
     }
 }
 
+/// A webhook of Slack, and the secret with its URL.
+struct Slack {
+    endpoint: String,
+    /// What the webhook answers, one after the other; then all is well.
+    answers: Arc<Mutex<Vec<StatusCode>>>,
+    posted: Arc<Mutex<Vec<serde_json::Value>>>,
+}
+
+impl Slack {
+    async fn start(answers: &[StatusCode]) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let slack = Self {
+            endpoint,
+            answers: Arc::new(Mutex::new(answers.to_vec())),
+            posted: Arc::default(),
+        };
+        let secret = json!({"url": format!("{}/services/T0/B0/hidden", slack.endpoint)}).to_string();
+        let secrets = move |body: String| async move {
+            assert!(body.contains("slack-webhook"), "{body}");
+            json!({"ARN": "arn", "Name": "slack-webhook", "SecretString": secret}).to_string()
+        };
+        let (answers, posted) = (Arc::clone(&slack.answers), Arc::clone(&slack.posted));
+        let webhook = move |body: String| async move {
+            let mut answers = answers.lock().unwrap();
+            if !answers.is_empty() {
+                return (answers.remove(0), "no_service");
+            }
+            posted.lock().unwrap().push(serde_json::from_str(&body).unwrap());
+            (StatusCode::OK, "ok")
+        };
+        let routes = Router::new()
+            .route("/services/T0/B0/hidden", axum::routing::post(webhook))
+            .fallback(secrets);
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        slack
+    }
+}
+
 async fn notify(server: &LoopbackS3, topic: Option<&Topic>, event: serde_json::Value) -> Result<NotifierOutput, Error> {
-    let more = if topic.is_some() {
-        vec![("CARDLAKE_NOTIFICATION_TOPIC_ARN", TOPIC)]
-    } else {
-        Vec::new()
-    };
+    notify_all(server, topic, None, event).await
+}
+
+async fn notify_all(
+    server: &LoopbackS3,
+    topic: Option<&Topic>,
+    slack: Option<&Slack>,
+    event: serde_json::Value,
+) -> Result<NotifierOutput, Error> {
+    let topic_setting = topic.map(|_| ("CARDLAKE_NOTIFICATION_TOPIC_ARN", TOPIC));
+    let slack_setting = slack.map(|_| ("CARDLAKE_SLACK_WEBHOOK_SECRET", "slack-webhook"));
+    let more: Vec<_> = topic_setting.into_iter().chain(slack_setting).collect();
     let aws = server.aws();
     let endpoints = Endpoints {
         s3: aws.s3_endpoint().map(str::to_owned),
         sns: topic.map(|topic| topic.endpoint.clone()),
+        secrets_manager: slack.map(|slack| slack.endpoint.clone()),
         ..Endpoints::default()
     };
     let context = Context::new(server.variables(&more), Aws::new(aws.sdk().clone(), endpoints))
@@ -187,11 +234,59 @@ async fn a_refused_message_is_an_error_and_the_record_stays() {
     assert!(
         error
             .to_string()
-            .starts_with("cannot publish to arn:aws:sns:us-east-1:123456789012:cardlake"),
+            .starts_with("cannot send a message to arn:aws:sns:us-east-1:123456789012:cardlake"),
         "{error}"
     );
     let key = "_runs/batch_date=2026-01-15/run-8.json";
     assert!(server.storage().head("silver", key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_channel_in_slack_gets_the_message_as_blocks() {
+    let (server, slack) = (LoopbackS3::start().await, Slack::start(&[]).await);
+    let output = notify_all(&server, None, Some(&slack), succeeded()).await.unwrap();
+    assert_eq!(output.messages, 1);
+    let posted = slack.posted.lock().unwrap();
+    assert_eq!(posted.len(), 1);
+    assert_eq!(posted[0]["text"], "cardlake 2026-01-15: succeeded, 1 warning");
+    let blocks = posted[0]["blocks"].as_array().unwrap();
+    assert_eq!(
+        blocks[0]["text"]["text"],
+        ":warning: cardlake 2026-01-15: succeeded, 1 warning"
+    );
+    let text = blocks[1]["text"]["text"].as_str().unwrap();
+    assert!(text.contains("transactions: 100 rows received = 90 added"), "{text}");
+}
+
+#[tokio::test]
+async fn who_was_told_is_not_told_again_when_another_receiver_is_tried_again() {
+    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::OK).await);
+    let slack = Slack::start(&[StatusCode::SERVICE_UNAVAILABLE]).await;
+    let error = notify_all(&server, Some(&topic), Some(&slack), succeeded())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transient, "{error}");
+    assert!(error.to_string().contains("503"), "{error}");
+    for messages in [1, 0] {
+        let output = notify_all(&server, Some(&topic), Some(&slack), succeeded())
+            .await
+            .unwrap();
+        assert_eq!(output.messages, messages);
+    }
+    assert_eq!(topic.published.lock().unwrap().len(), 1);
+    assert_eq!(slack.posted.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_gone_is_refused_and_its_url_stays_secret() {
+    let server = LoopbackS3::start().await;
+    let slack = Slack::start(&[StatusCode::NOT_FOUND]).await;
+    let error = notify_all(&server, None, Some(&slack), succeeded()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Service);
+    assert_eq!(
+        error.to_string(),
+        "cannot send a message to the Slack webhook of secret slack-webhook: 404 Not Found: no_service"
+    );
 }
 
 #[tokio::test]
