@@ -193,6 +193,13 @@ pub struct TransformerOutput {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ReconcilerEvent {
+    /// Which day a scheduled run is about.
+    Day {
+        /// When the schedule fired.
+        scheduled_time: DateTime<Utc>,
+        /// Days between the schedule's day, in UTC, and the run's.
+        days_back: u32,
+    },
     /// Which datasets have bronze objects on the batch date.
     Plan {
         /// The day.
@@ -246,6 +253,14 @@ const fn default_retention_days() -> u32 {
 
 const fn default_dry_run() -> bool {
     true
+}
+
+/// The day of a scheduled run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DayOutput {
+    /// The day.
+    pub batch_date: NaiveDate,
 }
 
 /// A dataset that has something to do on a day.

@@ -9,7 +9,7 @@ use cardlake_shared::contract::Contracts;
 use cardlake_shared::delta::DeltaStore;
 use cardlake_shared::env;
 use cardlake_shared::events::{
-    BalanceOutput, PlanOutput, PublishOutput, ReconcileOutput, ReconcilerEvent, VacuumOutput,
+    BalanceOutput, DayOutput, PlanOutput, PublishOutput, ReconcileOutput, ReconcilerEvent, VacuumOutput,
 };
 use cardlake_shared::storage::Storage;
 use chrono::{DateTime, Utc};
@@ -84,6 +84,8 @@ pub enum Output {
     Balance(BalanceOutput),
     /// Of `vacuum`.
     Vacuum(VacuumOutput),
+    /// Of `day`.
+    Day(DayOutput),
 }
 
 /// Does what the event asks for.
@@ -92,6 +94,10 @@ pub enum Output {
 /// See [`ReconcilerError`]. Nothing of a failed action is visible to readers of the table.
 pub async fn handle(event: ReconcilerEvent, context: &Context) -> Result<Output, ReconcilerError> {
     match event {
+        ReconcilerEvent::Day {
+            scheduled_time,
+            days_back,
+        } => plan::day(scheduled_time, days_back).map(Output::Day),
         ReconcilerEvent::Plan { batch_date } => plan::plan(context, batch_date).await.map(Output::Plan),
         ReconcilerEvent::Reconcile {
             batch_date,

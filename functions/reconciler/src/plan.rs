@@ -1,11 +1,24 @@
-//! Action `plan`: which datasets have bronze objects on a day.
+//! Actions `day` and `plan`: which day a scheduled run is about, and which datasets have bronze objects on a day.
 
 use crate::error::ReconcilerError;
 use crate::handler::Context;
-use cardlake_shared::events::{PlanOutput, PlannedDataset};
+use cardlake_shared::events::{DayOutput, PlanOutput, PlannedDataset};
 use cardlake_shared::paths::{BronzeKey, bronze_prefix};
-use chrono::NaiveDate;
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use futures::future::try_join_all;
+
+/// The day in UTC that lies `days_back` days before the schedule's.
+pub(crate) fn day(scheduled_time: DateTime<Utc>, days_back: u32) -> Result<DayOutput, ReconcilerError> {
+    let day = scheduled_time
+        .date_naive()
+        .checked_sub_days(Days::new(days_back.into()));
+    let batch_date = day.ok_or_else(|| {
+        ReconcilerError::InvalidEvent(format!(
+            "there is no day {days_back} days before {scheduled_time}: give a smaller days_back"
+        ))
+    })?;
+    Ok(DayOutput { batch_date })
+}
 
 /// Lists the day's prefix of every dataset that has a contract. Keys that are no input do not count.
 pub(crate) async fn plan(context: &Context, batch_date: NaiveDate) -> Result<PlanOutput, ReconcilerError> {

@@ -35,6 +35,17 @@ async fn the_plan_names_datasets_with_objects_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_fires_after_midnight_is_about_the_day_before() {
+    let lake = Lake::start().await;
+    let event = serde_json::json!({"action": "day", "scheduled_time": "2026-03-01T00:30:00Z", "days_back": 1});
+    let output = lake.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+    assert_eq!(
+        serde_json::to_value(output).unwrap(),
+        serde_json::json!({"batch_date": "2026-02-28"})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_batch_makes_the_table_and_adopts_its_files() {
     let lake = Lake::start().await;
     let first = rows(0..100, 13, 500);

@@ -20,7 +20,7 @@ use std::time::Instant;
 const DAILY: &str = "daily.asl.json";
 
 /// How much shorter the waits between ticks are than in AWS: statements of a local warehouse take milliseconds.
-const WAIT_SCALE: f64 = 0.01;
+const WAIT_SCALE: f64 = 0.0025;
 
 /// Seconds of one stage.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

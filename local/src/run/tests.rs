@@ -52,6 +52,7 @@ impl Script {
                     {"dataset": "transactions", "version": 1, "copied_rows": 1, "warehouse_rows": 1}]})),
                 ],
             ),
+            ("day", vec![Ok(json!({"batch_date": "2026-01-15"}))]),
             ("balance", vec![Ok(json!({"batch_date": "2026-01-15", "datasets": {}}))]),
             (
                 "mart_builder",
@@ -351,4 +352,41 @@ async fn a_reprocessing_run_tells_the_transformer_so() {
         let told = script.calls_of("notifier").pop().unwrap();
         assert_eq!(told["execution"]["input"], input);
     }
+}
+
+#[tokio::test]
+async fn a_schedule_names_its_time_and_the_run_is_about_the_day_before() {
+    let script = Script::new(&[]);
+    let outcome = day(&script, json!({"scheduled_time": "2026-01-16T02:00:00Z"})).await;
+    assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome:?}");
+    assert_eq!(
+        script.calls_of("day"),
+        [json!({"action": "day", "scheduled_time": "2026-01-16T02:00:00Z", "days_back": 1})]
+    );
+    assert_eq!(script.calls_of("plan")[0]["batch_date"], "2026-01-15");
+    assert_eq!(script.calls_of("notifier")[0]["batch_date"], "2026-01-15");
+}
+
+#[tokio::test]
+async fn waits_for_long_statements_grow() {
+    let running = json!({"status": "running", "cursor": {"tick": 1}, "datasets": []});
+    let mut ticks = vec![Ok(running); 14];
+    ticks.push(Script::new(&[]).answers["loader"][1].clone());
+    let script = Script::new(&[("loader", ticks)]);
+    let file = Assets::default().read(AssetFolder::StateMachines, DAILY).unwrap();
+    let machine = StateMachine::from_json(&file.text, &StageInvoker::substitutions()).unwrap();
+    let options = ExecutionOptions {
+        time_scale: 0.0,
+        ..ExecutionOptions::new(
+            "cardlake-daily",
+            "run-1",
+            Utc::now(),
+            json!({"batch_date": "2026-01-15"}),
+        )
+    };
+    let started = options.start_time;
+    let result = execute(&machine, options, &script, &crate::step_functions::Unobserved).await;
+    // 1 to 10 seconds, then 10 each time, on the clock of the execution.
+    let waited = (result.end_time - started).num_seconds();
+    assert!((95..120).contains(&waited), "{waited}");
 }
