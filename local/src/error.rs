@@ -2,6 +2,7 @@
 
 use cardlake_shared::error::with_causes;
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Why a command ends without having done what it was asked.
@@ -73,6 +74,25 @@ pub(crate) fn printed(outcome: std::io::Result<()>) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Prints a document for machines, or a text for people, to standard output.
+///
+/// # Errors
+/// As [`printed`].
+pub(crate) fn print(
+    json: bool,
+    document: &impl serde::Serialize,
+    text: impl FnOnce() -> String,
+) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    printed(if json {
+        serde_json::to_writer_pretty(&mut out, document)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else {
+        out.write_all(text().as_bytes())
+    })
 }
 
 impl std::error::Error for CliError {}

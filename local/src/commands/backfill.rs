@@ -3,12 +3,12 @@
 use crate::cli::{BackfillArgs, FromStage};
 use crate::commands::run::{days_between, generation};
 use crate::environment::Environment;
-use crate::error::{CliError, printed};
+use crate::error::{CliError, print};
 use crate::progress::Progress;
 use crate::run::backfill::backfill as run_backfill;
 use crate::run::report::RunsReport;
 use serde_json::json;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Runs the days and prints what came of them.
@@ -38,15 +38,7 @@ pub(crate) async fn backfill(args: BackfillArgs) -> Result<ExitCode, CliError> {
     progress.finish();
     let closed = environment.close().await;
     let report = RunsReport::new(outcome.days);
-    let mut out = std::io::stdout().lock();
-    printed(if args.json {
-        serde_json::to_writer_pretty(&mut out, &report)
-            .map_err(std::io::Error::from)
-            .and_then(|()| writeln!(out))
-    } else {
-        write!(out, "{}", report.table(&args.data.data_dir))
-    })?;
-    drop(out);
+    print(args.json, &report, || report.table(&args.data.data_dir))?;
     match (report.failure(), outcome.failure) {
         (None, None) => closed.map(|()| ExitCode::SUCCESS),
         (Some(failure), _) => Err(failure),

@@ -2,13 +2,13 @@
 
 use crate::cli::{Rates, RunArgs};
 use crate::environment::Environment;
-use crate::error::{CliError, printed};
+use crate::error::{CliError, print};
 use crate::input::{Input, put_into_bronze};
 use crate::progress::Progress;
 use crate::run::{DayOutcome, report::RunsReport, run_day};
 use chrono::{Days, NaiveDate, Utc};
 use serde_json::{Value, json};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Runs the days and prints what came of them.
@@ -44,15 +44,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, CliError> {
     progress.finish();
     let closed = environment.close().await;
     let report = RunsReport::new(outcomes);
-    let mut out = std::io::stdout().lock();
-    printed(if args.json {
-        serde_json::to_writer_pretty(&mut out, &report)
-            .map_err(std::io::Error::from)
-            .and_then(|()| writeln!(out))
-    } else {
-        write!(out, "{}", report.table(&args.data.data_dir))
-    })?;
-    drop(out);
+    print(args.json, &report, || report.table(&args.data.data_dir))?;
     match report.failure() {
         None => closed.map(|()| ExitCode::SUCCESS),
         Some(failure) => Err(failure),

@@ -2,12 +2,11 @@
 
 use crate::cli::StatusArgs;
 use crate::environment::{Environment, SILVER};
-use crate::error::{CliError, printed};
+use crate::error::{CliError, print};
 use crate::run::report::{new_table, thousands};
 use cardlake_notifier::{RunOutcome, RunRecord};
 use cardlake_shared::paths::RUN_RECORDS_PREFIX;
 use comfy_table::{Cell, CellAlignment, Table};
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Prints the last runs, the latest first.
@@ -19,15 +18,12 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, CliError> {
     let records = last_runs(&environment, args.last).await;
     let closed = environment.close().await;
     let records = records?;
-    let mut out = std::io::stdout().lock();
-    printed(if args.json {
-        serde_json::to_writer_pretty(&mut out, &records)
-            .map_err(std::io::Error::from)
-            .and_then(|()| writeln!(out))
-    } else if records.is_empty() {
-        writeln!(out, "no runs yet: start one with `cardlake run`")
-    } else {
-        writeln!(out, "{}", table(&records))
+    print(args.json, &records, || {
+        if records.is_empty() {
+            "no runs yet: start one with `cardlake run`\n".to_owned()
+        } else {
+            format!("{}\n", table(&records))
+        }
     })?;
     closed.map(|()| ExitCode::SUCCESS)
 }

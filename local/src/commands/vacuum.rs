@@ -2,14 +2,13 @@
 
 use crate::cli::VacuumArgs;
 use crate::environment::Environment;
-use crate::error::{CliError, printed};
+use crate::error::{CliError, print};
 use crate::run::report::thousands;
 use cardlake_reconciler::{Context, Output, handle};
 use cardlake_shared::events::{ReconcilerEvent, RemovedObjects, VacuumOutput};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use indicatif::HumanBytes;
 use std::fmt::Write as _;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Keys shown to people; `--json` has more.
@@ -29,14 +28,7 @@ pub(crate) async fn vacuum(args: VacuumArgs) -> Result<ExitCode, CliError> {
     let outcome = run(&environment, event).await;
     let closed = environment.close().await;
     let output = outcome?;
-    let mut out = std::io::stdout().lock();
-    printed(if args.json {
-        serde_json::to_writer_pretty(&mut out, &output)
-            .map_err(std::io::Error::from)
-            .and_then(|()| writeln!(out))
-    } else {
-        write!(out, "{}", text(&output))
-    })?;
+    print(args.json, &output, || text(&output))?;
     closed.map(|()| ExitCode::SUCCESS)
 }
 
