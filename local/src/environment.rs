@@ -17,8 +17,8 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
 use base64::Engine as _;
 use cardlake_shared::aws::{Aws, Endpoints};
 use cardlake_shared::config::Variables;
-use cardlake_shared::env;
 use cardlake_shared::storage::Storage;
+use cardlake_shared::{env, paths};
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -110,6 +110,9 @@ impl Environment {
         let aws = Aws::new(sdk, endpoints);
         make_token_key(&aws).await?;
         let storage = Storage::new(aws.s3());
+        // The folder is locked: whoever held the lease is gone.
+        let cleared = storage.delete(SILVER, paths::BUILD_LEASE).await;
+        cleared.map_err(|error| CliError::caused(&doing, &error))?;
         let variables = [
             (env::BRONZE_BUCKET, BRONZE),
             (env::SILVER_BUCKET, SILVER),

@@ -13,6 +13,7 @@ pub mod delta;
 pub mod env;
 pub mod error;
 pub mod events;
+pub mod lease;
 pub mod parquet;
 pub mod paths;
 pub mod pii;

@@ -172,6 +172,9 @@ pub fn told(batch_date: NaiveDate, run_id: &str) -> String {
     format!("_notifications/{}/{run_id}.json", dated("batch_date", batch_date))
 }
 
+/// Key of the lease that a build of the marts holds, in silver.
+pub const BUILD_LEASE: &str = "_builds/lease.json";
+
 /// Key of the mart builder's state of a run, in silver.
 #[must_use]
 pub fn build_state(run_id: &str) -> String {

@@ -307,16 +307,52 @@ impl Storage {
     /// # Errors
     /// The service refuses or cannot answer.
     pub async fn put_json<T: Serialize + Sync>(&self, bucket: &str, key: &str, value: &T) -> Result<(), StorageError> {
-        let mut text = serde_json::to_vec_pretty(value).map_err(|error| StorageError {
-            kind: StorageErrorKind::Corrupt,
-            operation: "write",
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            cause: error.to_string(),
-        })?;
-        text.push(b'\n');
-        self.put(bucket, key, ByteStream::from(text)).await
+        self.put(bucket, key, json_text(bucket, key, value)?).await
     }
+
+    /// Writes a JSON document in the place of the object with this ETag, or where there is none; false: something else is
+    /// there by now, and stays.
+    ///
+    /// # Errors
+    /// The service refuses for another reason, or cannot answer.
+    pub async fn replace_json<T: Serialize + Sync>(
+        &self,
+        bucket: &str,
+        key: &str,
+        value: &T,
+        etag: Option<&str>,
+    ) -> Result<bool, StorageError> {
+        let request = self.client.put_object().bucket(bucket).key(key);
+        let request = match etag {
+            Some(etag) => request.if_match(etag),
+            None => request.if_none_match("*"),
+        };
+        let body = ByteStream::from(json_text(bucket, key, value)?);
+        match request.body(body).send().await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let error = failure("replace", bucket, key, &error);
+                match error.kind {
+                    StorageErrorKind::PreconditionFailed => Ok(false),
+                    // It was removed in between.
+                    StorageErrorKind::NotFound if etag.is_some() => Ok(false),
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+}
+
+fn json_text<T: Serialize>(bucket: &str, key: &str, value: &T) -> Result<Vec<u8>, StorageError> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| StorageError {
+        kind: StorageErrorKind::Corrupt,
+        operation: "write",
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        cause: error.to_string(),
+    })?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// An object on its way, part by part. Unless it is completed or aborted, its parts stay and cost money until a lifecycle

@@ -12,9 +12,12 @@ use cardlake_shared::assets::{AssetFolder, Assets};
 use cardlake_shared::aws::Aws;
 use cardlake_shared::config::{LakeConfig, Variables, WarehouseConfig};
 use cardlake_shared::data_api::{DataApi, Warehouse};
+use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
+use cardlake_shared::lease::Lease;
 use cardlake_shared::storage::Storage;
 use cardlake_shared::{env, paths};
+use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -35,6 +38,8 @@ pub struct Context {
     pub(crate) copy_role_arn: Option<String>,
     pub(crate) files: Box<dyn Files>,
     pub(crate) warehouse: Box<dyn DataApi>,
+    /// Builds of one warehouse follow one another: they make the same relations.
+    pub(crate) lease: Option<Lease>,
 }
 
 impl Context {
@@ -47,13 +52,15 @@ impl Context {
         let config = WarehouseConfig::read(&mut variables);
         let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
         let config = variables.finish(config)?;
+        let storage = Storage::new(aws.s3());
         Ok(Self {
+            lease: Some(Lease::new(storage.clone(), &lake.silver_bucket, paths::BUILD_LEASE)),
             project: Project::load(&assets.list(AssetFolder::Warehouse)?)?,
             silver_bucket: lake.silver_bucket,
             gold_bucket: lake.gold_bucket,
             database: config.database.clone(),
             copy_role_arn: config.copy_role_arn.clone(),
-            files: Box::new(Storage::new(aws.s3())),
+            files: Box::new(storage),
             warehouse: Box::new(Warehouse::new(aws.redshift_data(), config)),
         })
     }
@@ -67,11 +74,34 @@ struct Cursor {
     generation: u32,
 }
 
-/// Does what can be done now and says whether to come back.
+/// Does what can be done now and says whether to come back. While another run builds, that is nothing.
 ///
 /// # Errors
 /// A model or test failed, the project is wrong, a service refused: see [`MartBuilderError`].
 pub async fn handle(event: MartBuilderEvent, context: &Context) -> Result<MartBuilderOutput, MartBuilderError> {
+    let Some(lease) = &context.lease else {
+        return tick(event, context).await;
+    };
+    let holder = event.run_id.clone();
+    if !lease.acquire(&holder, Utc::now()).await? {
+        tracing::info!(run_id = holder, "another run builds, this one waits");
+        return Ok(waiting(event.cursor));
+    }
+    let outcome = tick(event, context).await;
+    match &outcome {
+        Ok(output) if output.status == TickStatus::Succeeded => lease.release(&holder).await?,
+        // A transient error is tried again by the same run.
+        Err(error) if error.kind() != ErrorKind::Transient => {
+            if let Err(error) = lease.release(&holder).await {
+                tracing::warn!(%error, "the lease of a failed build stays until it expires");
+            }
+        }
+        _ => {}
+    }
+    outcome
+}
+
+async fn tick(event: MartBuilderEvent, context: &Context) -> Result<MartBuilderOutput, MartBuilderError> {
     let key = paths::build_state(&event.run_id);
     let stored = load(context, &key).await?;
     let generation = match (&event.cursor, &stored) {
@@ -211,13 +241,21 @@ fn running(state: &BuildState) -> Result<MartBuilderOutput, MartBuilderError> {
         cause: error.to_string(),
     })?;
     Ok(MartBuilderOutput {
-        status: TickStatus::Running,
-        cursor: Some(cursor),
-        marts: BTreeMap::new(),
         tests_passed: state.count(Status::Pass),
+        ..waiting(Some(cursor))
+    })
+}
+
+/// Nothing is done yet.
+const fn waiting(cursor: Option<Value>) -> MartBuilderOutput {
+    MartBuilderOutput {
+        status: TickStatus::Running,
+        cursor,
+        marts: BTreeMap::new(),
+        tests_passed: 0,
         warnings: Vec::new(),
         report: None,
-    })
+    }
 }
 
 fn succeeded(run: &Run<'_>) -> MartBuilderOutput {

@@ -148,4 +148,6 @@ fn failure(stage: String, error: String, cause: &str) -> Failure {
 }
 
 #[cfg(test)]
+mod concurrent_tests;
+#[cfg(test)]
 mod tests;

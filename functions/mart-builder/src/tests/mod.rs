@@ -48,6 +48,7 @@ fn shop_with(assets: &[Asset]) -> Shop {
         copy_role_arn: None,
         files: Box::new(files.clone()),
         warehouse: Box::new(warehouse.clone()),
+        lease: None,
     };
     Shop {
         warehouse,

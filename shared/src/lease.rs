@@ -1,0 +1,76 @@
+//! Leases: work that one run at a time may do, in a place that all see.
+//!
+//! A lease is an object in S3. It is taken with a conditional PUT, so that of several takers one wins; it is renewed with
+//! every tick of its holder, and whoever finds it not renewed for [`EXPIRY`] takes it over: a run that was killed blocks
+//! nobody for long. A holder that comes back late finds the lease in other hands and waits.
+
+use crate::storage::{Storage, StorageError};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+/// How long a lease holds without being renewed: longer than a tick and its retries take.
+pub const EXPIRY: TimeDelta = TimeDelta::minutes(15);
+
+/// A lease, whoever has it.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    storage: Storage,
+    bucket: String,
+    key: String,
+}
+
+/// What the object holds. The time makes every renewal another object, with another ETag.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Holding {
+    holder: String,
+    renewed_at: DateTime<Utc>,
+}
+
+impl Lease {
+    /// The lease that an object stands for.
+    #[must_use]
+    pub fn new(storage: Storage, bucket: &str, key: &str) -> Self {
+        Self {
+            storage,
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        }
+    }
+
+    /// Takes or renews the lease; false: somebody else has it.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn acquire(&self, holder: &str, now: DateTime<Utc>) -> Result<bool, StorageError> {
+        let present = self.storage.head(&self.bucket, &self.key).await?;
+        let holding: Option<Holding> = match present {
+            Some(_) => self.storage.get_json(&self.bucket, &self.key).await?,
+            None => None,
+        };
+        let taken = |holding: &Holding| holding.holder != holder && now - holding.renewed_at < EXPIRY;
+        if holding.as_ref().is_some_and(taken) {
+            return Ok(false);
+        }
+        if let Some(other) = holding.filter(|holding| holding.holder != holder) {
+            tracing::warn!(holder, other = other.holder, since = %other.renewed_at, "an expired lease is taken over");
+        }
+        let mine = Holding {
+            holder: holder.to_owned(),
+            renewed_at: now,
+        };
+        let etag = present.as_ref().map(|object| object.etag.as_str());
+        self.storage.replace_json(&self.bucket, &self.key, &mine, etag).await
+    }
+
+    /// Gives the lease back, if the holder has it.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn release(&self, holder: &str) -> Result<(), StorageError> {
+        match self.storage.get_json::<Holding>(&self.bucket, &self.key).await? {
+            Some(holding) if holding.holder == holder => self.storage.delete(&self.bucket, &self.key).await,
+            _ => Ok(()),
+        }
+    }
+}
