@@ -28,6 +28,7 @@ Examples:
   cardlake run --date 2026-01-15 --input ./landing --json
   cardlake generate --date 2026-01-13 --days 3 --out ./landing
   cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build
+  cardlake up --s3-port 9000 --redshift-port 9001
   cardlake sql 'select day, sum(gross_sales) from mart_sales_daily group by day order by day'";
 
 #[derive(Debug, Subcommand)]
@@ -38,6 +39,8 @@ enum Command {
     Backfill(BackfillArgs),
     /// List the last runs.
     Status(StatusArgs),
+    /// Keep S3, Secrets Manager and the Redshift Data API open for other programs, until Ctrl-C.
+    Up(UpArgs),
     /// Ask the local warehouse, in Redshift SQL.
     Sql(SqlArgs),
     /// Make up raw files, in a folder or in S3, and say what the pipeline has to make of them.
@@ -194,6 +197,32 @@ pub struct StatusArgs {
     /// Print the run records as JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+/// Options of `cardlake up`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake up                                             any free ports
+  cardlake up --s3-port 9000 --secrets-port 9001 --redshift-port 9002
+  cardlake up > cardlake.env                              and in another shell:
+    . ./cardlake.env && aws s3 ls s3://cardlake-bronze/
+    . ./cardlake.env && aws redshift-data list-tables --workgroup-name cardlake --database cardlake
+    . ./cardlake.env && cargo lambda watch
+
+What is printed are export lines for a shell: endpoints, the key that these servers accept (a new one every time), the
+region, and the settings of the functions. The servers listen on 127.0.0.1 alone.")]
+pub struct UpArgs {
+    /// Port of S3.
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub s3_port: u16,
+    /// Port of Secrets Manager.
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub secrets_port: u16,
+    /// Port of the Redshift Data API.
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub redshift_port: u16,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
 }
 
 /// Options of `cardlake sql`.
@@ -277,6 +306,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => commands::run::run(args).await,
             Command::Backfill(args) => commands::backfill::backfill(args).await,
             Command::Status(args) => commands::status::status(args).await,
+            Command::Up(args) => commands::up::up(args).await,
             Command::Sql(args) => commands::sql::sql(args).await,
             Command::Generate(args) => commands::generate::generate(args).await,
             Command::Vacuum(args) => commands::vacuum::vacuum(args).await,

@@ -8,9 +8,9 @@
 //! ```
 
 use crate::error::CliError;
-use crate::redshift::{self, RedshiftOptions, RedshiftServer};
+use crate::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
 use crate::s3_server::{self, S3Server, S3ServerOptions};
-use crate::secrets_server::{self, SecretsServer, SecretsServerOptions};
+use crate::secrets_server::{self, SecretNames, SecretsServer, SecretsServerOptions};
 use crate::sigv4::ServerCredentials;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
@@ -23,6 +23,7 @@ use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bucket of the raw files.
 pub const BRONZE: &str = "cardlake-bronze";
@@ -39,10 +40,22 @@ pub const TOKEN_KEY_SECRET: &str = "cardlake/token-keys";
 
 const REGION: &str = "us-east-1";
 
+/// Where the servers listen on the loopback interface; 0 takes any free port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// S3.
+    pub s3: u16,
+    /// Secrets Manager.
+    pub secrets: u16,
+    /// Redshift Data API.
+    pub redshift: u16,
+}
+
 /// Running servers over one data directory.
 pub struct Environment {
     aws: Aws,
     storage: Storage,
+    credentials: ServerCredentials,
     variables: HashMap<String, String>,
     s3: S3Server,
     secrets: SecretsServer,
@@ -58,6 +71,14 @@ impl Environment {
     /// # Errors
     /// The folder cannot be written, another process has it open, or a server cannot start.
     pub async fn open(data_dir: &Path) -> Result<Self, CliError> {
+        Self::open_at(data_dir, Ports::default()).await
+    }
+
+    /// As [`Self::open`], on the given ports.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also when a port is in use.
+    pub async fn open_at(data_dir: &Path, ports: Ports) -> Result<Self, CliError> {
         let doing = format!("use the folder {}", data_dir.display());
         fs::create_dir_all(data_dir)
             .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
@@ -70,9 +91,9 @@ impl Environment {
             access_key_id: "cardlake".to_owned(),
             secret_access_key: uuid::Uuid::new_v4().simple().to_string(),
         };
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listen = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let s3 = s3_server::start(S3ServerOptions {
-            listen,
+            listen: listen(ports.s3),
             root: data_dir.join("s3"),
             buckets: [BRONZE, SILVER, GOLD].map(str::to_owned).to_vec(),
             credentials: credentials.clone(),
@@ -81,7 +102,7 @@ impl Environment {
         .await
         .map_err(|error| CliError::caused("start the S3 server", &error))?;
         let secrets = secrets_server::start(SecretsServerOptions {
-            listen,
+            listen: listen(ports.secrets),
             folder: data_dir.join("secrets"),
             credentials: credentials.clone(),
         })
@@ -95,13 +116,13 @@ impl Environment {
         };
         let aws = Aws::new(sdk.clone(), endpoints.clone());
         let redshift = redshift::start(RedshiftOptions {
-            listen,
+            listen: listen(ports.redshift),
             database_file: data_dir.join("warehouse.duckdb"),
             database: DATABASE.to_owned(),
             s3: aws.s3(),
-            credentials,
+            credentials: credentials.clone(),
             region: REGION.to_owned(),
-            known_secrets: Vec::new(),
+            known_secrets: Arc::new(secrets.names()),
             memory_limit: None,
         })
         .await
@@ -126,6 +147,7 @@ impl Environment {
         Ok(Self {
             aws,
             storage,
+            credentials,
             variables,
             s3,
             secrets,
@@ -167,6 +189,30 @@ impl Environment {
         Variables::new(self.variables.clone())
     }
 
+    /// What another process needs in its environment to use these servers with any AWS SDK, and to run the stages: name
+    /// and value, the stages' settings last, each group sorted.
+    #[must_use]
+    pub fn exports(&self) -> Vec<(String, String)> {
+        let mut exports: Vec<(String, String)> = [
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id.clone()),
+            // Some SDKs know only the older name.
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
+            ("AWS_ENDPOINT_URL_REDSHIFT_DATA", self.redshift.endpoint_url()),
+            ("AWS_ENDPOINT_URL_S3", self.s3.endpoint_url()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets.endpoint_url()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key.clone()),
+            // A token left over from real credentials does not belong to this key.
+            ("AWS_SESSION_TOKEN", String::new()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let mut settings: Vec<_> = self.variables.clone().into_iter().collect();
+        settings.sort();
+        exports.extend(settings);
+        exports
+    }
+
     /// The file that holds an object.
     #[must_use]
     pub fn object_path(&self, bucket: &str, key: &str) -> PathBuf {
@@ -182,6 +228,12 @@ impl Environment {
         self.secrets.shutdown().await;
         self.s3.shutdown().await;
         stopped.map_err(|error| CliError::caused("stop the warehouse", &error))
+    }
+}
+
+impl KnownSecrets for SecretNames {
+    fn contains(&self, name_or_arn: &str) -> bool {
+        Self::contains(self, name_or_arn)
     }
 }
 

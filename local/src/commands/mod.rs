@@ -5,4 +5,5 @@ pub(crate) mod generate;
 pub(crate) mod run;
 pub(crate) mod sql;
 pub(crate) mod status;
+pub(crate) mod up;
 pub(crate) mod vacuum;

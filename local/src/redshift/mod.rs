@@ -59,33 +59,22 @@ pub struct RedshiftOptions {
     pub credentials: ServerCredentials,
     /// The region that error texts name.
     pub region: String,
-    /// Names or ARNs that are accepted as `SecretArn`.
-    pub known_secrets: Vec<String>,
+    /// The secrets that are accepted as `SecretArn`.
+    pub known_secrets: Arc<dyn KnownSecrets>,
     /// The memory that DuckDB may use, as DuckDB writes it (`2GB`); DuckDB's own limit, four fifths of the machine's,
     /// when there is none. Most of what does not fit is spilled to files beside the database; a MERGE has to fit.
     pub memory_limit: Option<String>,
+}
+
+/// Says which secrets there are.
+pub trait KnownSecrets: std::fmt::Debug + Send + Sync {
+    /// Whether there is a secret with this name or ARN.
+    fn contains(&self, name_or_arn: &str) -> bool;
 }
 
 /// What the operations work with.
 pub(crate) struct Service {
     statements: Arc<Statements>,
     credentials: ServerCredentials,
-    known_secrets: Vec<String>,
-}
-
-impl Service {
-    /// Whether a secret exists, by its name or its ARN (which ends in the name and six random characters).
-    fn knows_secret(&self, asked: &str) -> bool {
-        self.known_secrets.iter().any(|known| {
-            let name_in_arn = |arn: &str, name: &str| {
-                arn.rsplit_once(":secret:").is_some_and(|(_, resource)| {
-                    resource == name
-                        || resource
-                            .strip_prefix(name)
-                            .is_some_and(|suffix| suffix.len() == 7 && suffix.starts_with('-'))
-                })
-            };
-            known == asked || name_in_arn(asked, known) || name_in_arn(known, asked)
-        })
-    }
+    known_secrets: Arc<dyn KnownSecrets>,
 }

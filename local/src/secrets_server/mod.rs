@@ -15,6 +15,7 @@
 mod operations;
 mod vault;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub struct SecretsServerOptions {
 #[derive(Debug)]
 pub struct SecretsServer {
     address: SocketAddr,
+    names: SecretNames,
     task: JoinHandle<()>,
 }
 
@@ -79,6 +81,11 @@ impl SecretsServer {
         self.address
     }
 
+    /// Says which secrets there are, now and later.
+    pub fn names(&self) -> SecretNames {
+        self.names.clone()
+    }
+
     /// Stops the server. What was answered is in the file.
     pub async fn shutdown(mut self) {
         self.task.abort();
@@ -90,6 +97,24 @@ impl SecretsServer {
 impl Drop for SecretsServer {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// The secrets that there are, without their values.
+#[derive(Clone)]
+pub struct SecretNames(Arc<Vault>);
+
+impl SecretNames {
+    /// Whether there is a secret with this name or ARN.
+    #[must_use]
+    pub fn contains(&self, name_or_arn: &str) -> bool {
+        self.0.read(|secrets| operations::find(secrets, name_or_arn).is_ok())
+    }
+}
+
+impl fmt::Debug for SecretNames {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SecretNames")
     }
 }
 
@@ -111,8 +136,10 @@ pub async fn start(options: SecretsServerOptions) -> Result<SecretsServer, Secre
         .await
         .map_err(|error| SecretsServerError::Vault(error.to_string()))?
         .map_err(|error| SecretsServerError::Vault(error.to_string()))?;
+    let vault = Arc::new(vault);
+    let names = SecretNames(Arc::clone(&vault));
     let server = Server {
-        vault: Arc::new(vault),
+        vault,
         credentials: options.credentials,
     };
     let router = Router::new().fallback(handle).with_state(server);
@@ -122,7 +149,7 @@ pub async fn start(options: SecretsServerOptions) -> Result<SecretsServer, Secre
         }
     });
     tracing::info!(%address, "the secrets server listens");
-    Ok(SecretsServer { address, task })
+    Ok(SecretsServer { address, names, task })
 }
 
 async fn handle(State(server): State<Server>, request: Request) -> Response {

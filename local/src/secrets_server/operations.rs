@@ -164,7 +164,8 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// The name and the secret that a name, an ARN, or an ARN without its last six characters means.
-fn find<'a>(secrets: &'a Secrets, id: &str) -> Result<(&'a String, &'a Secret)> {
+/// A secret by its name or its ARN.
+pub(super) fn find<'a>(secrets: &'a Secrets, id: &str) -> Result<(&'a String, &'a Secret)> {
     let by_arn = || {
         secrets
             .iter()

@@ -1,10 +1,11 @@
 //! What every server refuses.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use cardlake::loopback::ListenError;
-use cardlake::redshift::{self, RedshiftError, RedshiftOptions};
+use cardlake::redshift::{self, KnownSecrets, RedshiftError, RedshiftOptions};
 use cardlake::s3_server::{self, S3ServerError, S3ServerOptions};
 use cardlake::secrets_server::{self, SecretsServerError, SecretsServerOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -43,6 +44,15 @@ async fn servers_listen_on_loopback_only() {
     ));
 }
 
+#[derive(Debug)]
+struct NoSecrets;
+
+impl KnownSecrets for NoSecrets {
+    fn contains(&self, _: &str) -> bool {
+        false
+    }
+}
+
 fn redshift_options(listen: &str, folder: &Path, s3: aws_sdk_s3::Client) -> RedshiftOptions {
     RedshiftOptions {
         listen: listen.parse().unwrap(),
@@ -51,7 +61,7 @@ fn redshift_options(listen: &str, folder: &Path, s3: aws_sdk_s3::Client) -> Reds
         s3,
         credentials: credentials(),
         region: "us-east-1".to_owned(),
-        known_secrets: vec![],
+        known_secrets: Arc::new(NoSecrets),
         memory_limit: None,
     }
 }

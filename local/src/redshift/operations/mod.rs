@@ -87,7 +87,7 @@ fn check_target(service: &Service, target: &Target) -> Result<(), ApiError> {
         return Err(ApiError::validation("DbUser and SecretArn exclude each other"));
     }
     match &target.secret_arn {
-        Some(secret) if !service.knows_secret(secret) => Err(ApiError::validation(format!(
+        Some(secret) if !service.known_secrets.contains(secret) => Err(ApiError::validation(format!(
             "Secrets Manager can't find the specified secret {secret}"
         ))),
         _ => Ok(()),

@@ -7,6 +7,7 @@ mod sessions;
 mod statements;
 mod warehouse;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_redshiftdata::Client;
@@ -14,7 +15,7 @@ use aws_sdk_redshiftdata::operation::describe_statement::DescribeStatementOutput
 use aws_sdk_redshiftdata::types::{Field, StatusString};
 use tempfile::TempDir;
 
-use super::{RedshiftOptions, RedshiftServer, start};
+use super::{KnownSecrets, RedshiftOptions, RedshiftServer, start};
 use crate::s3_server::{self, S3Server, S3ServerOptions};
 use crate::sigv4::ServerCredentials;
 
@@ -178,6 +179,16 @@ fn credentials() -> ServerCredentials {
     }
 }
 
+/// There is one secret, known by its name alone.
+#[derive(Debug)]
+struct OneSecret;
+
+impl KnownSecrets for OneSecret {
+    fn contains(&self, name_or_arn: &str) -> bool {
+        name_or_arn == SECRET_NAME
+    }
+}
+
 fn options(folder: &TempDir, s3: &aws_sdk_s3::Client) -> RedshiftOptions {
     RedshiftOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -186,7 +197,7 @@ fn options(folder: &TempDir, s3: &aws_sdk_s3::Client) -> RedshiftOptions {
         s3: s3.clone(),
         credentials: credentials(),
         region: REGION.to_owned(),
-        known_secrets: vec![SECRET_NAME.to_owned()],
+        known_secrets: Arc::new(OneSecret),
         memory_limit: None,
     }
 }

@@ -1,0 +1,63 @@
+//! `cardlake up`: the stand-ins for AWS, kept open for other programs.
+
+use crate::cli::UpArgs;
+use crate::environment::{Environment, Ports};
+use crate::error::{CliError, printed};
+use std::io::Write;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Starts the servers, prints what reaches them as export lines, and serves until Ctrl-C or a request to end.
+///
+/// # Errors
+/// A port is in use, another process has the folder open, or a statement does not stop at the end.
+pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
+    let ports = Ports {
+        s3: args.s3_port,
+        secrets: args.secrets_port,
+        redshift: args.redshift_port,
+    };
+    let waiting = |error: std::io::Error| CliError::caused("wait for Ctrl-C", &error);
+    let mut ended = signal(SignalKind::terminate()).map_err(waiting)?;
+    let environment = Environment::open_at(&args.data.data_dir, ports).await?;
+    printed(print(&environment.exports()))?;
+    // Whoever reads the standard output may have ended; the servers go on.
+    let _ = writeln!(
+        std::io::stderr(),
+        "serving {}, Ctrl-C stops",
+        args.data.data_dir.display()
+    );
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(waiting)?,
+        _ = ended.recv() => {}
+    }
+    environment.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(exports: &[(String, String)]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (name, value) in exports {
+        writeln!(out, "export {name}={}", quoted(value))?;
+    }
+    out.flush()
+}
+
+/// A value as a POSIX shell reads it back.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_back_what_was_quoted() {
+        for value in ["", "http://127.0.0.1:1", "it's $HOME `x` \"y\""] {
+            let script = format!("printf %s {}", quoted(value));
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), value);
+        }
+    }
+}
