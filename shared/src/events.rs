@@ -426,6 +426,22 @@ pub struct LoadedDataset {
     pub copied_rows: u64,
     /// Rows of the warehouse table.
     pub warehouse_rows: u64,
+    /// What was found equal in silver and in the warehouse, in the transaction of the load; none: nothing was copied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<ComparedPartitions>,
+}
+
+/// Partitions that silver and the warehouse agree on: rows, distinct keys, and the sum of each checksum column, partition
+/// by partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComparedPartitions {
+    /// How many.
+    pub partitions: u64,
+    /// Their rows in all, each with a key of its own.
+    pub rows: u64,
+    /// The sum over them of each exact number column and of the row hash, as decimal text.
+    pub sums: BTreeMap<String, String>,
 }
 
 /// A tick of the mart builder.

@@ -7,7 +7,7 @@
 //!         _candidates/<dataset>/batch_date=D/<id>.json    candidates
 //!         _quarantine/<dataset>/ingest_date=D/<name>.jsonl
 //!         _validations/<dataset>/batch_date=D/<id>.json   validation results
-//!         _loads/<dataset>/<from>-<to>.manifest           COPY manifests
+//!         _loads/<dataset>/<from>-<to>.<n>.manifest       COPY manifests
 //!         _builds/<execution>/state.json                  state of the mart builder between its ticks
 //!         _builds/<execution>/compiled/<file>             compiled SQL of what failed
 //!         _runs/batch_date=D/<execution>.json             run records
@@ -151,10 +151,11 @@ pub fn validation_result(dataset: &str, batch_date: NaiveDate, id: &str) -> Stri
     format!("_validations/{dataset}/{}/{id}.json", dated("batch_date", batch_date))
 }
 
-/// Key of the COPY manifest that takes a table from one Delta version (exclusive; -1: none) to another, in silver.
+/// Key of a COPY manifest that takes a table from one Delta version (exclusive; -1: none) to another, in silver. There is
+/// one for each group of files that can be copied together.
 #[must_use]
-pub fn load_manifest(dataset: &str, from_version: i64, to_version: u64) -> String {
-    format!("_loads/{dataset}/{from_version}-{to_version}.manifest")
+pub fn load_manifest(dataset: &str, from_version: i64, to_version: u64, group: usize) -> String {
+    format!("_loads/{dataset}/{from_version}-{to_version}.{group}.manifest")
 }
 
 /// Prefix of all run records, in silver.

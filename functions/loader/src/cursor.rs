@@ -2,10 +2,11 @@
 
 use crate::error::LoaderError;
 use crate::sql::Role;
+use cardlake_shared::events::ComparedPartitions;
 use serde::{Deserialize, Serialize};
 
 /// The version of the cursor's form.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 /// What the next tick has to know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,26 +41,42 @@ pub(crate) struct DatasetCursor {
 pub(crate) enum Step {
     /// The ledger has to be known first.
     Waiting,
+    /// A transaction widens the table, since a load with all the new columns would have too many statements.
+    Widening { statement: String },
     /// A transaction runs.
-    Loading {
-        statement: String,
-        /// What each of its statements is for.
-        roles: Vec<Role>,
-        /// The Delta version that the warehouse holds once it has committed.
-        version: u64,
-    },
+    Loading(Loading),
     /// COPY failed; a query asks where.
     Diagnosing {
         statement: String,
         failed: String,
         error: String,
     },
+    /// The books do not balance; a query asks what the table held before.
+    Comparing { statement: String, loading: Loading },
     /// Nothing more to do.
     Done {
         version: Option<u64>,
         copied_rows: u64,
         warehouse_rows: u64,
+        compared: Option<ComparedPartitions>,
     },
+}
+
+/// A transaction under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Loading {
+    pub(crate) statement: String,
+    /// What each of its statements is for.
+    pub(crate) roles: Vec<Role>,
+    /// The version in the ledger before; -1: none.
+    pub(crate) from: i64,
+    /// The Delta version that the warehouse holds once it has committed.
+    pub(crate) version: u64,
+    /// Rows of that version.
+    pub(crate) silver_rows: u64,
+    /// What is equal once it has committed.
+    pub(crate) compared: Option<ComparedPartitions>,
 }
 
 impl Cursor {

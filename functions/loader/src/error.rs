@@ -6,6 +6,7 @@ use cardlake_shared::data_api::DataApiError;
 use cardlake_shared::delta::DeltaError;
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::storage::StorageError;
+use parquet::errors::ParquetError;
 
 /// Why a tick failed.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,39 @@ pub enum LoaderError {
         /// The column.
         column: String,
     },
+    /// A data file cannot be read.
+    #[error("cannot read {file} as Parquet: {source}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        source: ParquetError,
+    },
+    /// A data file has a column that is in no contract and of no type that a staging table can have.
+    #[error(
+        "{file} of {dataset} has the column {column}, which the contract does not describe: describe it, or rewrite the file"
+    )]
+    UnknownColumn {
+        /// The dataset.
+        dataset: String,
+        /// The file.
+        file: String,
+        /// Name and type.
+        column: String,
+    },
+    /// Work was cut off: the runtime ends, or a defect.
+    #[error("reading data files was cut off: {0}")]
+    Interrupted(String),
+    /// Silver and the warehouse differ.
+    #[error("{dataset} does not balance at version {version}: {}; load it with full_refresh", .differences.join("; "))]
+    Imbalance {
+        /// The dataset.
+        dataset: String,
+        /// The Delta version.
+        version: u64,
+        /// A sentence for each difference.
+        differences: Vec<String>,
+    },
     /// The cursor is not one of ours.
     #[error("the cursor cannot be understood: {cause}; start over without one")]
     Cursor {
@@ -92,6 +126,16 @@ impl StageError for LoaderError {
             Self::NoSilverTable { .. } => ErrorKind::NotFound,
             Self::SilverRebuilt { .. } => ErrorKind::Corrupt,
             Self::PartitionColumn { .. } => ErrorKind::Configuration,
+            // What the storage said comes through the Parquet reader wrapped.
+            Self::File {
+                source: ParquetError::External(error),
+                ..
+            } => error
+                .downcast_ref::<StorageError>()
+                .map_or(ErrorKind::Corrupt, StageError::kind),
+            Self::File { .. } | Self::UnknownColumn { .. } => ErrorKind::Corrupt,
+            Self::Interrupted(_) => ErrorKind::Internal,
+            Self::Imbalance { .. } => ErrorKind::BooksImbalance,
             Self::Cursor { .. } => ErrorKind::InvalidEvent,
             Self::StatementFailed { .. } => ErrorKind::StatementFailed,
         }

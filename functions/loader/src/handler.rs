@@ -1,24 +1,27 @@
 //! One tick of a load.
 
-use crate::cursor::{Cursor, DatasetCursor, FORMAT_VERSION, Step};
+use crate::balance::{Expected, MAX_SUMMED_ROWS, Scope, sum_columns};
+use crate::cursor::{Cursor, DatasetCursor, FORMAT_VERSION, Loading, Step};
 use crate::error::LoaderError;
+use crate::load::{CopySource, Load};
 use crate::manifest::manifest;
 use crate::plan::{Need, WarehouseState, need};
-use crate::silver::{Lake, Silver};
-use crate::sql::{CopySource, Load, Role, count, define, load_errors, prepare};
+use crate::silver::{Lake, Silver, SilverFile};
+use crate::sql::{Role, count, define, prepare};
+use crate::staging::groups;
 use cardlake_shared::assets::Assets;
 use cardlake_shared::aws::Aws;
 use cardlake_shared::config::{LakeConfig, Variables, WarehouseConfig};
-use cardlake_shared::contract::Contracts;
+use cardlake_shared::contract::{Contract, Contracts};
 use cardlake_shared::data_api::{
-    DataApi, ResultSet, StatementOutcome, StatementState, Submission, Value, Warehouse, client_token, is_conflict,
+    DataApi, MAX_BATCH_STATEMENTS, StatementState, Submission, Warehouse, client_token, is_conflict,
 };
 use cardlake_shared::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
 use cardlake_shared::{env, paths};
 use uuid::Uuid;
 
 /// How often a load is planned anew after a conflict, before it counts as failed.
-const MAX_ATTEMPTS: u32 = 6;
+pub(crate) const MAX_ATTEMPTS: u32 = 20;
 
 /// Settings and clients of the stage, made once.
 pub struct Context {
@@ -97,9 +100,10 @@ async fn begin(event: &LoaderEvent, context: &Context) -> Result<Cursor, LoaderE
     })
 }
 
-struct Tick<'a> {
-    event: &'a LoaderEvent,
-    context: &'a Context,
+/// An event in a context.
+pub(crate) struct Tick<'a> {
+    pub(crate) event: &'a LoaderEvent,
+    pub(crate) context: &'a Context,
 }
 
 impl Tick<'_> {
@@ -108,22 +112,20 @@ impl Tick<'_> {
             self.look_at_ledger(cursor, &statement).await?;
         }
         for index in 0..cursor.datasets.len() {
-            match cursor.datasets[index].step.clone() {
-                Step::Loading {
-                    statement,
-                    roles,
-                    version,
-                } => {
-                    let step = self.look_at_load(cursor, index, statement, roles, version).await?;
-                    cursor.datasets[index].step = step;
-                }
+            let step = match cursor.datasets[index].step.clone() {
+                Step::Widening { statement } => self.look_at_widening(cursor, index, statement).await?,
+                Step::Loading(loading) => self.look_at_load(cursor, index, loading).await?,
                 Step::Diagnosing {
                     statement,
                     failed,
                     error,
-                } => self.look_at_diagnosis(&statement, failed, error).await?,
-                Step::Waiting | Step::Done { .. } => {}
-            }
+                } => self.look_at_diagnosis(statement, failed, error).await?,
+                Step::Comparing { statement, loading } => {
+                    self.look_at_comparison(cursor, index, statement, loading).await?
+                }
+                step @ (Step::Waiting | Step::Done { .. }) => step,
+            };
+            cursor.datasets[index].step = step;
         }
         let waiting = cursor.datasets.iter().any(|dataset| dataset.step == Step::Waiting);
         if waiting && cursor.ledger.is_none() {
@@ -140,7 +142,12 @@ impl Tick<'_> {
         Ok(())
     }
 
-    async fn submit(&self, cursor: &Cursor, step: &str, statements: Vec<String>) -> Result<String, LoaderError> {
+    pub(crate) async fn submit(
+        &self,
+        cursor: &Cursor,
+        step: &str,
+        statements: Vec<String>,
+    ) -> Result<String, LoaderError> {
         let submission = Submission {
             name: format!("cardlake load {} {step}", self.event.batch_date),
             token: client_token(&[&cursor.run, step, &cursor.attempt.to_string()]),
@@ -191,173 +198,148 @@ impl Tick<'_> {
         let entry = &cursor.datasets[index];
         let dataset = entry.dataset.as_str();
         let contract = self.context.contracts.get(dataset)?;
-        let mut work: Vec<_> = define(contract, state.columns(dataset))
-            .into_iter()
-            .map(|statement| (Role::Define, statement))
-            .collect();
-        let mut version = 0;
+        let definitions = define(contract, state.columns(dataset));
+        let mut work: Vec<_> = Vec::new();
+        let (mut version, mut silver_rows, mut compared) = (0, 0, None);
         if let Some(pinned) = entry.target {
             let mut newest = pinned;
             if state.version(dataset) > i64::try_from(pinned).unwrap_or(i64::MAX) {
                 newest = self.context.silver.version(dataset).await?.unwrap_or_default();
             }
             match need(dataset, state, pinned, newest, cursor.full_refresh)? {
-                Need::Nothing { version: held } => version = held,
+                Need::Nothing { version: held } => {
+                    version = held;
+                    let files = self.context.silver.files(dataset, held).await?;
+                    silver_rows = rows(&files);
+                }
                 Need::Files { from, to } => {
                     version = to;
-                    work.extend(self.load(cursor, dataset, state, from, to).await?);
+                    let files = self.context.silver.files(dataset, to).await?;
+                    silver_rows = rows(&files);
+                    let new = self.context.silver.new_files(dataset, from, to).await?;
+                    let expected = self.expected(contract, &new, &files).await?;
+                    let load = Load {
+                        contract,
+                        batch_date: self.event.batch_date,
+                        ledger_version: state.version(dataset),
+                        version: to,
+                        full_refresh: cursor.full_refresh,
+                        sources: &self.sources(contract, &new, from, to).await?,
+                        role_arn: self.context.copy_role_arn.as_deref(),
+                        expected: expected.as_ref(),
+                    };
+                    work = load.statements()?;
+                    compared = expected.map(|expected| expected.summary());
                 }
             }
             work.push((Role::Count, count(dataset)));
         }
+        if definitions.len() + work.len() > MAX_BATCH_STATEMENTS && !definitions.is_empty() {
+            // What does not fit into one batch yet goes ahead: a wider table is right for everybody.
+            let first = definitions.into_iter().take(MAX_BATCH_STATEMENTS).collect();
+            let statement = self.submit(cursor, &format!("{dataset} columns"), first).await?;
+            return Ok(Step::Widening { statement });
+        }
+        let work: Vec<_> = definitions
+            .into_iter()
+            .map(|statement| (Role::Define, statement))
+            .chain(work)
+            .collect();
         if work.is_empty() {
             return Ok(Step::Done {
                 version: None,
                 copied_rows: 0,
                 warehouse_rows: 0,
+                compared: None,
             });
         }
         let (roles, statements) = work.into_iter().unzip();
-        Ok(Step::Loading {
+        Ok(Step::Loading(Loading {
             statement: self.submit(cursor, dataset, statements).await?,
             roles,
+            from: state.version(dataset),
             version,
-        })
+            silver_rows,
+            compared,
+        }))
     }
 
-    async fn load(
+    /// What the partitions of the new files have to hold at the version with the given files; none: there is no new file.
+    pub(crate) async fn expected(
         &self,
-        cursor: &Cursor,
-        dataset: &str,
-        state: &WarehouseState,
-        from: Option<u64>,
-        to: u64,
-    ) -> Result<Vec<(Role, String)>, LoaderError> {
-        let files = self.context.silver.new_files(dataset, from, to).await?;
-        let from_version = from.and_then(|from| i64::try_from(from).ok()).unwrap_or(-1);
-        let key = paths::load_manifest(dataset, from_version, to);
-        if !files.is_empty() {
-            let text = manifest(&self.context.silver_bucket, dataset, &files);
-            self.context.silver.put(&key, text).await?;
+        contract: &Contract,
+        new: &[SilverFile],
+        files: &[SilverFile],
+    ) -> Result<Option<Expected>, LoaderError> {
+        if new.is_empty() {
+            return Ok(None);
         }
-        tracing::info!(dataset, from_version, to_version = to, files = files.len(), "loading");
-        let manifest = format!("s3://{}/{key}", self.context.silver_bucket);
-        let load = Load {
-            contract: self.context.contracts.get(dataset)?,
-            batch_date: self.event.batch_date,
-            ledger_version: state.version(dataset),
-            version: to,
-            full_refresh: cursor.full_refresh,
-            files: files.len(),
-            rows: files.iter().map(|file| file.rows).sum(),
-            source: CopySource {
-                manifest: &manifest,
-                role_arn: self.context.copy_role_arn.as_deref(),
-            },
+        let scope = Scope::new(contract, new, files);
+        let mut sums = sum_columns(contract);
+        if scope.rows() > MAX_SUMMED_ROWS {
+            tracing::warn!(
+                dataset = contract.dataset,
+                rows = scope.rows(),
+                "too many rows to add up"
+            );
+            sums.clear();
+        }
+        let names: Vec<String> = sums.iter().map(|column| column.name.clone()).collect();
+        let contents = if names.is_empty() {
+            vec![Default::default(); scope.files.len()]
+        } else {
+            let silver = &self.context.silver;
+            silver.contents(&contract.dataset, &scope.files, &names).await?
         };
-        load.statements()
+        Ok(Some(Expected::new(scope, &contents, sums)))
     }
 
-    async fn look_at_load(
+    /// As [`Self::expected`], without the sums, for a load that was submitted before.
+    pub(crate) async fn touched(
         &self,
         cursor: &Cursor,
         index: usize,
-        statement: String,
-        roles: Vec<Role>,
-        version: u64,
-    ) -> Result<Step, LoaderError> {
-        let entry = &cursor.datasets[index];
-        match self.context.warehouse.poll(&statement).await? {
-            StatementState::Running => Ok(Step::Loading {
-                statement,
-                roles,
-                version,
-            }),
-            StatementState::Finished { statements } => {
-                let copied_rows = self.number(&roles, &statements, Role::CheckRows).await?;
-                let warehouse_rows = self.number(&roles, &statements, Role::Count).await?;
-                tracing::info!(dataset = entry.dataset, version, copied_rows, warehouse_rows, "loaded");
-                Ok(Step::Done {
-                    version: entry.target.map(|_| version),
-                    copied_rows,
-                    warehouse_rows,
-                })
-            }
-            StatementState::Failed {
-                error,
-                failed,
-                statements,
-            } => {
-                let role = failed.and_then(|index| roles.get(index).copied());
-                let moved = role == Some(Role::CheckLedger);
-                if (moved || is_conflict(&error)) && cursor.attempt < MAX_ATTEMPTS {
-                    tracing::warn!(dataset = entry.dataset, error, "another load was faster, planning anew");
-                    return Ok(Step::Waiting);
-                }
-                let title = role.map_or("load of", Role::title);
-                let failed_statement = format!("{title} {}", entry.dataset);
-                if role == Some(Role::Copy) {
-                    let query_id = failed
-                        .and_then(|index| statements.get(index))
-                        .and_then(|outcome| outcome.query_id);
-                    let folder = format!("/{}/", entry.dataset);
-                    let question = vec![load_errors(query_id, &folder)];
-                    let step = format!("{} load errors", entry.dataset);
-                    return Ok(Step::Diagnosing {
-                        statement: self.submit(cursor, &step, question).await?,
-                        failed: failed_statement,
-                        error,
-                    });
-                }
-                let details = match role {
-                    Some(Role::CheckRows) => {
-                        vec!["COPY read another number of rows than the Delta log says".to_owned()]
-                    }
-                    Some(Role::CheckLedger) => vec!["other loads keep changing the ledger".to_owned()],
-                    _ => Vec::new(),
-                };
-                Err(LoaderError::StatementFailed {
-                    statement: failed_statement,
-                    error,
-                    details,
-                })
-            }
+        loading: &Loading,
+    ) -> Result<Option<Expected>, LoaderError> {
+        let dataset = cursor.datasets[index].dataset.as_str();
+        let from = u64::try_from(loading.from).ok().filter(|_| !cursor.full_refresh);
+        let new = self.context.silver.new_files(dataset, from, loading.version).await?;
+        if new.is_empty() {
+            return Ok(None);
         }
+        let files = self.context.silver.files(dataset, loading.version).await?;
+        let scope = Scope::new(self.context.contracts.get(dataset)?, &new, &files);
+        let contents = vec![Default::default(); scope.files.len()];
+        Ok(Some(Expected::new(scope, &contents, Vec::new())))
     }
 
-    /// The number that the statement with the given role gives; 0 when there is none.
-    async fn number(&self, roles: &[Role], outcomes: &[StatementOutcome], role: Role) -> Result<u64, LoaderError> {
-        let outcome = roles
-            .iter()
-            .position(|other| *other == role)
-            .and_then(|index| outcomes.get(index));
-        let Some(outcome) = outcome else { return Ok(0) };
-        let result = self.context.warehouse.results(&outcome.id).await?;
-        Ok(result.count(role.title())?)
-    }
-
-    /// Ends the load with what Redshift noted about the failed COPY, as far as it did.
-    async fn look_at_diagnosis(&self, statement: &str, failed: String, error: String) -> Result<(), LoaderError> {
-        let details = match self.context.warehouse.poll(statement).await? {
-            StatementState::Running => return Ok(()),
-            StatementState::Finished { .. } => describe(&self.context.warehouse.results(statement).await?),
-            StatementState::Failed { error, .. } => vec![format!("the load errors cannot be read: {error}")],
-        };
-        Err(LoaderError::StatementFailed {
-            statement: failed,
-            error,
-            details,
-        })
+    /// Writes a manifest for each group of files that COPY can take together.
+    async fn sources(
+        &self,
+        contract: &Contract,
+        files: &[SilverFile],
+        from: Option<u64>,
+        to: u64,
+    ) -> Result<Vec<CopySource>, LoaderError> {
+        let dataset = contract.dataset.as_str();
+        let from = from.and_then(|from| i64::try_from(from).ok()).unwrap_or(-1);
+        tracing::info!(dataset, from, to, files = files.len(), "loading");
+        let bucket = &self.context.silver_bucket;
+        let contents = self.context.silver.contents(dataset, files, &[]).await?;
+        let mut sources = Vec::new();
+        for (index, group) in groups(contract, files, &contents)?.into_iter().enumerate() {
+            let key = paths::load_manifest(dataset, from, to, index);
+            let text = manifest(bucket, dataset, &group.files);
+            self.context.silver.put(&key, text).await?;
+            let manifest = format!("s3://{bucket}/{key}");
+            sources.push(CopySource { manifest, group });
+        }
+        Ok(sources)
     }
 }
 
-/// One sentence for each noted load error.
-fn describe(result: &ResultSet) -> Vec<String> {
-    let sentence = |row: &Vec<Value>| {
-        let text = |index: usize| row.get(index).map(Value::display).unwrap_or_default();
-        format!("file {}, row {}, column {}: {}", text(0), text(1), text(2), text(3))
-    };
-    result.rows.iter().map(sentence).collect()
+fn rows(files: &[SilverFile]) -> u64 {
+    files.iter().map(|file| file.rows).sum()
 }
 
 fn output(cursor: &Cursor) -> Result<LoaderOutput, LoaderError> {
@@ -369,11 +351,13 @@ fn output(cursor: &Cursor) -> Result<LoaderOutput, LoaderError> {
                 version,
                 copied_rows,
                 warehouse_rows,
+                compared,
             } => datasets.extend(version.map(|version| LoadedDataset {
                 dataset: entry.dataset.clone(),
                 version,
                 copied_rows: *copied_rows,
                 warehouse_rows: *warehouse_rows,
+                compared: compared.clone(),
             })),
             _ => running = true,
         }

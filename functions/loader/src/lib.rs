@@ -13,7 +13,10 @@
 //! ```
 //!
 //! A load takes the files that are in the table now and were not when the ledger row was written, copies them into a
-//! temporary table by position, derives the partition columns (they are not in the files), and merges on the primary key.
+//! temporary table by position (one for each order of columns that the footers of the files show, so that a contract may
+//! gain a column anywhere), derives the partition columns (they are not in the files), leaves out the rows that the raw
+//! table has just so, and merges the rest on the primary key. Before it commits, rows, distinct keys and checksums of
+//! every touched partition are held against the files: a difference rolls everything back.
 //!
 //! Why that is exact: a commit never takes a key away from a silver table. A file is removed only because its rows live
 //! on in rewritten files, or because a newer row has the same key; either way every row that changed is in a file that
@@ -26,15 +29,20 @@
 //! on it, so the second one fails and plans anew. Missed days are caught up with; `full_refresh` deletes and inserts
 //! everything (no TRUNCATE: it commits).
 //!
-//! Failure: `Cardlake.StatementFailed` with the statement, Redshift's words and, for COPY, where the data is wrong.
+//! Failure: `Cardlake.BooksImbalance` with the partitions that differ; `Cardlake.StatementFailed` with the statement, Redshift's words and, for COPY, where the data is wrong.
 
+mod balance;
+mod contents;
 mod cursor;
 pub mod error;
 pub mod handler;
+mod load;
 mod manifest;
+mod outcome;
 mod plan;
 mod silver;
 mod sql;
+mod staging;
 
 #[cfg(test)]
 mod tests;

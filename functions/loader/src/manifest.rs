@@ -49,6 +49,7 @@ mod tests {
             path: path.to_owned(),
             size,
             rows: 1,
+            partition: Default::default(),
         };
         let text = manifest("silver", "cards", &[file("b.parquet", 2), file("a.parquet", 1)]);
         insta::assert_snapshot!(text, @r#"{"entries":[{"url":"s3://silver/cards/a.parquet","mandatory":true,"meta":{"content_length":1}},{"url":"s3://silver/cards/b.parquet","mandatory":true,"meta":{"content_length":2}}]}"#);

@@ -1,11 +1,17 @@
-//! What the loader needs of the lake: versions and files of Delta tables, and a place for manifests.
+//! What the loader needs of the lake: versions and files of Delta tables, what is in the files, and a place for manifests.
 
+use crate::contents;
 use crate::error::LoaderError;
+use arrow::datatypes::DataType;
 use cardlake_shared::aws::Aws;
 use cardlake_shared::delta::{ActiveFile, DeltaStore, DeltaTable};
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::storage::Storage;
+use std::collections::BTreeMap;
 use std::pin::Pin;
+
+/// The value of each partition column as text; none: null.
+pub(crate) type Partition = BTreeMap<String, Option<String>>;
 
 /// A data file of a Delta table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +22,17 @@ pub(crate) struct SilverFile {
     pub(crate) size: u64,
     /// Number of rows, as the log says.
     pub(crate) rows: u64,
+    /// The partition that it belongs to.
+    pub(crate) partition: Partition,
+}
+
+/// What is in a data file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct FileContents {
+    /// Its columns, in order.
+    pub(crate) columns: Vec<(String, DataType)>,
+    /// Sums of columns in units of the last digit, by name; a column that the file lacks is not here.
+    pub(crate) sums: BTreeMap<String, i128>,
 }
 
 /// An answer that takes a while.
@@ -25,8 +42,17 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, LoaderErro
 pub(crate) trait Silver: Send + Sync {
     /// Newest version of a dataset's table; none: there is no table.
     fn version<'a>(&'a self, dataset: &'a str) -> Answer<'a, Option<u64>>;
+    /// All files of a version.
+    fn files<'a>(&'a self, dataset: &'a str, version: u64) -> Answer<'a, Vec<SilverFile>>;
     /// Files that are in the table at version `to` and were not at version `from`; `from` none: all files at `to`.
     fn new_files<'a>(&'a self, dataset: &'a str, from: Option<u64>, to: u64) -> Answer<'a, Vec<SilverFile>>;
+    /// What is in the given files, in their order, with the sums of these columns.
+    fn contents<'a>(
+        &'a self,
+        dataset: &'a str,
+        files: &'a [SilverFile],
+        summed: &'a [String],
+    ) -> Answer<'a, Vec<FileContents>>;
     /// Writes a manifest.
     fn put<'a>(&'a self, key: &'a str, text: String) -> Answer<'a, ()>;
 }
@@ -48,9 +74,14 @@ impl Lake {
         })
     }
 
-    async fn read_new_files(&self, dataset: &str, from: Option<u64>, to: u64) -> Result<Vec<ActiveFile>, LoaderError> {
+    async fn read_files(&self, dataset: &str, version: u64) -> Result<Vec<ActiveFile>, LoaderError> {
         let table = DeltaTable::open(&self.store, dataset).await?;
+        Ok(table.at_version(version).await?.active_files().await?)
+    }
+
+    async fn read_new_files(&self, dataset: &str, from: Option<u64>, to: u64) -> Result<Vec<ActiveFile>, LoaderError> {
         if from.is_some() {
+            let table = DeltaTable::open(&self.store, dataset).await?;
             match table.changes(from, to).await {
                 Ok(changes) => return Ok(changes.added),
                 // The log was cleaned up meanwhile. All files of the version are more than needed, and as right.
@@ -60,8 +91,18 @@ impl Lake {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(table.at_version(to).await?.active_files().await?)
+        self.read_files(dataset, to).await
     }
+}
+
+fn silver_files(files: Vec<ActiveFile>) -> Vec<SilverFile> {
+    let files = files.into_iter().map(|file| SilverFile {
+        path: file.path,
+        size: file.size,
+        rows: file.rows,
+        partition: file.partition_values,
+    });
+    files.collect()
 }
 
 impl Silver for Lake {
@@ -69,16 +110,21 @@ impl Silver for Lake {
         Box::pin(async move { Ok(DeltaTable::open(&self.store, dataset).await?.version()) })
     }
 
+    fn files<'a>(&'a self, dataset: &'a str, version: u64) -> Answer<'a, Vec<SilverFile>> {
+        Box::pin(async move { Ok(silver_files(self.read_files(dataset, version).await?)) })
+    }
+
     fn new_files<'a>(&'a self, dataset: &'a str, from: Option<u64>, to: u64) -> Answer<'a, Vec<SilverFile>> {
-        Box::pin(async move {
-            let files = self.read_new_files(dataset, from, to).await?;
-            let files = files.into_iter().map(|file| SilverFile {
-                path: file.path,
-                size: file.size,
-                rows: file.rows,
-            });
-            Ok(files.collect())
-        })
+        Box::pin(async move { Ok(silver_files(self.read_new_files(dataset, from, to).await?)) })
+    }
+
+    fn contents<'a>(
+        &'a self,
+        dataset: &'a str,
+        files: &'a [SilverFile],
+        summed: &'a [String],
+    ) -> Answer<'a, Vec<FileContents>> {
+        Box::pin(contents::read(&self.storage, &self.bucket, dataset, files, summed))
     }
 
     fn put<'a>(&'a self, key: &'a str, text: String) -> Answer<'a, ()> {

@@ -2,7 +2,7 @@
 
 use crate::error::LoaderError;
 use crate::handler::{Context, handle};
-use crate::silver::{Answer as SilverAnswer, Silver, SilverFile};
+use crate::silver::{Answer as SilverAnswer, FileContents, Partition, Silver, SilverFile};
 use cardlake_shared::assets::Assets;
 use cardlake_shared::contract::Contracts;
 use cardlake_shared::data_api::{
@@ -28,6 +28,8 @@ struct Inner {
     fail: Vec<(&'static str, &'static str)>,
     /// Refuse this many requests for now.
     throttle: usize,
+    /// Rows that somebody took out of every table.
+    lost: i64,
 }
 
 #[derive(Clone, Default)]
@@ -114,10 +116,14 @@ impl Inner {
                 text("brand"),
                 text("too long"),
             ]]
-        } else if statement.contains("copied_rows") {
-            vec![vec![Value::Integer(10)]]
+        } else if let Some((_, rest)) = statement.split_once("sum(n) = ") {
+            vec![vec![text(rest.split(' ').next().unwrap())]]
+        } else if let Some(dataset) = statement.strip_prefix("select count(*) from \"raw\".") {
+            // Five rows a version, as the silver tables have.
+            let version = self.ledger[dataset.trim_matches('"')];
+            vec![vec![Value::Integer((version + 1) * 5 - self.lost)]]
         } else {
-            vec![vec![Value::Integer(100)]]
+            Vec::new()
         };
         ResultSet {
             columns: Vec::new(),
@@ -171,19 +177,44 @@ struct FakeSilver {
     manifests: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
+fn file(version: u64) -> SilverFile {
+    SilverFile {
+        path: format!("part-{version}.parquet"),
+        size: 100 + version,
+        rows: 5,
+        partition: Partition::new(),
+    }
+}
+
 impl Silver for FakeSilver {
     fn version<'a>(&'a self, dataset: &'a str) -> SilverAnswer<'a, Option<u64>> {
         Box::pin(async move { Ok(self.versions.get(dataset).copied()) })
     }
 
+    fn files<'a>(&'a self, _: &'a str, version: u64) -> SilverAnswer<'a, Vec<SilverFile>> {
+        Box::pin(async move { Ok((0..=version).map(file).collect()) })
+    }
+
     fn new_files<'a>(&'a self, _: &'a str, from: Option<u64>, to: u64) -> SilverAnswer<'a, Vec<SilverFile>> {
         let first = from.map_or(0, |from| from + 1);
-        let files = (first..=to).map(|version| SilverFile {
-            path: format!("part-{version}.parquet"),
-            size: 100 + version,
-            rows: 5,
-        });
-        Box::pin(async move { Ok(files.collect()) })
+        Box::pin(async move { Ok((first..=to).map(file).collect()) })
+    }
+
+    fn contents<'a>(
+        &'a self,
+        dataset: &'a str,
+        files: &'a [SilverFile],
+        _: &'a [String],
+    ) -> SilverAnswer<'a, Vec<FileContents>> {
+        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let columns = contracts.get(dataset).unwrap().file_columns();
+        let contents = FileContents {
+            columns: columns
+                .map(|column| (column.name.clone(), column.column_type.arrow()))
+                .collect(),
+            sums: BTreeMap::new(),
+        };
+        Box::pin(async move { Ok(vec![contents; files.len()]) })
     }
 
     fn put<'a>(&'a self, key: &'a str, text: String) -> SilverAnswer<'a, ()> {
@@ -228,7 +259,7 @@ fn next(output: &LoaderOutput) -> LoaderEvent {
 }
 
 async fn run(mut event: LoaderEvent, context: &Context) -> Result<LoaderOutput, LoaderError> {
-    for _ in 0..20 {
+    for _ in 0..60 {
         let output = handle(event, context).await?;
         if output.status == TickStatus::Succeeded {
             return Ok(output);
@@ -254,17 +285,14 @@ async fn every_table_is_made_and_those_with_news_are_loaded() {
         panic!("one dataset has a silver table: {output:?}")
     };
     assert_eq!(loaded.dataset, "transactions");
-    assert_eq!(
-        (loaded.version, loaded.copied_rows, loaded.warehouse_rows),
-        (2, 10, 100)
-    );
+    assert_eq!((loaded.version, loaded.copied_rows, loaded.warehouse_rows), (2, 15, 15));
     let mut tables = warehouse.0.lock().unwrap().tables.clone();
     tables.sort();
     assert_eq!(tables, ["cards", "customers", "merchants", "transactions"]);
     let manifests = silver.manifests.lock().unwrap();
     assert_eq!(
         manifests.keys().collect::<Vec<_>>(),
-        ["_loads/transactions/-1-2.manifest"]
+        ["_loads/transactions/-1-2.0.manifest"]
     );
 }
 
@@ -292,7 +320,7 @@ async fn missed_versions_are_caught_up_with() {
     run(first_event(), &context(&warehouse, &later)).await.unwrap();
     let manifests = later.manifests.lock().unwrap();
     let (key, text) = manifests.first_key_value().unwrap();
-    assert_eq!(key, "_loads/cards/0-4.manifest");
+    assert_eq!(key, "_loads/cards/0-4.0.manifest");
     assert_eq!(text.matches("s3://silver/cards/part-").count(), 4);
     assert_eq!(warehouse.0.lock().unwrap().ledger["cards"], 4);
 }
@@ -373,7 +401,7 @@ async fn a_conflict_that_never_ends_is_an_error() {
         "update \"ops\".\"loads\"",
         "ERROR: 1023 DETAIL: Serializable isolation violation on table",
     );
-    warehouse.0.lock().unwrap().fail = vec![conflict; 20];
+    warehouse.0.lock().unwrap().fail = vec![conflict; 40];
     let error = run(first_event(), &context(&warehouse, &silver)).await.unwrap_err();
     assert_eq!(error.kind().error_type(), "Cardlake.StatementFailed");
 }
@@ -414,4 +442,40 @@ async fn a_foreign_cursor_is_refused() {
     };
     let error = handle(event, &context).await.unwrap_err();
     assert_eq!(error.kind().error_type(), "Cardlake.InvalidEvent");
+}
+
+#[tokio::test]
+async fn rows_that_got_lost_in_the_warehouse_fail_every_load_until_they_are_back() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("cards", 1)]));
+    let context = context(&warehouse, &silver);
+    run(first_event(), &context).await.unwrap();
+    warehouse.0.lock().unwrap().lost = 1;
+    for _ in 0..2 {
+        let error = run(first_event(), &context).await.unwrap_err();
+        assert_eq!(error.kind().error_type(), "Cardlake.BooksImbalance");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(error, @"cards does not balance at version 1: the warehouse has 9 rows, silver 10; load it with full_refresh");
+        }
+    }
+    warehouse.0.lock().unwrap().lost = 0;
+    run(first_event(), &context).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_imbalance_rolls_back_and_says_which_partitions_were_wrong_before() {
+    let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("cards", 1)]));
+    run(first_event(), &context(&warehouse, &silver)).await.unwrap();
+    let later = FakeSilver {
+        versions: BTreeMap::from([("cards", 2)]),
+        ..FakeSilver::default()
+    };
+    {
+        let mut inner = warehouse.0.lock().unwrap();
+        inner.lost = 3;
+        let refusal = "ERROR: Invalid digit, Value 't', Pos 0, Type: Long";
+        inner.fail.push(("select cast(case when count(*) = 0", refusal));
+    }
+    let error = run(first_event(), &context(&warehouse, &later)).await.unwrap_err();
+    insta::assert_snapshot!(error, @"cards does not balance at version 2: the table: 7 rows in the warehouse, 10 in silver at version 1; load it with full_refresh");
+    assert_eq!(warehouse.0.lock().unwrap().ledger["cards"], 1, "rolled back");
 }

@@ -129,6 +129,7 @@ mod tests {
             version,
             copied_rows: 0,
             warehouse_rows,
+            compared: None,
         }
     }
 

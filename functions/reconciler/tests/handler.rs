@@ -411,6 +411,7 @@ async fn the_books_balance_at_the_version_that_the_warehouse_holds() {
             version,
             copied_rows: 0,
             warehouse_rows,
+            compared: None,
         }],
     };
     for (version, rows) in [(0, 10), (1, 15)] {

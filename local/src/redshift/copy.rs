@@ -47,6 +47,8 @@ struct File {
 /// A COPY error with the place it happened at.
 struct LoadError {
     file: Option<String>,
+    /// The first row is 1.
+    row: Option<i64>,
     column: Option<Box<Column>>,
     error: SqlError,
 }
@@ -55,6 +57,7 @@ impl From<SqlError> for LoadError {
     fn from(error: SqlError) -> Self {
         Self {
             file: None,
+            row: None,
             column: None,
             error,
         }
@@ -83,8 +86,7 @@ fn load(session: &Session, copy: &Copy, table: &Table, folder: &Path) -> Result<
         .collect();
     let engine = &session.engine;
     let sizes = engine.runtime.block_on(engine.objects.download(downloads.clone()))?;
-    let mut rows = 0;
-    let mut loaded = false;
+    let mut batches: Vec<Batch<'_>> = Vec::new();
     for ((file, (_, path)), size) in files.iter().zip(&downloads).zip(sizes) {
         let Some(size) = size else {
             if file.mandatory {
@@ -96,13 +98,13 @@ fn load(session: &Session, copy: &Copy, table: &Table, folder: &Path) -> Result<
             }
             continue;
         };
-        loaded = true;
         let url = engine.objects.https_url(&file.location);
         if let Some(expected) = file.content_length
             && expected != size
         {
             return Err(LoadError {
                 file: Some(file.location.url()),
+                row: None,
                 column: None,
                 error: scan_error(
                     15001,
@@ -112,13 +114,31 @@ fn load(session: &Session, copy: &Copy, table: &Table, folder: &Path) -> Result<
                 ),
             });
         }
-        rows += load_file(session, copy, table, &targets, file, path, &url)?;
+        let items = items(session, copy, &targets, file, path, &url)?;
+        // Files of one form are read by one statement: a statement for each takes several times as long.
+        match batches.last_mut() {
+            Some(batch) if batch.items == items => batch.files.push((file, path)),
+            _ => batches.push(Batch {
+                items,
+                files: vec![(file, path)],
+            }),
+        }
     }
-    if loaded {
-        Ok(rows)
-    } else {
-        Err(SqlError::redshift(format!("The specified S3 prefix '{}' does not exist", copy.source)).into())
+    if batches.is_empty() {
+        return Err(SqlError::redshift(format!("The specified S3 prefix '{}' does not exist", copy.source)).into());
     }
+    let mut rows = 0;
+    for batch in &batches {
+        rows += insert(session, table, &targets, batch)?;
+    }
+    Ok(rows)
+}
+
+/// Files whose columns are read in the same way.
+struct Batch<'a> {
+    /// An expression for each target column.
+    items: Vec<String>,
+    files: Vec<(&'a File, &'a PathBuf)>,
 }
 
 /// The columns that a file's columns go to, in order.
@@ -196,24 +216,22 @@ fn files(session: &Session, copy: &Copy) -> Result<Vec<File>, SqlError> {
         .collect()
 }
 
-fn load_file(
+/// How a file's columns are read into the target columns; fails if they do not fit.
+fn items(
     session: &Session,
     copy: &Copy,
-    table: &Table,
     targets: &[&Column],
     file: &File,
     path: &Path,
     url: &str,
-) -> Result<usize, LoadError> {
+) -> Result<Vec<String>, LoadError> {
     let failed = |column: Option<&Column>, error: SqlError| LoadError {
         file: Some(file.location.url()),
+        row: None,
         column: column.cloned().map(Box::new),
         error,
     };
-    let reader = format!(
-        "read_parquet({}, hive_partitioning = false)",
-        literal(&path.to_string_lossy())
-    );
+    let reader = reader(&[path]);
     let columns = file_columns(session, &reader).map_err(|error| {
         failed(
             None,
@@ -247,20 +265,71 @@ fn load_file(
         items.push(value);
     }
     items.extend(std::iter::repeat_n("NULL".to_owned(), missing));
-    let names = targets
-        .iter()
-        .map(|column| quoted(&column.name))
-        .collect::<Vec<_>>()
-        .join(", ");
+    Ok(items)
+}
+
+fn reader(paths: &[&Path]) -> String {
+    let paths = paths.iter().map(|path| literal(&path.to_string_lossy()));
+    format!(
+        "read_parquet([{}], hive_partitioning = false, file_row_number = true)",
+        paths.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn insert(session: &Session, table: &Table, targets: &[&Column], batch: &Batch<'_>) -> Result<usize, LoadError> {
+    let names = targets.iter().map(|column| quoted(&column.name));
+    let paths: Vec<&Path> = batch.files.iter().map(|(_, path)| path.as_path()).collect();
     let sql = format!(
-        "INSERT INTO {} ({names}) SELECT {} FROM {reader}",
+        "INSERT INTO {} ({}) SELECT {} FROM {}",
         table.definition.relation.sql(),
-        items.join(", ")
+        names.collect::<Vec<_>>().join(", "),
+        batch.items.join(", "),
+        reader(&paths)
     );
-    session.write(&sql).map_err(|error| {
-        let column = find_column(&error, targets);
-        failed(column, error)
-    })
+    session
+        .write(&sql)
+        .map_err(|error| locate(session, targets, batch, error))
+}
+
+/// The file, row and column that a failed insert stumbled over: the first value that is NULL or too long where it must
+/// not be. The failed transaction answers no more questions, so they go to a connection of their own.
+fn locate(session: &Session, targets: &[&Column], batch: &Batch<'_>, error: SqlError) -> LoadError {
+    let Ok(connection) = session.engine.connect() else {
+        return error.into();
+    };
+    for (file, path) in &batch.files {
+        for (column, item) in targets.iter().zip(&batch.items) {
+            let mut wrong = Vec::new();
+            if column.not_null {
+                wrong.push(format!("{item} IS NULL"));
+            }
+            if let Some(limit) = column.data_type.byte_limit() {
+                wrong.push(format!("strlen(CAST({item} AS VARCHAR)) > {limit}"));
+            }
+            if wrong.is_empty() {
+                continue;
+            }
+            let sql = format!(
+                "SELECT min(file_row_number) + 1 FROM {} WHERE {}",
+                reader(&[path]),
+                wrong.join(" OR ")
+            );
+            if let Ok(Some(row)) = connection.query_row(&sql, [], |row| row.get::<_, Option<i64>>(0)) {
+                return LoadError {
+                    file: Some(file.location.url()),
+                    row: Some(row),
+                    column: Some(Box::new((*column).clone())),
+                    error,
+                };
+            }
+        }
+    }
+    LoadError {
+        file: batch.files.first().map(|(file, _)| file.location.url()),
+        row: None,
+        column: find_column(&error, targets).cloned().map(Box::new),
+        error,
+    }
 }
 
 /// The column that a message about NULL names.
@@ -277,7 +346,12 @@ fn file_columns(session: &Session, reader: &str) -> Result<Vec<(String, String)>
         .map_err(|error| translate(&error))?;
     statement
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .and_then(Iterator::collect)
+        .and_then(Iterator::collect::<duckdb::Result<Vec<(String, String)>>>)
+        .map(|mut columns| {
+            // The last one is the number of the row.
+            columns.pop();
+            columns
+        })
         .map_err(|error| translate(&error))
 }
 
@@ -333,15 +407,17 @@ fn scan_error(code: u32, context: &str) -> SqlError {
 /// Files the error for SYS_LOAD_ERROR_DETAIL, outside of the transaction that is about to be rolled back.
 fn record(session: &Session, table: &Table, failure: &LoadError) {
     let column = failure.column.as_ref();
-    let insert = session.engine.connect().and_then(|connection| {
-        connection
+    let insert =
+        session.engine.connect().and_then(|connection| {
+            connection
             .execute(
-                "INSERT INTO main.rs_load_errors VALUES (?, ?, CAST(now() AS TIMESTAMP), ?, ?, NULL, ?, ?, ?, 15001, ?)",
+                "INSERT INTO main.rs_load_errors VALUES (?, ?, CAST(now() AS TIMESTAMP), ?, ?, ?, ?, ?, ?, 15001, ?)",
                 params![
                     session.query_id,
                     table.oid,
                     table.definition.relation.name,
                     failure.file,
+                    failure.row,
                     column.map(|column| column.name.clone()),
                     column.map(|column| column.data_type.catalog_name()),
                     column.and_then(|column| column.data_type.byte_limit()).map(|length| length.to_string()),
@@ -349,7 +425,7 @@ fn record(session: &Session, table: &Table, failure: &LoadError) {
                 ],
             )
             .map_err(|error| translate(&error))
-    });
+        });
     if let Err(error) = insert {
         tracing::warn!(%error, "the load error could not be filed");
     }

@@ -122,6 +122,8 @@ fn remove_leftovers(staging: &Path) {
 
 fn open_file(file: &Path, database: &str, memory_limit: Option<&str>, staging: &Path) -> duckdb::Result<Connection> {
     let mut config = Config::default()
+        // Rows have no order but that of ORDER BY, as in Redshift: loads take half the time.
+        .with("preserve_insertion_order", "false")?
         // Nothing is ever fetched from the network: the library has Parquet, JSON and time zones built in.
         .enable_autoload_extension(false)?
         .with("temp_directory", staging.join(SPILL).to_string_lossy())?;

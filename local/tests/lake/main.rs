@@ -11,4 +11,5 @@ mod crash;
 mod faults;
 mod interoperability;
 mod late_window;
+mod load;
 mod support;

@@ -129,6 +129,10 @@ impl Lake {
         &self.root
     }
 
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
     pub fn endpoint(&self) -> String {
         self.server.endpoint_url()
     }

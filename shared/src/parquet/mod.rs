@@ -6,6 +6,7 @@
 //! dictionaries only where values repeat.
 
 mod bounds;
+pub mod object;
 pub mod pages;
 
 use crate::contract::{Column, ColumnType, Contract, Derivation, TextFormat};

@@ -1,6 +1,7 @@
 //! Tests against a running server, through the AWS SDK, with an S3 server on loopback for COPY and UNLOAD.
 
 mod api;
+mod client;
 mod load;
 mod loader;
 mod sessions;

@@ -1,0 +1,217 @@
+//! What came of a submitted transaction, and what to do next.
+
+use crate::cursor::{Cursor, Loading, Step};
+use crate::error::LoaderError;
+use crate::handler::{MAX_ATTEMPTS, Tick};
+use crate::sql::{Role, load_errors};
+use cardlake_shared::data_api::{ResultSet, StatementOutcome, StatementState, Value, is_conflict};
+
+impl Tick<'_> {
+    /// A table that was widened ahead of its load is looked at anew.
+    pub(crate) async fn look_at_widening(
+        &self,
+        cursor: &Cursor,
+        index: usize,
+        statement: String,
+    ) -> Result<Step, LoaderError> {
+        match self.context.warehouse.poll(&statement).await? {
+            StatementState::Running => Ok(Step::Widening { statement }),
+            StatementState::Finished { .. } => Ok(Step::Waiting),
+            StatementState::Failed { error, .. } => {
+                let made_by_another = error.to_ascii_lowercase().contains("already exists");
+                if (is_conflict(&error) || made_by_another) && cursor.attempt < MAX_ATTEMPTS {
+                    return Ok(Step::Waiting);
+                }
+                Err(LoaderError::StatementFailed {
+                    statement: format!("{} {}", Role::Define.title(), cursor.datasets[index].dataset),
+                    error,
+                    details: Vec::new(),
+                })
+            }
+        }
+    }
+
+    pub(crate) async fn look_at_load(
+        &self,
+        cursor: &Cursor,
+        index: usize,
+        loading: Loading,
+    ) -> Result<Step, LoaderError> {
+        match self.context.warehouse.poll(&loading.statement).await? {
+            StatementState::Running => Ok(Step::Loading(loading)),
+            StatementState::Finished { statements } => self.loaded(cursor, index, loading, &statements).await,
+            StatementState::Failed {
+                error,
+                failed,
+                statements,
+            } => {
+                let failed = failed.and_then(|at| Some((loading.roles.get(at).copied()?, statements.get(at)?)));
+                self.failed(cursor, index, loading, error, failed).await
+            }
+        }
+    }
+
+    async fn loaded(
+        &self,
+        cursor: &Cursor,
+        index: usize,
+        loading: Loading,
+        statements: &[StatementOutcome],
+    ) -> Result<Step, LoaderError> {
+        let entry = &cursor.datasets[index];
+        let Loading {
+            version, silver_rows, ..
+        } = loading;
+        let copied_rows = self.number(&loading.roles, statements, Role::CheckRows).await?;
+        let warehouse_rows = self.number(&loading.roles, statements, Role::Count).await?;
+        if entry.target.is_some() && warehouse_rows != silver_rows {
+            return Err(LoaderError::Imbalance {
+                dataset: entry.dataset.clone(),
+                version,
+                differences: vec![format!("the warehouse has {warehouse_rows} rows, silver {silver_rows}")],
+            });
+        }
+        tracing::info!(dataset = entry.dataset, version, copied_rows, warehouse_rows, "loaded");
+        Ok(Step::Done {
+            version: entry.target.map(|_| version),
+            copied_rows,
+            warehouse_rows,
+            compared: loading.compared,
+        })
+    }
+
+    /// `failed`: the statement that failed, when the service says which one.
+    async fn failed(
+        &self,
+        cursor: &Cursor,
+        index: usize,
+        loading: Loading,
+        error: String,
+        failed: Option<(Role, &StatementOutcome)>,
+    ) -> Result<Step, LoaderError> {
+        let entry = &cursor.datasets[index];
+        let role = failed.map(|(role, _)| role);
+        let moved = role == Some(Role::CheckLedger);
+        if (moved || is_conflict(&error)) && cursor.attempt < MAX_ATTEMPTS {
+            tracing::warn!(dataset = entry.dataset, error, "another load was faster, planning anew");
+            return Ok(Step::Waiting);
+        }
+        let title = role.map_or("load of", Role::title);
+        let statement = format!("{title} {}", entry.dataset);
+        let details = match failed {
+            Some((Role::Copy, outcome)) => {
+                let question = vec![load_errors(outcome.query_id, &format!("/{}/", entry.dataset))];
+                let step = format!("{} load errors", entry.dataset);
+                return Ok(Step::Diagnosing {
+                    statement: self.submit(cursor, &step, question).await?,
+                    failed: statement,
+                    error,
+                });
+            }
+            Some((Role::CheckBalance, _)) => {
+                let contract = self.context.contracts.get(&entry.dataset)?;
+                // The transaction is rolled back: the table is what it was before the load.
+                let expected = self.touched(cursor, index, &loading).await?;
+                if let Some(expected) = expected {
+                    let step = format!("{} books", entry.dataset);
+                    let question = vec![expected.question(contract)];
+                    return Ok(Step::Comparing {
+                        statement: self.submit(cursor, &step, question).await?,
+                        loading,
+                    });
+                }
+                Vec::new()
+            }
+            Some((Role::CheckRows, _)) => vec!["COPY read another number of rows than the Delta log says".to_owned()],
+            Some((Role::CheckLedger, _)) => vec!["other loads keep changing the ledger".to_owned()],
+            _ => Vec::new(),
+        };
+        Err(LoaderError::StatementFailed {
+            statement,
+            error,
+            details,
+        })
+    }
+
+    /// The number that the statement with the given role gives; 0 when there is none.
+    async fn number(&self, roles: &[Role], outcomes: &[StatementOutcome], role: Role) -> Result<u64, LoaderError> {
+        let outcome = roles
+            .iter()
+            .position(|other| *other == role)
+            .and_then(|index| outcomes.get(index));
+        let Some(outcome) = outcome else { return Ok(0) };
+        let result = self.context.warehouse.results(&outcome.id).await?;
+        Ok(result.count(role.title())?)
+    }
+
+    /// Ends the load with what Redshift noted about the failed COPY, as far as it did.
+    pub(crate) async fn look_at_diagnosis(
+        &self,
+        statement: String,
+        failed: String,
+        error: String,
+    ) -> Result<Step, LoaderError> {
+        let details = match self.context.warehouse.poll(&statement).await? {
+            StatementState::Running => {
+                return Ok(Step::Diagnosing {
+                    statement,
+                    failed,
+                    error,
+                });
+            }
+            StatementState::Finished { .. } => describe(&self.context.warehouse.results(&statement).await?),
+            StatementState::Failed { error, .. } => vec![format!("the load errors cannot be read: {error}")],
+        };
+        Err(LoaderError::StatementFailed {
+            statement: failed,
+            error,
+            details,
+        })
+    }
+
+    /// Ends the load with the partitions that were wrong before it; if there are none, the load itself is.
+    pub(crate) async fn look_at_comparison(
+        &self,
+        cursor: &Cursor,
+        index: usize,
+        statement: String,
+        loading: Loading,
+    ) -> Result<Step, LoaderError> {
+        let dataset = &cursor.datasets[index].dataset;
+        let mut differences = match self.context.warehouse.poll(&statement).await? {
+            StatementState::Running => return Ok(Step::Comparing { statement, loading }),
+            StatementState::Finished { .. } => {
+                let answer = self.context.warehouse.results(&statement).await?;
+                let before = u64::try_from(loading.from).ok();
+                let files = match before {
+                    Some(version) => self.context.silver.files(dataset, version).await?,
+                    None => Vec::new(),
+                };
+                let expected = self.touched(cursor, index, &loading).await?;
+                expected.map_or_else(Vec::new, |expected| expected.differences(&answer, &files, loading.from))
+            }
+            StatementState::Failed { error, .. } => vec![format!("the table cannot be counted: {error}")],
+        };
+        if differences.is_empty() {
+            differences.push(format!(
+                "rows, keys or checksums of its partitions are not those of the data files, and before the load, at \
+                 version {}, the counts were right",
+                loading.from
+            ));
+        }
+        Err(LoaderError::Imbalance {
+            dataset: dataset.clone(),
+            version: loading.version,
+            differences,
+        })
+    }
+}
+
+/// One sentence for each noted load error.
+fn describe(result: &ResultSet) -> Vec<String> {
+    let sentence = |row: &Vec<Value>| {
+        let text = |index: usize| row.get(index).map(Value::display).unwrap_or_default();
+        format!("file {}, row {}, column {}: {}", text(0), text(1), text(2), text(3))
+    };
+    result.rows.iter().map(sentence).collect()
+}
