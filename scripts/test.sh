@@ -4,4 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/python-env.sh >/dev/null
+scripts/python-env.sh target/python-aws tests/data_api/requirements.txt >/dev/null
 cargo test --locked --workspace

@@ -197,6 +197,8 @@ pub struct StatusArgs {
     /// Print the run records as JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
 /// Options of `cardlake up`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\

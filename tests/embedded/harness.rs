@@ -90,16 +90,32 @@ impl Lake {
 
     /// What a Python script prints that gets a path of the data directory as its argument.
     pub fn python(&self, script: &str, path: &str) -> String {
-        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let interpreter = outcome(&mut Command::new(project.join("scripts/python-env.sh")));
-        assert_eq!(interpreter.code, 0, "{}", interpreter.stderr);
-        let mut command = Command::new(interpreter.stdout.trim());
+        let mut command = python(&[]);
         // Threads of Arrow that still run can abort an orderly end of the interpreter.
-        let script = format!("{script}\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n");
+        let script = format!("{script}
+import os, sys
+sys.stdout.flush()
+os._exit(0)
+");
         let outcome = outcome(command.arg("-c").arg(script).arg(self.data_dir().join(path)));
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         outcome.stdout
     }
+}
+
+/// How a Python program of the project ends; `environment` is what `python-env.sh` is called with.
+pub fn python_script(environment: &[&str], script: &str, arguments: &[&str]) -> Outcome {
+    outcome(python(environment).arg(project().join(script)).args(arguments))
+}
+
+fn python(environment: &[&str]) -> Command {
+    let interpreter = outcome(Command::new(project().join("scripts/python-env.sh")).args(environment));
+    assert_eq!(interpreter.code, 0, "{}", interpreter.stderr);
+    Command::new(interpreter.stdout.trim())
+}
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// All files below a folder, by relative path, with their bytes; none when there is no folder.

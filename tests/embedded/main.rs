@@ -6,6 +6,7 @@
     reason = "the helpers of tests fail loudly, as tests do"
 )]
 
+mod data_api;
 mod generated;
 mod harness;
 mod input;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::catalog::{self, Table};
+use super::copy_text;
 use super::engine_error::translate;
 use super::objects::Location;
 use super::session::Session;
@@ -45,12 +46,12 @@ struct File {
 }
 
 /// A COPY error with the place it happened at.
-struct LoadError {
-    file: Option<String>,
+pub(crate) struct LoadError {
+    pub(crate) file: Option<String>,
     /// The first row is 1.
-    row: Option<i64>,
-    column: Option<Box<Column>>,
-    error: SqlError,
+    pub(crate) row: Option<i64>,
+    pub(crate) column: Option<Box<Column>>,
+    pub(crate) error: SqlError,
 }
 
 impl From<SqlError> for LoadError {
@@ -87,6 +88,7 @@ fn load(session: &Session, copy: &Copy, table: &Table, folder: &Path) -> Result<
     let engine = &session.engine;
     let sizes = engine.runtime.block_on(engine.objects.download(downloads.clone()))?;
     let mut batches: Vec<Batch<'_>> = Vec::new();
+    let mut texts = Vec::new();
     for ((file, (_, path)), size) in files.iter().zip(&downloads).zip(sizes) {
         let Some(size) = size else {
             if file.mandatory {
@@ -114,6 +116,10 @@ fn load(session: &Session, copy: &Copy, table: &Table, folder: &Path) -> Result<
                 ),
             });
         }
+        if copy.text.is_some() {
+            texts.push((file.location.url(), path.as_path()));
+            continue;
+        }
         let items = items(session, copy, &targets, file, path, &url)?;
         // Files of one form are read by one statement: a statement for each takes several times as long.
         match batches.last_mut() {
@@ -123,6 +129,11 @@ fn load(session: &Session, copy: &Copy, table: &Table, folder: &Path) -> Result<
                 files: vec![(file, path)],
             }),
         }
+    }
+    if let Some(text) = &copy.text
+        && !texts.is_empty()
+    {
+        return copy_text::load(session, table, text, &targets, &texts);
     }
     if batches.is_empty() {
         return Err(SqlError::redshift(format!("The specified S3 prefix '{}' does not exist", copy.source)).into());
@@ -177,7 +188,7 @@ fn files(session: &Session, copy: &Copy) -> Result<Vec<File>, SqlError> {
         // Like Redshift Spectrum, which reads Parquet for COPY: names with a leading _ or . are not data.
         let is_data = |location: &Location| {
             let name = location.key.rsplit('/').next().unwrap_or_default();
-            !name.is_empty() && !name.starts_with(['_', '.'])
+            !name.is_empty() && (copy.text.is_some() || !name.starts_with(['_', '.']))
         };
         let files = found.into_iter().filter(is_data);
         return Ok(files
@@ -201,7 +212,7 @@ fn files(session: &Session, copy: &Copy) -> Result<Vec<File>, SqlError> {
         .into_iter()
         .map(|entry| {
             let content_length = entry.meta.and_then(|meta| meta.content_length);
-            if content_length.is_none() {
+            if content_length.is_none() && copy.text.is_none() {
                 return Err(invalid(format!(
                     "meta.content_length is required for Parquet files, entry {} has none",
                     entry.url
@@ -405,7 +416,7 @@ fn scan_error(code: u32, context: &str) -> SqlError {
 }
 
 /// Files the error for SYS_LOAD_ERROR_DETAIL, outside of the transaction that is about to be rolled back.
-fn record(session: &Session, table: &Table, failure: &LoadError) {
+pub(crate) fn record(session: &Session, table: &Table, failure: &LoadError) {
     let column = failure.column.as_ref();
     let insert =
         session.engine.connect().and_then(|connection| {

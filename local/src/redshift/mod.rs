@@ -16,6 +16,7 @@
 mod arithmetic;
 mod catalog;
 mod copy;
+mod copy_text;
 mod definitions;
 mod engine;
 mod engine_error;

@@ -89,6 +89,29 @@ CREATE OR REPLACE MACRO regexp_substr
 CREATE OR REPLACE MACRO regexp_instr(s, p) AS
     CASE WHEN regexp_matches(s, p) THEN strpos(s, regexp_extract(s, p)) ELSE 0 END;
 
+-- FNV-1a of 64 bits over the bytes of a value: whole numbers with the low byte first, text as UTF-8.
+CREATE OR REPLACE MACRO rs_number_bytes(x, width) AS
+    list_transform(range(0, width), i ->
+        ((CAST(x AS HUGEINT) + 18446744073709551616::HUGEINT) // CAST(power(256, i) AS HUGEINT)) % 256);
+CREATE OR REPLACE MACRO rs_text_bytes(x) AS
+    list_transform(range(0, strlen(x)), i ->
+        CAST((strpos('0123456789ABCDEF', hex(encode(x))[2 * i + 1]) - 1) * 16
+             + strpos('0123456789ABCDEF', hex(encode(x))[2 * i + 2]) - 1 AS HUGEINT));
+CREATE OR REPLACE MACRO rs_fnv(bytes, seed) AS
+    list_reduce(list_prepend((CAST(seed AS HUGEINT) + 18446744073709551616::HUGEINT) % 18446744073709551616::HUGEINT, bytes),
+                (h, b) -> (xor(h, b) * 1099511628211::HUGEINT) % 18446744073709551616::HUGEINT);
+CREATE OR REPLACE MACRO rs_signed(h) AS
+    CAST(CASE WHEN h >= 9223372036854775808::HUGEINT THEN h - 18446744073709551616::HUGEINT ELSE h END AS BIGINT);
+CREATE OR REPLACE MACRO fnv_hash
+    (x SMALLINT) AS rs_signed(rs_fnv(rs_number_bytes(x, 2), -3750763034362895579)),
+    (x INTEGER) AS rs_signed(rs_fnv(rs_number_bytes(x, 4), -3750763034362895579)),
+    (x BIGINT) AS rs_signed(rs_fnv(rs_number_bytes(x, 8), -3750763034362895579)),
+    (x VARCHAR) AS rs_signed(rs_fnv(rs_text_bytes(x), -3750763034362895579)),
+    (x SMALLINT, seed) AS rs_signed(rs_fnv(rs_number_bytes(x, 2), seed)),
+    (x INTEGER, seed) AS rs_signed(rs_fnv(rs_number_bytes(x, 4), seed)),
+    (x BIGINT, seed) AS rs_signed(rs_fnv(rs_number_bytes(x, 8), seed)),
+    (x VARCHAR, seed) AS rs_signed(rs_fnv(rs_text_bytes(x), seed));
+
 -- SUPER and JSON text.
 CREATE OR REPLACE MACRO json_parse(x) AS CAST(x AS JSON);
 CREATE OR REPLACE MACRO can_json_parse(x) AS json_valid(x);

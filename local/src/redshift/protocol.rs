@@ -98,6 +98,9 @@ pub(crate) struct ListSessionsRequest {
     pub(crate) max_results: Option<usize>,
     pub(crate) session_id: Option<String>,
     pub(crate) status: Option<String>,
+    pub(crate) database: Option<String>,
+    pub(crate) cluster_identifier: Option<String>,
+    pub(crate) workgroup_name: Option<String>,
 }
 
 /// ListDatabases, ListSchemas, ListTables and DescribeTable.
@@ -151,6 +154,8 @@ pub(crate) struct DescribeResponse {
     pub(crate) sub_statements: Vec<SubStatement>,
     pub(crate) redshift_pid: i64,
     pub(crate) redshift_query_id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) redshift_query_uuid: Option<String>,
     pub(crate) result_format: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_id: Option<String>,
@@ -193,6 +198,8 @@ pub(crate) struct SubStatement {
     pub(crate) result_rows: i64,
     pub(crate) result_size: i64,
     pub(crate) redshift_query_id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) redshift_query_uuid: Option<String>,
     pub(crate) has_result_set: bool,
 }
 

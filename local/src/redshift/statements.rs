@@ -23,6 +23,8 @@ use super::session::Session;
 const MAX_ACTIVE: usize = 200;
 /// Statements that run at once; the others wait.
 const MAX_RUNNING: usize = 8;
+/// Sessions that may be open at once, and ended ones that are remembered.
+const MAX_SESSIONS: usize = 500;
 /// Statements that are remembered.
 const MAX_STATEMENTS: usize = 10_000;
 /// How often a statement that is being cancelled is interrupted.
@@ -97,6 +99,8 @@ pub(crate) struct SessionSlot {
     pub(crate) keep_alive: Mutex<Duration>,
     pub(crate) used: Mutex<Instant>,
     pub(crate) created: SystemTime,
+    /// The statement that it ran last, or runs.
+    pub(crate) statement: Mutex<Option<String>>,
 }
 
 impl std::fmt::Debug for SessionSlot {
@@ -176,6 +180,8 @@ struct Inner {
     order: VecDeque<String>,
     tokens: HashMap<String, String>,
     sessions: HashMap<String, Arc<SessionSlot>>,
+    /// Sessions that have ended, oldest first.
+    closed: VecDeque<Arc<SessionSlot>>,
     active: usize,
 }
 
@@ -265,6 +271,9 @@ impl Statements {
             interrupt: Mutex::default(),
             cancelled: AtomicBool::new(false),
         });
+        if let Some(slot) = &entry.submission.session {
+            *lock(&slot.statement) = Some(entry.id.clone());
+        }
         inner.entries.insert(entry.id.clone(), Arc::clone(&entry));
         inner.order.push_back(entry.id.clone());
         if let Some(token) = client_token {
@@ -332,8 +341,6 @@ impl Statements {
         keep_alive: Duration,
         connection: ConnectionFields,
     ) -> Result<Arc<SessionSlot>, ApiError> {
-        /// Sessions that may be open at once.
-        const MAX_SESSIONS: usize = 500;
         self.close_idle_sessions();
         let mut inner = lock(&self.inner);
         if inner.sessions.len() >= MAX_SESSIONS {
@@ -350,6 +357,7 @@ impl Statements {
             keep_alive: Mutex::new(keep_alive),
             used: Mutex::new(Instant::now()),
             created: SystemTime::now(),
+            statement: Mutex::default(),
         });
         inner.sessions.insert(slot.id.clone(), Arc::clone(&slot));
         Ok(slot)
@@ -361,18 +369,34 @@ impl Statements {
         lock(&self.inner).sessions.get(id).cloned()
     }
 
-    /// The open sessions, oldest first.
-    pub(crate) fn sessions(&self) -> Vec<Arc<SessionSlot>> {
+    /// The sessions, oldest first, and whether each is still open.
+    pub(crate) fn sessions(&self) -> Vec<(Arc<SessionSlot>, bool)> {
         self.close_idle_sessions();
-        let mut sessions: Vec<_> = lock(&self.inner).sessions.values().cloned().collect();
-        sessions.sort_by_key(|slot| slot.created);
+        let inner = lock(&self.inner);
+        let open = inner.sessions.values().map(|slot| (Arc::clone(slot), true));
+        let closed = inner.closed.iter().map(|slot| (Arc::clone(slot), false));
+        let mut sessions: Vec<_> = open.chain(closed).collect();
+        sessions.sort_by_key(|(slot, _)| slot.created);
         sessions
     }
 
     fn close_idle_sessions(&self) {
-        lock(&self.inner).sessions.retain(|_, slot| {
-            slot.busy.load(Ordering::Acquire) || lock(&slot.used).elapsed() < *lock(&slot.keep_alive)
-        });
+        let mut inner = lock(&self.inner);
+        let idle: Vec<String> = inner
+            .sessions
+            .values()
+            .filter(|slot| !slot.busy.load(Ordering::Acquire) && lock(&slot.used).elapsed() >= *lock(&slot.keep_alive))
+            .map(|slot| slot.id.clone())
+            .collect();
+        for id in idle {
+            if let Some(slot) = inner.sessions.remove(&id) {
+                *lock(&slot.session) = None;
+                inner.closed.push_back(slot);
+            }
+        }
+        while inner.closed.len() > MAX_SESSIONS {
+            inner.closed.pop_front();
+        }
     }
 
     /// Cancels everything, waits until it has stopped and closes the sessions; `false` if something did not stop in time.
@@ -392,6 +416,7 @@ impl Statements {
         }
         let mut inner = lock(&self.inner);
         inner.sessions.clear();
+        inner.closed.clear();
         inner.entries.clear();
         true
     }

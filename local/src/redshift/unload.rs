@@ -1,4 +1,4 @@
-//! UNLOAD: DuckDB writes Parquet files into a staging folder, which are then uploaded.
+//! UNLOAD: DuckDB writes Parquet, CSV, delimited or JSON files into a staging folder, which are then uploaded.
 //!
 //! There is one slice, so that the same rows in the same order give the same files.
 
@@ -8,11 +8,13 @@ use serde_json::json;
 
 use super::copy::StagingFolder;
 use super::definitions::with_redshift_types;
+use super::engine_error::translate;
 use super::objects::Location;
 use super::session::Session;
 use super::sql::SqlError;
 use super::sql::names::{literal, quoted};
-use super::sql::unload::{Existing, Unload};
+use super::sql::types::RedshiftType;
+use super::sql::unload::{Existing, Unload, UnloadFormat};
 
 /// Runs an UNLOAD and gives the number of unloaded rows.
 pub(crate) fn run(session: &Session, unload: &Unload) -> Result<usize, SqlError> {
@@ -89,9 +91,13 @@ pub(crate) fn run(session: &Session, unload: &Unload) -> Result<usize, SqlError>
 
 /// Writes the rows into `folder` and gives the files in name order.
 fn write(session: &Session, unload: &Unload, folder: &Path) -> Result<(usize, Vec<PathBuf>), SqlError> {
-    let query = with_redshift_types(session, &unload.query, &[])?;
+    let mut query = with_redshift_types(session, &unload.query, &[])?;
+    if matches!(unload.format, UnloadFormat::Text(_)) {
+        query = with_letters_for_booleans(session, &query)?;
+    }
+    let options = format_options(unload);
     let (path, partition) = if unload.partition_by.is_empty() {
-        (folder.join("data.parquet"), String::new())
+        (folder.join("data"), String::new())
     } else {
         let names = unload
             .partition_by
@@ -110,7 +116,7 @@ fn write(session: &Session, unload: &Unload, folder: &Path) -> Result<(usize, Ve
         )
     };
     let rows = session.write(&format!(
-        "COPY ({query}) TO {} (FORMAT parquet, COMPRESSION snappy{partition})",
+        "COPY ({query}) TO {} ({options}{partition})",
         literal(&path.to_string_lossy())
     ))?;
     let mut files = Vec::new();
@@ -118,6 +124,56 @@ fn write(session: &Session, unload: &Unload, folder: &Path) -> Result<(usize, Ve
         .map_err(|error| SqlError::redshift(format!("cannot list {}: {error}", folder.display())))?;
     files.sort();
     Ok((rows, files))
+}
+
+fn format_options(unload: &Unload) -> String {
+    let compression = unload
+        .compression
+        .map_or(String::new(), |name| format!(", COMPRESSION {name}"));
+    match &unload.format {
+        UnloadFormat::Parquet => "FORMAT parquet, COMPRESSION snappy".to_owned(),
+        UnloadFormat::Json => format!("FORMAT json{compression}"),
+        UnloadFormat::Text(text) => {
+            let delimiter = text.delimiter.as_deref().unwrap_or(if text.csv { "," } else { "|" });
+            let quote = if text.csv || text.quote_all { "\"" } else { "" };
+            let all = if text.quote_all { ", FORCE_QUOTE *" } else { "" };
+            format!(
+                "FORMAT csv, HEADER {}, DELIMITER {}, QUOTE {quote}, ESCAPE {quote}, NULLSTR {}{all}{compression}",
+                text.header,
+                literal(delimiter),
+                literal(&text.null_as),
+                quote = literal(quote),
+            )
+        }
+    }
+}
+
+/// Text files have `t` and `f` for booleans.
+fn with_letters_for_booleans(session: &Session, query: &str) -> Result<String, SqlError> {
+    let mut statement = session
+        .connection
+        .prepare(&format!("DESCRIBE {query}"))
+        .map_err(|error| translate(&error))?;
+    let columns = statement
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
+        .and_then(Iterator::collect::<duckdb::Result<Vec<_>>>)
+        .map_err(|error| translate(&error))?;
+    let is_boolean = |data_type: &str| RedshiftType::from_duckdb(data_type) == Some(RedshiftType::Boolean);
+    if !columns.iter().any(|(_, data_type)| is_boolean(data_type)) {
+        return Ok(query.to_owned());
+    }
+    let items = columns.iter().map(|(name, data_type)| {
+        let name = quoted(name);
+        if is_boolean(data_type) {
+            format!("CASE WHEN {name} THEN 't' WHEN NOT {name} THEN 'f' END AS {name}")
+        } else {
+            name
+        }
+    });
+    Ok(format!(
+        "SELECT {} FROM ({query}) AS q",
+        items.collect::<Vec<_>>().join(", ")
+    ))
 }
 
 fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
@@ -134,13 +190,17 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()>
 
 /// What Redshift appends to the prefix: slice and part, or the partition folders before them.
 fn object_suffix(file: &str, unload: &Unload) -> String {
-    let name = if unload.parallel {
-        "0000_part_00.parquet"
-    } else {
-        "000.parquet"
+    let number = if unload.parallel { "0000_part_00" } else { "000" };
+    let ending = match (&unload.extension, &unload.format, unload.compression) {
+        (Some(extension), ..) => format!(".{}", extension.trim_start_matches('.')),
+        (None, UnloadFormat::Parquet, _) => ".parquet".to_owned(),
+        (None, _, Some("gzip")) => ".gz".to_owned(),
+        (None, _, Some(_)) => ".zst".to_owned(),
+        (None, _, None) => String::new(),
     };
+    let name = format!("{number}{ending}");
     if unload.partition_by.is_empty() {
-        return name.to_owned();
+        return name;
     }
     let folders = file
         .trim_start_matches("data/")

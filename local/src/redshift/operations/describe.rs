@@ -1,5 +1,6 @@
 //! DescribeStatement, GetStatementResult and GetStatementResultV2.
 
+use md5::Digest as _;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -68,6 +69,7 @@ pub(super) async fn describe(service: &Service, request: StatementRequest) -> Re
         } else {
             entry.number
         },
+        redshift_query_uuid: query_uuid(&entry.id, state.status),
         result_format: format_name(submission.format),
         session_id: session_id(&entry),
         execution_mode: submission.batch.then_some(if submission.auto_commit {
@@ -96,9 +98,19 @@ fn sub_statements(entry: &Entry, parts: &[Part]) -> Vec<SubStatement> {
             result_rows: part.rows,
             result_size: size(part),
             redshift_query_id: entry.number,
+            redshift_query_uuid: query_uuid(&format!("{}:{}", entry.id, index + 1), part.status),
             has_result_set: part.result.is_some(),
         })
         .collect()
+}
+
+/// What the engine would call the query of a statement; none before it has begun.
+fn query_uuid(id: &str, status: Status) -> Option<String> {
+    let begun = status != Status::Submitted;
+    begun.then(|| {
+        let digest: [u8; 16] = md5::Md5::digest(id.as_bytes()).into();
+        uuid::Builder::from_md5_bytes(digest).into_uuid().to_string()
+    })
 }
 
 fn size(part: &Part) -> i64 {

@@ -15,6 +15,8 @@ use super::{check_target, pid, session_id, wait_time};
 const MAX_BATCH: usize = 40;
 /// Bytes of a statement at most.
 const MAX_SQL_BYTES: usize = 100 * 1024;
+/// Bytes of a statement's name at most.
+const MAX_NAME_BYTES: usize = 2048;
 /// Seconds that a session may be kept.
 const MAX_SESSION_SECONDS: u64 = 86_400;
 
@@ -41,6 +43,15 @@ pub(super) async fn execute(
         .is_some_and(|token| token.is_empty() || token.len() > 64)
     {
         return Err(ApiError::validation("ClientToken must have 1 to 64 characters"));
+    }
+    if request
+        .statement_name
+        .as_ref()
+        .is_some_and(|name| name.len() > MAX_NAME_BYTES)
+    {
+        return Err(ApiError::validation(format!(
+            "StatementName must have at most {MAX_NAME_BYTES} characters"
+        )));
     }
     let parameters = parameters(&request)?;
     check_parameters(&sqls, &parameters)?;
@@ -94,6 +105,13 @@ fn statements_of(request: &ExecuteRequest, batch: bool) -> Result<Vec<String>, A
 fn parameters(request: &ExecuteRequest) -> Result<BTreeMap<String, String>, ApiError> {
     let mut parameters = BTreeMap::new();
     for parameter in &request.parameters {
+        let is_symbol = |symbol: char| symbol.is_ascii_alphanumeric() || symbol == '_';
+        if parameter.name.is_empty() || !parameter.name.chars().all(is_symbol) {
+            return Err(ApiError::validation(format!(
+                "invalid parameter name '{}'",
+                parameter.name
+            )));
+        }
         if parameter.value.is_empty() {
             return Err(ApiError::validation(format!(
                 "the value of parameter {} is empty",

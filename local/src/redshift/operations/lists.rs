@@ -1,13 +1,14 @@
 //! ListStatements and ListSessions.
 
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use super::super::Service;
 use super::super::error::ApiError;
 use super::super::protocol::{ListSessionsRequest, ListStatementsRequest, Parameter, Seconds, page};
-use super::super::statements::lock;
+use super::super::statements::{SessionSlot, lock};
 use super::{format_name, session_id, with_token};
 
 /// Lists statements, newest first; finished ones unless a status is asked for.
@@ -18,6 +19,11 @@ pub(super) fn statements(service: &Service, request: &ListStatementsRequest) -> 
         "ALL" | "SUBMITTED" | "PICKED" | "STARTED" | "FINISHED" | "FAILED" | "ABORTED"
     ) {
         return Err(ApiError::validation(format!("Status '{wanted}' is not known")));
+    }
+    if request.cluster_identifier.is_some() && request.workgroup_name.is_some() {
+        return Err(ApiError::validation(
+            "ClusterIdentifier and WorkgroupName exclude each other",
+        ));
     }
     let same = |asked: &Option<String>, has: &Option<String>| asked.is_none() || asked == has;
     let entries = service.statements.list().into_iter().filter(|entry| {
@@ -76,37 +82,59 @@ pub(super) fn statements(service: &Service, request: &ListStatementsRequest) -> 
     Ok(with_token(json!({ "Statements": statements }), next))
 }
 
-/// Lists the open sessions.
+/// Lists the sessions, those that have ended included.
 pub(super) fn sessions(service: &Service, request: &ListSessionsRequest) -> Result<Value, ApiError> {
-    let sessions: Vec<Value> = service
-        .statements
-        .sessions()
-        .into_iter()
-        .filter(|slot| request.session_id.as_ref().is_none_or(|id| *id == slot.id))
-        .map(|slot| {
-            let status = if slot.busy.load(Ordering::Acquire) {
-                "BUSY"
-            } else {
-                "AVAILABLE"
-            };
-            let mut data = json!({
-                "SessionId": slot.id,
-                "Status": status,
-                "CreatedAt": Seconds::from(slot.created),
-                "SessionAliveSeconds": lock(&slot.keep_alive).as_secs(),
-            });
-            if let Some(database) = &slot.connection.database {
-                data["Database"] = json!(database);
-            }
-            data
-        })
-        .filter(|data| {
-            request
-                .status
-                .as_ref()
-                .is_none_or(|status| data["Status"] == json!(status))
-        })
-        .collect();
-    let (page, next) = page(sessions, request.next_token.as_deref(), request.max_results, 100)?;
+    let wanted = request.status.as_deref();
+    if wanted.is_some_and(|status| !matches!(status, "AVAILABLE" | "BUSY" | "CLOSED")) {
+        return Err(ApiError::validation("Status is not one of [AVAILABLE, BUSY, CLOSED]"));
+    }
+    let same = |asked: &Option<String>, has: &Option<String>| asked.is_none() || asked == has;
+    let sessions = service.statements.sessions().into_iter().filter(|(slot, _)| {
+        let connection = &slot.connection;
+        request.session_id.as_ref().is_none_or(|id| *id == slot.id)
+            && same(&request.database, &connection.database)
+            && same(&request.cluster_identifier, &connection.cluster_identifier)
+            && same(&request.workgroup_name, &connection.workgroup_name)
+    });
+    let sessions = sessions.map(|(slot, open)| session(&slot, open));
+    let sessions = sessions.filter(|data| wanted.is_none_or(|status| data["Status"] == json!(status)));
+    let (page, next) = page(
+        sessions.collect(),
+        request.next_token.as_deref(),
+        request.max_results,
+        100,
+    )?;
     Ok(with_token(json!({ "Sessions": page }), next))
+}
+
+fn session(slot: &SessionSlot, open: bool) -> Value {
+    let busy = slot.busy.load(Ordering::Acquire);
+    let keep_alive = *lock(&slot.keep_alive);
+    let used = SystemTime::now() - lock(&slot.used).elapsed();
+    let mut data = json!({
+        "SessionId": slot.id,
+        "Status": match (open, busy) {
+            (false, _) => "CLOSED",
+            (true, true) => "BUSY",
+            (true, false) => "AVAILABLE",
+        },
+        "CreatedAt": Seconds::from(slot.created),
+        "UpdatedAt": Seconds::from(used),
+        "SessionAliveSeconds": keep_alive.as_secs(),
+        "SessionTtl": Seconds::from(used + keep_alive),
+    });
+    let connection = &slot.connection;
+    let current = lock(&slot.statement).clone().filter(|_| open && busy);
+    for (member, value) in [
+        ("Database", &connection.database),
+        ("DbUser", &connection.db_user),
+        ("ClusterIdentifier", &connection.cluster_identifier),
+        ("WorkgroupName", &connection.workgroup_name),
+        ("CurrentStatementId", &current),
+    ] {
+        if let Some(value) = value {
+            data[member] = json!(value);
+        }
+    }
+    data
 }

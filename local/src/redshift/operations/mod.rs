@@ -80,6 +80,16 @@ fn check_target(service: &Service, target: &Target) -> Result<(), ApiError> {
         }
         _ => {}
     }
+    if let Some(name) = &target.cluster_identifier
+        && !is_cluster_identifier(name)
+    {
+        return Err(ApiError::validation(format!("invalid ClusterIdentifier '{name}'")));
+    }
+    if let Some(name) = &target.workgroup_name
+        && !is_workgroup(name)
+    {
+        return Err(ApiError::validation(format!("invalid WorkgroupName '{name}'")));
+    }
     if target.database.as_ref().is_none_or(String::is_empty) {
         return Err(ApiError::validation("Database is required"));
     }
@@ -92,6 +102,24 @@ fn check_target(service: &Service, target: &Target) -> Result<(), ApiError> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Lower-case letters and digits in parts between hyphens, a letter first.
+fn is_cluster_identifier(name: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|symbol| symbol.is_ascii_lowercase() || symbol.is_ascii_digit())
+    };
+    name.len() <= 63 && name.starts_with(|first: char| first.is_ascii_lowercase()) && name.split('-').all(is_part)
+}
+
+/// A name, or an ARN of a workgroup.
+fn is_workgroup(name: &str) -> bool {
+    let is_symbol = |symbol: char| symbol.is_ascii_lowercase() || symbol.is_ascii_digit() || symbol == '-';
+    let is_name = (3..=63).contains(&name.len()) && name.chars().all(is_symbol);
+    is_name || name.len() <= 128 && name.starts_with("arn:aws") && name.contains(":workgroup/")
 }
 
 fn wait_time(seconds: Option<u64>) -> Result<Option<Duration>, ApiError> {
@@ -115,15 +143,18 @@ fn pid(entry: &Entry) -> i64 {
 /// Finds a statement by its id, and the part of a batch that an id with a suffix names.
 fn find(service: &Service, id: &str) -> Result<(Arc<Entry>, Option<usize>), ApiError> {
     let not_found = || ApiError::not_found(id, "Query does not exist.");
+    let invalid = || ApiError::validation(format!("invalid Id {id}"));
     let (statement, part) = match id.split_once(':') {
+        Some((_, number)) if number.len() > 2 => return Err(invalid()),
         Some((statement, number)) => {
-            let number: usize = number
-                .parse()
-                .map_err(|_| ApiError::validation(format!("invalid Id {id}")))?;
+            let number: usize = number.parse().map_err(|_| invalid())?;
             (statement, Some(number.checked_sub(1).ok_or_else(not_found)?))
         }
         None => (id, None),
     };
+    if statement.len() != 36 || uuid::Uuid::try_parse(statement).is_err() {
+        return Err(invalid());
+    }
     let entry = service.statements.get(statement).ok_or_else(not_found)?;
     if part.is_some_and(|part| !entry.submission.batch || part >= entry.submission.sqls.len()) {
         return Err(not_found());

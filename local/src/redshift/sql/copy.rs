@@ -4,6 +4,7 @@ use super::cursor::Cursor;
 use super::error::SqlError;
 use super::lex::Statement;
 use super::names::Relation;
+use super::text_format::{self, TextFormat};
 use sqlparser::tokenizer::Token;
 
 /// A COPY statement.
@@ -16,6 +17,8 @@ pub(crate) struct Copy {
     pub(crate) source: String,
     /// The source is a manifest.
     pub(crate) manifest: bool,
+    /// Text instead of Parquet.
+    pub(crate) text: Option<TextFormat>,
     /// Nested Parquet columns are loaded into SUPER columns.
     pub(crate) serialize_to_json: bool,
     /// Missing columns at the end of a file are NULL.
@@ -25,7 +28,7 @@ pub(crate) struct Copy {
 /// Options that say nothing about the result: authorisation and statistics.
 const IGNORED_WITH_VALUE: &[&str] = &["credentials", "access_key_id", "secret_access_key", "session_token"];
 
-/// Options of text formats, refused with Parquet in Redshift's words.
+/// Options that are for text alone, refused with Parquet in Redshift's words.
 const TEXT_ONLY: &[&str] = &[
     "region",
     "maxerror",
@@ -84,11 +87,12 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Copy, SqlEr
         columns,
         source,
         manifest: false,
+        text: None,
         serialize_to_json: false,
         fill_record: false,
     };
     let mut format = None;
-    let mut text_option = None;
+    let mut text_options: Vec<(&str, String)> = Vec::new();
     while !cursor.is_done() {
         let option = cursor.any_word("a COPY option")?;
         match option {
@@ -100,9 +104,17 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Copy, SqlEr
             "authorization" | "with" | "as" => {}
             "format" => {
                 cursor.take_word("as");
-                format = Some(cursor.any_word("a format")?);
+                let name = cursor.any_word("a format")?;
+                format = Some(name);
+                if name == "json" {
+                    text_options.push((name, json_fields(&mut cursor)));
+                }
             }
-            "parquet" | "orc" | "avro" | "csv" | "json" | "shapefile" => format = Some(option),
+            "json" => {
+                format = Some(option);
+                text_options.push((option, json_fields(&mut cursor)));
+            }
+            "parquet" | "orc" | "avro" | "csv" | "shapefile" => format = Some(option),
             "manifest" => copy.manifest = true,
             "serializetojson" => copy.serialize_to_json = true,
             "fillrecord" => copy.fill_record = true,
@@ -121,13 +133,19 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Copy, SqlEr
                 cursor.string("a value")?;
             }
             _ if TEXT_ONLY.contains(&option) => {
-                text_option.get_or_insert(option);
                 cursor.take_word("as");
-                if cursor.take_string().is_none() && cursor.number("").is_err() {
-                    for state in ["on", "off", "true", "false", "preset", "auto"] {
-                        cursor.take_word(state);
-                    }
-                }
+                let value = match cursor.take_string() {
+                    Some(text) => text.to_owned(),
+                    None => match cursor.number("a value") {
+                        Ok(number) => number.to_string(),
+                        Err(_) => {
+                            let states = ["on", "off", "true", "false", "preset", "utf8"];
+                            let state = states.into_iter().find(|state| cursor.take_word(state));
+                            state.unwrap_or_default().to_owned()
+                        }
+                    },
+                };
+                text_options.push((option, value));
             }
             _ => {
                 return Err(SqlError::unsupported(format!(
@@ -137,20 +155,30 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Copy, SqlEr
             }
         }
     }
-    match (format, text_option) {
+    match (format, text_options.first()) {
         (Some("parquet"), None) => Ok(copy),
-        (Some("parquet"), Some(option)) => Err(SqlError::redshift(format!(
+        (Some("parquet"), Some((option, _))) => Err(SqlError::redshift(format!(
             "{} argument is not supported for PARQUET based COPY",
             option.to_uppercase()
         ))),
+        (None | Some("csv" | "json"), _) => {
+            if copy.serialize_to_json {
+                return Err(SqlError::redshift("SERIALIZETOJSON goes with columnar formats only"));
+            }
+            copy.text = Some(text_format::read(format, &text_options, copy.fill_record)?);
+            Ok(copy)
+        }
         (Some(format), _) => Err(SqlError::unsupported(format!(
             "COPY with FORMAT AS {}",
             format.to_uppercase()
         ))),
-        (None, _) => Err(SqlError::unsupported(
-            "COPY of delimited text (without FORMAT AS PARQUET)",
-        )),
     }
+}
+
+/// What JSON is followed by: `'auto'`, `'noshred'` or the location of a file of paths.
+fn json_fields(cursor: &mut Cursor<'_>) -> String {
+    cursor.take_word("as");
+    cursor.take_string().unwrap_or("auto").to_owned()
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ pub(super) const PASS_THROUGH: &[&str] = &[
     "exp",
     "first_value",
     "floor",
+    "fnv_hash",
     "get_array_length",
     "getdate",
     "greatest",

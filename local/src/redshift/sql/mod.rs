@@ -19,6 +19,7 @@ pub(crate) mod parse;
 pub(crate) mod rewrite;
 pub(crate) mod settings;
 pub(crate) mod storage;
+pub(crate) mod text_format;
 pub(crate) mod types;
 pub(crate) mod unload;
 

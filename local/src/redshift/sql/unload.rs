@@ -23,6 +23,34 @@ pub(crate) struct Unload {
     pub(crate) partition_by: Vec<String>,
     /// Partition columns are also written into the files.
     pub(crate) include: bool,
+    pub(crate) format: UnloadFormat,
+    /// `gzip` or `zstd`, for text.
+    pub(crate) compression: Option<&'static str>,
+    /// What file names end with, in the place of the usual ending.
+    pub(crate) extension: Option<String>,
+}
+
+/// What files hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum UnloadFormat {
+    Parquet,
+    /// One object on each line.
+    Json,
+    Text(TextOptions),
+}
+
+/// Fields between delimiters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TextOptions {
+    /// FORMAT CSV: fields are quoted where they have to be.
+    pub(crate) csv: bool,
+    pub(crate) delimiter: Option<String>,
+    /// A first line with the names of the columns.
+    pub(crate) header: bool,
+    /// ADDQUOTES: every field is quoted.
+    pub(crate) quote_all: bool,
+    /// What stands for NULL.
+    pub(crate) null_as: String,
 }
 
 /// What to do with files that are already there.
@@ -58,8 +86,14 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Unload, Sql
         parallel: true,
         partition_by: Vec::new(),
         include: false,
+        format: UnloadFormat::Parquet,
+        compression: None,
+        extension: None,
     };
-    let mut parquet = false;
+    let mut format = None;
+    let mut text = TextOptions::default();
+    // The first option that goes with text alone.
+    let mut text_option: Option<&str> = None;
     while !cursor.is_done() {
         let option = cursor.any_word("an UNLOAD option")?;
         match option {
@@ -75,16 +109,35 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Unload, Sql
             "authorization" | "with" => {}
             "format" => {
                 cursor.take_word("as");
-                let format = cursor.any_word("a format")?;
-                if format != "parquet" {
-                    return Err(SqlError::unsupported(format!(
-                        "UNLOAD with FORMAT AS {}",
-                        format.to_uppercase()
-                    )));
-                }
-                parquet = true;
+                format = Some(cursor.any_word("a format")?);
             }
-            "parquet" => parquet = true,
+            "parquet" | "csv" | "json" => format = Some(option),
+            "header" => {
+                text.header = true;
+                text_option = Some(option);
+            }
+            "addquotes" => {
+                text.quote_all = true;
+                text_option = Some(option);
+            }
+            "delimiter" => {
+                cursor.take_word("as");
+                text.delimiter = Some(cursor.string("a delimiter")?.to_owned());
+                text_option = Some(option);
+            }
+            "null" => {
+                cursor.take_word("as");
+                text.null_as = cursor.string("the text for NULL")?.to_owned();
+                text_option = Some(option);
+            }
+            "gzip" | "zstd" => {
+                unload.compression = Some(if option == "gzip" { "gzip" } else { "zstd" });
+                text_option = Some(option);
+            }
+            "extension" => {
+                cursor.take_word("as");
+                unload.extension = Some(cursor.string("an extension")?.to_owned());
+            }
             "manifest" => {
                 unload.manifest = true;
                 if cursor.take_word("verbose") {
@@ -132,13 +185,32 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Unload, Sql
             }
         }
     }
-    if parquet {
-        Ok(unload)
-    } else {
-        Err(SqlError::unsupported(
-            "UNLOAD of delimited text (without FORMAT PARQUET)",
-        ))
-    }
+    unload.format = match format {
+        Some("parquet") => {
+            if let Some(option) = text_option {
+                return Err(SqlError::redshift(format!(
+                    "{} is not supported for UNLOAD to PARQUET",
+                    option.to_uppercase()
+                )));
+            }
+            UnloadFormat::Parquet
+        }
+        Some("json") => UnloadFormat::Json,
+        Some("csv") => {
+            if text.quote_all {
+                return Err(SqlError::redshift("ADDQUOTES is not supported for UNLOAD to CSV"));
+            }
+            UnloadFormat::Text(TextOptions { csv: true, ..text })
+        }
+        None => UnloadFormat::Text(text),
+        Some(other) => {
+            return Err(SqlError::unsupported(format!(
+                "UNLOAD with FORMAT AS {}",
+                other.to_uppercase()
+            )));
+        }
+    };
+    Ok(unload)
 }
 
 fn query(text: &str, database: &str) -> Result<String, SqlError> {

@@ -2,6 +2,7 @@
 
 mod api;
 mod client;
+mod conformance;
 mod load;
 mod loader;
 mod sessions;
