@@ -95,3 +95,8 @@ CREATE OR REPLACE VIEW main.stl_load_errors AS
 SELECT query_id AS query, table_id AS tbl, start_time AS starttime, file_name AS filename, line_number, column_name AS colname,
        column_type AS type, column_length AS col_length, error_code AS err_code, error_message AS err_reason
 FROM main.rs_load_errors;
+
+CREATE OR REPLACE VIEW main.sys_query_history AS
+SELECT 100 AS user_id, query_id, query_text AS query_label, query_type, status, '{database}' AS database_name, query_text,
+       start_time, end_time, elapsed_time, elapsed_time AS execution_time, returned_rows, error_message
+FROM memory.main.rs_queries;

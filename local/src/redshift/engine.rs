@@ -20,6 +20,9 @@ use super::sql::names::{literal, quoted};
 const SPILL: &str = "spill";
 const PRELUDE: &str = include_str!("prelude.sql");
 const CATALOG: &str = include_str!("catalog.sql");
+/// What this process has run, in memory: for SYS_QUERY_HISTORY.
+const HISTORY: &str = "CREATE TABLE memory.main.rs_queries (query_id BIGINT, query_type VARCHAR, query_text VARCHAR, \
+    status VARCHAR, start_time TIMESTAMP, end_time TIMESTAMP, elapsed_time BIGINT, returned_rows BIGINT, error_message VARCHAR)";
 
 /// The database.
 pub(crate) struct Engine {
@@ -65,7 +68,8 @@ impl Engine {
             }
         })?;
         connection
-            .execute_batch(&connection_settings(database))
+            .execute_batch(HISTORY)
+            .and_then(|()| connection.execute_batch(&connection_settings(database)))
             .and_then(|()| {
                 let catalog = CATALOG.replace("{database}", &database.replace('\'', "''"));
                 connection.execute_batch(&format!("BEGIN; {PRELUDE} {catalog} COMMIT;"))

@@ -51,6 +51,10 @@ const TRANSLATIONS: &[(&str, &str)] = &[
         r#"^Binder Error: Table "[^"]+" does not have a column (?:named|with name) "([^"]+)""#,
         "column \"$1\" does not exist",
     ),
+    (
+        r"^Conversion Error: (?:Could not cast value|Casting value) .* to (?:type )?DECIMAL.*$",
+        "Numeric data overflow (result precision)",
+    ),
     (r"^Invalid Input Error: (.*)$", "$1"),
     (
         r#"^Parser Error: syntax error at or near "(.*)"$"#,

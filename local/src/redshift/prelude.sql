@@ -112,8 +112,26 @@ CREATE OR REPLACE MACRO fnv_hash
     (x BIGINT, seed) AS rs_signed(rs_fnv(rs_number_bytes(x, 8), seed)),
     (x VARCHAR, seed) AS rs_signed(rs_fnv(rs_text_bytes(x), seed));
 
+-- TO_CHAR of a number: text has its absolute value with all decimals.
+CREATE OR REPLACE MACRO rs_number_digits(text, zeros, has_point) AS
+    CASE WHEN ltrim(split_part(text, '.', 1), '0') = '' AND zeros = 0 AND NOT has_point THEN '0'
+         WHEN strlen(ltrim(split_part(text, '.', 1), '0')) < zeros THEN lpad(ltrim(split_part(text, '.', 1), '0'), zeros, '0')
+         ELSE ltrim(split_part(text, '.', 1), '0') END;
+CREATE OR REPLACE MACRO rs_number_grouped(digits, grouped) AS
+    CASE WHEN grouped THEN reverse(rtrim(regexp_replace(reverse(digits), '(\d{3})', '\1,', 'g'), ',')) ELSE digits END;
+CREATE OR REPLACE MACRO rs_to_char_number(text, negative, positions, zeros, has_point, grouped, fill, width, overflow) AS
+    CASE WHEN strlen(rs_number_digits(text, zeros, has_point)) > positions THEN overflow
+         ELSE concat(lpad('', CAST(CASE WHEN fill THEN width + 1
+                       - strlen(rs_number_grouped(rs_number_digits(text, zeros, has_point), grouped))
+                       - CASE WHEN negative THEN 1 ELSE 0 END ELSE 0 END AS INTEGER), ' '),
+                     CASE WHEN negative THEN '-' ELSE '' END,
+                     rs_number_grouped(rs_number_digits(text, zeros, has_point), grouped),
+                     CASE WHEN NOT has_point THEN ''
+                          WHEN fill THEN concat('.', split_part(text, '.', 2))
+                          ELSE concat('.', rtrim(split_part(text, '.', 2), '0')) END) END;
+
 -- SUPER and JSON text.
-CREATE OR REPLACE MACRO json_parse(x) AS CAST(x AS JSON);
+CREATE OR REPLACE MACRO json_parse(x) AS json(x);
 CREATE OR REPLACE MACRO can_json_parse(x) AS json_valid(x);
 CREATE OR REPLACE MACRO is_valid_json(x) AS json_valid(x) AND json_type(x) IN ('OBJECT', 'ARRAY');
 CREATE OR REPLACE MACRO is_valid_json_array(x) AS json_valid(x) AND json_type(x) = 'ARRAY';

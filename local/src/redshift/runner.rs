@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
+use chrono::{DateTime, Utc};
+use duckdb::params;
+
 use super::engine::Engine;
+use super::engine_error::translate;
 use super::session::{Outcome, Session};
 use super::sql::{SqlError, lex, parse};
 use super::statements::{Entry, Status, Submission, lock};
@@ -30,6 +34,58 @@ pub(crate) fn run(engine: &Arc<Engine>, entry: &Entry) {
         None => Session::open(engine).and_then(|mut session| run_on(&mut session, entry)),
     };
     end(entry, begun, result);
+    remember(engine, entry);
+}
+
+/// Writes a statement's parts into SYS_QUERY_HISTORY.
+fn remember(engine: &Engine, entry: &Entry) {
+    let state = entry.state();
+    let parts = state.parts.iter().zip(&entry.submission.sqls);
+    let written = engine.connect().and_then(|connection| {
+        for (part, text) in parts {
+            let status = match part.status {
+                Status::Finished => "success",
+                Status::Aborted => "canceled",
+                _ => "failed",
+            };
+            let end = DateTime::<Utc>::from(part.updated).naive_utc();
+            let elapsed = i64::try_from(part.duration.as_micros()).unwrap_or(i64::MAX);
+            connection
+                .execute(
+                    "INSERT INTO memory.main.rs_queries SELECT ?, ?, ?, ?, CAST(? AS TIMESTAMP) - to_microseconds(?), \
+                     CAST(? AS TIMESTAMP), ?, ?, ?",
+                    params![
+                        entry.number,
+                        query_type(text),
+                        text,
+                        status,
+                        end.to_string(),
+                        elapsed,
+                        end.to_string(),
+                        elapsed,
+                        part.rows.max(0),
+                        part.error,
+                    ],
+                )
+                .map_err(|error| translate(&error))?;
+        }
+        Ok(())
+    });
+    if let Err(error) = written {
+        tracing::warn!(%error, "a statement could not be written into the history");
+    }
+}
+
+/// As SYS_QUERY_HISTORY names the sort of a statement.
+fn query_type(text: &str) -> String {
+    let word = text.split_whitespace().next().unwrap_or_default().to_uppercase();
+    match word.as_str() {
+        "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "COPY" | "UNLOAD" | "MERGE" => word,
+        "WITH" => "SELECT".to_owned(),
+        "CREATE" | "ALTER" | "DROP" | "TRUNCATE" => "DDL".to_owned(),
+        "BEGIN" | "COMMIT" | "ROLLBACK" | "SET" | "ANALYZE" | "VACUUM" | "GRANT" => "UTILITY".to_owned(),
+        _ => "OTHER".to_owned(),
+    }
 }
 
 fn end(entry: &Entry, begun: Instant, result: Result<(), SqlError>) {

@@ -91,13 +91,7 @@ impl CreateTable {
                 let sequence = quoted(&format!("{sequence_prefix}_{index}"));
                 statements.push(format!(
                     "CREATE SEQUENCE main.{sequence} START {} INCREMENT {} {}",
-                    identity.seed,
-                    identity.step,
-                    if identity.step < 0 {
-                        "MINVALUE -9223372036854775808 MAXVALUE 9223372036854775807"
-                    } else {
-                        ""
-                    },
+                    identity.seed, identity.step, "MINVALUE -9223372036854775808 MAXVALUE 9223372036854775807",
                 ));
                 text.push_str(&format!(" DEFAULT nextval('main.{sequence}')"));
             } else if let Some(default) = &column.default {

@@ -42,6 +42,7 @@ pub(super) const PASS_THROUGH: &[&str] = &[
     "get_array_length",
     "getdate",
     "greatest",
+    "grouping",
     "initcap",
     "is_array",
     "is_object",

@@ -282,14 +282,8 @@ fn next_day(call: &Function) -> Result<Expr, SqlError> {
 fn to_char(call: &Function) -> Result<Expr, SqlError> {
     let [value, format] = exact("to_char", call)?;
     let format = literal(&format, "to_char", "format")?;
-    if format
-        .trim_start_matches("FM")
-        .chars()
-        .all(|symbol| "90.,DGSLMI$ ".contains(symbol))
-    {
-        return Err(SqlError::unsupported(format!(
-            "TO_CHAR with the number format '{format}'"
-        )));
+    if format.contains(['9', '0']) {
+        return to_char_number(value, format);
     }
     let value = timestamp_literal(value);
     let strftime = |format: String| build::call("strftime", vec![value.clone(), string(format)]);
@@ -320,6 +314,59 @@ fn to_char(call: &Function) -> Result<Expr, SqlError> {
     });
     let joined = pieces.reduce(|left, right| binary(left, BinaryOperator::StringConcat, right));
     Ok(joined.unwrap_or_else(|| string("")))
+}
+
+/// TO_CHAR with a number format of the elements 9, 0, point, comma and FM.
+fn to_char_number(value: Expr, format: &str) -> Result<Expr, SqlError> {
+    let unsupported = || SqlError::unsupported(format!("TO_CHAR with the number format '{format}'"));
+    let plain = format.to_uppercase().replace('D', ".").replace('G', ",");
+    let (fill, pattern) = match plain.strip_prefix("FM") {
+        Some(rest) => (false, rest.to_owned()),
+        None => (true, plain),
+    };
+    let (whole, fraction) = match pattern.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (pattern.as_str(), None),
+    };
+    let is_digit = |symbol: char| symbol == '9' || symbol == '0';
+    let groups: Vec<&str> = whole.split(',').collect();
+    let grouped = groups.len() > 1;
+    let thousands = !grouped || groups[1..].iter().all(|group| group.len() == 3);
+    let digits: String = groups.concat();
+    if !thousands || !digits.chars().all(is_digit) || !fraction.unwrap_or_default().chars().all(is_digit) {
+        return Err(unsupported());
+    }
+    let zeros = digits.find('0').map_or(0, |first| digits.len() - first);
+    let decimals = fraction.map_or(0, str::len);
+    if decimals > 30 || !fill && fraction.is_some_and(|fraction| fraction.contains('0')) {
+        return Err(unsupported());
+    }
+    let exact = RedshiftType::Decimal {
+        precision: 38,
+        scale: u8::try_from(decimals).unwrap_or_default(),
+    };
+    let rounded = build::call("round", vec![value.clone(), number(decimals)]);
+    let negative = binary(rounded.clone(), BinaryOperator::Lt, number(0));
+    let text = cast(
+        cast(build::call("abs", vec![rounded]), exact.duckdb_ast()),
+        RedshiftType::Varchar(1).duckdb_ast(),
+    );
+    let truth = |value: bool| Expr::Value(sqlparser::ast::Value::Boolean(value).into());
+    let overflow = format!(" {}", pattern.replace(is_digit, "#"));
+    Ok(build::call(
+        "rs_to_char_number",
+        vec![
+            text,
+            negative,
+            number(digits.len()),
+            number(zeros),
+            truth(fraction.is_some()),
+            truth(grouped),
+            truth(fill),
+            number(whole.len()),
+            string(overflow),
+        ],
+    ))
 }
 
 /// Redshift replaces every match and writes groups as `$1`; DuckDB wants to be told `g` and `\1`.

@@ -9,6 +9,7 @@ pub(crate) mod copy;
 pub(crate) mod cursor;
 pub(crate) mod dates;
 pub(crate) mod ddl;
+pub(crate) mod dialect;
 pub(crate) mod error;
 pub(crate) mod function_names;
 pub(crate) mod functions;
@@ -22,6 +23,7 @@ pub(crate) mod storage;
 pub(crate) mod text_format;
 pub(crate) mod types;
 pub(crate) mod unload;
+pub(crate) mod unnest;
 
 pub(crate) use error::SqlError;
 

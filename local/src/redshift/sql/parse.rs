@@ -6,11 +6,11 @@ use sqlparser::ast::{
     CreateView, Expr, FromTable, Insert as AstInsert, ObjectName, Query, SchemaName, SetExpr, Statement as Ast,
     TableFactor, TableObject, Visit, Visitor,
 };
-use sqlparser::dialect::RedshiftSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::cursor::Cursor;
+use super::dialect::Redshift;
 use super::error::SqlError;
 use super::lex::{Statement, word};
 use super::names::{Relation, quoted};
@@ -127,8 +127,7 @@ fn from_ast(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
 
 /// Parses tokens into one statement of sqlparser's tree.
 pub(crate) fn ast(tokens: &[TokenWithSpan]) -> Result<Ast, SqlError> {
-    let dialect = RedshiftSqlDialect {};
-    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens.to_vec());
+    let mut parser = Parser::new(&Redshift).with_tokens_with_locations(tokens.to_vec());
     let syntax = |error: sqlparser::parser::ParserError| {
         let message = error.to_string();
         SqlError::Syntax(

@@ -6,8 +6,9 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DateTimeField, Expr, Ident, LimitClause, ObjectName, ObjectNamePart, Query, Select,
-    SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TopQuantity, UnaryOperator, Value, VisitMut, VisitorMut,
+    BinaryOperator, CastKind, DateTimeField, Expr, Ident, LimitClause, ObjectName, ObjectNamePart, PivotValueSource,
+    Query, Select, SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TopQuantity, UnaryOperator, Value,
+    VisitMut, VisitorMut,
 };
 
 use super::build::{call, cast, number, string, string_literal};
@@ -16,6 +17,7 @@ use super::error::SqlError;
 use super::functions;
 use super::names;
 use super::types::{MAX_VARCHAR_BYTES, RedshiftType};
+use super::unnest;
 
 /// Rewrites a statement in place.
 pub(crate) fn statement(statement: &mut Statement, database: &str) -> Result<(), SqlError> {
@@ -115,6 +117,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
         flow(check_select(select))?;
+        unnest::put_aside(select);
         // The names come from Redshift's spelling of the expressions, so this goes before they are rewritten.
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) = item
@@ -127,6 +130,10 @@ impl VisitorMut for Rewriter<'_> {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        flow(unnest::replace(select))
     }
 
     fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<SqlError> {
@@ -225,11 +232,32 @@ fn check_table_factor(factor: &TableFactor) -> Result<(), SqlError> {
         }
         TableFactor::Table { json_path: Some(_), .. } => "unnesting of a SUPER path in FROM",
         TableFactor::Table { .. } | TableFactor::Derived { .. } => "TABLESAMPLE or a table version",
-        TableFactor::Pivot { .. } => "PIVOT",
-        TableFactor::Unpivot { .. } | TableFactor::UnpivotExpr { .. } => "UNPIVOT",
+        TableFactor::Pivot {
+            aggregate_functions,
+            value_source,
+            default_on_null: None,
+            ..
+        } => {
+            let averages = aggregate_functions
+                .iter()
+                .any(|aggregate| aggregate.expr.to_string().to_lowercase().starts_with("avg"));
+            match value_source {
+                _ if averages => "AVG in PIVOT",
+                PivotValueSource::List(values) if !values.iter().any(|value| is_null(&value.expr)) => return Ok(()),
+                PivotValueSource::List(_) => "NULL in the list of PIVOT",
+                _ => "PIVOT without a list of values",
+            }
+        }
+        TableFactor::Unpivot { .. } => return Ok(()),
+        TableFactor::Pivot { .. } => "PIVOT with DEFAULT ON NULL",
+        TableFactor::UnpivotExpr { .. } => "UNPIVOT of a SUPER object",
         _ => "this kind of table in FROM",
     };
     Err(SqlError::unsupported(construct))
+}
+
+fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if value.value == Value::Null)
 }
 
 /// The name Redshift gives a column without an alias; `None` where DuckDB gives the same or it is `?column?`.

@@ -37,7 +37,7 @@ async fn finished(warehouse: &Warehouse, id: &str) -> StatementState {
 #[tokio::test(flavor = "multi_thread")]
 async fn cluster_and_workgroup_secret_and_iam_reach_the_service() {
     let fixture = Fixture::start().await;
-    let workgroup = || WarehouseTarget::Workgroup("wg".to_owned());
+    let workgroup = || WarehouseTarget::Workgroup("wg-1".to_owned());
     let cluster = || WarehouseTarget::Cluster("c-1".to_owned());
     let secret = Some(SECRET_NAME.to_owned());
     let configs = [
@@ -93,7 +93,7 @@ async fn the_same_token_runs_nothing_again() {
     fixture.run("create table t (a int)").await;
     let warehouse = Warehouse::new(
         fixture.client.clone(),
-        config(WarehouseTarget::Workgroup("wg".to_owned())),
+        config(WarehouseTarget::Workgroup("wg-1".to_owned())),
     );
     let insert = submission("once", &["insert into t values (1)", "select count(*) from t"]);
     let id = warehouse.submit(&insert).await.unwrap();
@@ -112,7 +112,7 @@ async fn all_pages_of_a_result_come_together() {
     let fixture = Fixture::start().await;
     let warehouse = Warehouse::new(
         fixture.client.clone(),
-        config(WarehouseTarget::Workgroup("wg".to_owned())),
+        config(WarehouseTarget::Workgroup("wg-1".to_owned())),
     );
     fixture
         .run("create table digits as select 0 as d union all select 1 union all select 2 union all select 3")
@@ -137,7 +137,7 @@ async fn errors_are_sorted_by_what_helps() {
     let fixture = Fixture::start().await;
     let warehouse = Warehouse::new(
         fixture.client.clone(),
-        config(WarehouseTarget::Workgroup("wg".to_owned())),
+        config(WarehouseTarget::Workgroup("wg-1".to_owned())),
     );
     let unknown = "00000000-0000-0000-0000-000000000000";
     assert_eq!(
@@ -149,7 +149,7 @@ async fn errors_are_sorted_by_what_helps() {
     assert_eq!(error.kind, DataApiErrorKind::Limit);
     let secret = WarehouseConfig {
         secret_arn: Some("nobody".to_owned()),
-        ..config(WarehouseTarget::Workgroup("wg".to_owned()))
+        ..config(WarehouseTarget::Workgroup("wg-1".to_owned()))
     };
     let stranger = Warehouse::new(fixture.client.clone(), secret);
     let error = stranger.submit(&submission("secret", &["select 1"])).await.unwrap_err();

@@ -92,7 +92,12 @@ async fn statements_give_what_the_documentation_of_redshift_says() {
             }
         }
     }
-    assert!(failures.is_empty(), "{} cases:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} cases:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
@@ -107,5 +112,8 @@ fn the_docs_list_every_topic_that_is_checked() {
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/local-redshift.md");
     let page = std::fs::read_to_string(path).unwrap();
-    assert!(page.contains(&table), "docs/local-redshift.md needs this table:\n{table}");
+    assert!(
+        page.contains(&table),
+        "docs/local-redshift.md needs this table:\n{table}"
+    );
 }
