@@ -432,7 +432,7 @@ pub(crate) fn record(session: &Session, table: &Table, failure: &LoadError) {
                     column.map(|column| column.name.clone()),
                     column.map(|column| column.data_type.catalog_name()),
                     column.and_then(|column| column.data_type.byte_limit()).map(|length| length.to_string()),
-                    failure.error.to_string(),
+                    failure.error.to_string().trim_start_matches("ERROR: "),
                 ],
             )
             .map_err(|error| translate(&error))

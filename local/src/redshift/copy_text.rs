@@ -49,7 +49,7 @@ pub(crate) fn load(
             text.ignore_header,
             columns.join(", ")
         );
-        if let Err(error) = session.batch(&sql) {
+        if let Err(error) = session.connection.execute_batch(&sql) {
             return Err(unreadable(url, &error));
         }
         let conversions: Vec<Conversion> = targets
@@ -86,7 +86,7 @@ pub(crate) fn load(
 
 fn reader(text: &TextFormat, columns: usize, path: &Path) -> String {
     let path = literal(&path.to_string_lossy());
-    let compression = literal(text.compression.unwrap_or("none"));
+    let compression = literal(text.compression.unwrap_or("uncompressed"));
     let (delimiter, quote) = match &text.layout {
         Layout::Json(_) => {
             return format!(
@@ -137,7 +137,7 @@ fn json_items(session: &Session, fields: &JsonFields, targets: &[&Column]) -> Re
                         "list_filter(json_keys(json), key -> lower(key) = {})[1]",
                         literal(&column.name.to_lowercase())
                     );
-                    extract(column, format!("concat('$.\"', {key}, '\"')"))
+                    extract(column, format!("('$.\"' || {key} || '\"')"))
                 } else {
                     extract(column, literal(&format!("$.\"{}\"", column.name)))
                 }
@@ -384,7 +384,7 @@ fn insert(
 }
 
 /// What Redshift says about a file that cannot be cut into fields.
-fn unreadable(url: &str, error: &SqlError) -> LoadError {
+fn unreadable(url: &str, error: &duckdb::Error) -> LoadError {
     let message = error.to_string();
     let number = |after: &str| -> Option<i64> {
         let (_, rest) = message.split_once(after)?;
@@ -392,14 +392,14 @@ fn unreadable(url: &str, error: &SqlError) -> LoadError {
         digits.parse().ok()
     };
     let reason = match (number("Expected Number of Columns:"), number("Found:")) {
-        (Some(expected), Some(found)) if found < expected => "Delimiter not found".to_owned(),
-        (Some(_), Some(_)) => "Extra column(s) found".to_owned(),
-        _ => message.clone(),
+        (Some(expected), Some(found)) if found < expected => SqlError::redshift("Delimiter not found"),
+        (Some(_), Some(_)) => SqlError::redshift("Extra column(s) found"),
+        _ => translate(error),
     };
     LoadError {
         file: Some(url.to_owned()),
         row: number("CSV Error on Line:"),
         column: None,
-        error: SqlError::redshift(reason),
+        error: reason,
     }
 }

@@ -283,7 +283,7 @@ fn to_char(call: &Function) -> Result<Expr, SqlError> {
     let [value, format] = exact("to_char", call)?;
     let format = literal(&format, "to_char", "format")?;
     if format.contains(['9', '0']) {
-        return to_char_number(value, format);
+        return to_char_number(&value, format);
     }
     let value = timestamp_literal(value);
     let strftime = |format: String| build::call("strftime", vec![value.clone(), string(format)]);
@@ -317,7 +317,7 @@ fn to_char(call: &Function) -> Result<Expr, SqlError> {
 }
 
 /// TO_CHAR with a number format of the elements 9, 0, point, comma and FM.
-fn to_char_number(value: Expr, format: &str) -> Result<Expr, SqlError> {
+fn to_char_number(value: &Expr, format: &str) -> Result<Expr, SqlError> {
     let unsupported = || SqlError::unsupported(format!("TO_CHAR with the number format '{format}'"));
     let plain = format.to_uppercase().replace('D', ".").replace('G', ",");
     let (fill, pattern) = match plain.strip_prefix("FM") {

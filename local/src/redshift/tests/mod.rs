@@ -7,6 +7,7 @@ mod load;
 mod loader;
 mod sessions;
 mod statements;
+mod text_files;
 mod warehouse;
 
 use std::sync::Arc;
