@@ -6,7 +6,7 @@ use cardlake::sigv4::ServerCredentials;
 use cardlake_loader::{Context, handle};
 use cardlake_shared::aws::{Aws, Endpoints};
 use cardlake_shared::config::{Variables, WarehouseConfig, WarehouseTarget};
-use cardlake_shared::data_api::{DataApi, StatementState, Submission, Warehouse, client_token};
+use cardlake_shared::data_api::{DataApi, StatementState, Submission, Value, Warehouse, client_token};
 use cardlake_shared::env;
 use cardlake_shared::error::{ErrorKind, StageError, with_causes};
 use cardlake_shared::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
@@ -130,7 +130,7 @@ impl Fixture {
         }
         let result = warehouse.results(&id).await.unwrap();
         let rows = result.rows.iter();
-        rows.map(|row| row.iter().map(|value| value.display()).collect::<Vec<_>>().join("|"))
+        rows.map(|row| row.iter().map(Value::display).collect::<Vec<_>>().join("|"))
             .collect()
     }
 
