@@ -92,11 +92,13 @@ impl Lake {
     pub fn python(&self, script: &str, path: &str) -> String {
         let mut command = python(&[]);
         // Threads of Arrow that still run can abort an orderly end of the interpreter.
-        let script = format!("{script}
+        let script = format!(
+            "{script}
 import os, sys
 sys.stdout.flush()
 os._exit(0)
-");
+"
+        );
         let outcome = outcome(command.arg("-c").arg(script).arg(self.data_dir().join(path)));
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         outcome.stdout
