@@ -21,3 +21,4 @@ pub mod runtime;
 pub mod sql;
 pub mod storage;
 pub mod telemetry;
+pub mod text;

@@ -351,6 +351,7 @@ mod tests {
         let table = Table {
             schema: batch.schema(),
             rows: 4,
+            rows_beside: 0,
         };
         let condition = Condition::new(condition, &table)?;
         Ok(condition.evaluate(&batch).values().set_indices().collect())

@@ -2,8 +2,11 @@
 
 use crate::expectations::{Evaluation, Table, build};
 use crate::result::{ExpectationResult, ResultFormat, ValidationResult};
-use crate::source::{ParquetTable, SourceError};
+use crate::source::{Source, SourceError};
 use crate::suite::{Suite, SuiteError};
+use crate::value::normalise;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema};
 use cardlake_shared::error::{ErrorKind, StageError};
 use futures::TryStreamExt;
 use serde_json::{Map, Value};
@@ -19,6 +22,17 @@ pub enum EvaluationError {
     /// The table cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The values of a column cannot be read.
+    #[error("cannot read the values of column '{column}': {source}")]
+    Column {
+        /// The column.
+        column: String,
+        /// What is wrong.
+        source: arrow::error::ArrowError,
+    },
+    /// Values cannot be written as JSON.
+    #[error("cannot write rows as JSON: {0}")]
+    Json(String),
     /// A batch cannot be filtered.
     #[error("cannot apply a row condition")]
     Condition(#[source] arrow::error::ArrowError),
@@ -29,7 +43,8 @@ impl StageError for EvaluationError {
         match self {
             Self::Suite(_) => ErrorKind::Configuration,
             Self::Source(error) => error.kind(),
-            Self::Condition(_) => ErrorKind::Internal,
+            Self::Column { .. } => ErrorKind::Corrupt,
+            Self::Json(_) | Self::Condition(_) => ErrorKind::Internal,
         }
     }
 }
@@ -41,28 +56,37 @@ impl StageError for EvaluationError {
 /// An expectation of an unknown type or with a wrong argument, or a table that cannot be read.
 pub async fn evaluate(
     suite: &Suite,
-    table: &ParquetTable,
+    source: &dyn Source,
     format: ResultFormat,
     meta: Map<String, Value>,
 ) -> Result<ValidationResult, EvaluationError> {
-    let facts = Table {
-        schema: Arc::clone(table.schema()),
-        rows: table.rows(),
+    let table = Table {
+        schema: Arc::clone(source.schema()),
+        rows: source.rows(),
+        rows_beside: source.rows_beside(),
     };
-    let mut evaluations = build(suite, &facts)?;
+    let mut evaluations = build(suite, &table)?;
     while evaluations.iter().any(Evaluation::needs_rows) {
-        let active = evaluations.iter().filter(|evaluation| evaluation.needs_rows());
-        let columns: BTreeSet<String> = active.flat_map(Evaluation::columns).collect();
-        let columns: Vec<String> = columns.into_iter().collect();
-        let mut batches = table.scan(&columns);
+        let mut batches = source.scan(&columns(&evaluations, Evaluation::needs_rows));
         let mut first_row = 0;
         while let Some(batch) = batches.try_next().await? {
+            let batch = normalised(&batch)?;
             for evaluation in evaluations.iter_mut().filter(|evaluation| evaluation.needs_rows()) {
                 evaluation
-                    .update(&batch, first_row)
+                    .update(&batch, Some(first_row))
                     .map_err(EvaluationError::Condition)?;
             }
             first_row += batch.num_rows() as u64;
+        }
+        if source.rows_beside() > 0 && evaluations.iter().any(Evaluation::needs_rows_beside) {
+            let mut batches = source.scan_beside(&columns(&evaluations, Evaluation::needs_rows_beside));
+            while let Some(batch) = batches.try_next().await? {
+                let batch = normalised(&batch)?;
+                let wanting = evaluations.iter_mut().filter(|each| each.needs_rows_beside());
+                for evaluation in wanting {
+                    evaluation.update(&batch, None).map_err(EvaluationError::Condition)?;
+                }
+            }
         }
         evaluations.iter_mut().for_each(Evaluation::end_pass);
     }
@@ -70,4 +94,29 @@ pub async fn evaluate(
     let results =
         results.map(|(expectation, evaluation)| ExpectationResult::new(expectation, evaluation.finish(format), format));
     Ok(ValidationResult::new(&suite.name, results.collect(), meta))
+}
+
+/// The columns that some of the expectations read.
+fn columns(evaluations: &[Evaluation], which: fn(&Evaluation) -> bool) -> Vec<String> {
+    let reading = evaluations.iter().filter(|evaluation| which(evaluation));
+    let columns: BTreeSet<String> = reading.flat_map(Evaluation::columns).collect();
+    columns.into_iter().collect()
+}
+
+/// A batch in the form that expectations read.
+pub(crate) fn normalised(batch: &RecordBatch) -> Result<RecordBatch, EvaluationError> {
+    let schema = batch.schema();
+    let mut fields = Vec::with_capacity(schema.fields().len());
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    for (field, array) in schema.fields().iter().zip(batch.columns()) {
+        let array = normalise(array).map_err(|source| EvaluationError::Column {
+            column: field.name().clone(),
+            source,
+        })?;
+        fields.push(Field::new(field.name(), array.data_type().clone(), true));
+        columns.push(array);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+        .map_err(EvaluationError::Condition)
 }

@@ -6,3 +6,4 @@ pub(crate) mod run;
 pub(crate) mod sql;
 pub(crate) mod status;
 pub(crate) mod vacuum;
+pub(crate) mod validate;

@@ -34,6 +34,8 @@ pub(crate) struct Table {
     pub(crate) schema: SchemaRef,
     /// Number of rows.
     pub(crate) rows: u64,
+    /// Number of rows beside which they must be unique.
+    pub(crate) rows_beside: u64,
 }
 
 /// Why an expectation cannot be evaluated.
@@ -98,6 +100,14 @@ pub(crate) trait Check: Send {
     /// Takes in some rows.
     fn update(&mut self, rows: &Rows<'_>);
 
+    /// Whether it needs to see the rows beside the table's own in this pass: see [`Self::update_beside`].
+    fn needs_beside(&self) -> bool {
+        false
+    }
+
+    /// Takes in some rows that it does not judge, but beside which the others must be unique.
+    fn update_beside(&mut self, _rows: &Rows<'_>) {}
+
     /// Whether it needs to see all rows once more. Called after each pass.
     fn next_pass(&mut self) -> bool {
         false
@@ -133,7 +143,7 @@ const SUPPORTED: &[(&str, Build)] = &[
     ("expect_column_stdev_to_be_between", aggregates::standard_deviation),
     ("expect_column_sum_to_be_between", aggregates::sum),
     ("expect_column_to_exist", schema::column_to_exist),
-    ("expect_column_unique_value_count_to_be_between", unique::count),
+    ("expect_column_unique_value_count_to_be_between", unique::value_count),
     ("expect_column_value_lengths_to_be_between", lengths::between),
     ("expect_column_value_lengths_to_equal", lengths::equal),
     ("expect_column_values_to_be_between", ranges::between),
@@ -167,6 +177,19 @@ const SUPPORTED: &[(&str, Build)] = &[
     ("expect_table_row_count_to_equal", schema::row_count_equal),
 ];
 
+/// Whether an expectation of the suite looks at more than the rows to be judged: whether they are unique beside others.
+pub(crate) fn looks_beside(suite: &Suite) -> bool {
+    const UNIQUE: [&str; 2] = [
+        "expect_column_values_to_be_unique",
+        "expect_compound_columns_to_be_unique",
+    ];
+    let mut types = suite
+        .expectations
+        .iter()
+        .map(|expectation| &expectation.expectation_type);
+    types.any(|name| UNIQUE.contains(&name.as_str()))
+}
+
 /// An expectation of the suite, ready to see rows.
 pub(crate) struct Evaluation {
     check: Result<Box<dyn Check>, String>,
@@ -189,14 +212,32 @@ impl Evaluation {
         self.needs_rows
     }
 
-    /// Takes in a batch.
-    pub(crate) fn update(&mut self, batch: &RecordBatch, first_row: u64) -> Result<(), arrow::error::ArrowError> {
+    /// Whether it has to see the rows beside the table's own in this pass.
+    pub(crate) fn needs_rows_beside(&self) -> bool {
+        self.needs_rows && self.check.as_ref().is_ok_and(|check| check.needs_beside())
+    }
+
+    /// Takes in a batch: of the table, from this row on, or (none) of the rows beside it.
+    pub(crate) fn update(
+        &mut self,
+        batch: &RecordBatch,
+        first_row: Option<u64>,
+    ) -> Result<(), arrow::error::ArrowError> {
         let Ok(check) = &mut self.check else {
             return Ok(());
         };
+        let beside = first_row.is_none();
+        let first_row = first_row.unwrap_or(0);
+        let mut take = |rows: &Rows<'_>| {
+            if beside {
+                check.update_beside(rows);
+            } else {
+                check.update(rows);
+            }
+        };
         let Some(condition) = &self.condition else {
             let positions = Positions { first_row, kept: None };
-            check.update(&Rows { batch, positions });
+            take(&Rows { batch, positions });
             return Ok(());
         };
         let kept: BooleanArray = condition.evaluate(batch);
@@ -206,7 +247,7 @@ impl Evaluation {
             first_row,
             kept: Some(&rows),
         };
-        check.update(&Rows {
+        take(&Rows {
             batch: &filtered,
             positions,
         });
@@ -301,6 +342,7 @@ mod tests {
             let table = Table {
                 schema: contract.table_schema(),
                 rows: 1,
+                rows_beside: 0,
             };
             for (expectation, evaluation) in suite.expectations.iter().zip(&mut build(&suite, &table).unwrap()) {
                 // What the schema decides must be met by the contract itself.
@@ -318,6 +360,7 @@ mod tests {
         let table = Table {
             schema: Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)])),
             rows: 1,
+            rows_beside: 0,
         };
         let error = |text: &str| build(&suite(text), &table).err().unwrap().to_string();
         let unknown = error(r#"{"name":"s","expectations":[{"type":"expect_column_values_to_be_odd","kwargs":{}}]}"#);

@@ -121,6 +121,11 @@ fn compare(a: &Column<'_>, b: &Column<'_>, row: usize) -> Option<Ordering> {
     }
 }
 
+/// Whether two values are the same; 1 and 1.0 are.
+fn same_value(a: &Value, b: &Value) -> bool {
+    a == b || (a.is_number() && b.is_number() && a.as_f64() == b.as_f64())
+}
+
 pub(super) fn equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     comparable(arguments, table)?;
     pair(arguments, |columns, row| match columns {
@@ -153,13 +158,12 @@ pub(super) fn in_set(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn
             _ => return Err(format!("argument 'value_pairs_set' holds {value}: give pairs, e.g. [\"a\", 1]").into()),
         }
     }
-    let same = |found: &Value, listed: &Value| {
-        found == listed || (found.is_number() && listed.is_number() && found.as_f64() == listed.as_f64())
-    };
     pair(arguments, move |columns, row| match columns {
         [a, b] => {
             let (a, b) = (a.json(row), b.json(row));
-            !pairs.iter().any(|[first, second]| same(&a, first) && same(&b, second))
+            !pairs
+                .iter()
+                .any(|[first, second]| same_value(&a, first) && same_value(&b, second))
         }
         _ => true,
     })
@@ -185,14 +189,14 @@ pub(super) fn unique_within_record(arguments: &Arguments<'_>, table: &Table) -> 
         table.kind(name)?;
     }
     list(arguments, names, |columns, row| {
-        let same = |a: &Column<'_>, b: &Column<'_>| match (a.is_null(row), b.is_null(row)) {
+        let same_in_row = |a: &Column<'_>, b: &Column<'_>| match (a.is_null(row), b.is_null(row)) {
             (true, true) => true,
-            (false, false) => a.json(row) == b.json(row),
+            (false, false) => same_value(&a.json(row), &b.json(row)),
             _ => false,
         };
         let mut rest = columns;
         while let [first, others @ ..] = rest {
-            if others.iter().any(|other| same(first, other)) {
+            if others.iter().any(|other| same_in_row(first, other)) {
                 return true;
             }
             rest = others;

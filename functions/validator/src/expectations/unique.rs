@@ -100,11 +100,7 @@ impl Check for Unique {
         let considered = (0..count).filter(|row| !self.ignore.ignores(&columns, *row));
         match &mut self.pass {
             Pass::Collect => considered.for_each(|row| self.hashes.add(hash(&columns, row))),
-            Pass::Count(counts) => {
-                for row in considered.filter(|row| self.suspects.contains(&hash(&columns, *row))) {
-                    *counts.entry(wide_hash(&columns, row)).or_insert(0) += 1;
-                }
-            }
+            Pass::Count(counts) => count_suspects(considered, &columns, &self.suspects, counts),
             Pass::List(repeated) => {
                 for row in considered.filter(|row| self.suspects.contains(&hash(&columns, *row))) {
                     if repeated.contains(&wide_hash(&columns, row)) {
@@ -114,6 +110,20 @@ impl Check for Unique {
                 }
             }
             Pass::Done => {}
+        }
+    }
+
+    fn needs_beside(&self) -> bool {
+        matches!(self.pass, Pass::Collect | Pass::Count(_))
+    }
+
+    fn update_beside(&mut self, rows: &Rows<'_>) {
+        let columns = rows.columns(&self.columns);
+        let considered = (0..rows.batch.num_rows()).filter(|row| !self.ignore.ignores(&columns, *row));
+        match &mut self.pass {
+            Pass::Collect => considered.for_each(|row| self.hashes.add(hash(&columns, row))),
+            Pass::Count(counts) => count_suspects(considered, &columns, &self.suspects, counts),
+            Pass::List(_) | Pass::Done => {}
         }
     }
 
@@ -147,6 +157,18 @@ impl Check for Unique {
     }
 }
 
+/// Counts the suspects among some rows by their wide hash.
+fn count_suspects(
+    rows: impl Iterator<Item = usize>,
+    columns: &[Column<'_>],
+    suspects: &HashSet<u64>,
+    counts: &mut HashMap<u128, u32>,
+) {
+    for row in rows.filter(|row| suspects.contains(&hash(columns, *row))) {
+        *counts.entry(wide_hash(columns, row)).or_insert(0) += 1;
+    }
+}
+
 /// The value of a row: plain for one column, an object for several.
 fn show(names: &[String], compound: bool, columns: &[Column<'_>], row: usize) -> Value {
     if !compound {
@@ -167,7 +189,7 @@ pub(super) fn values(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn
         compound: false,
         ignore: Ignore::AllMissing,
         mostly: arguments.mostly()?,
-        hashes: Hashes::new(table.rows, HASHES_IN_MEMORY),
+        hashes: Hashes::new(table.rows + table.rows_beside, HASHES_IN_MEMORY),
         suspects: HashSet::new(),
         pass: Pass::Collect,
         tally: Tally::default(),
@@ -191,7 +213,7 @@ pub(super) fn compound(arguments: &Arguments<'_>, table: &Table) -> Result<Box<d
         compound: true,
         ignore: Ignore::of(arguments)?,
         mostly: arguments.mostly()?,
-        hashes: Hashes::new(table.rows, HASHES_IN_MEMORY),
+        hashes: Hashes::new(table.rows + table.rows_beside, HASHES_IN_MEMORY),
         suspects: HashSet::new(),
         pass: Pass::Collect,
         tally: Tally::default(),
@@ -259,7 +281,7 @@ fn different(arguments: &Arguments<'_>, table: &Table, proportion: bool) -> Resu
     }))
 }
 
-pub(super) fn count(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+pub(super) fn value_count(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     different(arguments, table, false)
 }
 
