@@ -4,4 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/python-env.sh >/dev/null
+scripts/chromium.sh >/dev/null
 cargo test --locked --workspace

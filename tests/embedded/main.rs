@@ -9,6 +9,7 @@
 mod generated;
 mod harness;
 mod input;
+mod validation;
 
 use harness::Lake;
 use input::Landing;

@@ -15,7 +15,7 @@ const SHOWN_CHARACTERS: usize = 200;
 /// Where expectations on a table as a whole stand.
 const TABLE: &str = "The table";
 /// Arguments that are said elsewhere on the page, or to nobody.
-const SAID_ELSEWHERE: [&str; 4] = ["column", "column_A", "column_B", "batch_id"];
+const SAID_ELSEWHERE: [&str; 5] = ["column", "column_A", "column_B", "column_list", "batch_id"];
 
 /// Why there is no page: a mistake in the template.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +102,7 @@ impl DocsPage<'_> {
             "infos": infos,
             "books": self.books(),
             "trend": self.trend(),
+            "most_rows": self.trend.iter().map(|point| point.rows).max(),
             "failures": failures.collect::<Vec<_>>(),
             "groups": self.groups(),
         })
@@ -189,6 +190,7 @@ fn entry(result: &ExpectationResult) -> Value {
         "found": result.found(),
         "arguments": arguments.map(|(name, value)| json!({"name": name, "value": shown(value)})).collect::<Vec<_>>(),
         "examples": examples(&result.result),
+        "examined": examined(&result.result),
     })
 }
 
@@ -210,6 +212,14 @@ fn examples(result: &Map<String, Value>) -> Vec<Value> {
     values
         .map(|value| json!({"value": shown(value), "count": null}))
         .collect()
+}
+
+/// The number of unexpected values among which those of [`examples`] are counted.
+fn examined(result: &Map<String, Value>) -> usize {
+    let list = |name: &str| result.get(name).and_then(Value::as_array).map(Vec::len);
+    list("unexpected_list")
+        .or_else(|| list("partial_unexpected_list"))
+        .unwrap_or(0)
 }
 
 /// A value as people read it.

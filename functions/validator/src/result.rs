@@ -1,6 +1,7 @@
 //! Validation results: the JSON of Great Expectations 1.x.
 
 use crate::suite::{ExpectationConfiguration, Severity};
+use cardlake_shared::text::thousands;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -149,8 +150,11 @@ impl ExpectationResult {
     #[must_use]
     pub fn columns(&self) -> String {
         let kwargs = &self.expectation_config.kwargs;
-        let names = ["column", "column_A", "column_B", "column_list", "column_set"];
-        let found = names.into_iter().filter_map(|name| kwargs.get(name));
+        // A list of all columns tells no more than that it is about the table.
+        let of_table = self.expectation_config.expectation_type.starts_with("expect_table_");
+        let names = ["column", "column_A", "column_B", "column_list"];
+        let names = names.into_iter().filter(|_| !of_table);
+        let found = names.filter_map(|name| kwargs.get(name));
         let texts = found.map(|value| match value {
             Value::String(text) => text.clone(),
             Value::Array(values) => values
@@ -169,13 +173,13 @@ impl ExpectationResult {
         if let Some(message) = self.exception_message() {
             return message.to_owned();
         }
-        let number = |name: &str| self.result.get(name).filter(|value| !value.is_null());
+        let count = |name: &str| self.result.get(name).and_then(Value::as_u64).map(thousands);
         let mut found = String::new();
-        if let (Some(unexpected), Some(elements)) = (number("unexpected_count"), number("element_count")) {
+        if let (Some(unexpected), Some(elements)) = (count("unexpected_count"), count("element_count")) {
             found = format!("{unexpected} of {elements} values");
-        } else if let Some(observed) = number("observed_value") {
+        } else if let Some(observed) = self.result.get("observed_value").filter(|value| !value.is_null()) {
             found = format!("found {observed}");
-        } else if let Some(unexpected) = number("unexpected_count") {
+        } else if let Some(unexpected) = count("unexpected_count") {
             found = format!("{unexpected} unexpected values");
         }
         for (list, words) in [("partial_unexpected_list", "e.g."), ("partial_missing_list", "missing")] {

@@ -97,16 +97,21 @@ fn sorted(value: &Value) -> Value {
     Value::Array(items)
 }
 
+fn missing_times_to_null(value: &mut Value) {
+    match value {
+        Value::String(text) if text == "NaT" => *value = Value::Null,
+        Value::Array(values) => values.iter_mut().for_each(missing_times_to_null),
+        Value::Object(columns) => columns.values_mut().for_each(missing_times_to_null),
+        _ => {}
+    }
+}
+
 /// Takes the wanted differences out of an entry.
 fn without_wanted_differences(entry: &mut Value) {
     let name = entry["expectation_config"]["type"].as_str().unwrap().to_owned();
     let result = entry["result"].as_object_mut().unwrap();
     for list in ["partial_unexpected_list", "unexpected_list"] {
-        for value in result.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-            if *value == "NaT" {
-                *value = Value::Null;
-            }
-        }
+        result.get_mut(list).into_iter().for_each(missing_times_to_null);
     }
     let holds_null = |value: &Value| match value {
         Value::Array(values) => values.contains(&Value::Null),
