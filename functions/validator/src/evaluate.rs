@@ -1,6 +1,6 @@
 //! A suite against a table.
 
-use crate::expectations::{Evaluation, Table, build};
+use crate::expectations::{Evaluation, Table, build, hashing};
 use crate::result::{ExpectationResult, ResultFormat, ValidationResult};
 use crate::source::{Source, SourceError};
 use crate::suite::{Suite, SuiteError};
@@ -64,6 +64,7 @@ pub async fn evaluate(
         schema: Arc::clone(source.schema()),
         rows: source.rows(),
         rows_beside: source.rows_beside(),
+        hashing: hashing(suite),
     };
     let mut evaluations = build(suite, &table)?;
     while evaluations.iter().any(Evaluation::needs_rows) {

@@ -15,6 +15,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde_json::Value;
+use std::cmp::Ordering;
 use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
@@ -149,6 +150,11 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// Whether values are numbers.
+    pub(crate) const fn is_number(&self) -> bool {
+        matches!(self, Self::Integer(_) | Self::Float(_) | Self::Decimal(_))
+    }
+
     /// Whether the value of a row is null.
     pub(crate) fn is_null(&self, row: usize) -> bool {
         self.array().is_null(row)
@@ -274,6 +280,18 @@ impl Operand {
                 parse_timestamp(text).map(|time| Self::Integer(time.and_utc().timestamp_micros()))
             }
             _ => None,
+        }
+    }
+
+    /// The order of the value of a row, which is not null, and this literal; none when they cannot be compared.
+    pub(crate) fn order(&self, column: &Column<'_>, kind: Kind, row: usize) -> Option<Ordering> {
+        match (column, self) {
+            (Column::Text(array), Self::Text(text)) => Some(array.value(row).cmp(text)),
+            (Column::Integer(array), Self::Integer(value)) => Some(array.value(row).cmp(value)),
+            (Column::Timestamp(array), Self::Integer(value)) => Some(array.value(row).cmp(value)),
+            (Column::Decimal(array), Self::Decimal(value)) => Some(array.value(row).cmp(value)),
+            (_, Self::Text(_)) | (Column::Text(_), _) => None,
+            (column, operand) => column.number(row).partial_cmp(&operand.number(kind)),
         }
     }
 

@@ -347,7 +347,11 @@ async fn a_page_shows_the_days_before() {
         .unwrap();
     server
         .storage()
-        .put("silver", "_validations/transactions/batch_date=2026-01-13/x.json", vec![b'{'])
+        .put(
+            "silver",
+            "_validations/transactions/batch_date=2026-01-13/x.json",
+            vec![b'{'],
+        )
         .await
         .unwrap();
     audit(&server, &[vec![row(1)]], &json!({})).await.unwrap();

@@ -36,6 +36,8 @@ pub(crate) struct Table {
     pub(crate) rows: u64,
     /// Number of rows beside which they must be unique.
     pub(crate) rows_beside: u64,
+    /// Number of expectations of the suite that keep hashes of all values; they share the memory.
+    pub(crate) hashing: u64,
 }
 
 /// Why an expectation cannot be evaluated.
@@ -177,17 +179,31 @@ const SUPPORTED: &[(&str, Build)] = &[
     ("expect_table_row_count_to_equal", schema::row_count_equal),
 ];
 
-/// Whether an expectation of the suite looks at more than the rows to be judged: whether they are unique beside others.
+/// Expectations that look at more than the rows to be judged: whether they are unique beside others.
+const UNIQUE: [&str; 2] = [
+    "expect_column_values_to_be_unique",
+    "expect_compound_columns_to_be_unique",
+];
+/// Expectations that count different values.
+const DIFFERENT: [&str; 2] = [
+    "expect_column_proportion_of_unique_values_to_be_between",
+    "expect_column_unique_value_count_to_be_between",
+];
+
+/// The number of expectations of a suite with one of these types.
+fn count(suite: &Suite, types: &[&str]) -> usize {
+    let of_suite = suite.expectations.iter().map(|each| each.expectation_type.as_str());
+    of_suite.filter(|name| types.contains(name)).count()
+}
+
+/// Whether an expectation of the suite looks at the rows beside those to be judged.
 pub(crate) fn looks_beside(suite: &Suite) -> bool {
-    const UNIQUE: [&str; 2] = [
-        "expect_column_values_to_be_unique",
-        "expect_compound_columns_to_be_unique",
-    ];
-    let mut types = suite
-        .expectations
-        .iter()
-        .map(|expectation| &expectation.expectation_type);
-    types.any(|name| UNIQUE.contains(&name.as_str()))
+    count(suite, &UNIQUE) > 0
+}
+
+/// The number of expectations of the suite that keep hashes of all values.
+pub(crate) fn hashing(suite: &Suite) -> u64 {
+    (count(suite, &UNIQUE) + count(suite, &DIFFERENT)) as u64
 }
 
 /// An expectation of the suite, ready to see rows.
@@ -343,6 +359,7 @@ mod tests {
                 schema: contract.table_schema(),
                 rows: 1,
                 rows_beside: 0,
+                hashing: 1,
             };
             for (expectation, evaluation) in suite.expectations.iter().zip(&mut build(&suite, &table).unwrap()) {
                 // What the schema decides must be met by the contract itself.
@@ -361,6 +378,7 @@ mod tests {
             schema: Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)])),
             rows: 1,
             rows_beside: 0,
+            hashing: 1,
         };
         let error = |text: &str| build(&suite(text), &table).err().unwrap().to_string();
         let unknown = error(r#"{"name":"s","expectations":[{"type":"expect_column_values_to_be_odd","kwargs":{}}]}"#);

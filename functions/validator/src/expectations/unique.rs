@@ -1,7 +1,7 @@
 //! Whether values are unique, and how many different ones there are.
 //!
-//! A pass collects a 64-bit hash of every value, at most [`HASHES_IN_MEMORY`] of them at a time: a table with more rows
-//! gets more passes, each over the hashes of one residue class. Sorted, hashes that occur twice stand side by side. None
+//! A pass collects a 64-bit hash of every value, at most [`HASHES_IN_MEMORY`] of them at a time for all expectations of a
+//! suite together: a table with more rows gets more passes, each over the hashes of one residue class. Sorted, hashes that occur twice stand side by side. None
 //! of them: the values are unique, for certain. Otherwise two more passes, over the suspects alone, count 128-bit hashes
 //! and list the rows, so that two different values that share 64 bits are told apart. Files need not be sorted, and
 //! memory is bounded but for the values that really occur more than once.
@@ -31,8 +31,14 @@ impl Hashes {
         Self {
             collected: Vec::new(),
             class: 0,
-            classes: rows.div_ceil(in_memory).max(1),
+            classes: rows.div_ceil(in_memory.max(1)).max(1),
         }
+    }
+
+    /// For a table, with a fair share of the memory. `beside`: for the rows beside it as well.
+    fn of(table: &Table, beside: bool) -> Self {
+        let rows = table.rows + if beside { table.rows_beside } else { 0 };
+        Self::new(rows, HASHES_IN_MEMORY / table.hashing.max(1))
     }
 
     fn add(&mut self, hash: u64) {
@@ -189,7 +195,7 @@ pub(super) fn values(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn
         compound: false,
         ignore: Ignore::AllMissing,
         mostly: arguments.mostly()?,
-        hashes: Hashes::new(table.rows + table.rows_beside, HASHES_IN_MEMORY),
+        hashes: Hashes::of(table, true),
         suspects: HashSet::new(),
         pass: Pass::Collect,
         tally: Tally::default(),
@@ -213,7 +219,7 @@ pub(super) fn compound(arguments: &Arguments<'_>, table: &Table) -> Result<Box<d
         compound: true,
         ignore: Ignore::of(arguments)?,
         mostly: arguments.mostly()?,
-        hashes: Hashes::new(table.rows + table.rows_beside, HASHES_IN_MEMORY),
+        hashes: Hashes::of(table, true),
         suspects: HashSet::new(),
         pass: Pass::Collect,
         tally: Tally::default(),
@@ -275,7 +281,7 @@ fn different(arguments: &Arguments<'_>, table: &Table, proportion: bool) -> Resu
         column,
         bounds: Bounds::of_numbers(arguments)?,
         proportion,
-        hashes: Hashes::new(table.rows, HASHES_IN_MEMORY),
+        hashes: Hashes::of(table, false),
         present: 0,
         different: 0,
     }))
