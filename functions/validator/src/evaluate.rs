@@ -2,16 +2,21 @@
 
 use crate::expectations::{Evaluation, Table, build, hashing};
 use crate::result::{ExpectationResult, ResultFormat, ValidationResult};
-use crate::source::{Source, SourceError};
+use crate::source::{Batches, Source, SourceError};
 use crate::suite::{Suite, SuiteError};
 use crate::value::normalise;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
+use arrow::error::ArrowError;
 use cardlake_shared::error::{ErrorKind, StageError};
 use futures::TryStreamExt;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Batches that wait for a busy processor.
+const BATCHES_AHEAD: usize = 4;
 
 /// Why a suite could not be evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -28,14 +33,17 @@ pub enum EvaluationError {
         /// The column.
         column: String,
         /// What is wrong.
-        source: arrow::error::ArrowError,
+        source: ArrowError,
     },
+    /// A thread ended before its time.
+    #[error("the evaluation broke off: {0}")]
+    Worker(String),
     /// Values cannot be written as JSON.
     #[error("cannot write rows as JSON: {0}")]
     Json(String),
     /// A batch cannot be filtered.
     #[error("cannot apply a row condition")]
-    Condition(#[source] arrow::error::ArrowError),
+    Condition(#[source] ArrowError),
 }
 
 impl StageError for EvaluationError {
@@ -44,7 +52,7 @@ impl StageError for EvaluationError {
             Self::Suite(_) => ErrorKind::Configuration,
             Self::Source(error) => error.kind(),
             Self::Column { .. } => ErrorKind::Corrupt,
-            Self::Json(_) | Self::Condition(_) => ErrorKind::Internal,
+            Self::Worker(_) | Self::Json(_) | Self::Condition(_) => ErrorKind::Internal,
         }
     }
 }
@@ -68,26 +76,11 @@ pub async fn evaluate(
     };
     let mut evaluations = build(suite, &table)?;
     while evaluations.iter().any(Evaluation::needs_rows) {
-        let mut batches = source.scan(&columns(&evaluations, Evaluation::needs_rows));
-        let mut first_row = 0;
-        while let Some(batch) = batches.try_next().await? {
-            let batch = normalised(&batch)?;
-            for evaluation in evaluations.iter_mut().filter(|evaluation| evaluation.needs_rows()) {
-                evaluation
-                    .update(&batch, Some(first_row))
-                    .map_err(EvaluationError::Condition)?;
-            }
-            first_row += batch.num_rows() as u64;
-        }
+        let batches = source.scan(&columns(&evaluations, Evaluation::needs_rows));
+        evaluations = pass(evaluations, batches, Evaluation::needs_rows, true).await?;
         if source.rows_beside() > 0 && evaluations.iter().any(Evaluation::needs_rows_beside) {
-            let mut batches = source.scan_beside(&columns(&evaluations, Evaluation::needs_rows_beside));
-            while let Some(batch) = batches.try_next().await? {
-                let batch = normalised(&batch)?;
-                let wanting = evaluations.iter_mut().filter(|each| each.needs_rows_beside());
-                for evaluation in wanting {
-                    evaluation.update(&batch, None).map_err(EvaluationError::Condition)?;
-                }
-            }
+            let batches = source.scan_beside(&columns(&evaluations, Evaluation::needs_rows_beside));
+            evaluations = pass(evaluations, batches, Evaluation::needs_rows_beside, false).await?;
         }
         evaluations.iter_mut().for_each(Evaluation::end_pass);
     }
@@ -104,13 +97,92 @@ fn columns(evaluations: &[Evaluation], which: fn(&Evaluation) -> bool) -> Vec<St
     columns.into_iter().collect()
 }
 
-/// A batch in the form that expectations read.
-pub(crate) fn normalised(batch: &RecordBatch) -> Result<RecordBatch, EvaluationError> {
+/// An expectation and its place in the suite.
+type Placed = (usize, Evaluation);
+
+/// Deals out the expectations that need rows to the processors; the others come last.
+fn deal(evaluations: Vec<Evaluation>, which: fn(&Evaluation) -> bool) -> (Vec<Vec<Placed>>, Vec<Placed>) {
+    let (active, resting): (Vec<Placed>, Vec<Placed>) = evaluations
+        .into_iter()
+        .enumerate()
+        .partition(|(_, evaluation)| which(evaluation));
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut parts: Vec<Vec<Placed>> = (0..processors.min(active.len()).max(1)).map(|_| Vec::new()).collect();
+    let count = parts.len();
+    for (index, placed) in active.into_iter().enumerate() {
+        parts[index % count].push(placed);
+    }
+    (parts, resting)
+}
+
+/// Shows the rows to those expectations that need them, on all processors; reading goes on meanwhile. `own`: the rows are
+/// those of the table, not those beside it.
+async fn pass(
+    evaluations: Vec<Evaluation>,
+    mut batches: Batches<'_>,
+    which: fn(&Evaluation) -> bool,
+    own: bool,
+) -> Result<Vec<Evaluation>, EvaluationError> {
+    let plain: BTreeSet<String> = evaluations
+        .iter()
+        .filter(|evaluation| which(evaluation))
+        .flat_map(Evaluation::plain_columns)
+        .collect();
+    let (parts, mut done) = deal(evaluations, which);
+    let mut senders = Vec::with_capacity(parts.len());
+    let mut working = Vec::with_capacity(parts.len());
+    for part in parts {
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        senders.push(sender);
+        working.push(tokio::task::spawn_blocking(move || work(part, receiver)));
+    }
+    let mut first_row = 0;
+    'batches: while let Some(batch) = batches.try_next().await? {
+        let batch = normalised(&batch, Some(&plain))?;
+        let rows = batch.num_rows() as u64;
+        for sender in &senders {
+            // A worker that is gone has failed, which it tells when it is waited for.
+            if sender.send((batch.clone(), own.then_some(first_row))).await.is_err() {
+                break 'batches;
+            }
+        }
+        first_row += rows;
+    }
+    drop(senders);
+    for worker in working {
+        let part = worker
+            .await
+            .map_err(|error| EvaluationError::Worker(error.to_string()))?;
+        done.extend(part.map_err(EvaluationError::Condition)?);
+    }
+    done.sort_by_key(|(place, _)| *place);
+    Ok(done.into_iter().map(|(_, evaluation)| evaluation).collect())
+}
+
+/// Shows all batches to some expectations.
+fn work(
+    mut part: Vec<Placed>,
+    mut batches: mpsc::Receiver<(RecordBatch, Option<u64>)>,
+) -> Result<Vec<Placed>, ArrowError> {
+    while let Some((batch, first_row)) = batches.blocking_recv() {
+        for (_, evaluation) in &mut part {
+            evaluation.update(&batch, first_row)?;
+        }
+    }
+    Ok(part)
+}
+
+/// A batch in the form that expectations read: these columns (none: all) as plain values.
+pub(crate) fn normalised(
+    batch: &RecordBatch,
+    plain: Option<&BTreeSet<String>>,
+) -> Result<RecordBatch, EvaluationError> {
     let schema = batch.schema();
     let mut fields = Vec::with_capacity(schema.fields().len());
     let mut columns = Vec::with_capacity(schema.fields().len());
     for (field, array) in schema.fields().iter().zip(batch.columns()) {
-        let array = normalise(array).map_err(|source| EvaluationError::Column {
+        let plain = plain.is_none_or(|plain| plain.contains(field.name()));
+        let array = normalise(array, plain).map_err(|source| EvaluationError::Column {
             column: field.name().clone(),
             source,
         })?;

@@ -21,6 +21,7 @@ mod error;
 mod evaluate;
 mod expectations;
 mod handler;
+mod pattern;
 mod quarantine;
 mod result;
 mod source;

@@ -8,7 +8,7 @@ use crate::evaluate::{EvaluationError, normalised};
 use crate::result::{ExpectationResult, ValidationResult};
 use crate::source::{ParquetTable, PickedRows};
 use crate::suite::Severity;
-use crate::value::Column;
+use crate::value::show;
 use cardlake_shared::pii::mask_card_numbers;
 use futures::TryStreamExt;
 use serde::Serialize;
@@ -41,13 +41,14 @@ pub(crate) async fn failing_rows(table: &ParquetTable, result: &ValidationResult
     let mut lines = Vec::new();
     let mut picked = table.pick(&rows);
     while let Some(PickedRows { file, numbers, batch }) = picked.try_next().await? {
-        let batch = normalised(&batch)?;
+        let batch = normalised(&batch, None)?;
         let schema = batch.schema();
         for (place, number) in numbers.into_iter().enumerate() {
-            let values = schema.fields().iter().zip(batch.columns()).map(|(field, array)| {
-                let value = Column::of(array).map_or(Value::Null, |column| column.json(place));
-                (field.name().clone(), masked(value))
-            });
+            let values = schema
+                .fields()
+                .iter()
+                .zip(batch.columns())
+                .map(|(field, array)| (field.name().clone(), masked(show(array, place))));
             let line = FailingRow {
                 file: &file,
                 row: number + 1,

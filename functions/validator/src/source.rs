@@ -3,7 +3,10 @@
 //! Only the columns asked for are read, by ranged requests, one file after the other. Memory holds a few batches and the
 //! column chunks of one row group, whatever the size of the table.
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use crate::value::is_dictionary_of_texts;
+use arrow::array::{
+    ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -15,6 +18,7 @@ use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
+use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use std::collections::BTreeMap;
@@ -196,6 +200,8 @@ pub struct TableFile {
 struct OpenFile {
     file: TableFile,
     metadata: ArrowReaderMetadata,
+    /// The same, but that columns of texts that are dictionaries in the file stay dictionaries.
+    reading: ArrowReaderMetadata,
 }
 
 /// A table of Parquet files.
@@ -334,8 +340,10 @@ async fn open_all(files: Vec<TableFile>) -> Result<Vec<OpenFile>, SourceError> {
         };
         let mut reader = file.location.open().await.map_err(parquet)?;
         let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new()).await;
+        let metadata = metadata.map_err(parquet)?;
         Ok(OpenFile {
-            metadata: metadata.map_err(parquet)?,
+            reading: with_dictionaries(&metadata).map_err(parquet)?,
+            metadata,
             file,
         })
     });
@@ -343,6 +351,35 @@ async fn open_all(files: Vec<TableFile>) -> Result<Vec<OpenFile>, SourceError> {
         .buffered(PARALLEL_RANGES)
         .try_collect()
         .await
+}
+
+/// Reads columns of texts as dictionaries where all their pages are.
+fn with_dictionaries(metadata: &ArrowReaderMetadata) -> Result<ArrowReaderMetadata, ParquetError> {
+    let row_groups = metadata.metadata().row_groups();
+    let is_dictionary = |place: usize| {
+        row_groups.iter().all(|group| {
+            let column = group.columns().get(place);
+            let encodings = column.and_then(|column| column.page_encoding_stats_mask());
+            encodings
+                .is_some_and(|mask| mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY))
+        })
+    };
+    let schema = metadata.schema();
+    // Only in a flat schema are columns and leaves the same.
+    if metadata.parquet_schema().num_columns() != schema.fields().len() {
+        return Ok(metadata.clone());
+    }
+    let fields = schema.fields().iter().enumerate().map(|(place, field)| {
+        if field.data_type() == &DataType::Utf8 && is_dictionary(place) {
+            let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Arc::new(field.as_ref().clone().with_data_type(dictionary))
+        } else {
+            Arc::clone(field)
+        }
+    });
+    let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
 }
 
 impl OpenFile {
@@ -359,7 +396,7 @@ impl OpenFile {
         let reader = self.file.location.open().await.map_err(parquet)?;
         let names = wanted.fields().iter().map(|field| field.name().as_str());
         let mask = ProjectionMask::columns(self.metadata.parquet_schema(), names);
-        let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, self.metadata.clone())
+        let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, self.reading.clone())
             .with_projection(mask)
             .with_batch_size(BATCH_ROWS);
         if let Some(selection) = selection {
@@ -387,6 +424,11 @@ impl OpenFile {
                 ) {
                     // A file of an older contract may have a narrower type.
                     (Some(array), _) if array.data_type() == field.data_type() => Arc::clone(array),
+                    (Some(array), _)
+                        if field.data_type() == &DataType::Utf8 && is_dictionary_of_texts(array.data_type()) =>
+                    {
+                        Arc::clone(array)
+                    }
                     (Some(array), _) => cast(array, field.data_type()).map_err(column)?,
                     (None, Some(Some(value))) => constant(value, field.data_type(), rows).map_err(column)?,
                     (None, _) => new_null_array(field.data_type(), rows),
@@ -394,11 +436,9 @@ impl OpenFile {
             );
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        // A column may be without nulls in one file only.
-        let fields = wanted
-            .fields()
-            .iter()
-            .map(|field| field.as_ref().clone().with_nullable(true));
+        // A column may be without nulls in one file only, or a dictionary in one file only.
+        let fields = wanted.fields().iter().zip(&columns);
+        let fields = fields.map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         RecordBatch::try_new_with_options(schema, columns, &options).map_err(|source| SourceError::File {
             file: self.file.location.name(),
@@ -410,6 +450,10 @@ impl OpenFile {
 /// The value of a partition column for all rows of a batch.
 fn constant(value: &str, data_type: &DataType, rows: usize) -> Result<ArrayRef, ArrowError> {
     let one: ArrayRef = Arc::new(StringArray::from(vec![value]));
+    if data_type == &DataType::Utf8 {
+        let keys = Int32Array::from(vec![0; rows]);
+        return Ok(Arc::new(DictionaryArray::try_new(keys, one)?));
+    }
     let one = cast(&one, data_type)?;
     let indices = arrow::array::UInt32Array::from(vec![0; rows]);
     arrow::compute::take(&one, &indices, None)

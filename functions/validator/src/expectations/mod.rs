@@ -99,6 +99,11 @@ pub(crate) trait Check: Send {
     /// Columns whose values it needs; none: the schema and the number of rows say it all.
     fn columns(&self) -> Vec<String>;
 
+    /// Whether it takes texts as a dictionary and keys, too: see [`crate::value::normalise`].
+    fn reads_dictionaries(&self) -> bool {
+        false
+    }
+
     /// Takes in some rows.
     fn update(&mut self, rows: &Rows<'_>);
 
@@ -217,6 +222,18 @@ impl Evaluation {
     /// Columns that it reads, those of its row condition included.
     pub(crate) fn columns(&self) -> Vec<String> {
         let mut columns = self.check.as_ref().map_or_else(|_| Vec::new(), |check| check.columns());
+        if let Some(condition) = &self.condition {
+            condition.add_columns(&mut columns);
+        }
+        columns
+    }
+
+    /// Those of its columns that it reads as plain values only.
+    pub(crate) fn plain_columns(&self) -> Vec<String> {
+        let mut columns = match &self.check {
+            Ok(check) if !check.reads_dictionaries() => check.columns(),
+            _ => Vec::new(),
+        };
         if let Some(condition) = &self.condition {
             condition.add_columns(&mut columns);
         }
