@@ -77,7 +77,7 @@ pub enum Error {
     /// A critical expectation is not met: nothing of the batch may become visible.
     #[error(
         "{count} of {evaluated} expectations on {dataset} of {batch_date} failed critically: {failures}; all results: \
-         s3://{bucket}/{result}, the failing rows: s3://{bucket}/{rows}"
+         {result}, the failing rows: {rows}"
     )]
     ExpectationFailed {
         /// The dataset.
@@ -90,11 +90,9 @@ pub enum Error {
         evaluated: u64,
         /// A sentence for each of the first failures.
         failures: String,
-        /// The silver bucket.
-        bucket: String,
-        /// Key of the validation result.
+        /// Address of the validation result.
         result: String,
-        /// Key of the failing rows.
+        /// Address of the failing rows.
         rows: String,
     },
 }

@@ -82,7 +82,7 @@ pub async fn evaluate(
             let batches = source.scan_beside(&columns(&evaluations, Evaluation::needs_rows_beside));
             evaluations = pass(evaluations, batches, Evaluation::needs_rows_beside, false).await?;
         }
-        evaluations.iter_mut().for_each(Evaluation::end_pass);
+        evaluations = end_pass(evaluations).await?;
     }
     let results = suite.expectations.iter().zip(&mut evaluations);
     let results =
@@ -150,13 +150,37 @@ async fn pass(
     }
     drop(senders);
     for worker in working {
-        let part = worker
-            .await
-            .map_err(|error| EvaluationError::Worker(error.to_string()))?;
+        let part = worker.await.map_err(broken_off)?;
         done.extend(part.map_err(EvaluationError::Condition)?);
     }
-    done.sort_by_key(|(place, _)| *place);
-    Ok(done.into_iter().map(|(_, evaluation)| evaluation).collect())
+    Ok(in_order(done))
+}
+
+/// Ends a pass, on all processors: some expectations have a lot to sort.
+async fn end_pass(evaluations: Vec<Evaluation>) -> Result<Vec<Evaluation>, EvaluationError> {
+    let (parts, mut done) = deal(evaluations, Evaluation::needs_rows);
+    let working: Vec<_> = parts
+        .into_iter()
+        .map(|mut part| {
+            tokio::task::spawn_blocking(move || {
+                part.iter_mut().for_each(|(_, evaluation)| evaluation.end_pass());
+                part
+            })
+        })
+        .collect();
+    for worker in working {
+        done.extend(worker.await.map_err(broken_off)?);
+    }
+    Ok(in_order(done))
+}
+
+fn broken_off(error: tokio::task::JoinError) -> EvaluationError {
+    EvaluationError::Worker(error.to_string())
+}
+
+fn in_order(mut placed: Vec<Placed>) -> Vec<Evaluation> {
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, evaluation)| evaluation).collect()
 }
 
 /// Shows all batches to some expectations.

@@ -66,8 +66,7 @@ fn every_promise_of_a_contract_is_an_expectation() {
                 });
             }
         }
-        if contract.event_time.is_some() {
-            let event_time = contract.event_time.as_ref().unwrap();
+        if let Some(event_time) = &contract.event_time {
             wants("expect_column_values_to_be_between", &event_time.column, &|_| true);
             wants("expect_column_values_to_be_between", "days_late", &|_| true);
         }

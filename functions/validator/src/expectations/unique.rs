@@ -28,10 +28,12 @@ struct Hashes {
 
 impl Hashes {
     fn new(rows: u64, in_memory: u64) -> Self {
+        let classes = rows.div_ceil(in_memory.max(1)).max(1);
         Self {
-            collected: Vec::new(),
+            // Growing would take twice the memory.
+            collected: Vec::with_capacity((rows / classes) as usize),
             class: 0,
-            classes: rows.div_ceil(in_memory.max(1)).max(1),
+            classes,
         }
     }
 
