@@ -188,6 +188,30 @@ fn a_warning_is_reported_and_the_run_goes_on() {
     );
 }
 
+#[test]
+fn data_that_cannot_be_read_are_named_with_what_is_wrong() {
+    let files = Files::new(&[
+        ("suite.json", SUITE),
+        ("ragged.csv", "id,amount\n1\n"),
+        ("short.parquet", "PAR1"),
+        ("text.parquet", "this is no Parquet file"),
+    ]);
+    for (data, told) in [
+        ("ragged.csv", "unequal lengths"),
+        ("short.parquet", "too short to be a Parquet file"),
+        ("text.parquet", "as Parquet"),
+    ] {
+        let outcome = files.validate("suite.json", data, &[]);
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+        assert!(
+            outcome.stderr.contains(told) && outcome.stderr.contains(data),
+            "{}",
+            outcome.stderr
+        );
+        assert!(outcome.stdout.is_empty(), "{}", outcome.stdout);
+    }
+}
+
 /// Files in a folder, and `cardlake validate` called there.
 struct Files {
     folder: TempDir,

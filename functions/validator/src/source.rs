@@ -28,6 +28,8 @@ use std::sync::Arc;
 
 /// Rows of a batch: columns of this many values stay inside the processor's caches.
 const BATCH_ROWS: usize = 8192;
+/// Bytes of a Parquet file without anything in it: two marks and a length.
+const SMALLEST_FILE: u64 = 12;
 /// The end of a file that is fetched first; it holds the footer of all but very wide files.
 const FOOTER_BYTES: usize = 64 * 1024;
 /// Ranges of one file that are fetched at the same time.
@@ -144,7 +146,14 @@ impl Location {
                 key: key.clone(),
                 size: *size,
             }),
-            Self::Path(path) => Box::new(tokio::fs::File::open(path).await?),
+            Self::Path(path) => {
+                let file = tokio::fs::File::open(path).await?;
+                // Looking for the footer of less than that would end before the beginning.
+                if file.metadata().await?.len() < SMALLEST_FILE {
+                    return Err(ParquetError::General("it is too short to be a Parquet file".to_owned()));
+                }
+                Box::new(file)
+            }
         })
     }
 }

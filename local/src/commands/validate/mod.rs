@@ -19,17 +19,18 @@ use std::time::Instant;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  cardlake validate --suite expectations/transactions.json --data .cardlake/s3/cardlake-silver/transactions
+  cardlake validate --suite expectations/cards.json --data .cardlake/s3/cardlake-silver/cards
   cardlake validate --suite orders.json --data orders.csv.gz --all
-  cardlake validate --suite orders.json --data exports/ --result-format complete --json > result.json
-  cardlake validate --suite orders.json --data orders.parquet --docs orders.html --fail-on warning
+  cardlake validate --suite orders.json --data exports/ --json --result-format complete
+  cardlake validate --suite orders.json --data orders.parquet --docs orders.html
 
-Data: one file (.parquet, .csv, .csv.gz, .csv.zst) or a folder of them. A folder with a Delta log is read as that
-table: what its newest version has, and nothing else. Parts of a path such as day=2026-01-15 are columns of Parquet
-files below a folder. The types of CSV columns are those that all their values fit.
+Data: one file (.parquet, .csv, .csv.gz, .csv.zst) or a folder of them. A folder with a Delta
+log is that table: what its newest version has, and nothing else. Parts of a path such as
+day=2026-01-15 are columns of Parquet files below a folder. The type of a CSV column is the
+one that all its values fit; a column of digits holds numbers.
 
-Exit code: 0 when no expectation of the severity of --fail-on or above failed, 1 when one did, 2 for wrong usage, a
-suite that cannot be used included.")]
+Exit code: 0 when no expectation of the severity of --fail-on or above failed, 1 when one did
+or the data cannot be read, 2 for wrong usage, a suite that cannot be used included.")]
 pub(crate) struct ValidateArgs {
     /// The suite: a file in the JSON of Great Expectations 1.x (or older).
     #[arg(long, value_name = "FILE")]
@@ -108,13 +109,15 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     let table = data::open(&args.data).await?;
     let rows = table.rows();
+    let asked = ResultFormat::from(args.result_format);
     // The table and the page show values whatever the document says.
-    let format = match ResultFormat::from(args.result_format) {
-        ResultFormat::BooleanOnly if !args.json || args.docs.is_some() => ResultFormat::Summary,
-        format => format,
+    let format = if args.json && args.docs.is_none() {
+        asked
+    } else {
+        asked.max(ResultFormat::Summary)
     };
     let result = evaluate(&suite, table.as_ref(), format, meta(&suite, &args.data, rows)).await;
-    let result = result.map_err(|error| match error.kind() {
+    let mut result = result.map_err(|error| match error.kind() {
         ErrorKind::Configuration => CliError::usage(error.to_string()).hint("correct the suite, or the data it is for"),
         _ => CliError::caused("validate the data", &error),
     })?;
@@ -123,6 +126,9 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
     }
     let mut out = std::io::stdout().lock();
     printed(if args.json {
+        if asked == ResultFormat::BooleanOnly {
+            result.results.iter_mut().for_each(|each| each.result.clear());
+        }
         serde_json::to_writer_pretty(&mut out, &result)
             .map_err(std::io::Error::from)
             .and_then(|()| writeln!(out))

@@ -18,7 +18,7 @@ pub(super) fn table(result: &ValidationResult, rows: u64, seconds: f64, all: boo
                 each.severity().name().to_owned(),
                 name.strip_prefix("expect_").unwrap_or(name).to_owned(),
                 short(&each.columns(), 40),
-                short(&each.found(), 120),
+                short(&each.found(), 90),
             ]);
         }
     }
