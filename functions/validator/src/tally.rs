@@ -64,6 +64,11 @@ impl Tally {
         }
     }
 
+    /// Unexpected values that come after those that are listed.
+    pub(crate) const fn add_unlisted(&mut self, count: u64) {
+        self.unexpected += count;
+    }
+
     /// The outcome. `tells_missing` is whether the result says how many values were missing: expectations about nulls
     /// themselves do not.
     pub(crate) fn outcome(&mut self, mostly: f64, tells_missing: bool, format: ResultFormat) -> Outcome {
