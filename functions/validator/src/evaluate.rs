@@ -150,7 +150,7 @@ async fn pass(
     }
     drop(senders);
     for worker in working {
-        let part = worker.await.map_err(broken_off)?;
+        let part = worker.await.map_err(|error| broken_off(&error))?;
         done.extend(part.map_err(EvaluationError::Condition)?);
     }
     Ok(in_order(done))
@@ -169,12 +169,12 @@ async fn end_pass(evaluations: Vec<Evaluation>) -> Result<Vec<Evaluation>, Evalu
         })
         .collect();
     for worker in working {
-        done.extend(worker.await.map_err(broken_off)?);
+        done.extend(worker.await.map_err(|error| broken_off(&error))?);
     }
     Ok(in_order(done))
 }
 
-fn broken_off(error: tokio::task::JoinError) -> EvaluationError {
+fn broken_off(error: &tokio::task::JoinError) -> EvaluationError {
     EvaluationError::Worker(error.to_string())
 }
 
