@@ -1,5 +1,5 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
-.PHONY: help build run test lint fmt bench bench-generate bench-silver
+.PHONY: help build run test lint fmt bench bench-generate bench-silver bench-validate
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -20,13 +20,16 @@ test: ## every test, the end-to-end ones included
 lint: ## formatting, clippy, and dependency rules where cargo-deny is installed
 	scripts/lint.sh
 
-bench: bench-generate bench-silver ## all benchmarks
+bench: bench-generate bench-silver bench-validate ## all benchmarks
 
 bench-silver: ## raw files to the Delta table, beside DuckDB and Polars
 	bench/silver.sh $(BENCH_SILVER_ARGS)
 
 bench-generate: ## the generator beside one in Python: rows per second of a core
 	bench/generate.sh $(BENCH_GENERATE_ARGS)
+
+bench-validate: ## a suite over a table, beside Great Expectations
+	bench/validate.sh $(BENCH_VALIDATE_ARGS)
 
 fmt: ## format the code
 	$(CARGO) fmt --all

@@ -5,4 +5,5 @@ cd "$(dirname "$0")/.."
 
 scripts/python-env.sh >/dev/null
 scripts/python-env.sh target/python-aws tests/data_api/requirements.txt >/dev/null
+scripts/chromium.sh >/dev/null
 cargo test --locked --workspace

@@ -5,6 +5,7 @@
 
 use crate::commands;
 use crate::commands::generate::GenerateArgs;
+use crate::commands::validate::ValidateArgs;
 use crate::error::CliError;
 use cardlake_shared::events::DEFAULT_RETENTION_DAYS;
 use cardlake_shared::paths::parse_day;
@@ -29,6 +30,7 @@ Examples:
   cardlake generate --date 2026-01-13 --days 3 --out ./landing
   cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build
   cardlake up --s3-port 9000 --redshift-port 9001
+  cardlake validate --suite expectations/cards.json --data cards.parquet
   cardlake sql 'select day, sum(gross_sales) from mart_sales_daily group by day order by day'";
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +47,8 @@ enum Command {
     Sql(SqlArgs),
     /// Make up raw files, in a folder or in S3, and say what the pipeline has to make of them.
     Generate(GenerateArgs),
+    /// Hold a suite of Great Expectations against Parquet or CSV files.
+    Validate(ValidateArgs),
     /// Show what the Delta tables do not need any more, or remove it.
     Vacuum(VacuumArgs),
 }
@@ -311,6 +315,7 @@ pub fn main() -> ExitCode {
             Command::Up(args) => commands::up::up(args).await,
             Command::Sql(args) => commands::sql::sql(args).await,
             Command::Generate(args) => commands::generate::generate(args).await,
+            Command::Validate(args) => commands::validate::validate(args).await,
             Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
         }
     });

@@ -109,9 +109,11 @@ impl Environment {
         .await
         .map_err(|error| CliError::caused("start the secrets server", &error))?;
         let sdk = sdk_config(&credentials);
+        let process = Variables::from_process();
         let mut endpoints = Endpoints {
             s3: Some(s3.endpoint_url()),
             secrets_manager: Some(secrets.endpoint_url()),
+            sns: process.optional(env::AWS_ENDPOINT_URL_SNS),
             ..Endpoints::default()
         };
         let aws = Aws::new(sdk.clone(), endpoints.clone());
@@ -134,7 +136,7 @@ impl Environment {
         // The folder is locked: whoever held the lease is gone.
         let cleared = storage.delete(SILVER, paths::BUILD_LEASE).await;
         cleared.map_err(|error| CliError::caused(&doing, &error))?;
-        let variables = [
+        let mut variables: HashMap<String, String> = [
             (env::BRONZE_BUCKET, BRONZE),
             (env::SILVER_BUCKET, SILVER),
             (env::GOLD_BUCKET, GOLD),
@@ -144,6 +146,14 @@ impl Environment {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
+        // Project files to be tried without a build, and a topic, are those of this process. A topic wants an endpoint: with
+        // the credentials of these servers nobody else would take a message.
+        let has_topic = process.optional(env::AWS_ENDPOINT_URL_SNS).is_some();
+        let mut of_process = vec![env::ASSETS_DIR];
+        of_process.extend(has_topic.then_some(env::NOTIFICATION_TOPIC_ARN));
+        for name in of_process {
+            variables.extend(process.optional(name).map(|value| (name.to_owned(), value)));
+        }
         Ok(Self {
             aws,
             storage,

@@ -35,3 +35,5 @@ pub const SLACK_WEBHOOK_SECRET: &str = "CARDLAKE_SLACK_WEBHOOK_SECRET";
 pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 /// Endpoint for S3, as the AWS SDKs define it; wins over [`AWS_ENDPOINT_URL`].
 pub const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
+/// Endpoint for SNS, as the AWS SDKs define it.
+pub const AWS_ENDPOINT_URL_SNS: &str = "AWS_ENDPOINT_URL_SNS";

@@ -22,3 +22,4 @@ pub mod runtime;
 pub mod sql;
 pub mod storage;
 pub mod telemetry;
+pub mod text;

@@ -6,7 +6,8 @@
 //!         _objects/<dataset>/ingest_date=D/<name>.json    object records
 //!         _candidates/<dataset>/batch_date=D/<id>.json    candidates
 //!         _quarantine/<dataset>/ingest_date=D/<name>.jsonl
-//!         _validations/<dataset>/batch_date=D/<id>.json   validation results
+//!         _quarantine/<dataset>/batch_date=D/<id>.{json,jsonl}  result and failing rows of a candidate that was stopped
+//!         _validations/<dataset>/batch_date=D/<id>.{json,html}  validation results, and the same as pages
 //!         _loads/<dataset>/<from>-<to>.<n>.manifest       COPY manifests
 //!         _builds/<execution>/state.json                  state of the mart builder between its ticks
 //!         _builds/<execution>/compiled/<file>             compiled SQL of what failed
@@ -145,10 +146,50 @@ pub fn candidate(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
     format!("{}{id}.json", candidates_prefix(dataset, batch_date))
 }
 
+/// Prefix of all validation results of a dataset, in silver.
+#[must_use]
+pub fn all_validations_prefix(dataset: &str) -> String {
+    format!("_validations/{dataset}/")
+}
+
 /// Key of a validation result, in silver; `id` is the candidate's.
 #[must_use]
 pub fn validation_result(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
-    format!("_validations/{dataset}/{}/{id}.json", dated("batch_date", batch_date))
+    format!(
+        "{}{}/{id}.json",
+        all_validations_prefix(dataset),
+        dated("batch_date", batch_date)
+    )
+}
+
+/// The batch date in the key of a validation result; `None` for keys of another shape, those of pages included.
+#[must_use]
+pub fn validation_batch_date(key: &str) -> Option<NaiveDate> {
+    let (_, rest) = key.strip_prefix("_validations/")?.split_once("/batch_date=")?;
+    let (day, name) = rest.split_once('/')?;
+    name.ends_with(".json").then(|| parse_day(day))?
+}
+
+/// Key of a validation result as a page, in silver; `id` is the candidate's.
+#[must_use]
+pub fn validation_docs(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
+    format!(
+        "{}{}/{id}.html",
+        all_validations_prefix(dataset),
+        dated("batch_date", batch_date)
+    )
+}
+
+/// Key of the rows for which a candidate was stopped, in silver; `id` is the candidate's.
+#[must_use]
+pub fn quarantined_rows(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
+    format!("_quarantine/{dataset}/{}/{id}.jsonl", dated("batch_date", batch_date))
+}
+
+/// Key of the validation result for which a candidate was stopped, beside its rows, in silver.
+#[must_use]
+pub fn quarantined_result(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
+    format!("_quarantine/{dataset}/{}/{id}.json", dated("batch_date", batch_date))
 }
 
 /// Key of a COPY manifest that takes a table from one Delta version (exclusive; -1: none) to another, in silver. There is
@@ -224,6 +265,16 @@ mod tests {
         assert!(key.starts_with(&all_candidates_prefix("cards")));
         assert_eq!(candidate_batch_date(&key), Some(date));
         assert_eq!(candidate_batch_date("_candidates/cards/ab.json"), None);
+    }
+
+    #[test]
+    fn a_validation_results_key_tells_its_batch_date() {
+        let date = NaiveDate::from_ymd_opt(2026, 1, 15).unwrap();
+        let key = validation_result("cards", date, "ab");
+        assert!(key.starts_with(&all_validations_prefix("cards")));
+        assert_eq!(validation_batch_date(&key), Some(date));
+        assert_eq!(validation_batch_date(&validation_docs("cards", date, "ab")), None);
+        assert_eq!(validation_batch_date("_validations/cards/ab.json"), None);
     }
 
     #[test]

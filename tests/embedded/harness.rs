@@ -72,6 +72,11 @@ impl Lake {
         value
     }
 
+    /// A path of the data directory.
+    pub fn path(&self, name: &str) -> String {
+        self.data_dir().join(name).display().to_string()
+    }
+
     /// All files below a folder of the data directory, by relative path, with their bytes.
     pub fn files_below(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         files_in(&self.data_dir().join(folder))

@@ -10,6 +10,7 @@ mod data_api;
 mod generated;
 mod harness;
 mod input;
+mod validation;
 
 use harness::Lake;
 use input::Landing;

@@ -1,5 +1,6 @@
 //! The arguments of an expectation, read with errors that name the argument.
 
+use crate::pattern::Pattern;
 use crate::suite::ExpectationConfiguration;
 use crate::value::{Kind, Operand};
 use regex::Regex;
@@ -145,12 +146,12 @@ impl<'a> Arguments<'a> {
     }
 
     /// A regular expression that must be there.
-    pub(crate) fn regex(&self, name: &'static str) -> Result<Regex, Problem> {
+    pub(crate) fn regex(&self, name: &'static str) -> Result<Pattern, Problem> {
         compile(name, self.text(name)?)
     }
 
     /// Regular expressions, at least one.
-    pub(crate) fn regexes(&self, name: &'static str) -> Result<Vec<Regex>, Problem> {
+    pub(crate) fn regexes(&self, name: &'static str) -> Result<Vec<Pattern>, Problem> {
         let patterns = self.texts(name)?;
         if patterns.is_empty() {
             return Err(format!("argument '{name}' is []: give at least one regular expression"));
@@ -178,8 +179,8 @@ impl<'a> Arguments<'a> {
     }
 }
 
-fn compile(name: &str, pattern: &str) -> Result<Regex, Problem> {
-    Regex::new(pattern).map_err(|error| {
+fn compile(name: &str, pattern: &str) -> Result<Pattern, Problem> {
+    Regex::new(pattern).map(Pattern::new).map_err(|error| {
         let error = error.to_string();
         let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
         format!("argument '{name}' is '{pattern}', no regular expression that can be used: {reason}")

@@ -158,14 +158,7 @@ fn compares(column: &Column<'_>, row: usize, kind: Kind, operator: Operator, ope
     if column.is_null(row) {
         return operator == Operator::NotIn;
     }
-    let order = |operand: &Operand| match (column, operand) {
-        (Column::Text(array), Operand::Text(text)) => Some(array.value(row).cmp(text)),
-        (Column::Integer(array), Operand::Integer(value)) => Some(array.value(row).cmp(value)),
-        (Column::Timestamp(array), Operand::Integer(value)) => Some(array.value(row).cmp(value)),
-        (Column::Decimal(array), Operand::Decimal(value)) => Some(array.value(row).cmp(value)),
-        (_, Operand::Text(_)) => None,
-        (column, operand) => column.number(row).partial_cmp(&operand.number(kind)),
-    };
+    let order = |operand: &Operand| operand.order(column, kind, row);
     let any = |wanted: fn(std::cmp::Ordering) -> bool| operands.iter().filter_map(order).any(wanted);
     match operator {
         Operator::In => any(std::cmp::Ordering::is_eq),
@@ -351,6 +344,8 @@ mod tests {
         let table = Table {
             schema: batch.schema(),
             rows: 4,
+            rows_beside: 0,
+            hashing: 1,
         };
         let condition = Condition::new(condition, &table)?;
         Ok(condition.evaluate(&batch).values().set_indices().collect())

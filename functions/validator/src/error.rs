@@ -1,11 +1,13 @@
 //! What can go wrong in an audit.
 
+use crate::docs::DocsError;
 use crate::evaluate::EvaluationError;
 use crate::source::SourceError;
 use crate::suite::SuiteError;
 use cardlake_shared::assets::AssetError;
 use cardlake_shared::config::ConfigError;
 use cardlake_shared::contract::ContractError;
+use cardlake_shared::delta::DeltaError;
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::storage::StorageError;
 use chrono::NaiveDate;
@@ -31,6 +33,12 @@ pub enum Error {
     /// A data file cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The log of the table cannot be read.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
+    /// The page of the result cannot be made.
+    #[error(transparent)]
+    Docs(#[from] DocsError),
     /// The suite cannot be evaluated.
     #[error(transparent)]
     Evaluation(#[from] EvaluationError),
@@ -69,7 +77,7 @@ pub enum Error {
     /// A critical expectation is not met: nothing of the batch may become visible.
     #[error(
         "{count} of {evaluated} expectations on {dataset} of {batch_date} failed critically: {failures}; all results: \
-         s3://{bucket}/{result}"
+         {result}, the failing rows: {rows}"
     )]
     ExpectationFailed {
         /// The dataset.
@@ -82,10 +90,10 @@ pub enum Error {
         evaluated: u64,
         /// A sentence for each of the first failures.
         failures: String,
-        /// The silver bucket.
-        bucket: String,
-        /// Key of the validation result.
+        /// Address of the validation result.
         result: String,
+        /// Address of the failing rows.
+        rows: String,
     },
 }
 
@@ -98,6 +106,8 @@ impl StageError for Error {
             Self::Suite(_) => ErrorKind::Configuration,
             Self::Storage(error) => error.kind(),
             Self::Source(error) => error.kind(),
+            Self::Delta(error) => error.kind(),
+            Self::Docs(_) => ErrorKind::Internal,
             Self::Evaluation(error) => error.kind(),
             Self::NoCandidate { .. } => ErrorKind::NotFound,
             Self::WrongCandidate { .. } => ErrorKind::Corrupt,

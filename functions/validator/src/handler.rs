@@ -1,22 +1,29 @@
 //! The validator's answer to an event: an audit of a candidate.
 
+use crate::docs::{DocsPage, TrendPoint};
 use crate::error::Error;
 use crate::evaluate::evaluate;
+use crate::expectations::looks_beside;
+use crate::quarantine::failing_rows;
 use crate::result::{ExpectationResult, ResultFormat, ValidationResult};
-use crate::source::{Location, ParquetTable, TableFile};
+use crate::source::{Location, ParquetTable, Source, TableFile};
 use crate::suite::{Severity, Suite};
+use crate::trend;
 use arrow::datatypes::Schema;
 use cardlake_shared::assets::{AssetFolder, Assets};
 use cardlake_shared::aws::Aws;
 use cardlake_shared::config::Variables;
 use cardlake_shared::contract::{Contract, Contracts};
+use cardlake_shared::delta::{DeltaStore, DeltaTable};
 use cardlake_shared::env;
 use cardlake_shared::events::{ValidatorEvent, ValidatorOutput};
 use cardlake_shared::paths;
-use cardlake_shared::records::{Candidate, FORMAT_VERSION};
+use cardlake_shared::pii::mask_card_numbers;
+use cardlake_shared::records::{BatchCounts, Candidate, FORMAT_VERSION};
 use cardlake_shared::storage::Storage;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Failures that an error tells in full; the result has them all. The cause of a failed state holds 32,768 characters.
 const FAILURES_TOLD: usize = 5;
@@ -24,6 +31,7 @@ const FAILURES_TOLD: usize = 5;
 /// Settings, clients and project files of the stage.
 #[derive(Debug, Clone)]
 pub struct Context {
+    aws: Aws,
     storage: Storage,
     silver_bucket: String,
     assets: Assets,
@@ -42,6 +50,7 @@ impl Context {
         variables.finish(())?;
         Ok(Self {
             storage: Storage::new(aws.s3()),
+            aws,
             silver_bucket,
             contracts: Contracts::load(&assets)?,
             assets,
@@ -81,44 +90,34 @@ async fn audit(event: ValidatorEvent, context: &Context) -> Result<ValidatorOutp
     let file = format!("{}.json", event.dataset);
     let asset = context.assets.read(AssetFolder::Expectations, &file)?;
     let suite = Suite::from_json(&format!("{}/{file}", AssetFolder::Expectations.name()), &asset.text)?;
+    let table = if looks_beside(&suite) {
+        table.beside(context.staying(&candidate).await?).await?
+    } else {
+        table
+    };
     let meta = meta(&suite, &candidate, &table);
     let result = evaluate(&suite, &table, ResultFormat::Summary, meta).await?;
-    let result_key = paths::validation_result(&event.dataset, event.batch_date, &candidate.id);
-    context
-        .storage
-        .put_json(&context.silver_bucket, &result_key, &result)
-        .await?;
+    context.keep(&candidate, &result).await?;
     tracing::info!(
         dataset = event.dataset,
         batch_date = %event.batch_date,
         rows = table.rows(),
+        rows_beside = table.rows_beside(),
         evaluated = result.statistics.evaluated_expectations,
         successful = result.statistics.successful_expectations,
         "candidate audited"
     );
-    conclude(event, &result, result_key, &context.silver_bucket)
-}
-
-/// The output of an audit, or the error of a critical failure.
-fn conclude(
-    event: ValidatorEvent,
-    result: &ValidationResult,
-    result_key: String,
-    bucket: &str,
-) -> Result<ValidatorOutput, Error> {
-    let critical: Vec<String> = result
-        .failures(Severity::Critical)
-        .map(ExpectationResult::sentence)
-        .collect();
+    let result_key = paths::validation_result(&event.dataset, event.batch_date, &candidate.id);
+    let critical: Vec<String> = result.failures(Severity::Critical).map(told).collect();
     if !critical.is_empty() {
         return Err(Error::ExpectationFailed {
+            rows: context.address(&context.quarantine(&candidate, &table, &result).await?),
             dataset: event.dataset,
             batch_date: event.batch_date,
             count: critical.len() as u64,
             evaluated: result.statistics.evaluated_expectations,
             failures: critical[..critical.len().min(FAILURES_TOLD)].join("; "),
-            bucket: bucket.to_owned(),
-            result: result_key,
+            result: context.address(&result_key),
         });
     }
     let lower = [Severity::Warning, Severity::Info];
@@ -129,10 +128,16 @@ fn conclude(
         warnings: lower
             .iter()
             .flat_map(|severity| result.failures(*severity))
-            .map(ExpectationResult::sentence)
+            .map(told)
             .collect(),
         result: Some(result_key),
     })
+}
+
+/// What a message says of a failure. Messages leave the account: what looks like a card number is masked even here, where
+/// silver has tokens in its place.
+fn told(failure: &ExpectationResult) -> String {
+    mask_card_numbers(&failure.sentence()).into_owned()
 }
 
 impl Context {
@@ -167,15 +172,8 @@ impl Context {
 
     /// The files that the candidate adds, as a table.
     async fn table(&self, candidate: &Candidate, contract: &Contract) -> Result<ParquetTable, Error> {
-        let files = candidate.add.iter().map(|file| TableFile {
-            location: Location::Object {
-                storage: self.storage.clone(),
-                bucket: self.silver_bucket.clone(),
-                key: format!("{}/{}", candidate.dataset, file.path),
-                size: file.size,
-            },
-            partition_values: file.partition_values.clone(),
-        });
+        let files = candidate.add.iter();
+        let files = files.map(|file| self.file(&candidate.dataset, &file.path, file.size, &file.partition_values));
         let table_schema = contract.table_schema();
         let partitions = table_schema
             .fields()
@@ -184,9 +182,93 @@ impl Context {
         let partitions = Schema::new(partitions.cloned().collect::<Vec<_>>());
         Ok(ParquetTable::open(files.collect(), &partitions).await?)
     }
+
+    fn file(
+        &self,
+        dataset: &str,
+        path: &str,
+        size: u64,
+        partition_values: &BTreeMap<String, Option<String>>,
+    ) -> TableFile {
+        TableFile {
+            location: Location::Object {
+                storage: self.storage.clone(),
+                bucket: self.silver_bucket.clone(),
+                key: format!("{}{path}", paths::table_prefix(dataset)),
+                size,
+            },
+            partition_values: partition_values.clone(),
+        }
+    }
+
+    /// The files that stay in the partitions that the candidate adds to: its rows must be unique beside theirs.
+    async fn staying(&self, candidate: &Candidate) -> Result<Vec<TableFile>, Error> {
+        let Some(version) = candidate.base_version else {
+            return Ok(Vec::new());
+        };
+        let store = DeltaStore::new(&self.aws, &self.silver_bucket)?;
+        let table = DeltaTable::open(&store, &candidate.dataset).await?;
+        let active = table.at_version(version).await?.active_files().await?;
+        let touched: BTreeSet<_> = candidate.add.iter().map(|file| &file.partition_values).collect();
+        let removed: BTreeSet<_> = candidate.remove.iter().collect();
+        let staying = active
+            .iter()
+            .filter(|file| touched.contains(&file.partition_values) && !removed.contains(&file.path));
+        let files = staying.map(|file| self.file(&candidate.dataset, &file.path, file.size, &file.partition_values));
+        Ok(files.collect())
+    }
+
+    fn address(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.silver_bucket)
+    }
+
+    /// Writes the result, as a document and as a page.
+    async fn keep(&self, candidate: &Candidate, result: &ValidationResult) -> Result<(), Error> {
+        let Candidate {
+            dataset,
+            batch_date,
+            id,
+            ..
+        } = candidate;
+        let bucket = &self.silver_bucket;
+        let key = paths::validation_result(dataset, *batch_date, id);
+        self.storage.put_json(bucket, &key, result).await?;
+        let mut trend = trend::before(&self.storage, bucket, dataset, *batch_date).await?;
+        trend.push(TrendPoint::new(trend::label(*batch_date), result));
+        let page = DocsPage {
+            title: dataset.clone(),
+            subtitle: format!("batch of {batch_date}, candidate {id}"),
+            result,
+            trend,
+        };
+        let key = paths::validation_docs(dataset, *batch_date, id);
+        Ok(self.storage.put(bucket, &key, page.html()?.into_bytes()).await?)
+    }
+
+    /// Keeps what stopped a candidate: the result and the failing rows. Gives the key of the rows.
+    async fn quarantine(
+        &self,
+        candidate: &Candidate,
+        table: &ParquetTable,
+        result: &ValidationResult,
+    ) -> Result<String, Error> {
+        let Candidate {
+            dataset,
+            batch_date,
+            id,
+            ..
+        } = candidate;
+        let bucket = &self.silver_bucket;
+        let key = paths::quarantined_result(dataset, *batch_date, id);
+        self.storage.put_json(bucket, &key, result).await?;
+        let key = paths::quarantined_rows(dataset, *batch_date, id);
+        let rows = failing_rows(table, result).await?;
+        self.storage.put(bucket, &key, rows).await?;
+        Ok(key)
+    }
 }
 
-/// The conservation law: every bronze row is accounted for, and every file holds the rows that the candidate says. (Files
+/// The conservation law: every bronze row is accounted for, in each object and in all of them, and every file holds the rows that the candidate says. (Files
 /// that were rewritten hold older rows too, so their sum is no count of the batch.)
 fn check_books(candidate: &Candidate, table: &ParquetTable) -> Result<(), Error> {
     let imbalance = |problem: String| {
@@ -209,6 +291,16 @@ fn check_books(candidate: &Candidate, table: &ParquetTable) -> Result<(), Error>
             counts.late_rows, counts.silver_rows_added
         ));
     }
+    let of_objects = candidate.objects.values().map(|object| object.counts);
+    if !candidate.objects.is_empty() {
+        let total = of_objects.fold(BatchCounts::default(), BatchCounts::plus);
+        if total != *counts {
+            return imbalance(format!(
+                "the books of its {} objects add up to {total:?}, not to {counts:?}",
+                candidate.objects.len()
+            ));
+        }
+    }
     for (file, (_, rows)) in candidate.add.iter().zip(table.file_rows()) {
         if file.rows != rows {
             return imbalance(format!(
@@ -216,6 +308,14 @@ fn check_books(candidate: &Candidate, table: &ParquetTable) -> Result<(), Error>
                 file.path, file.rows
             ));
         }
+    }
+    // Without a table before, all that was added is in these files, and nothing else.
+    if candidate.base_version.is_none() && table.rows() != counts.silver_rows_added {
+        return imbalance(format!(
+            "the first files of the table hold {} rows, {} were added",
+            table.rows(),
+            counts.silver_rows_added
+        ));
     }
     Ok(())
 }
@@ -241,6 +341,7 @@ fn meta(suite: &Suite, candidate: &Candidate, table: &ParquetTable) -> Map<Strin
         ),
         ("files", json!(candidate.add.len())),
         ("rows", json!(table.rows())),
+        ("rows_beside", json!(table.rows_beside())),
         ("counts", json!(candidate.counts)),
     ];
     meta.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -1,6 +1,7 @@
 //! Validation results: the JSON of Great Expectations 1.x.
 
 use crate::suite::{ExpectationConfiguration, Severity};
+use cardlake_shared::text::thousands;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -8,6 +9,9 @@ use serde_json::{Map, Value, json};
 pub const DEFAULT_PARTIAL_UNEXPECTED_COUNT: usize = 20;
 /// Unexpected values that a COMPLETE result lists at most: results have to stay readable, and memory bounded.
 pub const COMPLETE_LIMIT: usize = 1000;
+
+/// Different examples in a sentence.
+const EXAMPLES_TOLD: usize = 3;
 
 /// How much a result says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,7 +29,7 @@ pub enum ResultFormat {
 }
 
 /// Outcome of a suite.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValidationResult {
     /// Whether all expectations were met, whatever their severity.
     pub success: bool,
@@ -44,7 +48,7 @@ pub struct ValidationResult {
 }
 
 /// Counts of expectations.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     /// All.
     pub evaluated_expectations: u64,
@@ -57,7 +61,7 @@ pub struct Statistics {
 }
 
 /// Outcome of one expectation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExpectationResult {
     /// Whether it was met.
     pub success: bool,
@@ -69,6 +73,10 @@ pub struct ExpectationResult {
     pub meta: Map<String, Value>,
     /// Why it could not be evaluated, if it could not.
     pub exception_info: Value,
+    /// The first rows that broke it, by their number in the table from 0, at most [`COMPLETE_LIMIT`]; whatever the format
+    /// of the result. No part of the JSON, whose `unexpected_index_list` has them where the format asks for it.
+    #[serde(skip)]
+    pub unexpected_rows: Vec<u64>,
 }
 
 /// What the evaluation of one expectation found.
@@ -76,6 +84,8 @@ pub struct ExpectationResult {
 pub(crate) struct Outcome {
     pub(crate) success: bool,
     pub(crate) result: Map<String, Value>,
+    /// The first rows that broke it.
+    pub(crate) rows: Vec<u64>,
     /// Why it could not be evaluated.
     pub(crate) exception: Option<String>,
 }
@@ -86,6 +96,7 @@ impl Outcome {
         Self {
             success,
             result: Map::new(),
+            rows: Vec::new(),
             exception: None,
         }
     }
@@ -131,42 +142,72 @@ impl ExpectationResult {
             result,
             meta: Map::new(),
             exception_info,
+            unexpected_rows: outcome.rows,
         }
+    }
+
+    /// The columns that it is about, as people read them; empty for a table as a whole.
+    #[must_use]
+    pub fn columns(&self) -> String {
+        let kwargs = &self.expectation_config.kwargs;
+        // A list of all columns tells no more than that it is about the table.
+        let of_table = self.expectation_config.expectation_type.starts_with("expect_table_");
+        let names = ["column", "column_A", "column_B", "column_list"];
+        let names = names.into_iter().filter(|_| !of_table);
+        let found = names.filter_map(|name| kwargs.get(name));
+        let texts = found.map(|value| match value {
+            Value::String(text) => text.clone(),
+            Value::Array(values) => values
+                .iter()
+                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                .collect::<Vec<_>>()
+                .join(", "),
+            other => other.to_string(),
+        });
+        texts.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What was found, with some examples of what was not expected; empty when there is nothing to say.
+    #[must_use]
+    pub fn found(&self) -> String {
+        if let Some(message) = self.exception_message() {
+            return message.to_owned();
+        }
+        let count = |name: &str| self.result.get(name).and_then(Value::as_u64).map(thousands);
+        let mut found = String::new();
+        if let (Some(unexpected), Some(elements)) = (count("unexpected_count"), count("element_count")) {
+            found = format!("{unexpected} of {elements} values");
+        } else if let Some(observed) = self.result.get("observed_value").filter(|value| !value.is_null()) {
+            found = format!("found {observed}");
+        } else if let Some(unexpected) = count("unexpected_count") {
+            found = format!("{unexpected} unexpected values");
+        }
+        for (list, words) in [("partial_unexpected_list", "e.g."), ("partial_missing_list", "missing")] {
+            let examples = self.result.get(list).and_then(Value::as_array);
+            let mut shown: Vec<String> = Vec::new();
+            for example in examples.into_iter().flatten().map(Value::to_string) {
+                if !shown.contains(&example) && shown.len() < EXAMPLES_TOLD {
+                    shown.push(example);
+                }
+            }
+            if !shown.is_empty() {
+                found.push_str(if found.is_empty() { "" } else { ", " });
+                found.push_str(&format!("{words} {}", shown.join(", ")));
+            }
+        }
+        found
     }
 
     /// A sentence that says what was not met: expectation, column, counts, examples.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let kwargs = &self.expectation_config.kwargs;
-        let mut place = String::new();
-        for name in ["column", "column_A", "column_B", "column_list", "column_set"] {
-            if let Some(value) = kwargs.get(name) {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                place.push_str(if place.is_empty() { " of " } else { ", " });
-                place.push_str(&text);
-            }
-        }
-        let mut sentence = format!("{}{place}", self.expectation_config.expectation_type);
-        if let Some(message) = self.exception_message() {
-            return format!("{sentence}: {message}");
-        }
-        let number = |name: &str| self.result.get(name).filter(|value| !value.is_null());
-        if let (Some(unexpected), Some(elements)) = (number("unexpected_count"), number("element_count")) {
-            sentence.push_str(&format!(": {unexpected} of {elements} values"));
-        } else if let Some(observed) = number("observed_value") {
-            sentence.push_str(&format!(": found {observed}"));
-        }
-        let examples = self.result.get("partial_unexpected_list").and_then(Value::as_array);
-        if let Some(examples) = examples.filter(|examples| !examples.is_empty()) {
-            let mut shown: Vec<String> = Vec::new();
-            for example in examples.iter().map(Value::to_string) {
-                if !shown.contains(&example) && shown.len() < 3 {
-                    shown.push(example);
-                }
-            }
-            sentence.push_str(&format!(", e.g. {}", shown.join(", ")));
-        }
-        sentence
+        let (columns, found) = (self.columns(), self.found());
+        let of = if columns.is_empty() { "" } else { " of " };
+        let colon = if found.is_empty() { "" } else { ": " };
+        format!(
+            "{}{of}{columns}{colon}{found}",
+            self.expectation_config.expectation_type
+        )
     }
 
     fn exception_message(&self) -> Option<&str> {
@@ -206,5 +247,13 @@ impl ValidationResult {
         self.results
             .iter()
             .filter(move |result| !result.success && result.severity() == severity)
+    }
+
+    /// Whether an expectation of this severity, or of a worse one, was not met.
+    #[must_use]
+    pub fn failed_at_least(&self, severity: Severity) -> bool {
+        self.results
+            .iter()
+            .any(|result| !result.success && result.severity() >= severity)
     }
 }

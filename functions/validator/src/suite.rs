@@ -33,6 +33,18 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// Its name in suites.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// One expectation, as the suite has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExpectationConfiguration {

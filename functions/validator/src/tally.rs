@@ -64,6 +64,11 @@ impl Tally {
         }
     }
 
+    /// Unexpected values that come after those that are listed.
+    pub(crate) const fn add_unlisted(&mut self, count: u64) {
+        self.unexpected += count;
+    }
+
     /// The outcome. `tells_missing` is whether the result says how many values were missing: expectations about nulls
     /// themselves do not.
     pub(crate) fn outcome(&mut self, mostly: f64, tells_missing: bool, format: ResultFormat) -> Outcome {
@@ -101,6 +106,7 @@ impl Tally {
                 )
                 .with("partial_unexpected_index_list", rows);
         }
+        outcome.rows = self.listed.iter().map(|(_, row)| *row).collect();
         if complete {
             let (values, rows): (Vec<Value>, Vec<u64>) = self.listed.iter().cloned().unzip();
             outcome = outcome
@@ -112,11 +118,11 @@ impl Tally {
 }
 
 /// The most frequent of the listed values, then by value. As in Great Expectations, a SUMMARY counts over its examples
-/// alone, and no null equals another.
+/// alone.
 fn most_frequent(listed: &[(Value, u64)]) -> Vec<Value> {
     let mut counts: Vec<(&Value, u64)> = Vec::new();
     for (value, _) in listed {
-        match counts.iter_mut().find(|(known, _)| *known == value && !value.is_null()) {
+        match counts.iter_mut().find(|(known, _)| *known == value) {
             Some((_, count)) => *count += 1,
             None => counts.push((value, 1)),
         }

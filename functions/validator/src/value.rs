@@ -10,11 +10,12 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::compute::kernels::cast_utils::parse_decimal;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde_json::Value;
+use std::cmp::Ordering;
 use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
@@ -86,11 +87,15 @@ impl Kind {
     }
 }
 
-/// Brings a column to the one array type of its kind; a column without a kind stays as it is.
-pub(crate) fn normalise(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+/// Brings a column to the one array type of its kind; a column without a kind stays as it is, and so do, unless `plain` values
+/// are wanted, texts that come as a dictionary with keys of 32 bits.
+pub(crate) fn normalise(array: &ArrayRef, plain: bool) -> Result<ArrayRef, ArrowError> {
     let Some(kind) = Kind::of(array.data_type()) else {
         return Ok(Arc::clone(array));
     };
+    if !plain && is_dictionary_of_texts(array.data_type()) {
+        return Ok(Arc::clone(array));
+    }
     let wanted = kind.data_type();
     let array = if *array.data_type() == wanted {
         Arc::clone(array)
@@ -108,6 +113,22 @@ pub(crate) fn normalise(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         }
     }
     Ok(array)
+}
+
+/// Whether texts come as keys of 32 bits and the values that they stand for.
+pub(crate) fn is_dictionary_of_texts(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Dictionary(key, value) if **key == DataType::Int32 && **value == DataType::Utf8)
+}
+
+/// The value of a row of a normalised array as results show it; null for a column without a kind.
+pub(crate) fn show(array: &ArrayRef, row: usize) -> Value {
+    let Some(dictionary) = array.as_dictionary_opt::<Int32Type>() else {
+        return Column::of(array).map_or(Value::Null, |column| column.json(row));
+    };
+    match (dictionary.key(row), Column::of(dictionary.values())) {
+        (Some(key), Some(column)) => column.json(key),
+        _ => Value::Null,
+    }
 }
 
 /// A column of a batch.
@@ -147,6 +168,11 @@ impl<'a> Column<'a> {
             Self::Date(array) => *array,
             Self::Timestamp(array) => *array,
         }
+    }
+
+    /// Whether values are numbers.
+    pub(crate) const fn is_number(&self) -> bool {
+        matches!(self, Self::Integer(_) | Self::Float(_) | Self::Decimal(_))
     }
 
     /// Whether the value of a row is null.
@@ -277,6 +303,18 @@ impl Operand {
         }
     }
 
+    /// The order of the value of a row, which is not null, and this literal; none when they cannot be compared.
+    pub(crate) fn order(&self, column: &Column<'_>, kind: Kind, row: usize) -> Option<Ordering> {
+        match (column, self) {
+            (Column::Text(array), Self::Text(text)) => Some(array.value(row).cmp(text)),
+            (Column::Integer(array), Self::Integer(value)) => Some(array.value(row).cmp(value)),
+            (Column::Timestamp(array), Self::Integer(value)) => Some(array.value(row).cmp(value)),
+            (Column::Decimal(array), Self::Decimal(value)) => Some(array.value(row).cmp(value)),
+            (_, Self::Text(_)) | (Column::Text(_), _) => None,
+            (column, operand) => column.number(row).partial_cmp(&operand.number(kind)),
+        }
+    }
+
     /// As a number, with the scale of the column for decimals.
     pub(crate) fn number(&self, kind: Kind) -> f64 {
         match (self, kind) {
@@ -345,7 +383,7 @@ mod tests {
     #[test]
     fn nan_counts_as_null() {
         let array: ArrayRef = Arc::new(Float64Array::from(vec![1.0, f64::NAN]));
-        assert_eq!(normalise(&array).unwrap().null_count(), 1);
+        assert_eq!(normalise(&array, true).unwrap().null_count(), 1);
     }
 
     #[test]

@@ -227,6 +227,205 @@ async fn books_that_do_not_balance_stop_the_batch() {
 }
 
 #[tokio::test]
+async fn the_books_of_the_objects_add_up_to_those_of_the_batch() {
+    let server = LoopbackS3::start().await;
+    let object = |bronze: u64, added: u64| {
+        json!({"rules": "r", "counts": {
+            "bronze_rows": bronze, "silver_rows_added": added, "duplicates": 2, "quarantined": 1, "late_rows": 0, "replaced": 0,
+            "rejected_objects": 0,
+        }})
+    };
+    let sound = json!({"objects": {"a@1": object(5, 2)}});
+    audit(&server, &[vec![row(1), row(2)]], &sound).await.unwrap();
+    let lost = json!({"objects": {"a@1": object(5, 2), "b@1": object(3, 0)}});
+    let error = audit(&server, &[vec![row(1), row(2)]], &lost).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BooksImbalance);
+    assert!(
+        error.to_string().contains("the books of its 2 objects add up to"),
+        "{error}"
+    );
+    let error = audit(
+        &server,
+        &[vec![row(1)]],
+        &json!({"counts": {"bronze_rows": 5, "silver_rows_added": 2}}),
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("the first files of the table hold 1 rows, 2 were added"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_stops_a_batch_is_kept_with_its_rows_and_card_numbers_are_masked() {
+    let server = LoopbackS3::start().await;
+    let mut broken = row(2);
+    broken["amount"] = json!("-1.00");
+    broken["channel"] = json!("fax");
+    broken["extra"] = json!("{\"note\":\"paid with 4111 1111 1111 1111\"}");
+    let error = audit(&server, &[vec![row(1)], vec![row(3), broken]], &json!({}))
+        .await
+        .unwrap_err();
+    let folder = "_quarantine/transactions/batch_date=2026-01-15";
+    assert!(
+        error
+            .to_string()
+            .ends_with(&format!("the failing rows: s3://silver/{folder}/abc.jsonl")),
+        "{error}"
+    );
+    let rows = server
+        .storage()
+        .get("silver", &format!("{folder}/abc.jsonl"))
+        .await
+        .unwrap()
+        .unwrap();
+    let rows = String::from_utf8(rows.to_vec()).unwrap();
+    assert_eq!(rows.lines().count(), 1, "{rows}");
+    let row: Value = serde_json::from_str(&rows).unwrap();
+    assert_eq!(row["row"], 2);
+    let file = "s3://silver/transactions/txn_date=2026-01-15/merchant_category=grocery/part-1.parquet";
+    assert_eq!(row["file"], file);
+    assert_eq!(
+        row["reasons"],
+        json!([
+            "amount: expect_column_values_to_be_between",
+            "channel: expect_column_values_to_be_in_set"
+        ])
+    );
+    assert_eq!(
+        row["values"]["merchant_category"], "grocery",
+        "partition columns are there too"
+    );
+    assert_eq!(row["values"]["extra"], "{\"note\":\"paid with ***\"}");
+    let result: Value = server
+        .storage()
+        .get_json("silver", &format!("{folder}/abc.json"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(result["success"], false);
+}
+
+#[tokio::test]
+async fn at_most_a_thousand_rows_are_kept_for_each_expectation() {
+    let server = LoopbackS3::start().await;
+    let rows: Vec<Value> = (0..1500)
+        .map(|number| {
+            let mut row = row(number);
+            row["channel"] = json!("fax");
+            row
+        })
+        .collect();
+    audit(&server, &[rows], &json!({})).await.unwrap_err();
+    let key = "_quarantine/transactions/batch_date=2026-01-15/abc.jsonl";
+    let rows = server.storage().get("silver", key).await.unwrap().unwrap();
+    assert_eq!(rows.iter().filter(|byte| **byte == b'\n').count(), 1000);
+}
+
+#[tokio::test]
+async fn a_page_shows_the_days_before() {
+    let server = LoopbackS3::start().await;
+    let folder = "_validations/transactions/batch_date=2026-01-14";
+    let before = json!({
+        "success": true, "results": [], "suite_name": "s", "suite_parameters": {}, "meta": {"rows": 4321}, "id": null,
+        "statistics": {"evaluated_expectations": 1, "successful_expectations": 1, "unsuccessful_expectations": 0,
+            "success_percent": 100.0},
+    });
+    server
+        .storage()
+        .put_json("silver", &format!("{folder}/old.json"), &before)
+        .await
+        .unwrap();
+    let after = folder.replace("14", "16");
+    server
+        .storage()
+        .put_json("silver", &format!("{after}/later.json"), &before)
+        .await
+        .unwrap();
+    server
+        .storage()
+        .put(
+            "silver",
+            "_validations/transactions/batch_date=2026-01-13/x.json",
+            vec![b'{'],
+        )
+        .await
+        .unwrap();
+    audit(&server, &[vec![row(1)]], &json!({})).await.unwrap();
+    let key = "_validations/transactions/batch_date=2026-01-15/abc.html";
+    let page = server.storage().get("silver", key).await.unwrap().unwrap();
+    let page = String::from_utf8(page.to_vec()).unwrap();
+    assert!(
+        page.contains("01-14: 4,321 rows, 0 of 1 expectations not met"),
+        "{page}"
+    );
+    assert!(page.contains("01-15: 1 rows"), "{page}");
+    assert!(!page.contains("01-16") && !page.contains("01-13"), "{page}");
+}
+
+/// A table of one version with one file of one row in each of the partitions.
+async fn table(server: &LoopbackS3, rows: &[(&str, Value)]) {
+    let field = |name: &str, kind: &str| json!({"name": name, "type": kind, "nullable": true, "metadata": {}});
+    let fields = [
+        ("transaction_id", "string"),
+        ("txn_date", "date"),
+        ("merchant_category", "string"),
+    ];
+    let schema = json!({"type": "struct", "fields": fields.map(|(name, kind)| field(name, kind))});
+    let mut log = vec![
+        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
+        json!({"metaData": {
+            "id": "t", "format": {"provider": "parquet", "options": {}}, "schemaString": schema.to_string(),
+            "partitionColumns": ["txn_date", "merchant_category"], "configuration": {}, "createdTime": 0,
+        }}),
+    ];
+    for (category, row) in rows {
+        let file = parquet(std::slice::from_ref(row));
+        let path = format!("txn_date=2026-01-15/merchant_category={category}/old.parquet");
+        log.push(json!({"add": {
+            "path": path, "partitionValues": {"txn_date": "2026-01-15", "merchant_category": category}, "size": file.len(),
+            "modificationTime": 0, "dataChange": true, "stats": "{\"numRecords\":1}",
+        }}));
+        server
+            .storage()
+            .put("silver", &format!("transactions/{path}"), file)
+            .await
+            .unwrap();
+    }
+    let log: String = log.iter().map(|action| format!("{action}\n")).collect();
+    let key = "transactions/_delta_log/00000000000000000000.json";
+    server.storage().put("silver", key, log.into_bytes()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_must_be_unique_beside_those_that_stay_in_their_partitions() {
+    let server = LoopbackS3::start().await;
+    table(&server, &[("grocery", row(7)), ("taxi", row(8))]).await;
+    let on_the_table = json!({"base_version": 0});
+    // What lies in a partition that is not touched is not looked at: the reconciler has compared all of the window.
+    let output = audit(&server, &[vec![row(1), row(8)]], &on_the_table).await.unwrap();
+    assert_eq!(output.evaluated, output.successful);
+
+    let error = audit(&server, &[vec![row(1), row(7)]], &on_the_table)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains(
+            "expect_column_values_to_be_unique of transaction_id: 1 of 2 values, e.g. \"00000000-0000-4000-8000-000000000007\""
+        ),
+        "{error}"
+    );
+    // A file that the candidate takes away does not stay.
+    let replaced = json!({
+        "base_version": 0, "remove": ["txn_date=2026-01-15/merchant_category=grocery/old.parquet"],
+    });
+    audit(&server, &[vec![row(1), row(7)]], &replaced).await.unwrap();
+}
+
+#[tokio::test]
 async fn nothing_to_audit_is_no_error() {
     let server = LoopbackS3::start().await;
     let output = run(&server, None).await.unwrap();

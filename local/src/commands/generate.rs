@@ -3,13 +3,14 @@
 use crate::cli::{Rates, parse_date};
 use crate::error::{CliError, printed};
 use crate::progress::RowProgress;
-use crate::run::report::{new_table, thousands};
+use crate::run::report::new_table;
 use cardlake_generator::{DayOptions, Destination, FolderSink, Sink, all_parts, upload_day, write_day};
 use cardlake_shared::aws::Aws;
 use cardlake_shared::config::Variables;
 use cardlake_shared::events::{Compression, FileFormat, GeneratorEvent, GeneratorOutput, GeneratorPart};
 use cardlake_shared::paths::bronze_prefix;
 use cardlake_shared::storage::Storage;
+use cardlake_shared::text::thousands;
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use comfy_table::{Cell, CellAlignment};

@@ -7,3 +7,4 @@ pub(crate) mod sql;
 pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod vacuum;
+pub(crate) mod validate;

@@ -3,9 +3,10 @@
 use crate::cli::StatusArgs;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
-use crate::run::report::{new_table, thousands};
+use crate::run::report::new_table;
 use cardlake_notifier::{RunOutcome, RunRecord};
 use cardlake_shared::paths::RUN_RECORDS_PREFIX;
+use cardlake_shared::text::thousands;
 use comfy_table::{Cell, CellAlignment, Table};
 use std::process::ExitCode;
 

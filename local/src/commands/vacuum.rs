@@ -3,9 +3,9 @@
 use crate::cli::VacuumArgs;
 use crate::environment::Environment;
 use crate::error::{CliError, print};
-use crate::run::report::thousands;
 use cardlake_reconciler::{Context, Output, handle};
 use cardlake_shared::events::{ReconcilerEvent, RemovedObjects, VacuumOutput};
+use cardlake_shared::text::thousands;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use indicatif::HumanBytes;
 use std::fmt::Write as _;

@@ -3,6 +3,7 @@
 use super::{DayOutcome, StageTime};
 use crate::error::CliError;
 use cardlake_shared::events::DatasetBooks;
+use cardlake_shared::text::thousands;
 use chrono::NaiveDate;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use serde::Serialize;
@@ -179,30 +180,4 @@ pub(crate) fn new_table(header: &[&str]) -> Table {
 
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
-}
-
-/// 1234567 as `1,234,567`.
-#[must_use]
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_separators() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(thousands(number), text);
-        }
-    }
 }

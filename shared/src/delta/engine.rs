@@ -10,7 +10,9 @@ use delta_kernel::Engine;
 use delta_kernel_default_engine::DefaultEngineBuilder;
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use object_store::aws::{AmazonS3Builder, AwsCredential};
-use object_store::{BackoffConfig, ClientOptions, CredentialProvider, RetryConfig};
+use object_store::local::LocalFileSystem;
+use object_store::{BackoffConfig, ClientOptions, CredentialProvider, ObjectStore, RetryConfig};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,11 +27,13 @@ const MAX_RETRIES: usize = 5;
 /// Credentials are asked for anew this long before they expire.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(300);
 
-/// The Delta tables of one bucket.
+/// The Delta tables of one bucket, or of one folder of this machine.
 #[derive(Clone)]
 pub struct DeltaStore {
     pub(super) engine: Arc<dyn Engine>,
     bucket: String,
+    /// Address of what holds the tables' folders, with a `/` at its end.
+    root: Url,
 }
 
 impl std::fmt::Debug for DeltaStore {
@@ -51,10 +55,6 @@ impl DeltaStore {
             bucket: bucket.to_owned(),
             problem,
         };
-        let handle = Handle::try_current().map_err(|error| setup(error.to_string()))?;
-        if handle.runtime_flavor() != RuntimeFlavor::MultiThread {
-            return Err(setup("it needs a multi-threaded tokio runtime".to_owned()));
-        }
         let region = aws
             .sdk()
             .region()
@@ -81,15 +81,42 @@ impl DeltaStore {
             .with_client_options(options)
             .build()
             .map_err(|error| setup(error.to_string()))?;
+        let root = Url::parse(&format!("s3://{bucket}/")).map_err(|error| setup(error.to_string()))?;
+        Self::over(store, bucket, root)
+    }
+
+    /// The tables whose folders lie in a folder of this machine, to be read. Has to be called as [`Self::new`].
+    ///
+    /// # Errors
+    /// The folder is not named from the root on, or it is another kind of runtime.
+    pub fn folder(folder: &Path) -> Result<Self, DeltaError> {
+        let name = folder.display().to_string();
+        let root = Url::from_directory_path(folder).map_err(|()| DeltaError::Setup {
+            bucket: name.clone(),
+            problem: "its name does not begin at the root".to_owned(),
+        })?;
+        Self::over(LocalFileSystem::new(), &name, root)
+    }
+
+    fn over(store: impl ObjectStore, bucket: &str, root: Url) -> Result<Self, DeltaError> {
+        let setup = |problem: String| DeltaError::Setup {
+            bucket: bucket.to_owned(),
+            problem,
+        };
+        let handle = Handle::try_current().map_err(|error| setup(error.to_string()))?;
+        if handle.runtime_flavor() != RuntimeFlavor::MultiThread {
+            return Err(setup("it needs a multi-threaded tokio runtime".to_owned()));
+        }
         let executor = Arc::new(TokioMultiThreadExecutor::new(handle));
         let engine = DefaultEngineBuilder::new(Arc::new(store)).with_task_executor(executor);
         Ok(Self {
             engine: Arc::new(engine.build()),
             bucket: bucket.to_owned(),
+            root,
         })
     }
 
-    /// The bucket.
+    /// The bucket, or the path of the folder.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
@@ -97,7 +124,7 @@ impl DeltaStore {
 
     /// Address of a table's folder, with a `/` at its end.
     pub(super) fn table_url(&self, table: &str) -> Result<Url, DeltaError> {
-        Url::parse(&format!("s3://{}/{table}/", self.bucket)).map_err(|error| DeltaError::Setup {
+        self.root.join(&format!("{table}/")).map_err(|error| DeltaError::Setup {
             bucket: self.bucket.clone(),
             problem: format!("'{table}' is not the name of a folder: {error}"),
         })

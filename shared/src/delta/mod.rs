@@ -21,6 +21,8 @@ pub use engine::DeltaStore;
 pub use files::{ActiveFile, FileChanges};
 
 use crate::error::{ErrorKind, StageError};
+use arrow::datatypes::Schema;
+use delta_kernel::engine::arrow_conversion::TryIntoArrow;
 use delta_kernel::schema::StructType;
 use delta_kernel::{KernelError, Snapshot, SnapshotRef};
 use engine::blocking;
@@ -189,6 +191,20 @@ impl DeltaTable {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The columns, partition columns included; none when there is no table yet.
+    ///
+    /// # Errors
+    /// A column has a type that Arrow does not.
+    pub fn schema(&self) -> Result<Schema, DeltaError> {
+        match &self.snapshot {
+            None => Ok(Schema::empty()),
+            Some(snapshot) => {
+                let schema: Result<Schema, _> = logical_schema(snapshot).as_ref().try_into_arrow();
+                schema.map_err(|error| DeltaError::kernel("describe", &self.name, error.into()))
+            }
+        }
     }
 
     /// Whether a commit with this transaction id is part of this version.

@@ -34,6 +34,10 @@ pub(crate) struct Table {
     pub(crate) schema: SchemaRef,
     /// Number of rows.
     pub(crate) rows: u64,
+    /// Number of rows beside which they must be unique.
+    pub(crate) rows_beside: u64,
+    /// Number of expectations of the suite that keep hashes of all values; they share the memory.
+    pub(crate) hashing: u64,
 }
 
 /// Why an expectation cannot be evaluated.
@@ -95,8 +99,21 @@ pub(crate) trait Check: Send {
     /// Columns whose values it needs; none: the schema and the number of rows say it all.
     fn columns(&self) -> Vec<String>;
 
+    /// Whether it takes texts as a dictionary and keys, too: see [`crate::value::normalise`].
+    fn reads_dictionaries(&self) -> bool {
+        false
+    }
+
     /// Takes in some rows.
     fn update(&mut self, rows: &Rows<'_>);
+
+    /// Whether it needs to see the rows beside the table's own in this pass: see [`Self::update_beside`].
+    fn needs_beside(&self) -> bool {
+        false
+    }
+
+    /// Takes in some rows that it does not judge, but beside which the others must be unique.
+    fn update_beside(&mut self, _rows: &Rows<'_>) {}
 
     /// Whether it needs to see all rows once more. Called after each pass.
     fn next_pass(&mut self) -> bool {
@@ -133,7 +150,7 @@ const SUPPORTED: &[(&str, Build)] = &[
     ("expect_column_stdev_to_be_between", aggregates::standard_deviation),
     ("expect_column_sum_to_be_between", aggregates::sum),
     ("expect_column_to_exist", schema::column_to_exist),
-    ("expect_column_unique_value_count_to_be_between", unique::count),
+    ("expect_column_unique_value_count_to_be_between", unique::value_count),
     ("expect_column_value_lengths_to_be_between", lengths::between),
     ("expect_column_value_lengths_to_equal", lengths::equal),
     ("expect_column_values_to_be_between", ranges::between),
@@ -167,6 +184,33 @@ const SUPPORTED: &[(&str, Build)] = &[
     ("expect_table_row_count_to_equal", schema::row_count_equal),
 ];
 
+/// Expectations that look at more than the rows to be judged: whether they are unique beside others.
+const UNIQUE: [&str; 2] = [
+    "expect_column_values_to_be_unique",
+    "expect_compound_columns_to_be_unique",
+];
+/// Expectations that count different values.
+const DIFFERENT: [&str; 2] = [
+    "expect_column_proportion_of_unique_values_to_be_between",
+    "expect_column_unique_value_count_to_be_between",
+];
+
+/// The number of expectations of a suite with one of these types.
+fn count(suite: &Suite, types: &[&str]) -> usize {
+    let of_suite = suite.expectations.iter().map(|each| each.expectation_type.as_str());
+    of_suite.filter(|name| types.contains(name)).count()
+}
+
+/// Whether an expectation of the suite looks at the rows beside those to be judged.
+pub(crate) fn looks_beside(suite: &Suite) -> bool {
+    count(suite, &UNIQUE) > 0
+}
+
+/// The number of expectations of the suite that keep hashes of all values.
+pub(crate) fn hashing(suite: &Suite) -> u64 {
+    (count(suite, &UNIQUE) + count(suite, &DIFFERENT)) as u64
+}
+
 /// An expectation of the suite, ready to see rows.
 pub(crate) struct Evaluation {
     check: Result<Box<dyn Check>, String>,
@@ -184,19 +228,49 @@ impl Evaluation {
         columns
     }
 
+    /// Those of its columns that it reads as plain values only.
+    pub(crate) fn plain_columns(&self) -> Vec<String> {
+        let mut columns = match &self.check {
+            Ok(check) if !check.reads_dictionaries() => check.columns(),
+            _ => Vec::new(),
+        };
+        if let Some(condition) = &self.condition {
+            condition.add_columns(&mut columns);
+        }
+        columns
+    }
+
     /// Whether it has to see (more) rows.
     pub(crate) const fn needs_rows(&self) -> bool {
         self.needs_rows
     }
 
-    /// Takes in a batch.
-    pub(crate) fn update(&mut self, batch: &RecordBatch, first_row: u64) -> Result<(), arrow::error::ArrowError> {
+    /// Whether it has to see the rows beside the table's own in this pass.
+    pub(crate) fn needs_rows_beside(&self) -> bool {
+        self.needs_rows && self.check.as_ref().is_ok_and(|check| check.needs_beside())
+    }
+
+    /// Takes in a batch: of the table, from this row on, or (none) of the rows beside it.
+    pub(crate) fn update(
+        &mut self,
+        batch: &RecordBatch,
+        first_row: Option<u64>,
+    ) -> Result<(), arrow::error::ArrowError> {
         let Ok(check) = &mut self.check else {
             return Ok(());
         };
+        let beside = first_row.is_none();
+        let first_row = first_row.unwrap_or(0);
+        let mut take = |rows: &Rows<'_>| {
+            if beside {
+                check.update_beside(rows);
+            } else {
+                check.update(rows);
+            }
+        };
         let Some(condition) = &self.condition else {
             let positions = Positions { first_row, kept: None };
-            check.update(&Rows { batch, positions });
+            take(&Rows { batch, positions });
             return Ok(());
         };
         let kept: BooleanArray = condition.evaluate(batch);
@@ -206,7 +280,7 @@ impl Evaluation {
             first_row,
             kept: Some(&rows),
         };
-        check.update(&Rows {
+        take(&Rows {
             batch: &filtered,
             positions,
         });
@@ -301,6 +375,8 @@ mod tests {
             let table = Table {
                 schema: contract.table_schema(),
                 rows: 1,
+                rows_beside: 0,
+                hashing: 1,
             };
             for (expectation, evaluation) in suite.expectations.iter().zip(&mut build(&suite, &table).unwrap()) {
                 // What the schema decides must be met by the contract itself.
@@ -318,6 +394,8 @@ mod tests {
         let table = Table {
             schema: Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)])),
             rows: 1,
+            rows_beside: 0,
+            hashing: 1,
         };
         let error = |text: &str| build(&suite(text), &table).err().unwrap().to_string();
         let unknown = error(r#"{"name":"s","expectations":[{"type":"expect_column_values_to_be_odd","kwargs":{}}]}"#);

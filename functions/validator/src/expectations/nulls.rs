@@ -1,31 +1,66 @@
 //! Whether values are there.
 
-use super::rows::{ColumnCheck, column};
-use super::{BuildError, Check, Table};
+use super::rows::column;
+use super::{BuildError, Check, Rows, Table};
 use crate::arguments::Arguments;
-use arrow::array::BooleanArray;
+use crate::result::{Outcome, ResultFormat};
+use crate::tally::Tally;
+use crate::value::show;
+use arrow::array::{Array, BooleanArray};
 use arrow::buffer::BooleanBuffer;
 
-pub(super) fn not_null(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
-    column(arguments, table)?;
-    ColumnCheck::about_nulls(arguments, |column| {
-        let array = column.array();
-        let nulls = match array.nulls() {
-            Some(nulls) => !nulls.inner(),
-            None => BooleanBuffer::new_unset(array.len()),
+/// An expectation on the nulls of a column, to which no value is missing.
+struct Presence {
+    column: String,
+    /// Whether nulls are unexpected, or everything else.
+    null_is_unexpected: bool,
+    mostly: f64,
+    tally: Tally,
+}
+
+impl Check for Presence {
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn reads_dictionaries(&self) -> bool {
+        true
+    }
+
+    fn update(&mut self, rows: &Rows<'_>) {
+        let Some(array) = rows.batch.column_by_name(&self.column) else {
+            return;
         };
-        BooleanArray::new(nulls, None)
-    })
+        let unexpected = match (array.nulls(), self.null_is_unexpected) {
+            (Some(nulls), true) => !nulls.inner(),
+            (Some(nulls), false) => nulls.inner().clone(),
+            (None, true) => BooleanBuffer::new_unset(array.len()),
+            (None, false) => BooleanBuffer::new_set(array.len()),
+        };
+        let verdicts = BooleanArray::new(unexpected, None);
+        self.tally
+            .add_verdicts(&verdicts, &rows.positions, |row| show(array, row));
+    }
+
+    fn finish(&mut self, format: ResultFormat) -> Outcome {
+        self.tally.outcome(self.mostly, false, format)
+    }
+}
+
+fn presence(arguments: &Arguments<'_>, table: &Table, null_is_unexpected: bool) -> Result<Box<dyn Check>, BuildError> {
+    column(arguments, table)?;
+    Ok(Box::new(Presence {
+        column: arguments.text("column")?.to_owned(),
+        null_is_unexpected,
+        mostly: arguments.mostly()?,
+        tally: Tally::default(),
+    }))
+}
+
+pub(super) fn not_null(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    presence(arguments, table, true)
 }
 
 pub(super) fn null(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
-    column(arguments, table)?;
-    ColumnCheck::about_nulls(arguments, |column| {
-        let array = column.array();
-        let present = match array.nulls() {
-            Some(nulls) => nulls.inner().clone(),
-            None => BooleanBuffer::new_set(array.len()),
-        };
-        BooleanArray::new(present, None)
-    })
+    presence(arguments, table, false)
 }

@@ -53,7 +53,7 @@ fn check(arguments: &Arguments<'_>, table: &Table, wanted: Ordering) -> Result<B
     column(arguments, table)?;
     let strictly = arguments.flag("strictly")?;
     let mut before = Before::default();
-    ColumnCheck::boxed(arguments, move |column| {
+    ColumnCheck::in_order(arguments, move |column| {
         before.judge(column, |order| order != wanted && (strictly || order.is_ne()))
     })
 }

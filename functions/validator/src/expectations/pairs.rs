@@ -5,7 +5,7 @@ use super::{BuildError, Check, Rows, Table};
 use crate::arguments::Arguments;
 use crate::result::{Outcome, ResultFormat};
 use crate::tally::Tally;
-use crate::value::{Column, Kind};
+use crate::value::{Column, Kind, Operand};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
@@ -121,6 +121,23 @@ fn compare(a: &Column<'_>, b: &Column<'_>, row: usize) -> Option<Ordering> {
     }
 }
 
+/// Whether two values of a row are the same: nulls are, and 1 and 1.0 are.
+fn same(a: &Column<'_>, b: &Column<'_>, row: usize) -> bool {
+    if a.is_null(row) || b.is_null(row) {
+        return a.is_null(row) && b.is_null(row);
+    }
+    match (a, b) {
+        (Column::Text(a), Column::Text(b)) => a.value(row) == b.value(row),
+        (Column::Boolean(a), Column::Boolean(b)) => a.value(row) == b.value(row),
+        (Column::Date(a), Column::Date(b)) => a.value(row) == b.value(row),
+        (a, b) => {
+            let numbers = a.is_number() && b.is_number();
+            let times = matches!((a, b), (Column::Timestamp(_), Column::Timestamp(_)));
+            (numbers || times) && compare(a, b, row) == Some(Ordering::Equal)
+        }
+    }
+}
+
 pub(super) fn equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     comparable(arguments, table)?;
     pair(arguments, |columns, row| match columns {
@@ -143,26 +160,41 @@ pub(super) fn greater(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dy
 }
 
 pub(super) fn in_set(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
-    for column in ["column_A", "column_B"] {
-        table.kind(arguments.text(column)?)?;
-    }
-    let mut pairs: Vec<[Value; 2]> = Vec::new();
+    let a = table.kind(arguments.text("column_A")?)?;
+    let b = table.kind(arguments.text("column_B")?)?;
+    let mut pairs: Vec<[Cell; 2]> = Vec::new();
     for value in arguments.list("value_pairs_set")? {
         match value.as_array().map(Vec::as_slice) {
-            Some([a, b]) => pairs.push([a.clone(), b.clone()]),
+            // What no value can equal is left out.
+            Some([first, second]) => pairs.extend(Cell::new(a, first).zip(Cell::new(b, second)).map(<[Cell; 2]>::from)),
             _ => return Err(format!("argument 'value_pairs_set' holds {value}: give pairs, e.g. [\"a\", 1]").into()),
         }
     }
-    let same = |found: &Value, listed: &Value| {
-        found == listed || (found.is_number() && listed.is_number() && found.as_f64() == listed.as_f64())
-    };
     pair(arguments, move |columns, row| match columns {
-        [a, b] => {
-            let (a, b) = (a.json(row), b.json(row));
-            !pairs.iter().any(|[first, second]| same(&a, first) && same(&b, second))
-        }
+        [first, second] => !pairs
+            .iter()
+            .any(|pair| pair[0].is(first, a, row) && pair[1].is(second, b, row)),
         _ => true,
     })
+}
+
+/// A listed value: null, or a literal in the form of its column.
+struct Cell(Option<Operand>);
+
+impl Cell {
+    fn new(kind: Kind, literal: &Value) -> Option<Self> {
+        if literal.is_null() {
+            return Some(Self(None));
+        }
+        Operand::new(kind, literal).map(|operand| Self(Some(operand)))
+    }
+
+    fn is(&self, column: &Column<'_>, kind: Kind, row: usize) -> bool {
+        match &self.0 {
+            None => column.is_null(row),
+            Some(operand) => !column.is_null(row) && operand.order(column, kind, row) == Some(Ordering::Equal),
+        }
+    }
 }
 
 pub(super) fn sum_to_equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
@@ -185,14 +217,9 @@ pub(super) fn unique_within_record(arguments: &Arguments<'_>, table: &Table) -> 
         table.kind(name)?;
     }
     list(arguments, names, |columns, row| {
-        let same = |a: &Column<'_>, b: &Column<'_>| match (a.is_null(row), b.is_null(row)) {
-            (true, true) => true,
-            (false, false) => a.json(row) == b.json(row),
-            _ => false,
-        };
         let mut rest = columns;
         while let [first, others @ ..] = rest {
-            if others.iter().any(|other| same(first, other)) {
+            if others.iter().any(|other| same(first, other, row)) {
                 return true;
             }
             rest = others;

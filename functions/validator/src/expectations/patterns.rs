@@ -3,9 +3,9 @@
 use super::rows::{ColumnCheck, column};
 use super::{BuildError, Check, Table};
 use crate::arguments::Arguments;
+use crate::pattern::Pattern;
 use crate::value::{Column, Kind};
 use arrow::array::BooleanArray;
-use regex::Regex;
 use std::fmt::Write;
 
 /// Refuses columns whose values have no obvious text.
@@ -54,7 +54,7 @@ pub(super) fn matches_list(arguments: &Arguments<'_>, table: &Table) -> Result<B
         Some(other) => return Err(format!("argument 'match_on' is '{other}': give any or all").into()),
     };
     let matches = move |text: &str| {
-        let is_match = |regex: &Regex| regex.is_match(text);
+        let is_match = |regex: &Pattern| regex.is_match(text);
         if all {
             regexes.iter().all(is_match)
         } else {

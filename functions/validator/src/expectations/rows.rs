@@ -4,38 +4,77 @@ use super::{BuildError, Check, Rows, Table};
 use crate::arguments::Arguments;
 use crate::result::{Outcome, ResultFormat};
 use crate::tally::Tally;
-use crate::value::{Column, Kind};
-use arrow::array::BooleanArray;
+use crate::value::{Column, Kind, show};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DictionaryArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::Int32Type;
+use std::sync::Arc;
 
 /// An expectation on the values of one column. `judge` says for each row whether the value is unexpected (null: missing).
 pub(super) struct ColumnCheck<J> {
     column: String,
     judge: J,
+    /// Whether a verdict depends on the value alone, not on the rows before.
+    by_value: bool,
+    /// The verdicts over a dictionary, which many batches have in common.
+    judged: Option<(ArrayRef, BooleanArray)>,
     mostly: f64,
-    about_nulls: bool,
     tally: Tally,
 }
 
 impl<J: FnMut(Column<'_>) -> BooleanArray + Send + 'static> ColumnCheck<J> {
-    /// On the arguments `column` and `mostly`.
+    /// On the arguments `column` and `mostly`; a verdict depends on the value alone.
     pub(super) fn boxed(arguments: &Arguments<'_>, judge: J) -> Result<Box<dyn Check>, BuildError> {
-        Self::of(arguments, judge, false)
-    }
-
-    /// As [`Self::boxed`], for expectations about nulls, to which none is missing.
-    pub(super) fn about_nulls(arguments: &Arguments<'_>, judge: J) -> Result<Box<dyn Check>, BuildError> {
         Self::of(arguments, judge, true)
     }
 
-    fn of(arguments: &Arguments<'_>, judge: J, about_nulls: bool) -> Result<Box<dyn Check>, BuildError> {
+    /// As [`Self::boxed`], for verdicts that depend on the rows before.
+    pub(super) fn in_order(arguments: &Arguments<'_>, judge: J) -> Result<Box<dyn Check>, BuildError> {
+        Self::of(arguments, judge, false)
+    }
+
+    fn of(arguments: &Arguments<'_>, judge: J, by_value: bool) -> Result<Box<dyn Check>, BuildError> {
         Ok(Box::new(Self {
             column: arguments.text("column")?.to_owned(),
             judge,
+            by_value,
+            judged: None,
             mostly: arguments.mostly()?,
-            about_nulls,
             tally: Tally::default(),
         }))
     }
+}
+
+impl<J: FnMut(Column<'_>) -> BooleanArray + Send> ColumnCheck<J> {
+    /// The verdicts over the rows of a dictionary array: each of its values is judged once.
+    fn judge_dictionary(&mut self, array: &DictionaryArray<Int32Type>) -> Option<BooleanArray> {
+        let values = array.values();
+        if self
+            .judged
+            .as_ref()
+            .is_none_or(|(known, _)| !Arc::ptr_eq(known, values))
+        {
+            let verdicts = (self.judge)(Column::of(values)?);
+            self.judged = Some((Arc::clone(values), verdicts));
+        }
+        let (_, verdicts) = self.judged.as_ref()?;
+        if verdicts.null_count() > 0 {
+            // A null among the values themselves.
+            return Some(array.keys().iter().map(|key| verdict(verdicts, key?)).collect());
+        }
+        let keys = array.keys();
+        let unexpected = BooleanBuffer::collect_bool(keys.len(), |row| {
+            // What stands under a null need not be a key.
+            let key = usize::try_from(keys.value(row)).unwrap_or(usize::MAX);
+            key < verdicts.len() && verdicts.value(key)
+        });
+        Some(BooleanArray::new(unexpected, keys.nulls().cloned()))
+    }
+}
+
+fn verdict(verdicts: &BooleanArray, key: i32) -> Option<bool> {
+    let key = usize::try_from(key).ok()?;
+    verdicts.is_valid(key).then(|| verdicts.value(key))
 }
 
 impl<J: FnMut(Column<'_>) -> BooleanArray + Send> Check for ColumnCheck<J> {
@@ -43,17 +82,26 @@ impl<J: FnMut(Column<'_>) -> BooleanArray + Send> Check for ColumnCheck<J> {
         vec![self.column.clone()]
     }
 
+    fn reads_dictionaries(&self) -> bool {
+        self.by_value
+    }
+
     fn update(&mut self, rows: &Rows<'_>) {
-        let Some(column) = rows.column(&self.column) else {
+        let Some(array) = rows.batch.column_by_name(&self.column) else {
             return;
         };
-        let verdicts = (self.judge)(column);
-        self.tally
-            .add_verdicts(&verdicts, &rows.positions, |row| column.json(row));
+        let verdicts = match array.as_dictionary_opt::<Int32Type>() {
+            Some(dictionary) => self.judge_dictionary(dictionary),
+            None => Column::of(array).map(&mut self.judge),
+        };
+        if let Some(verdicts) = verdicts {
+            self.tally
+                .add_verdicts(&verdicts, &rows.positions, |row| show(array, row));
+        }
     }
 
     fn finish(&mut self, format: ResultFormat) -> Outcome {
-        self.tally.outcome(self.mostly, !self.about_nulls, format)
+        self.tally.outcome(self.mostly, true, format)
     }
 }
 

@@ -1,23 +1,27 @@
 //! Whether values are unique, and how many different ones there are.
 //!
-//! A pass collects a 64-bit hash of every value, at most [`HASHES_IN_MEMORY`] of them at a time: a table with more rows
-//! gets more passes, each over the hashes of one residue class. Sorted, hashes that occur twice stand side by side. None
-//! of them: the values are unique, for certain. Otherwise two more passes, over the suspects alone, count 128-bit hashes
-//! and list the rows, so that two different values that share 64 bits are told apart. Files need not be sorted, and
-//! memory is bounded but for the values that really occur more than once.
+//! A pass collects a 64-bit hash of every value, at most [`HASHES_IN_MEMORY`] of them at a time for all expectations of a
+//! suite together: a table with more rows gets more passes, each over the hashes of one residue class. Sorted, hashes that
+//! occur twice stand side by side. None of them: the values are unique, for certain. Otherwise one more pass, over the
+//! suspects alone, counts 128-bit hashes, so that two different values that share 64 bits are told apart. Files need not be
+//! sorted, and memory is bounded but for the values that really occur more than once.
 
 use super::ranges::Bounds;
 use super::rows::Ignore;
 use super::{BuildError, Check, Rows, Table};
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::result::{COMPLETE_LIMIT, Outcome, ResultFormat};
 use crate::tally::Tally;
 use crate::value::Column;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// 64 MiB of hashes.
 const HASHES_IN_MEMORY: u64 = 8 << 20;
+
+/// Suspects of which the rows are kept: as many as a result can list, and some that turn out to be none.
+const FIRST_ROWS: usize = COMPLETE_LIMIT + 100;
 
 /// Hashes of a residue class, collected in passes.
 struct Hashes {
@@ -28,11 +32,19 @@ struct Hashes {
 
 impl Hashes {
     fn new(rows: u64, in_memory: u64) -> Self {
+        let classes = rows.div_ceil(in_memory.max(1)).max(1);
         Self {
-            collected: Vec::new(),
+            // Growing would take twice the memory.
+            collected: Vec::with_capacity((rows / classes) as usize),
             class: 0,
-            classes: rows.div_ceil(in_memory).max(1),
+            classes,
         }
+    }
+
+    /// For a table, with a fair share of the memory. `beside`: for the rows beside it as well.
+    fn of(table: &Table, beside: bool) -> Self {
+        let rows = table.rows + if beside { table.rows_beside } else { 0 };
+        Self::new(rows, HASHES_IN_MEMORY / table.hashing.max(1))
     }
 
     fn add(&mut self, hash: u64) {
@@ -62,13 +74,47 @@ fn wide_hash(columns: &[Column<'_>], row: usize) -> u128 {
         .fold(0, |seed, column| column.wide_hash(row, (seed ^ (seed >> 64)) as u64))
 }
 
+/// What is a hash already needs no hashing.
+#[derive(Debug, Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
+    }
+}
+
+type Suspects = HashSet<u64, BuildHasherDefault<Identity>>;
+
+/// Suspects by their wide hash.
+#[derive(Debug, Default)]
+struct Counts {
+    counts: HashMap<u128, u32, BuildHasherDefault<Identity>>,
+    /// Those that occur beside the table.
+    beside: HashSet<u128, BuildHasherDefault<Identity>>,
+    /// The first rows of the table among them: hash, number, value.
+    first: Vec<(u128, u64, Value)>,
+}
+
 enum Pass {
     /// Collecting hashes; those that occurred twice in the classes before are kept.
     Collect,
-    /// Counting the suspects by their wide hash.
-    Count(HashMap<u128, u32>),
-    /// Listing the rows of those that occur twice.
-    List(HashSet<u128>),
+    /// Counting the suspects.
+    Count(Counts),
     Done,
 }
 
@@ -79,7 +125,7 @@ struct Unique {
     ignore: Ignore,
     mostly: f64,
     hashes: Hashes,
-    suspects: HashSet<u64>,
+    suspects: Suspects,
     pass: Pass,
     tally: Tally,
 }
@@ -101,16 +147,30 @@ impl Check for Unique {
         match &mut self.pass {
             Pass::Collect => considered.for_each(|row| self.hashes.add(hash(&columns, row))),
             Pass::Count(counts) => {
-                for row in considered.filter(|row| self.suspects.contains(&hash(&columns, *row))) {
-                    *counts.entry(wide_hash(&columns, row)).or_insert(0) += 1;
+                for (row, wide) in suspects(considered, &columns, &self.suspects) {
+                    *counts.counts.entry(wide).or_insert(0) += 1;
+                    if counts.first.len() < FIRST_ROWS {
+                        let value = show(&self.columns, self.compound, &columns, row);
+                        counts.first.push((wide, rows.positions.of(row), value));
+                    }
                 }
             }
-            Pass::List(repeated) => {
-                for row in considered.filter(|row| self.suspects.contains(&hash(&columns, *row))) {
-                    if repeated.contains(&wide_hash(&columns, row)) {
-                        let value = || show(&self.columns, self.compound, &columns, row);
-                        self.tally.add_unexpected(rows.positions.of(row), value);
-                    }
+            Pass::Done => {}
+        }
+    }
+
+    fn needs_beside(&self) -> bool {
+        matches!(self.pass, Pass::Collect | Pass::Count(_))
+    }
+
+    fn update_beside(&mut self, rows: &Rows<'_>) {
+        let columns = rows.columns(&self.columns);
+        let considered = (0..rows.batch.num_rows()).filter(|row| !self.ignore.ignores(&columns, *row));
+        match &mut self.pass {
+            Pass::Collect => considered.for_each(|row| self.hashes.add(hash(&columns, row))),
+            Pass::Count(counts) => {
+                for (_, wide) in suspects(considered, &columns, &self.suspects) {
+                    counts.beside.insert(wide);
                 }
             }
             Pass::Done => {}
@@ -130,20 +190,46 @@ impl Check for Unique {
                 } else if self.suspects.is_empty() {
                     Pass::Done
                 } else {
-                    Pass::Count(HashMap::new())
+                    Pass::Count(Counts::default())
                 }
             }
             Pass::Count(counts) => {
-                let repeated = counts.into_iter().filter(|(_, count)| *count > 1);
-                Pass::List(repeated.map(|(hash, _)| hash).collect())
+                counts.tell(&mut self.tally);
+                Pass::Done
             }
-            Pass::List(_) | Pass::Done => Pass::Done,
+            Pass::Done => Pass::Done,
         };
         !matches!(self.pass, Pass::Done)
     }
 
     fn finish(&mut self, format: ResultFormat) -> Outcome {
         self.tally.outcome(self.mostly, true, format)
+    }
+}
+
+/// The suspects among some rows, with their wide hash.
+fn suspects<'a>(
+    rows: impl Iterator<Item = usize> + 'a,
+    columns: &'a [Column<'_>],
+    suspects: &'a Suspects,
+) -> impl Iterator<Item = (usize, u128)> + 'a {
+    rows.filter(|row| suspects.contains(&hash(columns, *row)))
+        .map(|row| (row, wide_hash(columns, row)))
+}
+
+impl Counts {
+    /// Tells the tally of every row whose value occurs more than once, in the table or beside it.
+    fn tell(self, tally: &mut Tally) {
+        let repeated = |hash: &u128, count: u32| count > 1 || self.beside.contains(hash);
+        let listed = self.first.into_iter();
+        let listed = listed.filter(|(hash, _, _)| self.counts.get(hash).is_some_and(|count| repeated(hash, *count)));
+        let mut told = 0;
+        for (_, row, value) in listed {
+            tally.add_unexpected(row, || value);
+            told += 1;
+        }
+        let all = self.counts.iter().filter(|(hash, count)| repeated(hash, **count));
+        tally.add_unlisted(all.map(|(_, count)| u64::from(*count)).sum::<u64>() - told);
     }
 }
 
@@ -167,8 +253,8 @@ pub(super) fn values(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn
         compound: false,
         ignore: Ignore::AllMissing,
         mostly: arguments.mostly()?,
-        hashes: Hashes::new(table.rows, HASHES_IN_MEMORY),
-        suspects: HashSet::new(),
+        hashes: Hashes::of(table, true),
+        suspects: Suspects::default(),
         pass: Pass::Collect,
         tally: Tally::default(),
     }))
@@ -191,8 +277,8 @@ pub(super) fn compound(arguments: &Arguments<'_>, table: &Table) -> Result<Box<d
         compound: true,
         ignore: Ignore::of(arguments)?,
         mostly: arguments.mostly()?,
-        hashes: Hashes::new(table.rows, HASHES_IN_MEMORY),
-        suspects: HashSet::new(),
+        hashes: Hashes::of(table, true),
+        suspects: Suspects::default(),
         pass: Pass::Collect,
         tally: Tally::default(),
     }))
@@ -253,13 +339,13 @@ fn different(arguments: &Arguments<'_>, table: &Table, proportion: bool) -> Resu
         column,
         bounds: Bounds::of_numbers(arguments)?,
         proportion,
-        hashes: Hashes::new(table.rows, HASHES_IN_MEMORY),
+        hashes: Hashes::of(table, false),
         present: 0,
         different: 0,
     }))
 }
 
-pub(super) fn count(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+pub(super) fn value_count(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     different(arguments, table, false)
 }
 
@@ -291,7 +377,7 @@ mod tests {
                 ignore: Ignore::AllMissing,
                 mostly: 1.0,
                 hashes: Hashes::new(9, in_memory),
-                suspects: HashSet::new(),
+                suspects: Suspects::default(),
                 pass: Pass::Collect,
                 tally: Tally::default(),
             };

@@ -1,14 +1,16 @@
-"""Makes the data, the suite and the expected results of the differential test with the real Great Expectations.
+"""Runs the real Great Expectations over some tables and suites, and leaves what it found for the comparison with ours.
 
-    python -m venv venv && venv/bin/pip install great_expectations==1.24.1 pandas pyarrow
-    venv/bin/python generate.py
+    run.py FOLDER
 
-Everything is written beside this script. What a run stamps (times, fingerprints, tracebacks) is left out.
+For each case FOLDER gets NAME.parquet, NAME.suite.json and, for each result format, NAME.FORMAT.json. What a run stamps
+(times, fingerprints, tracebacks) is left out.
 """
 
 import datetime
+import decimal
 import json
 import pathlib
+import sys
 
 import great_expectations as gx
 import great_expectations.expectations as gxe
@@ -16,8 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from great_expectations.expectations.row_conditions import Column
+from random_cases import random_cases
 
-HERE = pathlib.Path(__file__).parent
 RESULT_FORMATS = ["BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE"]
 
 
@@ -156,24 +158,108 @@ def clean(result: dict) -> dict:
     return {key: result[key] for key in ("success", "results", "statistics", "suite_name")}
 
 
+def typed_table() -> pa.Table:
+    """Decimals, dates, timestamps without zone, truth values; with nulls."""
+    rows = 40
+    day = datetime.date(2026, 1, 1)
+    return pa.table(
+        {
+            "amount": pa.array([None if i % 11 == 4 else decimal.Decimal(i * 137 - 500).scaleb(-2) for i in range(rows)], pa.decimal128(18, 2)),
+            "day": pa.array([None if i % 9 == 2 else day + datetime.timedelta(days=i % 17) for i in range(rows)], pa.date32()),
+            "moment": pa.array([datetime.datetime(2026, 1, 1, 12) + datetime.timedelta(minutes=37 * i) for i in range(rows)], pa.timestamp("us")),
+            "zoned": pa.array([None if i == 7 else datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(hours=i) for i in range(rows)], pa.timestamp("us", tz="UTC")),
+            "flag": pa.array([None if i % 8 == 5 else i % 3 == 0 for i in range(rows)], pa.bool_()),
+            "small": pa.array([i % 5 for i in range(rows)], pa.int32()),
+            "nothing": pa.array([None] * rows, pa.string()),
+        }
+    )
+
+
+def typed_expectations() -> list:
+    return [
+        gxe.ExpectColumnValuesToBeBetween(column="amount", min_value=0, max_value=40),
+        gxe.ExpectColumnValuesToBeBetween(column="amount", min_value=-5, strict_min=True, mostly=0.9),
+        gxe.ExpectColumnValuesToBeUnique(column="amount"),
+        gxe.ExpectColumnValuesToNotBeNull(column="amount", mostly=0.9),
+        gxe.ExpectColumnMinToBeBetween(column="amount", min_value=-5, max_value=0),
+        gxe.ExpectColumnMaxToBeBetween(column="amount", max_value=10),
+        gxe.ExpectColumnUniqueValueCountToBeBetween(column="amount", min_value=1, max_value=10),
+        gxe.ExpectColumnValuesToNotBeNull(column="day"),
+        gxe.ExpectColumnValuesToBeUnique(column="day"),
+        gxe.ExpectColumnUniqueValueCountToBeBetween(column="day", min_value=17, max_value=17),
+        gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column="day", min_value=0.9),
+        gxe.ExpectColumnValuesToBeBetween(column="moment", min_value="2026-01-01T12:37:00", max_value="2026-01-02T00:00:00"),
+        gxe.ExpectColumnValuesToBeBetween(column="moment", min_value="2026-01-01T12:37:00", strict_min=True),
+        gxe.ExpectColumnValuesToBeUnique(column="moment"),
+        gxe.ExpectColumnValuesToBeIncreasing(column="small"),
+        gxe.ExpectColumnValuesToBeUnique(column="zoned"),
+        gxe.ExpectColumnValuesToNotBeNull(column="zoned"),
+        gxe.ExpectColumnValuesToBeInSet(column="flag", value_set=[True]),
+        gxe.ExpectColumnValuesToBeInSet(column="flag", value_set=[True, False]),
+        gxe.ExpectColumnValuesToNotBeInSet(column="flag", value_set=[False], mostly=0.3),
+        gxe.ExpectColumnDistinctValuesToEqualSet(column="flag", value_set=[True, False]),
+        gxe.ExpectColumnMostCommonValueToBeInSet(column="flag", value_set=[False]),
+        gxe.ExpectColumnValuesToBeNull(column="nothing"),
+        gxe.ExpectColumnValuesToNotBeNull(column="nothing"),
+        gxe.ExpectColumnValuesToBeInSet(column="nothing", value_set=["a"]),
+        gxe.ExpectColumnValuesToBeUnique(column="nothing"),
+        gxe.ExpectColumnUniqueValueCountToBeBetween(column="nothing", max_value=0),
+        gxe.ExpectColumnPairValuesToBeEqual(column_A="small", column_B="small"),
+        gxe.ExpectCompoundColumnsToBeUnique(column_list=["day", "flag"]),
+        gxe.ExpectCompoundColumnsToBeUnique(column_list=["day", "small"], ignore_row_if="any_value_is_missing"),
+        gxe.ExpectCompoundColumnsToBeUnique(column_list=["day", "nothing"], ignore_row_if="never"),
+        gxe.ExpectColumnValuesToBeInSet(column="small", value_set=[0, 1], row_condition=Column("amount") > 10),
+        gxe.ExpectColumnValuesToNotBeNull(column="day", row_condition=Column("flag") == True),  # noqa: E712
+        gxe.ExpectColumnValuesToBeInSet(column="small", value_set=[0, 1, 2], row_condition="moment > \"2026-01-02\"", condition_parser="pandas"),
+        gxe.ExpectColumnValuesToBeInSet(column="small", value_set=[4], row_condition=Column("small").is_in([3, 4])),
+        gxe.ExpectColumnValuesToBeInSet(column="small", value_set=[4], row_condition=Column("day").is_not_null() | (Column("small") <= 1)),
+        gxe.ExpectTableRowCountToBeBetween(min_value=40, strict_min=True),
+        gxe.ExpectTableRowCountToEqual(value=40, severity="info"),
+    ]
+
+
+def clean(result: dict) -> dict:
+    """Drops what a run stamps, and tells whether an exception was raised."""
+    for entry in result["results"]:
+        info = entry.pop("exception_info")
+        entry["raised"] = info.get("raised_exception") is not False
+        entry["messages"] = [each.get("exception_message") for each in info.values() if isinstance(each, dict)]
+        entry["expectation_config"]["kwargs"].pop("batch_id", None)
+        entry["result"].pop("unexpected_index_query", None)
+    return {key: result[key] for key in ("success", "results", "statistics", "suite_name")}
+
+
+def plain(value: object) -> object:
+    """What JSON does not know: numpy's own values, decimals."""
+    return value.item() if hasattr(value, "item") else float(value)
+
+
 def main() -> None:
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    cases = [
+        ("full", table(), expectations()),
+        ("empty", table().slice(0, 0), expectations()),
+        ("typed", typed_table(), typed_expectations()),
+        *random_cases(),
+    ]
     context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("pandas")
-    suite = gx.ExpectationSuite(name="differential")
-    for number, expectation in enumerate(expectations()):
-        expectation.id = f"00000000-0000-0000-0000-{number:012d}"
-        suite.expectations.append(expectation)
-    (HERE / "suite.json").write_text(json.dumps(suite.to_json_dict(), indent=1, ensure_ascii=False) + "\n")
-    frames = {"full": table(), "empty": table().slice(0, 0)}
-    for name, data in frames.items():
-        pq.write_table(data, HERE / f"{name}.parquet", row_group_size=17, compression="zstd")
+    for name, data, expected in cases:
+        suite = gx.ExpectationSuite(name="differential")
+        for number, expectation in enumerate(expected):
+            expectation.id = f"00000000-0000-0000-0000-{number:012d}"
+            suite.expectations.append(expectation)
+        (folder / f"{name}.suite.json").write_text(json.dumps(suite.to_json_dict(), indent=1))
+        pq.write_table(data, folder / f"{name}.parquet", row_group_size=17, compression="zstd")
         asset = source.add_dataframe_asset(name)
-        batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": data.to_pandas()})
-        for result_format in RESULT_FORMATS:
+        frame = pd.read_parquet(folder / f"{name}.parquet")
+        batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+        for result_format in RESULT_FORMATS if name == "full" else ["COMPLETE"]:
             result = batch.validate(suite, result_format=result_format).to_json_dict()
-            # numpy's own truth values and numbers become Python's.
-            text = json.dumps(clean(result), indent=1, ensure_ascii=False, default=lambda value: value.item())
-            (HERE / f"{name}.{result_format.lower()}.json").write_text(text + "\n")
+            text = json.dumps(clean(result), indent=1, default=plain)
+            (folder / f"{name}.{result_format}.json").write_text(text)
 
 
 if __name__ == "__main__":

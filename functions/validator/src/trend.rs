@@ -1,0 +1,57 @@
+//! The last runs of a dataset, for the page of a result.
+
+use crate::docs::TrendPoint;
+use crate::result::ValidationResult;
+use cardlake_shared::paths;
+use cardlake_shared::storage::{ObjectMeta, Storage, StorageError};
+use chrono::NaiveDate;
+use futures::{StreamExt, TryStreamExt, stream};
+use std::collections::BTreeMap;
+
+/// Days before the one at hand.
+const DAYS: usize = 13;
+/// Results that are read at the same time.
+const PARALLEL: usize = 8;
+
+/// One point for each day before this one that has a result, the last ones of them; of several results of a day the newest.
+///
+/// # Errors
+/// The bucket cannot be read. A result that is no result (any more) is left out.
+pub(crate) async fn before(
+    storage: &Storage,
+    bucket: &str,
+    dataset: &str,
+    batch_date: NaiveDate,
+) -> Result<Vec<TrendPoint>, StorageError> {
+    let mut newest: BTreeMap<NaiveDate, ObjectMeta> = BTreeMap::new();
+    for object in storage.list(bucket, &paths::all_validations_prefix(dataset)).await? {
+        let Some(day) = paths::validation_batch_date(&object.key).filter(|day| *day < batch_date) else {
+            continue;
+        };
+        if newest
+            .get(&day)
+            .is_none_or(|known| (known.last_modified, &known.key) < (object.last_modified, &object.key))
+        {
+            newest.insert(day, object);
+        }
+    }
+    let last = newest
+        .into_iter()
+        .rev()
+        .take(DAYS)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev();
+    let reading = last.map(|(day, object)| async move {
+        let bytes = storage.get(bucket, &object.key).await?;
+        let result = bytes.and_then(|bytes| serde_json::from_slice::<ValidationResult>(&bytes).ok());
+        Ok(result.map(|result| TrendPoint::new(label(day), &result)))
+    });
+    let points: Vec<Option<TrendPoint>> = stream::iter(reading).buffered(PARALLEL).try_collect().await?;
+    Ok(points.into_iter().flatten().collect())
+}
+
+/// What a day is called below its bar.
+pub(crate) fn label(day: NaiveDate) -> String {
+    day.format("%m-%d").to_string()
+}
