@@ -15,6 +15,7 @@ use crate::sigv4::ServerCredentials;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
 use base64::Engine as _;
+use cardlake_shared::assets::Assets;
 use cardlake_shared::aws::{Aws, Endpoints};
 use cardlake_shared::config::Variables;
 use cardlake_shared::storage::Storage;
@@ -197,6 +198,12 @@ impl Environment {
     #[must_use]
     pub fn variables(&self) -> Variables {
         Variables::new(self.variables.clone())
+    }
+
+    /// The project's files: contracts, suites, models, state machines.
+    #[must_use]
+    pub fn assets(&self) -> Assets {
+        Assets::from_setting(self.variables.get(env::ASSETS_DIR).cloned())
     }
 
     /// What another process needs in its environment to use these servers with any AWS SDK, and to run the stages: name

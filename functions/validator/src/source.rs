@@ -10,19 +10,16 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use bytes::Bytes;
 use cardlake_shared::error::{ErrorKind, StageError};
+use cardlake_shared::parquet::object::ObjectReader;
 use cardlake_shared::storage::{Storage, StorageError};
-use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,10 +27,9 @@ use std::sync::Arc;
 const BATCH_ROWS: usize = 8192;
 /// Bytes of a Parquet file without anything in it: two marks and a length.
 const SMALLEST_FILE: u64 = 12;
-/// The end of a file that is fetched first; it holds the footer of all but very wide files.
-const FOOTER_BYTES: usize = 64 * 1024;
-/// Ranges of one file that are fetched at the same time.
-const PARALLEL_RANGES: usize = 8;
+
+/// Files that are opened at the same time.
+const PARALLEL_OPENS: usize = 8;
 
 /// Rows, with the given columns in the order given.
 pub type Batches<'a> = BoxStream<'a, Result<RecordBatch, SourceError>>;
@@ -140,12 +136,7 @@ impl Location {
                 bucket,
                 key,
                 size,
-            } => Box::new(ObjectReader {
-                storage: storage.clone(),
-                bucket: bucket.clone(),
-                key: key.clone(),
-                size: *size,
-            }),
+            } => Box::new(ObjectReader::new(storage, bucket, key, *size)),
             Self::Path(path) => {
                 let file = tokio::fs::File::open(path).await?;
                 // Looking for the footer of less than that would end before the beginning.
@@ -154,45 +145,6 @@ impl Location {
                 }
                 Box::new(file)
             }
-        })
-    }
-}
-
-struct ObjectReader {
-    storage: Storage,
-    bucket: String,
-    key: String,
-    size: u64,
-}
-
-impl AsyncFileReader for ObjectReader {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
-        Box::pin(async move {
-            let bytes = self.storage.get_range(&self.bucket, &self.key, range).await;
-            bytes.map_err(|error| ParquetError::External(Box::new(error)))
-        })
-    }
-
-    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
-        Box::pin(async move {
-            let requests = ranges
-                .into_iter()
-                .map(|range| self.storage.get_range(&self.bucket, &self.key, range));
-            let parts = futures::stream::iter(requests).buffered(PARALLEL_RANGES).try_collect();
-            parts
-                .await
-                .map_err(|error: StorageError| ParquetError::External(Box::new(error)))
-        })
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        _: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
-        Box::pin(async move {
-            let size = self.size;
-            let reader = ParquetMetaDataReader::new().with_prefetch_hint(Some(FOOTER_BYTES));
-            reader.load_and_finish(self, size).await.map(Arc::new)
         })
     }
 }
@@ -357,7 +309,7 @@ async fn open_all(files: Vec<TableFile>) -> Result<Vec<OpenFile>, SourceError> {
         })
     });
     futures::stream::iter(opening)
-        .buffered(PARALLEL_RANGES)
+        .buffered(PARALLEL_OPENS)
         .try_collect()
         .await
 }

@@ -35,7 +35,7 @@ pub async fn backfill(
     input: Value,
     progress: &Progress,
 ) -> Result<BackfillOutcome, CliError> {
-    let machine = state_machine(BACKFILL)?;
+    let machine = state_machine(&environment.assets(), BACKFILL)?;
     let days = Days {
         environment,
         progress,
@@ -128,6 +128,7 @@ impl TaskInvoker for Days<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cardlake_shared::assets::Assets;
 
     /// Answers daily executions: a day in `broken` fails.
     struct Script {
@@ -175,7 +176,7 @@ mod tests {
             time_scale: 0.0,
             ..ExecutionOptions::new("cardlake-backfill", "b", Utc::now(), input)
         };
-        let machine = state_machine(BACKFILL).unwrap();
+        let machine = state_machine(&Assets::default(), BACKFILL).unwrap();
         let outcome = execute(&machine, options, &script, &Unobserved).await.outcome;
         (outcome, script.days.into_inner().unwrap())
     }

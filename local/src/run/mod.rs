@@ -72,7 +72,7 @@ pub async fn run_day(
     progress: &Progress,
 ) -> Result<DayOutcome, CliError> {
     let invoker = StageInvoker::new(environment).await?;
-    let machine = state_machine(DAILY)?;
+    let machine = state_machine(&environment.assets(), DAILY)?;
     let started = Instant::now();
     let observer = progress.day(day);
     let name = format!("{day}-{}", uuid::Uuid::new_v4().simple());
@@ -113,9 +113,9 @@ pub async fn run_day(
     Ok(outcome)
 }
 
-/// A packaged state machine with the names of this process.
-pub(crate) fn state_machine(file: &str) -> Result<StateMachine, CliError> {
-    let text = Assets::default()
+/// A state machine of the project with the names of this process.
+pub(crate) fn state_machine(assets: &Assets, file: &str) -> Result<StateMachine, CliError> {
+    let text = assets
         .read(AssetFolder::StateMachines, file)
         .map_err(|error| CliError::caused("read the state machine", &error))?
         .text;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sqlparser::ast::{OrderBy, OrderByKind, OrderByOptions};
+
 use super::cursor::Cursor;
 use super::error::SqlError;
 use super::lex::{self, Statement};
@@ -227,6 +229,11 @@ fn query(text: &str, database: &str) -> Result<String, SqlError> {
         ));
     }
     rewrite::query(&mut query, database)?;
+    // Redshift promises no order; here the same rows give the same file.
+    query.order_by.get_or_insert(OrderBy {
+        kind: OrderByKind::All(OrderByOptions::default()),
+        interpolate: None,
+    });
     Ok(query.to_string())
 }
 
@@ -245,7 +252,7 @@ mod tests {
             "UNLOAD ('select day, nvl(channel, ''none'') as channel from marts.m') TO 's3://gold/m/' IAM_ROLE default FORMAT PARQUET CLEANPATH PARALLEL OFF",
         )
         .unwrap();
-        insta::assert_snapshot!(unload.query, @r#"SELECT day, coalesce(channel, 'none') AS channel FROM "marts"."m""#);
+        insta::assert_snapshot!(unload.query, @r#"SELECT day, coalesce(channel, 'none') AS channel FROM "marts"."m" ORDER BY ALL"#);
         assert_eq!(unload.existing, Existing::Clean);
         assert!(!unload.parallel);
     }

@@ -47,6 +47,11 @@ pub(crate) fn replace(select: &mut Select) -> Result<(), SqlError> {
     for item in &mut select.from {
         let joined = item.joins.iter_mut().map(|join| &mut join.relation);
         for factor in std::iter::once(&mut item.relation).chain(joined) {
+            if let TableFactor::Table { alias: Some(alias), .. } = factor
+                && alias.at.is_some()
+            {
+                return Err(SqlError::unsupported("an index of array elements with AT"));
+            }
             if let TableFactor::Table { name, alias, .. } = factor
                 && let Some(path) = name.0.first().and_then(ident)
                 && let Some(path) = path.strip_prefix(SEPARATOR)

@@ -102,7 +102,7 @@ async fn statements_give_what_the_documentation_of_redshift_says() {
 
 #[test]
 fn the_docs_list_every_topic_that_is_checked() {
-    let mut table = "| | checked against the documentation of Redshift |\n|---|---|\n".to_owned();
+    let mut table = "| | topics with cases, and their pages |\n|---|---|\n".to_owned();
     for (file, topics) in files() {
         let links = topics
             .iter()
