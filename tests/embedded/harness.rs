@@ -154,3 +154,17 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
         }
     }
 }
+
+/// A copy of the files that make the project: contracts, suites, models, state machines.
+pub fn project_files() -> TempDir {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = TempDir::new().unwrap();
+    for name in ["contracts", "expectations", "warehouse", "statemachine"] {
+        for (file, bytes) in files_in(&project.join(name)) {
+            let to = folder.path().join(name).join(file);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::write(to, bytes).unwrap();
+        }
+    }
+    folder
+}

@@ -7,6 +7,7 @@
 )]
 
 mod data_api;
+mod failures;
 mod generated;
 mod harness;
 mod input;

@@ -1,21 +1,16 @@
 //! Suites over data: in the pipeline, where a failure stops the batch, and on files, by `cardlake validate`.
 
-use crate::harness::{Lake, Outcome};
+use crate::harness::{Lake, Outcome, project_files};
 use crate::input::Landing;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use tempfile::TempDir;
 
 /// The project's files, with one more expectation on the transactions.
 fn assets_with(expectation: &Value) -> TempDir {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder = TempDir::new().unwrap();
-    for name in ["contracts", "expectations", "warehouse", "statemachine"] {
-        copy(&project.join(name), &folder.path().join(name));
-    }
+    let folder = project_files();
     let suite = folder.path().join("expectations/transactions.json");
     let mut changed: Value = serde_json::from_slice(&std::fs::read(&suite).unwrap()).unwrap();
     changed["expectations"]
@@ -24,19 +19,6 @@ fn assets_with(expectation: &Value) -> TempDir {
         .push(expectation.clone());
     std::fs::write(suite, changed.to_string()).unwrap();
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 /// A server in the place of SNS: its address, and the messages that it gets.
@@ -366,7 +348,7 @@ fn compressed_csv_and_the_table_of_a_lake_are_read() {
         .lake
         .run_json(&["--from", "2026-01-13", "--to", "2026-01-14", "--input", landing.path()]);
     let rows = files.lake.sql_value("select count(*) from fact_transactions");
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../expectations/transactions.json");
+    let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../expectations/transactions.json");
     let table = files.lake.path("s3/cardlake-silver/transactions");
     let arguments = ["validate", "--suite", &project.display().to_string(), "--data", &table];
     let outcome = files.lake.cardlake(&arguments);

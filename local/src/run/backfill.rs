@@ -229,7 +229,7 @@ mod tests {
         let Outcome::Failed { error, cause, .. } = outcome else {
             panic!("{outcome:?}")
         };
-        assert_eq!(error, "Cardlake.DaysFailed");
+        assert_eq!(error, "Backfill.DaysFailed");
         assert!(
             cause.contains(r#"{"batch_date":"2026-01-13","outcome":"failed""#),
             "{cause}"
