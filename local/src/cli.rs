@@ -75,6 +75,20 @@ pub struct Rates {
     pub corrupt_rate: f64,
 }
 
+/// Transactions that are made up.
+#[derive(Debug, Clone, Args)]
+pub struct MadeUp {
+    /// Transactions to make up for each day.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub rows: u64,
+    /// Same seed, same day: same rows.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rates: Rates,
+}
+
 /// Options of `cardlake run`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
@@ -95,18 +109,12 @@ pub struct RunArgs {
     /// Last day, this one included.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
     pub to: Option<NaiveDate>,
-    /// Transactions to make up for each day.
-    #[arg(long, value_name = "N", default_value_t = 100_000, conflicts_with = "input")]
-    pub rows: u64,
     /// Folder with real files, instead of made-up ones.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "rows")]
     pub input: Option<PathBuf>,
-    /// Same seed, same day: same rows.
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    pub seed: u64,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub rates: Rates,
+    pub made_up: MadeUp,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,
@@ -149,15 +157,9 @@ pub struct BackfillArgs {
     /// Let rows in that are so many days late; default: as the contracts say.
     #[arg(long, value_name = "N")]
     pub late_window_days: Option<u32>,
-    /// Transactions to make up for each day, with --regenerate.
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    pub rows: u64,
-    /// Same seed, same day: same rows, with --regenerate.
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    pub seed: u64,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub rates: Rates,
+    pub made_up: MadeUp,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,

@@ -27,7 +27,7 @@ pub(crate) async fn backfill(args: BackfillArgs) -> Result<ExitCode, CliError> {
     let progress = Progress::new(std::io::stderr().is_terminal() && !args.json, days.len());
     let input = json!({
         "dates": days,
-        "generate": args.regenerate.then(|| generation(args.rows, args.seed, &args.rates)),
+        "generate": args.regenerate.then(|| generation(&args.made_up)),
         "reprocess": args.reprocess,
         "from_stage": args.from_stage.name(),
         "full_refresh": args.full_refresh,

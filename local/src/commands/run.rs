@@ -1,6 +1,6 @@
 //! `cardlake run`: days through the whole pipeline, one after the other.
 
-use crate::cli::{Rates, RunArgs};
+use crate::cli::{MadeUp, RunArgs};
 use crate::environment::Environment;
 use crate::error::{CliError, print};
 use crate::input::{Input, put_into_bronze};
@@ -87,14 +87,15 @@ fn execution_input(args: &RunArgs, day: NaiveDate) -> Value {
     if args.input.is_some() {
         return json!({ "batch_date": day });
     }
-    json!({ "batch_date": day, "generate": generation(args.rows, args.seed, &args.rates) })
+    json!({ "batch_date": day, "generate": generation(&args.made_up) })
 }
 
 /// What the generator is asked for.
-pub(crate) fn generation(rows: u64, seed: u64, rates: &Rates) -> Value {
+pub(crate) fn generation(made_up: &MadeUp) -> Value {
+    let rates = &made_up.rates;
     json!({
-        "rows": rows,
-        "seed": seed,
+        "rows": made_up.rows,
+        "seed": made_up.seed,
         "late_rate": rates.late_rate,
         "duplicate_rate": rates.dup_rate,
         "corrupt_rate": rates.corrupt_rate,
