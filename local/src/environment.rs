@@ -135,7 +135,7 @@ impl Environment {
         make_token_key(&aws).await?;
         let storage = Storage::new(aws.s3());
         // The folder is locked: whoever held the lease is gone.
-        let cleared = storage.delete(SILVER, paths::BUILD_LEASE).await;
+        let cleared = storage.delete(SILVER, paths::WAREHOUSE_LEASE).await;
         cleared.map_err(|error| CliError::caused(&doing, &error))?;
         let mut variables: HashMap<String, String> = [
             (env::BRONZE_BUCKET, BRONZE),

@@ -391,6 +391,9 @@ pub enum TickStatus {
 pub struct LoaderEvent {
     /// The day.
     pub batch_date: NaiveDate,
+    /// The execution, by which the lease on the warehouse is held; none: the load is by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
     /// Datasets to load; none: every dataset that has a silver table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datasets: Option<Vec<String>>,

@@ -4,9 +4,11 @@
 //! every tick of its holder, and whoever finds it not renewed for [`EXPIRY`] takes it over: a run that was killed blocks
 //! nobody for long. A holder that comes back late finds the lease in other hands and waits.
 
+use crate::error::{ErrorKind, StageError};
 use crate::storage::{Storage, StorageError};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use std::future::Future;
 
 /// How long a lease holds without being renewed: longer than a tick and its retries take.
 pub const EXPIRY: TimeDelta = TimeDelta::minutes(15);
@@ -35,6 +37,42 @@ impl Lease {
             storage,
             bucket: bucket.to_owned(),
             key: key.to_owned(),
+        }
+    }
+
+    /// Does one tick of work under the lease; none: somebody else has it, and nothing was done. The lease is kept for the
+    /// next tick, and after a transient error for the next try; it is given back when the work has ended, well or not.
+    ///
+    /// # Errors
+    /// Those of the work; the service refuses or cannot answer.
+    pub async fn tick<T, E>(
+        &self,
+        holder: &str,
+        work: impl Future<Output = Result<T, E>>,
+        has_ended: impl FnOnce(&T) -> bool,
+    ) -> Result<Option<T>, E>
+    where
+        E: StageError + From<StorageError>,
+    {
+        if !self.acquire(holder, Utc::now()).await? {
+            tracing::info!(holder, "another run has the lease, this one waits");
+            return Ok(None);
+        }
+        match work.await {
+            Ok(output) => {
+                if has_ended(&output) {
+                    self.release(holder).await?;
+                }
+                Ok(Some(output))
+            }
+            Err(error) => {
+                if error.kind() != ErrorKind::Transient
+                    && let Err(error) = self.release(holder).await
+                {
+                    tracing::warn!(holder, %error, "the lease of failed work stays until it expires");
+                }
+                Err(error)
+            }
         }
     }
 

@@ -9,6 +9,7 @@
 //!         _quarantine/<dataset>/batch_date=D/<id>.{json,jsonl}  result and failing rows of a candidate that was stopped
 //!         _validations/<dataset>/batch_date=D/<id>.{json,html}  validation results, and the same as pages
 //!         _loads/<dataset>/<from>-<to>.<n>.manifest       COPY manifests
+//!         _warehouse/lease.json                           who loads or builds at the moment
 //!         _builds/<execution>/state.json                  state of the mart builder between its ticks
 //!         _builds/<execution>/compiled/<file>             compiled SQL of what failed
 //!         _runs/batch_date=D/<execution>.json             run records
@@ -214,8 +215,8 @@ pub fn told(batch_date: NaiveDate, run_id: &str) -> String {
     format!("_notifications/{}/{run_id}.json", dated("batch_date", batch_date))
 }
 
-/// Key of the lease that a build of the marts holds, in silver.
-pub const BUILD_LEASE: &str = "_builds/lease.json";
+/// Key of the lease on the warehouse that a load or a build holds, in silver.
+pub const WAREHOUSE_LEASE: &str = "_warehouse/lease.json";
 
 /// Key of the mart builder's state of a run, in silver.
 #[must_use]

@@ -17,6 +17,8 @@ use cardlake_shared::data_api::{
     DataApi, MAX_BATCH_STATEMENTS, StatementState, Submission, Warehouse, client_token, is_conflict,
 };
 use cardlake_shared::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
+use cardlake_shared::lease::Lease;
+use cardlake_shared::storage::Storage;
 use cardlake_shared::{env, paths};
 use uuid::Uuid;
 
@@ -30,6 +32,8 @@ pub struct Context {
     pub(crate) copy_role_arn: Option<String>,
     pub(crate) silver: Box<dyn Silver>,
     pub(crate) warehouse: Box<dyn DataApi>,
+    /// Loads and builds of one warehouse follow one another: what a build reads must not change while it runs.
+    pub(crate) lease: Option<Lease>,
 }
 
 impl Context {
@@ -42,7 +46,9 @@ impl Context {
         let config = WarehouseConfig::read(&mut variables);
         let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
         let config = variables.finish(config)?;
+        let storage = Storage::new(aws.s3());
         Ok(Self {
+            lease: Some(Lease::new(storage, &lake.silver_bucket, paths::WAREHOUSE_LEASE)),
             contracts: Contracts::load(&assets)?,
             copy_role_arn: config.copy_role_arn.clone(),
             silver: Box::new(Lake::new(&aws, &lake.silver_bucket)?),
@@ -52,14 +58,25 @@ impl Context {
     }
 }
 
-/// Does what can be done now and says whether to come back.
+/// Does what can be done now and says whether to come back. While another run loads or builds, that is nothing.
 ///
 /// # Errors
 /// A statement failed, a service refused, a table is missing: see [`LoaderError`].
 pub async fn handle(event: LoaderEvent, context: &Context) -> Result<LoaderOutput, LoaderError> {
-    let tick = Tick { event: &event, context };
+    let Some(lease) = &context.lease else {
+        return tick(&event, context).await;
+    };
+    let by_hand = || format!("load of {} by hand", event.batch_date);
+    let holder = event.run_id.clone().unwrap_or_else(by_hand);
+    let has_ended = |output: &LoaderOutput| output.status == TickStatus::Succeeded;
+    let output = lease.tick(&holder, tick(&event, context), has_ended).await?;
+    Ok(output.unwrap_or_else(|| running(event.cursor)))
+}
+
+async fn tick(event: &LoaderEvent, context: &Context) -> Result<LoaderOutput, LoaderError> {
+    let tick = Tick { event, context };
     let mut cursor = match &event.cursor {
-        None => begin(&event, context).await?,
+        None => begin(event, context).await?,
         Some(cursor) => Cursor::read(cursor)?,
     };
     tick.advance(&mut cursor).await?;
@@ -342,9 +359,18 @@ fn rows(files: &[SilverFile]) -> u64 {
     files.iter().map(|file| file.rows).sum()
 }
 
+/// To be called again.
+const fn running(cursor: Option<serde_json::Value>) -> LoaderOutput {
+    LoaderOutput {
+        status: TickStatus::Running,
+        cursor,
+        datasets: Vec::new(),
+    }
+}
+
 fn output(cursor: &Cursor) -> Result<LoaderOutput, LoaderError> {
     let mut datasets = Vec::new();
-    let mut running = false;
+    let mut is_running = false;
     for entry in &cursor.datasets {
         match &entry.step {
             Step::Done {
@@ -359,15 +385,11 @@ fn output(cursor: &Cursor) -> Result<LoaderOutput, LoaderError> {
                 warehouse_rows: *warehouse_rows,
                 compared: compared.clone(),
             })),
-            _ => running = true,
+            _ => is_running = true,
         }
     }
-    if running {
-        return Ok(LoaderOutput {
-            status: TickStatus::Running,
-            cursor: Some(cursor.write()?),
-            datasets: Vec::new(),
-        });
+    if is_running {
+        return Ok(running(Some(cursor.write()?)));
     }
     Ok(LoaderOutput {
         status: TickStatus::Succeeded,

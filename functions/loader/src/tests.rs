@@ -232,6 +232,7 @@ fn context(warehouse: &FakeWarehouse, silver: &FakeSilver) -> Context {
         copy_role_arn: None,
         silver: Box::new(silver.clone()),
         warehouse: Box::new(warehouse.clone()),
+        lease: None,
     }
 }
 
@@ -245,6 +246,7 @@ fn silver(versions: &[(&'static str, u64)]) -> FakeSilver {
 fn first_event() -> LoaderEvent {
     LoaderEvent {
         batch_date: "2026-01-15".parse().unwrap(),
+        run_id: None,
         datasets: None,
         full_refresh: false,
         cursor: None,

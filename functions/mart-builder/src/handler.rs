@@ -12,12 +12,10 @@ use cardlake_shared::assets::{AssetFolder, Assets};
 use cardlake_shared::aws::Aws;
 use cardlake_shared::config::{LakeConfig, Variables, WarehouseConfig};
 use cardlake_shared::data_api::{DataApi, Warehouse};
-use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
 use cardlake_shared::lease::Lease;
 use cardlake_shared::storage::Storage;
 use cardlake_shared::{env, paths};
-use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -38,7 +36,8 @@ pub struct Context {
     pub(crate) copy_role_arn: Option<String>,
     pub(crate) files: Box<dyn Files>,
     pub(crate) warehouse: Box<dyn DataApi>,
-    /// Builds of one warehouse follow one another: they make the same relations.
+    /// Builds and loads of one warehouse follow one another: builds make the same relations, and what a build reads must
+    /// not change between its first model and its last test.
     pub(crate) lease: Option<Lease>,
 }
 
@@ -54,7 +53,7 @@ impl Context {
         let config = variables.finish(config)?;
         let storage = Storage::new(aws.s3());
         Ok(Self {
-            lease: Some(Lease::new(storage.clone(), &lake.silver_bucket, paths::BUILD_LEASE)),
+            lease: Some(Lease::new(storage.clone(), &lake.silver_bucket, paths::WAREHOUSE_LEASE)),
             project: Project::load(&assets.list(AssetFolder::Warehouse)?)?,
             silver_bucket: lake.silver_bucket,
             gold_bucket: lake.gold_bucket,
@@ -74,7 +73,7 @@ struct Cursor {
     generation: u32,
 }
 
-/// Does what can be done now and says whether to come back. While another run builds, that is nothing.
+/// Does what can be done now and says whether to come back. While another run loads or builds, that is nothing.
 ///
 /// # Errors
 /// A model or test failed, the project is wrong, a service refused: see [`MartBuilderError`].
@@ -82,23 +81,10 @@ pub async fn handle(event: MartBuilderEvent, context: &Context) -> Result<MartBu
     let Some(lease) = &context.lease else {
         return tick(event, context).await;
     };
-    let holder = event.run_id.clone();
-    if !lease.acquire(&holder, Utc::now()).await? {
-        tracing::info!(run_id = holder, "another run builds, this one waits");
-        return Ok(waiting(event.cursor));
-    }
-    let outcome = tick(event, context).await;
-    match &outcome {
-        Ok(output) if output.status == TickStatus::Succeeded => lease.release(&holder).await?,
-        // A transient error is tried again by the same run.
-        Err(error) if error.kind() != ErrorKind::Transient => {
-            if let Err(error) = lease.release(&holder).await {
-                tracing::warn!(%error, "the lease of a failed build stays until it expires");
-            }
-        }
-        _ => {}
-    }
-    outcome
+    let (holder, cursor) = (event.run_id.clone(), event.cursor.clone());
+    let has_ended = |output: &MartBuilderOutput| output.status == TickStatus::Succeeded;
+    let output = lease.tick(&holder, tick(event, context), has_ended).await?;
+    Ok(output.unwrap_or_else(|| waiting(cursor)))
 }
 
 async fn tick(event: MartBuilderEvent, context: &Context) -> Result<MartBuilderOutput, MartBuilderError> {

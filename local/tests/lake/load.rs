@@ -10,6 +10,10 @@ use cardlake_shared::data_api::{DataApi, StatementState, Submission, Value, Ware
 use cardlake_shared::env;
 use cardlake_shared::error::{ErrorKind, StageError, with_causes};
 use cardlake_shared::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
+use cardlake_shared::lease::Lease;
+use cardlake_shared::paths;
+use cardlake_shared::storage::Storage;
+use chrono::Utc;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,6 +164,7 @@ async fn open(folder: &TempDir, assets: &TempDir) -> Lake {
 fn event(full_refresh: bool) -> LoaderEvent {
     LoaderEvent {
         batch_date: date(15),
+        run_id: None,
         datasets: None,
         full_refresh,
         cursor: None,
@@ -310,6 +315,40 @@ async fn loaders_at_the_same_time_come_to_the_same_end() {
     }
     assert_eq!(many.rows().await, one.rows().await);
     assert_eq!(many.ledger().await, one.ledger().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_waits_while_another_run_has_the_warehouse() {
+    let fixture = Fixture::start().await;
+    let loader = fixture.loader().await;
+    fixture.day(15, &[row(1, 15, 100)]).await;
+    let lease = Lease::new(Storage::new(fixture.aws().s3()), SILVER, paths::WAREHOUSE_LEASE);
+    assert!(lease.acquire("a build", Utc::now()).await.unwrap());
+    let event = |datasets: Option<&str>| LoaderEvent {
+        run_id: Some("a load".to_owned()),
+        datasets: datasets.map(|name| vec![name.to_owned()]),
+        ..event(false)
+    };
+    for _ in 0..3 {
+        let output = tick(event(None), &loader).await.unwrap();
+        assert_eq!((output.status, output.cursor), (TickStatus::Running, None));
+    }
+    let schemas = "select count(*) from information_schema.schemata where schema_name in ('raw', 'ops')";
+    assert_eq!(fixture.sql(schemas).await, ["0"]);
+
+    lease.release("a build").await.unwrap();
+    let under_way = tick(event(None), &loader).await.unwrap();
+    assert_eq!(under_way.status, TickStatus::Running);
+    assert!(!lease.acquire("a build", Utc::now()).await.unwrap());
+    let cursor = under_way.cursor;
+    let loaded = load_from(LoaderEvent { cursor, ..event(None) }, &loader).await;
+    assert_eq!(loaded.unwrap().warehouse_rows, 1);
+
+    // It was given back; so it is after a failure.
+    assert!(lease.acquire("a build", Utc::now()).await.unwrap());
+    lease.release("a build").await.unwrap();
+    tick(event(Some("merchants")), &loader).await.unwrap_err();
+    assert!(lease.acquire("a build", Utc::now()).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,9 @@
 //! Leases over the local S3: of several takers one wins, and nobody blocks the others for ever.
 
 use crate::support::{BUCKET, Fixture};
+use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::lease::{EXPIRY, Lease};
-use cardlake_shared::storage::Storage;
+use cardlake_shared::storage::{Storage, StorageError};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 
@@ -43,4 +44,40 @@ async fn a_lease_is_renewed_given_back_and_taken_over_when_it_expired() {
     assert!(!lease.acquire("a", at(expiry + 21)).await.unwrap(), "it came too late");
     lease.release("b").await.unwrap();
     assert!(lease.acquire("a", at(expiry + 22)).await.unwrap());
+}
+
+#[derive(Debug, thiserror::Error)]
+enum WorkError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("{0:?}")]
+    Work(ErrorKind),
+}
+
+impl StageError for WorkError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Storage(error) => error.kind(),
+            Self::Work(kind) => *kind,
+        }
+    }
+}
+
+#[tokio::test]
+async fn work_keeps_the_lease_until_it_ends_well_or_not() {
+    let fixture = Fixture::new().await;
+    let lease = Lease::new(Storage::new(fixture.client()), BUCKET, KEY);
+    let tick = async |holder: &str, outcome: Result<bool, ErrorKind>| {
+        let work = async { outcome.map_err(WorkError::Work) };
+        lease.tick(holder, work, |ended| *ended).await
+    };
+    assert_eq!(tick("a", Ok(false)).await.unwrap(), Some(false));
+    assert_eq!(tick("b", Ok(true)).await.unwrap(), None, "a goes on");
+    assert_eq!(tick("a", Ok(true)).await.unwrap(), Some(true));
+
+    assert_eq!(tick("b", Ok(false)).await.unwrap(), Some(false), "a has ended");
+    tick("b", Err(ErrorKind::Transient)).await.unwrap_err();
+    assert_eq!(tick("a", Ok(true)).await.unwrap(), None, "b tries again");
+    tick("b", Err(ErrorKind::BuildFailed)).await.unwrap_err();
+    assert_eq!(tick("a", Ok(true)).await.unwrap(), Some(true), "b has failed");
 }
