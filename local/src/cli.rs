@@ -31,6 +31,7 @@ Examples:
   cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build
   cardlake up --s3-port 9000 --redshift-port 9001
   cardlake validate --suite expectations/cards.json --data cards.parquet
+  cardlake report --open
   cardlake sql 'select day, sum(gross_sales) from mart_sales_daily group by day order by day'";
 
 #[derive(Debug, Subcommand)]
@@ -47,6 +48,8 @@ enum Command {
     Sql(SqlArgs),
     /// Make up raw files, in a folder or in S3, and say what the pipeline has to make of them.
     Generate(GenerateArgs),
+    /// Make the dashboard of the last run; serve it, or open it in a browser.
+    Report(ReportArgs),
     /// Hold a suite of Great Expectations against Parquet or CSV files.
     Validate(ValidateArgs),
     /// Show what the Delta tables do not need any more, or remove it.
@@ -246,6 +249,39 @@ pub struct SqlArgs {
     pub data: DataDir,
 }
 
+/// Options of `cardlake report`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake report --open
+  cardlake report --serve --port 8080
+  cardlake report --out report.html
+
+One self-contained page: it can be mailed, opened without a network, and printed.")]
+pub struct ReportArgs {
+    /// Where to write the page [default: report.html in the data directory].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Serve the page on 127.0.0.1 until Ctrl-C.
+    #[arg(long)]
+    pub serve: bool,
+    /// Port to serve on; 0: any free one.
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true,
+        requires = "serve"
+    )]
+    pub port: u16,
+    /// Open the page in a browser.
+    #[arg(long)]
+    pub open: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
 /// Options of `cardlake vacuum`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
@@ -317,6 +353,7 @@ pub fn main() -> ExitCode {
             Command::Up(args) => commands::up::up(args).await,
             Command::Sql(args) => commands::sql::sql(args).await,
             Command::Generate(args) => commands::generate::generate(args).await,
+            Command::Report(args) => commands::report::report(args).await,
             Command::Validate(args) => commands::validate::validate(args).await,
             Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
         }

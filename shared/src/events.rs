@@ -321,6 +321,9 @@ pub struct PublishOutput {
     pub counts: BatchCounts,
     /// Rows of the table at `version`.
     pub table_rows: u64,
+    /// Quarantined rows by broken rule; a row that breaks several counts under each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<String, u64>,
 }
 
 /// The books of a batch: what every layer holds.
@@ -343,6 +346,9 @@ pub struct DatasetBooks {
     pub silver_rows: u64,
     /// Rows of the warehouse table.
     pub warehouse_rows: u64,
+    /// Quarantined rows by broken rule; a row that breaks several counts under each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<String, u64>,
     /// Whether both laws hold: bronze = added + duplicates + quarantined, and silver = warehouse.
     pub balanced: bool,
 }
@@ -461,6 +467,12 @@ pub struct MartBuilderEvent {
     /// Build incremental models anew.
     #[serde(default)]
     pub full_refresh: bool,
+    /// The books of the day, for the dashboard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub books: Option<BalanceOutput>,
+    /// What the audits of the day gave, for the dashboard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audits: Vec<ValidatorOutput>,
     /// What the tick before gave; none at the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<serde_json::Value>,
@@ -580,6 +592,7 @@ mod tests {
             },
             silver_rows: 2,
             warehouse_rows: 2,
+            reasons: [("amount is no number".to_owned(), 1)].into(),
             balanced: true,
         };
         let json = serde_json::to_value(&books).unwrap();

@@ -18,6 +18,7 @@ pub mod parquet;
 pub mod paths;
 pub mod pii;
 pub mod records;
+pub mod run_record;
 pub mod runtime;
 pub mod sql;
 pub mod storage;

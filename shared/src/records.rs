@@ -201,6 +201,9 @@ pub struct SettledObject {
     pub rules: String,
     /// Its rows by what became of them.
     pub counts: BatchCounts,
+    /// Its quarantined rows by broken rule; a row that breaks several counts under each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<String, u64>,
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@
     reason = "the helpers of tests fail loudly, as tests do"
 )]
 
+#[path = "../browser.rs"]
+mod browser;
+mod dashboard;
 mod data_api;
 mod failures;
 mod generated;

@@ -1,5 +1,6 @@
 //! What can go wrong in a build.
 
+use crate::dashboard::DashboardError;
 use cardlake_shared::assets::AssetError;
 use cardlake_shared::config::ConfigError;
 use cardlake_shared::data_api::DataApiError;
@@ -52,6 +53,9 @@ pub enum MartBuilderError {
         /// One sentence for each: model or test, file, error, key of the compiled SQL.
         failures: Vec<String>,
     },
+    /// The dashboard cannot be made.
+    #[error(transparent)]
+    Dashboard(#[from] DashboardError),
     /// Something has no JSON form or no rendering: a defect.
     #[error("cannot write {what}: {cause}")]
     Internal {
@@ -73,7 +77,7 @@ impl StageError for MartBuilderError {
             Self::DataApi(error) => error.kind(),
             Self::Statement { .. } => ErrorKind::StatementFailed,
             Self::BuildFailed { .. } => ErrorKind::BuildFailed,
-            Self::Internal { .. } => ErrorKind::Internal,
+            Self::Dashboard(_) | Self::Internal { .. } => ErrorKind::Internal,
         }
     }
 }

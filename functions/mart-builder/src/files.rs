@@ -1,5 +1,6 @@
 //! Where state, artifacts and report lie: objects in two buckets.
 
+use cardlake_shared::run_record::RunRecord;
 use cardlake_shared::storage::{Storage, StorageError};
 use std::pin::Pin;
 
@@ -12,6 +13,8 @@ pub(crate) trait Files: Send + Sync {
     fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> Answer<'a, Option<Vec<u8>>>;
     /// Writes an object, whatever was there.
     fn put<'a>(&'a self, bucket: &'a str, key: &'a str, bytes: Vec<u8>) -> Answer<'a, ()>;
+    /// The last runs, the latest first.
+    fn runs<'a>(&'a self, silver_bucket: &'a str, count: usize) -> Answer<'a, Vec<RunRecord>>;
 }
 
 impl Files for Storage {
@@ -21,5 +24,9 @@ impl Files for Storage {
 
     fn put<'a>(&'a self, bucket: &'a str, key: &'a str, bytes: Vec<u8>) -> Answer<'a, ()> {
         Box::pin(Self::put(self, bucket, key, bytes))
+    }
+
+    fn runs<'a>(&'a self, silver_bucket: &'a str, count: usize) -> Answer<'a, Vec<RunRecord>> {
+        Box::pin(RunRecord::last(self, silver_bucket, count))
     }
 }

@@ -109,6 +109,7 @@ async fn tick(event: MartBuilderEvent, context: &Context) -> Result<MartBuilderO
         None => begin(&event, context, &manifest, &graph, next)?,
     };
     let mut run = Run {
+        event: &event,
         context,
         manifest: &manifest,
         graph: &graph,
@@ -244,7 +245,8 @@ const fn waiting(cursor: Option<Value>) -> MartBuilderOutput {
     }
 }
 
-fn succeeded(run: &Run<'_>) -> MartBuilderOutput {
+/// What a build has come to whose marts are published.
+pub(crate) fn succeeded(run: &Run<'_>) -> MartBuilderOutput {
     let state = &run.state;
     let marts = state.publications.iter();
     MartBuilderOutput {

@@ -11,7 +11,7 @@
 //! graph      who waits for whom, and what a selection means
 //! materialize, data_tests   the SQL of a node
 //! state, handler            the ticks
-//! gold, report, artifacts   what is published once everything is built and tested
+//! gold, dashboard, artifacts   what is published once everything is built and tested
 //! ```
 //!
 //! The stage works in ticks. State lies in silver under the run's id; the cursor only says that there is one. Each tick
@@ -21,11 +21,12 @@
 //!
 //! Guarantees: a model is replaced in one transaction, so readers see the old one or the new one. Doing a tick twice,
 //! losing one or being killed between submit and save changes nothing, since every submission carries a client token.
-//! Neither SQL nor artifacts nor report hold a clock's time.
+//! Neither SQL nor artifacts hold a clock's time; the report tells of earlier runs.
 //!
 //! Failure: `Cardlake.BuildFailed` with model or test, file, Redshift's error and the key of the compiled SQL.
 
 mod artifacts;
+pub mod dashboard;
 mod data_tests;
 pub mod error;
 mod files;
@@ -36,7 +37,6 @@ mod jinja;
 mod manifest;
 mod materialize;
 mod project;
-mod report;
 mod run;
 mod state;
 

@@ -1,8 +1,7 @@
 //! The notifier's answer to an event: a run record in silver, and a message.
 
 use crate::error::Error;
-use crate::message::{Failure, Message};
-use crate::record::{RunOutcome, RunRecord};
+use crate::message::{Message, failure};
 use crate::slack::Webhook;
 use aws_sdk_sns::error::SdkError;
 use cardlake_shared::aws::Aws;
@@ -11,6 +10,7 @@ use cardlake_shared::env;
 use cardlake_shared::error::with_causes;
 use cardlake_shared::events::{NotifierEvent, NotifierOutput};
 use cardlake_shared::paths;
+use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use cardlake_shared::storage::Storage;
 
 /// Settings and clients of the stage.
@@ -118,7 +118,7 @@ impl Context {
                 cause,
                 execution,
             } => {
-                let failure = Failure::new(&stage, &error, &cause);
+                let failure = failure(&stage, &error, &cause);
                 let message = Message::failed(batch_date, &run_id, &failure, &place(batch_date, &run_id));
                 let outcome = RunOutcome::Failed(failure);
                 (RunRecord::new(batch_date, run_id, execution, outcome), message)

@@ -12,10 +12,7 @@
 mod error;
 mod handler;
 mod message;
-mod record;
 mod slack;
 
 pub use error::Error;
 pub use handler::{Context, handle};
-pub use message::Failure;
-pub use record::{RunOutcome, RunRecord};

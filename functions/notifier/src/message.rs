@@ -5,9 +5,10 @@
 use cardlake_shared::error::ErrorKind;
 use cardlake_shared::events::{BalanceOutput, DatasetBooks, MartBuilderOutput, ValidatorOutput};
 use cardlake_shared::pii::{MASK, mask_card_numbers};
+use cardlake_shared::run_record::Failure;
 use chrono::NaiveDate;
 use regex::Regex;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
@@ -15,19 +16,6 @@ use std::sync::LazyLock;
 const SUBJECT_CHARACTERS: usize = 100;
 /// The longest account of a failure in a message; the run record and the logs have it whole. SNS takes 256 KB.
 const FAILURE_CHARACTERS: usize = 4000;
-
-/// Why a run failed, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// The failed state of the state machine.
-    pub stage: String,
-    /// The error name, e.g. `Cardlake.ExpectationFailed` or `States.Timeout`.
-    pub error: String,
-    /// What happened.
-    pub message: String,
-    /// Where to look, or what to do.
-    pub advice: String,
-}
 
 /// The error reply of a Lambda function, as Step Functions hands it on.
 #[derive(Deserialize)]
@@ -38,35 +26,32 @@ struct Cause {
     error_message: Option<String>,
 }
 
-impl Failure {
-    /// From what Step Functions knows: the failed state, the error name and the cause, which for a function is the JSON of
-    /// its error reply and for anything else a text.
-    #[must_use]
-    pub fn new(stage: &str, error: &str, cause: &str) -> Self {
-        let parsed = serde_json::from_str::<Cause>(cause).ok();
-        let (error_type, message) = match parsed {
-            Some(Cause {
-                error_type,
-                error_message: Some(message),
-            }) => (error_type, message),
-            _ => (None, cause.trim().to_owned()),
-        };
-        // A failed map says so by a name of its own; the function's name for the error says more.
-        let error = match error_type {
-            Some(name) if name.starts_with("Cardlake.") => name,
-            _ => error.to_owned(),
-        };
-        let message = if message.is_empty() {
-            "no cause was given".to_owned()
-        } else {
-            masked(&message)
-        };
-        Self {
-            stage: stage.to_owned(),
-            advice: advice(&error, stage),
-            error,
-            message,
-        }
+/// From what Step Functions knows: the failed state, the error name and the cause, which for a function is the JSON of
+/// its error reply and for anything else a text.
+pub(crate) fn failure(stage: &str, error: &str, cause: &str) -> Failure {
+    let parsed = serde_json::from_str::<Cause>(cause).ok();
+    let (error_type, message) = match parsed {
+        Some(Cause {
+            error_type,
+            error_message: Some(message),
+        }) => (error_type, message),
+        _ => (None, cause.trim().to_owned()),
+    };
+    // A failed map says so by a name of its own; the function's name for the error says more.
+    let error = match error_type {
+        Some(name) if name.starts_with("Cardlake.") => name,
+        _ => error.to_owned(),
+    };
+    let message = if message.is_empty() {
+        "no cause was given".to_owned()
+    } else {
+        masked(&message)
+    };
+    Failure {
+        stage: stage.to_owned(),
+        advice: advice(&error, stage),
+        error,
+        message,
     }
 }
 
@@ -270,16 +255,16 @@ mod tests {
     #[test]
     fn the_reply_of_a_function_becomes_a_sentence() {
         let cause = r#"{"errorType":"Cardlake.ExpectationFailed","errorMessage":"1 of 76 expectations failed"}"#;
-        let failure = Failure::new("Validate", "Cardlake.ExpectationFailed", cause);
-        assert_eq!(failure.message, "1 of 76 expectations failed");
+        let known = failure("Validate", "Cardlake.ExpectationFailed", cause);
+        assert_eq!(known.message, "1 of 76 expectations failed");
         assert!(
-            failure.advice.starts_with("nothing of the batch is visible"),
+            known.advice.starts_with("nothing of the batch is visible"),
             "{}",
-            failure.advice
+            known.advice
         );
         // The state machine may only know that a map failed.
         assert_eq!(
-            Failure::new("Datasets", "States.TaskFailed", cause).error,
+            failure("Datasets", "States.TaskFailed", cause).error,
             "Cardlake.ExpectationFailed"
         );
     }
@@ -291,14 +276,14 @@ mod tests {
             ("", "no cause was given"),
             (r#"{"Input":"{}"}"#, r#"{"Input":"{}"}"#),
         ] {
-            assert_eq!(Failure::new("Load", "States.Timeout", cause).message, message);
+            assert_eq!(failure("Load", "States.Timeout", cause).message, message);
         }
         assert_eq!(
-            Failure::new("Load", "States.Timeout", "").advice,
+            failure("Load", "States.Timeout", "").advice,
             "Load took longer than it may: look into its logs, then run the day again"
         );
         assert_eq!(
-            Failure::new("Load", "Lambda.Unknown", "").advice,
+            failure("Load", "Lambda.Unknown", "").advice,
             "look into the logs of Load"
         );
     }
@@ -322,7 +307,7 @@ mod tests {
 
     #[test]
     fn subjects_are_short_and_plain() {
-        let failure = Failure::new(&"Prüfen\n".repeat(40), "E", "x");
+        let failure = failure(&"Prüfen\n".repeat(40), "E", "x");
         let message = Message::failed("2026-01-15".parse().unwrap(), "run", &failure, "r");
         assert!(message.subject.len() == 100 && message.subject.is_ascii() && !message.subject.contains('\n'));
     }

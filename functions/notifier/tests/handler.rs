@@ -8,10 +8,11 @@ mod loopback_s3;
 
 use axum::Router;
 use axum::http::StatusCode;
-use cardlake_notifier::{Context, Error, RunOutcome, RunRecord, handle};
+use cardlake_notifier::{Context, Error, handle};
 use cardlake_shared::aws::{Aws, Endpoints};
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::events::{NotifierEvent, NotifierOutput};
+use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use loopback_s3::LoopbackS3;
 use serde_json::json;
 use std::collections::HashMap;

@@ -99,6 +99,7 @@ fn books(
         counts,
         silver_rows,
         warehouse_rows,
+        reasons: published.map(|output| output.reasons.clone()).unwrap_or_default(),
         balanced: differences.is_empty(),
     };
     (books, differences)
@@ -120,6 +121,7 @@ mod tests {
                 ..BatchCounts::default()
             },
             table_rows: 20,
+            reasons: [("brand is missing".to_owned(), 1)].into(),
         }
     }
 

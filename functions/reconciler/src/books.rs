@@ -33,8 +33,13 @@ pub(crate) fn settle(
             .filter(|(object, _)| **object == Some(index));
         let mut counts = object_counts(record, files.map(|(_, file)| file));
         counts.replaced += replaced_before[index];
-        let rules = record.rules.clone();
-        books.insert(object_id(record), SettledObject { rules, counts });
+        let reasons = record.quarantine.as_ref().map(|file| file.reasons.clone());
+        let object = SettledObject {
+            rules: record.rules.clone(),
+            counts,
+            reasons: reasons.unwrap_or_default(),
+        };
+        books.insert(object_id(record), object);
     }
     books
 }
@@ -44,6 +49,15 @@ pub(crate) fn total(books: &BTreeMap<String, SettledObject>) -> BatchCounts {
     books
         .values()
         .fold(BatchCounts::default(), |total, object| total.plus(object.counts))
+}
+
+/// Quarantined rows by broken rule, all objects together.
+pub(crate) fn reasons(books: &BTreeMap<String, SettledObject>) -> BTreeMap<String, u64> {
+    let mut reasons = BTreeMap::new();
+    for (reason, rows) in books.values().flat_map(|object| &object.reasons) {
+        *reasons.entry(reason.clone()).or_default() += rows;
+    }
+    reasons
 }
 
 fn object_counts<'a>(record: &ObjectRecord, files: impl Iterator<Item = &'a FileTally>) -> BatchCounts {

@@ -1,5 +1,6 @@
 //! Action `publish`: the candidate becomes a version of the table, once.
 
+use crate::books;
 use crate::error::ReconcilerError;
 use crate::handler::Context;
 use crate::settle;
@@ -18,11 +19,8 @@ pub(crate) async fn publish(
 ) -> Result<PublishOutput, ReconcilerError> {
     let contract = context.contracts.get(dataset)?;
     let mut table = DeltaTable::open(&context.delta, dataset).await?;
-    let counts = match candidate {
-        None => settle::latest_committed(context, &table, batch_date)
-            .await?
-            .map(|candidate| candidate.counts)
-            .unwrap_or_default(),
+    let published = match candidate {
+        None => settle::latest_committed(context, &table, batch_date).await?,
         Some(key) => {
             let candidate = settle::read(context, key).await?;
             if candidate.dataset != dataset || candidate.batch_date != batch_date {
@@ -48,7 +46,7 @@ pub(crate) async fn publish(
                     });
                 }
             }
-            candidate.counts
+            Some(candidate)
         }
     };
     let version = table.version().ok_or_else(|| {
@@ -59,8 +57,11 @@ pub(crate) async fn publish(
     Ok(PublishOutput {
         dataset: dataset.to_owned(),
         version,
-        counts,
+        counts: published.as_ref().map(|candidate| candidate.counts).unwrap_or_default(),
         table_rows: table.rows().await?,
+        reasons: published
+            .map(|candidate| books::reasons(&candidate.objects))
+            .unwrap_or_default(),
     })
 }
 

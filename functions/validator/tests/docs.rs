@@ -2,11 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
+#[path = "../../../tests/browser.rs"]
+mod browser;
+
 use cardlake_validator::{DocsPage, TrendPoint, ValidationResult};
 use regex::Regex;
 use serde_json::{Value, json};
-use std::path::Path;
-use std::process::Command;
 
 const NASTY: &str = "<img src=x onerror=alert(1)> \"&' </code>";
 
@@ -147,57 +148,11 @@ fn a_page_says_what_was_found() {
 
 #[test]
 fn a_browser_shows_a_page_on_a_phone_without_complaint_and_without_scrolling_sideways() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/chromium.sh");
-    let chromium = String::from_utf8(Command::new(script).output().unwrap().stdout).unwrap();
-    let Some(chromium) = chromium.lines().next() else {
-        eprintln!("skipped: there is no Chromium, and none can be installed");
-        return;
-    };
     let folder = tempfile::tempdir().unwrap();
-    for (name, result) in [("good.html", result(true)), ("bad.html", result(false))] {
-        std::fs::write(folder.path().join(name), page(&result)).unwrap();
-    }
-    // Frames as wide as a phone and a desktop; what is folded is opened. The title tells how wide the contents are.
-    let frame = |name: &str, width: u32| {
-        format!("<iframe src=\"{name}\" style=\"border:0;width:{width}px;height:900px\"></iframe>")
-    };
-    let frames = ["good.html", "bad.html"]
-        .map(|name| frame(name, 380) + &frame(name, 1440))
-        .concat();
-    let probe = "<script>onload = () => { document.title = 'widths ' + [...document.querySelectorAll('iframe')].map(f => { \
-                 const d = f.contentDocument; d.querySelectorAll('details').forEach(e => e.open = true); \
-                 return d.documentElement.scrollWidth + '/' + d.documentElement.clientWidth; }).join(' '); }</script>";
-    let outer = folder.path().join("outer.html");
-    std::fs::write(&outer, format!("<!doctype html><title></title>{frames}{probe}")).unwrap();
-    let output = Command::new(chromium)
-        .args([
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--allow-file-access-from-files",
-        ])
-        .args(["--enable-logging=stderr", "--window-size=1600,1200", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
-        .arg(format!("file://{}", outer.display()))
-        .output()
-        .unwrap();
-    let (dom, log) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    let title = Regex::new("<title>widths ([^<]*)</title>").unwrap();
-    let widths = title.captures(&dom).unwrap_or_else(|| panic!("{dom}\n{log}"))[1].to_owned();
-    let widths: Vec<(u32, u32)> = widths
-        .split(' ')
-        .map(|each| each.split_once('/').unwrap())
-        .map(|(content, window)| (content.parse().unwrap(), window.parse().unwrap()))
-        .collect();
-    assert_eq!(widths.len(), 4);
-    for (content, window) in &widths {
-        assert!(
-            *window > 300 && content <= window,
-            "{content} in a window of {window}: {widths:?}"
-        );
-    }
-    assert!(!log.contains("CONSOLE"), "the browser complains: {log}");
+    let pages = [("good.html", result(true)), ("bad.html", result(false))].map(|(name, result)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, page(&result)).unwrap();
+        path
+    });
+    browser::assert_shown_well(&[&pages[0], &pages[1]]);
 }

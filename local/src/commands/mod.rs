@@ -2,6 +2,7 @@
 
 pub(crate) mod backfill;
 pub(crate) mod generate;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod sql;
 pub(crate) mod status;

@@ -4,6 +4,7 @@ use crate::cli::{SqlArgs, SqlFormat};
 use crate::environment::Environment;
 use crate::error::{CliError, printed};
 use aws_sdk_redshiftdata::types::{Field, StatusString};
+use cardlake_shared::data_api;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Map, Value};
 use std::io::{BufWriter, Write};
@@ -74,6 +75,27 @@ async fn execute(environment: &Environment, statement: &str) -> Result<Rows, Cli
             .extend(page.records().iter().map(|record| record.iter().map(value).collect()));
     }
     Ok(rows)
+}
+
+/// The rows of a query, for other commands.
+///
+/// # Errors
+/// The statement fails.
+pub(crate) async fn ask(environment: &Environment, statement: &str) -> Result<Vec<Vec<data_api::Value>>, CliError> {
+    let rows = execute(environment, statement).await?.records;
+    let value = |value: Value| match value {
+        Value::Bool(truth) => data_api::Value::Boolean(truth),
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) => data_api::Value::Integer(integer),
+            None => data_api::Value::Double(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => data_api::Value::Text(text),
+        Value::Null | Value::Array(_) | Value::Object(_) => data_api::Value::Null,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| row.into_iter().map(value).collect())
+        .collect())
 }
 
 fn value(field: &Field) -> Value {

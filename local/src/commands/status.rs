@@ -4,8 +4,7 @@ use crate::cli::StatusArgs;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
 use crate::run::report::new_table;
-use cardlake_notifier::{RunOutcome, RunRecord};
-use cardlake_shared::paths::RUN_RECORDS_PREFIX;
+use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use cardlake_shared::text::thousands;
 use comfy_table::{Cell, CellAlignment, Table};
 use std::process::ExitCode;
@@ -16,9 +15,9 @@ use std::process::ExitCode;
 /// There is no lake yet, or a run record cannot be read.
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, CliError> {
     let environment = Environment::open_existing(&args.data.data_dir).await?;
-    let records = last_runs(&environment, args.last).await;
+    let records = RunRecord::last(environment.storage(), SILVER, args.last).await;
     let closed = environment.close().await;
-    let records = records?;
+    let records = records.map_err(|error| CliError::caused("read the run records", &error))?;
     print(args.json, &records, || {
         if records.is_empty() {
             "no runs yet: start one with `cardlake run`\n".to_owned()
@@ -27,23 +26,6 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, CliError> {
         }
     })?;
     closed.map(|()| ExitCode::SUCCESS)
-}
-
-async fn last_runs(environment: &Environment, count: usize) -> Result<Vec<RunRecord>, CliError> {
-    let failed = |error: &dyn std::error::Error| CliError::caused("read the run records", error);
-    let storage = environment.storage();
-    let mut objects = storage
-        .list(SILVER, RUN_RECORDS_PREFIX)
-        .await
-        .map_err(|error| failed(&error))?;
-    objects.sort_by(|a, b| (b.last_modified, &b.key).cmp(&(a.last_modified, &a.key)));
-    let mut records = Vec::new();
-    for object in objects.into_iter().take(count) {
-        let record = storage.get_json::<RunRecord>(SILVER, &object.key).await;
-        // A record that a vacuum of other hands removed in between is no run to tell of.
-        records.extend(record.map_err(|error| failed(&error))?);
-    }
-    Ok(records)
 }
 
 fn table(records: &[RunRecord]) -> Table {

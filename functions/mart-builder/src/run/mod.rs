@@ -12,6 +12,7 @@ use crate::state::{Batch, BuildState, Phase, Status};
 use cardlake_shared::data_api::{
     ResultSet, StatementOutcome, StatementState, Submission, Value, client_token, is_conflict,
 };
+use cardlake_shared::events::MartBuilderEvent;
 use cardlake_shared::paths;
 use cardlake_shared::sql::{identifier, literal};
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ const MAX_ATTEMPTS: u32 = 4;
 
 /// A build in one tick.
 pub(crate) struct Run<'a> {
+    pub(crate) event: &'a MartBuilderEvent,
     pub(crate) context: &'a Context,
     pub(crate) manifest: &'a Manifest,
     pub(crate) graph: &'a Graph,

@@ -2,12 +2,17 @@
 
 use super::{Run, first_number};
 use crate::artifacts::{Compiled, manifest_json, run_results_json};
+use crate::dashboard::{self, Answer, Dashboard, EARLIER_RUNS};
 use crate::error::MartBuilderError;
+use crate::gold;
+use crate::handler::succeeded;
+use crate::manifest::model_id;
 use crate::state::{Phase, Publication};
-use crate::{gold, report};
 use cardlake_shared::data_api::StatementState;
+use cardlake_shared::events::BalanceOutput;
 use cardlake_shared::paths;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 impl Run<'_> {
     pub(super) async fn publish(&mut self) -> Result<(), MartBuilderError> {
@@ -67,7 +72,7 @@ impl Run<'_> {
             submitted.push((node.name.clone(), Publication { statement, rows: None }));
         }
         self.state.publications.extend(submitted);
-        let queries = report::queries(self.manifest, &self.state);
+        let queries: Vec<String> = self.report_queries().into_iter().map(|(_, sql)| sql).collect();
         if self.state.report.is_none() && !queries.is_empty() {
             self.state.report = Some(self.submit("report", 1, queries).await?);
         }
@@ -87,13 +92,35 @@ impl Run<'_> {
             }
             StatementState::Finished { statements } => statements,
         };
-        let mut results = Vec::with_capacity(statements.len());
-        for statement in &statements {
-            results.push(self.context.warehouse.results(&statement.id).await?);
+        let mut answers = Vec::with_capacity(statements.len());
+        for ((panel, sql), statement) in self.report_queries().into_iter().zip(&statements) {
+            let rows = self.context.warehouse.results(&statement.id).await?.rows;
+            answers.push(Answer {
+                panel: panel.to_owned(),
+                sql,
+                rows,
+            });
         }
-        let page = report::page(self.manifest, &self.state, &results)?;
+        let runs = self.context.files.runs(&self.context.silver_bucket, EARLIER_RUNS);
+        let runs = runs.await?;
+        let (event, build) = (self.event, succeeded(self));
+        let no_books = BalanceOutput {
+            batch_date: event.batch_date,
+            datasets: BTreeMap::new(),
+        };
+        let books = event.books.as_ref().unwrap_or(&no_books);
+        let page = Dashboard::new(event.batch_date, &answers, books, &event.audits, &build, &runs).html()?;
         self.put_gold(paths::REPORT, page.into_bytes()).await?;
         Ok(true)
+    }
+
+    /// The queries of the dashboard that the models of this build can answer.
+    fn report_queries(&self) -> Vec<(&'static str, String)> {
+        dashboard::queries(|model| {
+            let id = model_id(&self.manifest.engine.invocation.project, model);
+            self.state.nodes.contains_key(&id).then_some(())?;
+            Some(self.manifest.nodes.get(&id)?.model()?.relation.sql())
+        })
     }
 
     async fn write_artifacts(&self) -> Result<(), MartBuilderError> {

@@ -4,6 +4,7 @@ use crate::files::{Answer as FilesAnswer, Files};
 use cardlake_shared::data_api::{
     Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
 };
+use cardlake_shared::run_record::RunRecord;
 use cardlake_shared::storage::{StorageError, StorageErrorKind};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -156,5 +157,9 @@ impl Files for FakeFiles {
             self.objects.lock().unwrap().insert(format!("{bucket}/{key}"), bytes);
             Ok(())
         })
+    }
+
+    fn runs<'a>(&'a self, _: &'a str, _: usize) -> FilesAnswer<'a, Vec<RunRecord>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }

@@ -71,6 +71,8 @@ fn first_event() -> MartBuilderEvent {
         run_id: "run-1".to_owned(),
         select: None,
         full_refresh: false,
+        books: None,
+        audits: Vec::new(),
         cursor: None,
     }
 }

@@ -1,8 +1,9 @@
 //! The record of a run: what stays of it when the messages are gone.
 
-use crate::message::Failure;
-use cardlake_shared::events::{BalanceOutput, ExecutionFacts, MartBuilderOutput, ValidatorOutput};
-use cardlake_shared::records::FORMAT_VERSION;
+use crate::events::{BalanceOutput, ExecutionFacts, MartBuilderOutput, ValidatorOutput};
+use crate::paths::RUN_RECORDS_PREFIX;
+use crate::records::FORMAT_VERSION;
+use crate::storage::{Storage, StorageError};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +57,9 @@ impl RunOutcome {
 }
 
 impl RunRecord {
-    pub(crate) fn new(batch_date: NaiveDate, run_id: String, execution: ExecutionFacts, outcome: RunOutcome) -> Self {
+    /// From the end of a run.
+    #[must_use]
+    pub fn new(batch_date: NaiveDate, run_id: String, execution: ExecutionFacts, outcome: RunOutcome) -> Self {
         Self {
             format_version: FORMAT_VERSION,
             batch_date,
@@ -66,4 +69,32 @@ impl RunRecord {
             outcome,
         }
     }
+
+    /// The last records, the latest first.
+    ///
+    /// # Errors
+    /// The bucket cannot be listed, or a record cannot be read or understood.
+    pub async fn last(storage: &Storage, silver_bucket: &str, count: usize) -> Result<Vec<Self>, StorageError> {
+        let mut objects = storage.list(silver_bucket, RUN_RECORDS_PREFIX).await?;
+        objects.sort_by(|a, b| (b.last_modified, &b.key).cmp(&(a.last_modified, &a.key)));
+        let mut records = Vec::new();
+        for object in objects.into_iter().take(count) {
+            // A record that other hands removed in between is no run to tell of.
+            records.extend(storage.get_json::<Self>(silver_bucket, &object.key).await?);
+        }
+        Ok(records)
+    }
+}
+
+/// Why a run failed, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The failed state of the state machine.
+    pub stage: String,
+    /// The error name, e.g. `Cardlake.ExpectationFailed` or `States.Timeout`.
+    pub error: String,
+    /// What happened.
+    pub message: String,
+    /// Where to look, or what to do.
+    pub advice: String,
 }
