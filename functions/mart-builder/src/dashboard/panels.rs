@@ -615,7 +615,7 @@ fn cohorts(answer: &Answer) -> Result<Panel, DashboardError> {
     }
     let months = cohorts
         .values()
-        .flat_map(|cells| cells.iter().rposition(Option::is_some));
+        .filter_map(|cells| cells.iter().rposition(Option::is_some));
     let months = months.max().map_or(1, |last| last + 1);
     let rows = answer.rows.iter().map(|row| {
         let mut cells: Vec<String> = row.iter().map(shown).collect();
