@@ -6,6 +6,7 @@
 use crate::commands;
 use crate::commands::generate::GenerateArgs;
 use crate::commands::validate::ValidateArgs;
+use crate::console::Console;
 use crate::error::CliError;
 use cardlake_shared::events::DEFAULT_RETENTION_DAYS;
 use cardlake_shared::paths::parse_day;
@@ -14,11 +15,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A card-transaction lakehouse on one machine: raw files in, tested marts out.
 #[derive(Debug, Parser)]
 #[command(name = "cardlake", version, about, after_help = EXAMPLES, propagate_version = true)]
 struct Cli {
+    #[command(flatten)]
+    console: Console,
     #[command(subcommand)]
     command: Command,
 }
@@ -54,6 +58,12 @@ enum Command {
     Validate(ValidateArgs),
     /// Show what the Delta tables do not need any more, or remove it.
     Vacuum(VacuumArgs),
+    /// Look for what would be in the way: folder, disk, ports; with --aws the deployed stack.
+    Doctor(DoctorArgs),
+    /// Print the completions of a shell.
+    Completions(CompletionsArgs),
+    /// Write the manual pages.
+    Man(ManArgs),
 }
 
 /// Where a lake is kept on this machine.
@@ -118,6 +128,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub made_up: MadeUp,
+    /// Run the deployed stack that the environment names, on what lies in its bronze bucket.
+    #[arg(long, conflicts_with_all = ["input", "rows", "seed", "late_rate", "dup_rate", "corrupt_rate"])]
+    pub aws: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,
@@ -133,6 +146,7 @@ Examples:
   cardlake backfill --from 2026-01-13 --to 2026-01-15 --late-window-days 9
   cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build --keep-going
   cardlake backfill --from 2026-01-14 --to 2026-01-14 --reprocess
+  cardlake backfill --from 2026-01-13 --to 2026-01-15 --aws
 
 Raw files stay as they are, unless --regenerate makes them up anew. What was done already is not done again.")]
 pub struct BackfillArgs {
@@ -160,6 +174,9 @@ pub struct BackfillArgs {
     /// Let rows in that are so many days late; default: as the contracts say.
     #[arg(long, value_name = "N")]
     pub late_window_days: Option<u32>,
+    /// Start the backfill of the deployed stack that the environment names, and follow it.
+    #[arg(long)]
+    pub aws: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub made_up: MadeUp,
@@ -200,6 +217,9 @@ pub struct StatusArgs {
     /// How many runs.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub last: usize,
+    /// Of the deployed stack that the environment names, instead of this machine.
+    #[arg(long)]
+    pub aws: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,
@@ -244,6 +264,9 @@ pub struct SqlArgs {
     /// How to print the rows.
     #[arg(long, value_enum, default_value_t = SqlFormat::Table)]
     pub format: SqlFormat,
+    /// Ask the warehouse of the deployed stack that the environment names.
+    #[arg(long)]
+    pub aws: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,
@@ -280,6 +303,43 @@ pub struct ReportArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,
+}
+
+/// Options of `cardlake doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Also make one real call to every service of the deployed stack.
+    #[arg(long)]
+    pub aws: bool,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
+/// Options of `cardlake completions`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake completions bash > /etc/bash_completion.d/cardlake
+  cardlake completions zsh > ~/.zfunc/_cardlake
+  cardlake completions fish > ~/.config/fish/completions/cardlake.fish")]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of `cardlake man`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake man --out ./man && man ./man/cardlake-run.1")]
+pub struct ManArgs {
+    /// Folder for the pages, one for each command.
+    #[arg(long, value_name = "DIR", default_value = "man")]
+    pub out: PathBuf,
 }
 
 /// Options of `cardlake vacuum`.
@@ -338,30 +398,67 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    if std::env::var_os("RUST_LOG").is_some() {
-        cardlake_shared::telemetry::initialize();
-    }
+    let Cli { console, command } = cli;
+    console.start_logging();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&CliError::caused("start", &error)),
     };
     let outcome = runtime.block_on(async {
-        match cli.command {
-            Command::Run(args) => commands::run::run(args).await,
-            Command::Backfill(args) => commands::backfill::backfill(args).await,
-            Command::Status(args) => commands::status::status(args).await,
-            Command::Up(args) => commands::up::up(args).await,
-            Command::Sql(args) => commands::sql::sql(args).await,
-            Command::Generate(args) => commands::generate::generate(args).await,
-            Command::Report(args) => commands::report::report(args).await,
-            Command::Validate(args) => commands::validate::validate(args).await,
-            Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
+        if command.ends_by_itself() {
+            return execute(command, console).await;
+        }
+        tokio::select! {
+            outcome = execute(command, console) => outcome,
+            _ = tokio::signal::ctrl_c() => Err(interrupted()),
         }
     });
+    // Work on other threads that nobody waits for any more, a statement of the warehouse say, is as if killed.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     match outcome {
         Ok(code) => code,
         Err(error) => report(&error),
     }
+}
+
+fn interrupted() -> CliError {
+    CliError::interrupted("what was committed stays, what was not is not visible")
+        .hint("run the same command again: it goes on from there")
+}
+
+async fn execute(command: Command, console: Console) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Run(args) => commands::run::run(args, console).await,
+        Command::Backfill(args) => commands::backfill::backfill(args, console).await,
+        Command::Status(args) => commands::status::status(args).await,
+        Command::Up(args) => commands::up::up(args).await,
+        Command::Sql(args) => commands::sql::sql(args).await,
+        Command::Generate(args) => commands::generate::generate(args, console).await,
+        Command::Report(args) => commands::report::report(args).await,
+        Command::Validate(args) => commands::validate::validate(args).await,
+        Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
+        Command::Doctor(args) => commands::doctor::doctor(args).await,
+        Command::Completions(args) => commands::manual::completions(&args),
+        Command::Man(args) => commands::manual::man(&args),
+    }
+}
+
+impl Command {
+    /// Whether the command itself waits for Ctrl-C.
+    const fn ends_by_itself(&self) -> bool {
+        match self {
+            Self::Up(_) => true,
+            Self::Report(args) => args.serve,
+            Self::Run(args) => args.aws,
+            Self::Backfill(args) => args.aws,
+            _ => false,
+        }
+    }
+}
+
+/// The whole command line, for completions and manual pages.
+pub(crate) fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 fn report(error: &CliError) -> ExitCode {
@@ -387,5 +484,10 @@ fn usage(error: &clap::Error) -> ExitCode {
         .unwrap_or_default()
         .trim_start_matches("error: ")
         .to_owned();
-    report(&CliError::usage(first).hint("see `cardlake --help`, or `cardlake run --help` for the options of a command"))
+    // Clap knows which command was meant: its usage line names it.
+    let usage = text.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
+    let words = usage.unwrap_or("cardlake").split_whitespace();
+    let named = words.take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
+    let command = named.collect::<Vec<_>>().join(" ");
+    report(&CliError::usage(first).hint(format!("see `{command} --help`")))
 }

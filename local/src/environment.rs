@@ -17,7 +17,8 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
 use base64::Engine as _;
 use cardlake_shared::assets::Assets;
 use cardlake_shared::aws::{Aws, Endpoints};
-use cardlake_shared::config::Variables;
+use cardlake_shared::config::{Variables, WarehouseConfig};
+use cardlake_shared::data_api::Warehouse;
 use cardlake_shared::storage::Storage;
 use cardlake_shared::{env, paths};
 use std::collections::HashMap;
@@ -192,6 +193,18 @@ impl Environment {
     #[must_use]
     pub const fn storage(&self) -> &Storage {
         &self.storage
+    }
+
+    /// The local warehouse, as a client of the Data API.
+    ///
+    /// # Errors
+    /// Never: the settings are this environment's own.
+    pub fn warehouse(&self) -> Result<Warehouse, CliError> {
+        let mut variables = self.variables();
+        let config = WarehouseConfig::read(&mut variables);
+        let config = variables.finish(config);
+        let config = config.map_err(|error| CliError::caused("reach the warehouse", &error))?;
+        Ok(Warehouse::new(self.aws.redshift_data(), config))
     }
 
     /// The settings of the stages.

@@ -12,6 +12,8 @@ enum Exit {
     Failed,
     /// It was asked for the wrong way: exit code 2.
     Usage,
+    /// Ctrl-C: exit code 130, as shells have it.
+    Interrupted,
 }
 
 /// A sentence about what went wrong, and one about what to do.
@@ -46,6 +48,15 @@ impl CliError {
         Self::failed(format!("cannot {doing}: {}", with_causes(error)))
     }
 
+    /// Somebody pressed Ctrl-C (exit code 130).
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Interrupted,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -59,6 +70,7 @@ impl CliError {
         match self.exit {
             Exit::Failed => ExitCode::from(1),
             Exit::Usage => ExitCode::from(2),
+            Exit::Interrupted => ExitCode::from(130),
         }
     }
 }
@@ -99,7 +111,12 @@ impl std::error::Error for CliError {}
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        let kind = if self.exit == Exit::Interrupted {
+            "interrupted"
+        } else {
+            "error"
+        };
+        write!(f, "{kind}: {}", self.message)?;
         match &self.hint {
             Some(hint) => write!(f, " (hint: {hint})"),
             None => Ok(()),

@@ -6,6 +6,7 @@
 
 pub mod cli;
 mod commands;
+mod console;
 pub mod environment;
 mod error;
 mod input;
@@ -13,6 +14,7 @@ mod invoker;
 pub mod loopback;
 mod progress;
 pub mod redshift;
+mod remote;
 pub mod run;
 pub mod s3_server;
 pub mod secrets_server;

@@ -36,6 +36,11 @@ impl Progress {
         self.bar.println(text);
     }
 
+    /// What happens now, on the line that moves.
+    pub fn tell(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
+    }
+
     /// Follows one day.
     #[must_use]
     pub fn day(&self, day: NaiveDate) -> DayObserver {

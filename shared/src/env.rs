@@ -31,6 +31,11 @@ pub const NOTIFICATION_TOPIC_ARN: &str = "CARDLAKE_NOTIFICATION_TOPIC_ARN";
 /// Name or ARN of the secret with the URL of a Slack incoming webhook, as it is or as `{"url": "https://…"}`; default: none.
 pub const SLACK_WEBHOOK_SECRET: &str = "CARDLAKE_SLACK_WEBHOOK_SECRET";
 
+/// ARN of the state machine of a day, for `cardlake --aws`.
+pub const DAILY_STATE_MACHINE_ARN: &str = "CARDLAKE_DAILY_STATE_MACHINE_ARN";
+/// ARN of the state machine of a backfill, for `cardlake --aws`.
+pub const BACKFILL_STATE_MACHINE_ARN: &str = "CARDLAKE_BACKFILL_STATE_MACHINE_ARN";
+
 /// Endpoint for every service, as the AWS SDKs define it.
 pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 /// Endpoint for S3, as the AWS SDKs define it; wins over [`AWS_ENDPOINT_URL`].

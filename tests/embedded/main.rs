@@ -14,6 +14,7 @@ mod failures;
 mod generated;
 mod harness;
 mod input;
+mod terminal;
 mod validation;
 
 use harness::Lake;

@@ -1,6 +1,7 @@
 //! `cardlake generate`: made-up bronze files, in a folder or in S3, and what the pipeline has to make of them.
 
 use crate::cli::{Rates, parse_date};
+use crate::console::Console;
 use crate::error::{CliError, printed};
 use crate::progress::RowProgress;
 use crate::run::report::new_table;
@@ -17,7 +18,7 @@ use comfy_table::{Cell, CellAlignment};
 use futures::future::{BoxFuture, try_join_all};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -72,11 +73,8 @@ pub(crate) struct GenerateArgs {
     /// A folder, or a place in S3.
     #[arg(long, value_name = "DIR|s3://BUCKET[/PREFIX]", default_value = "landing")]
     out: String,
-    /// No progress bar and no summary.
-    #[arg(long, short)]
-    quiet: bool,
     /// Print the expected outcome as one JSON document instead of a table.
-    #[arg(long, conflicts_with = "quiet")]
+    #[arg(long)]
     json: bool,
 }
 
@@ -149,7 +147,7 @@ struct Outcome {
 ///
 /// # Errors
 /// Wrong usage, or a file cannot be written.
-pub(crate) async fn generate(args: GenerateArgs) -> Result<ExitCode, CliError> {
+pub(crate) async fn generate(args: GenerateArgs, console: Console) -> Result<ExitCode, CliError> {
     if let Some(first) = args.first_date.filter(|first| *first > args.date) {
         return Err(
             CliError::usage(format!("--first-date {first} lies after --date {}", args.date))
@@ -159,7 +157,7 @@ pub(crate) async fn generate(args: GenerateArgs) -> Result<ExitCode, CliError> {
     let days: Vec<NaiveDate> = args.date.iter_days().take(usize::from(args.days)).collect();
     let parts: Vec<Vec<DayOptions>> = days.iter().map(|day| args.parts(*day)).collect::<Result<_, _>>()?;
     let target = Target::parse(&args.out).await?;
-    let visible = io::stderr().is_terminal() && !args.quiet && !args.json;
+    let visible = console.shows_progress(args.json);
     let progress = RowProgress::new(visible, args.rows.saturating_mul(u64::from(args.days)));
     let mut outcome = Outcome {
         out: args.out.clone(),
@@ -173,7 +171,7 @@ pub(crate) async fn generate(args: GenerateArgs) -> Result<ExitCode, CliError> {
     }
     progress.finish();
     let others = target.others(&outcome.days).await?;
-    if !args.quiet {
+    if !console.quiet {
         let mut out = io::stdout().lock();
         printed(if args.json {
             serde_json::to_writer_pretty(&mut out, &outcome)

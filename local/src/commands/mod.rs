@@ -1,7 +1,9 @@
 //! One file for each subcommand.
 
 pub(crate) mod backfill;
+pub(crate) mod doctor;
 pub(crate) mod generate;
+pub(crate) mod manual;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod sql;

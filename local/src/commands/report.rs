@@ -69,7 +69,8 @@ async fn page(environment: &Environment) -> Result<String, CliError> {
         "select table_name from information_schema.tables where table_schema = {}",
         literal(TARGET_SCHEMA)
     );
-    let relations = ask(environment, &relations).await?;
+    let warehouse = environment.warehouse()?;
+    let relations = ask(&warehouse, &relations).await?.rows;
     let relations: BTreeSet<String> = relations.iter().flatten().map(Value::display).collect();
     let known = |model: &str| {
         let relation = format!("{}.{}", identifier(TARGET_SCHEMA), identifier(model));
@@ -77,7 +78,7 @@ async fn page(environment: &Environment) -> Result<String, CliError> {
     };
     let mut answers = Vec::new();
     for (panel, sql) in queries(known) {
-        let rows = ask(environment, &sql).await?;
+        let rows = ask(&warehouse, &sql).await?.rows;
         answers.push(Answer {
             panel: panel.to_owned(),
             sql,

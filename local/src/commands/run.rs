@@ -1,14 +1,17 @@
 //! `cardlake run`: days through the whole pipeline, one after the other.
 
 use crate::cli::{MadeUp, RunArgs};
+use crate::commands::status;
+use crate::console::Console;
 use crate::environment::Environment;
 use crate::error::{CliError, print};
 use crate::input::{Input, put_into_bronze};
 use crate::progress::Progress;
+use crate::remote::Stack;
 use crate::run::{DayOutcome, report::RunsReport, run_day};
+use cardlake_shared::env;
 use chrono::{Days, NaiveDate, Utc};
 use serde_json::{Value, json};
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Runs the days and prints what came of them.
@@ -16,11 +19,14 @@ use std::process::ExitCode;
 /// # Errors
 /// Wrong usage, or the local servers cannot be started. A day that fails is reported like the others and gives exit
 /// code 1; the days after it are not run.
-pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, CliError> {
+pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, CliError> {
+    if args.aws {
+        return deployed(&args, console).await;
+    }
     let input = args.input.as_deref().map(Input::scan).transpose()?;
     let days = days(&args, input.as_ref())?;
     let environment = Environment::open(&args.data.data_dir).await?;
-    let progress = Progress::new(std::io::stderr().is_terminal() && !args.json, days.len());
+    let progress = Progress::new(console.shows_progress(args.json), days.len());
     if let Some(input) = &input {
         for path in &input.ignored {
             progress.note(&format!(
@@ -44,11 +50,40 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, CliError> {
     progress.finish();
     let closed = environment.close().await;
     let report = RunsReport::new(outcomes);
-    print(args.json, &report, || report.table(&args.data.data_dir))?;
+    if args.json || !console.quiet {
+        print(args.json, &report, || report.table(&args.data.data_dir))?;
+    }
     match report.failure() {
         None => closed.map(|()| ExitCode::SUCCESS),
         Some(failure) => Err(failure),
     }
+}
+
+/// The same by the deployed state machine: what lies in its bronze bucket, one day after the other.
+async fn deployed(args: &RunArgs, console: Console) -> Result<ExitCode, CliError> {
+    let days = days(args, None)?;
+    let stack = Stack::connect().await?;
+    let progress = Progress::new(console.shows_progress(args.json), days.len());
+    let mut runs = Vec::new();
+    let mut outcome = Ok(());
+    for day in days {
+        let name = format!("{day}_{}", uuid::Uuid::new_v4().simple());
+        let input = json!({ "batch_date": day });
+        let (_, ended) = stack
+            .run(env::DAILY_STATE_MACHINE_ARN, &name, &input, &progress)
+            .await?;
+        runs.push((day, name));
+        outcome = ended;
+        if outcome.is_err() {
+            break;
+        }
+    }
+    let records = stack.run_records(&runs).await?;
+    progress.finish();
+    if args.json || !console.quiet {
+        print(args.json, &records, || format!("{}\n", status::table(&records)))?;
+    }
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
 /// The days asked for, in order.

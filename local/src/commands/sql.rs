@@ -1,122 +1,82 @@
-//! `cardlake sql`: one statement to the local warehouse, through the Data API like any client.
+//! `cardlake sql`: one statement to the warehouse, through the Data API like any client.
 
 use crate::cli::{SqlArgs, SqlFormat};
 use crate::environment::Environment;
 use crate::error::{CliError, printed};
-use aws_sdk_redshiftdata::types::{Field, StatusString};
-use cardlake_shared::data_api;
+use crate::remote::Stack;
+use cardlake_shared::data_api::{DataApi as _, ResultSet, StatementState, Submission, Value, Warehouse, client_token};
 use comfy_table::{CellAlignment, Table, presets};
-use serde_json::{Map, Value};
+use serde_json::{Map, json};
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How often a running statement is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Runs the statement and prints its rows.
 ///
 /// # Errors
 /// There is no warehouse yet, or the statement fails.
 pub(crate) async fn sql(args: SqlArgs) -> Result<ExitCode, CliError> {
+    if args.aws {
+        let rows = ask(&Stack::connect().await?.warehouse()?, &args.statement).await?;
+        printed(print(&rows, args.format))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let environment = Environment::open_existing(&args.data.data_dir).await?;
-    let outcome = execute(&environment, &args.statement).await;
+    let outcome = match environment.warehouse() {
+        Ok(warehouse) => ask(&warehouse, &args.statement).await,
+        Err(error) => Err(error),
+    };
     let closed = environment.close().await;
     let rows = outcome?;
     printed(print(&rows, args.format))?;
     closed.map(|()| ExitCode::SUCCESS)
 }
 
-struct Rows {
-    columns: Vec<String>,
-    records: Vec<Vec<Value>>,
-}
-
-async fn execute(environment: &Environment, statement: &str) -> Result<Rows, CliError> {
-    let client = environment.aws().redshift_data();
-    let failed = |error: &dyn std::error::Error| CliError::caused("ask the warehouse", error);
-    let submitted = client
-        .execute_statement()
-        .workgroup_name(crate::environment::WORKGROUP)
-        .database(crate::environment::DATABASE)
-        .sql(statement)
-        .send()
-        .await
-        .map_err(|error| failed(&error))?;
-    let id = submitted.id().unwrap_or_default();
-    let description = loop {
-        let description = client.describe_statement().id(id).wait_time_seconds(30).send().await;
-        let description = description.map_err(|error| failed(&error))?;
-        match description.status() {
-            Some(StatusString::Finished) => break description,
-            Some(StatusString::Failed | StatusString::Aborted) => {
-                return Err(
-                    CliError::failed(description.error().unwrap_or("the statement failed").to_owned())
-                        .hint("tables are listed by: select table_schema, table_name from information_schema.tables"),
-                );
-            }
-            _ => {}
-        }
-    };
-    let mut rows = Rows {
-        columns: Vec::new(),
-        records: Vec::new(),
-    };
-    if description.has_result_set() != Some(true) {
-        return Ok(rows);
-    }
-    let mut pages = client.get_statement_result().id(id).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| failed(&error))?;
-        if rows.columns.is_empty() {
-            rows.columns = page
-                .column_metadata()
-                .iter()
-                .map(|column| column.name().unwrap_or("?").to_owned())
-                .collect();
-        }
-        rows.records
-            .extend(page.records().iter().map(|record| record.iter().map(value).collect()));
-    }
-    Ok(rows)
-}
-
-/// The rows of a query, for other commands.
+/// The rows of a statement; none when it has no result.
 ///
 /// # Errors
-/// The statement fails.
-pub(crate) async fn ask(environment: &Environment, statement: &str) -> Result<Vec<Vec<data_api::Value>>, CliError> {
-    let rows = execute(environment, statement).await?.records;
-    let value = |value: Value| match value {
-        Value::Bool(truth) => data_api::Value::Boolean(truth),
-        Value::Number(number) => match number.as_i64() {
-            Some(integer) => data_api::Value::Integer(integer),
-            None => data_api::Value::Double(number.as_f64().unwrap_or_default()),
-        },
-        Value::String(text) => data_api::Value::Text(text),
-        Value::Null | Value::Array(_) | Value::Object(_) => data_api::Value::Null,
+/// The statement fails, or the service refuses.
+pub(crate) async fn ask(warehouse: &Warehouse, statement: &str) -> Result<ResultSet, CliError> {
+    let failed = |error: &dyn std::error::Error| CliError::caused("ask the warehouse", error);
+    let submission = Submission {
+        name: "cardlake sql".to_owned(),
+        token: client_token(&[&uuid::Uuid::new_v4().to_string()]),
+        statements: vec![statement.to_owned()],
     };
-    Ok(rows
-        .into_iter()
-        .map(|row| row.into_iter().map(value).collect())
-        .collect())
-}
-
-fn value(field: &Field) -> Value {
-    match field {
-        Field::StringValue(text) => Value::from(text.as_str()),
-        Field::LongValue(number) => Value::from(*number),
-        Field::DoubleValue(number) => Value::from(*number),
-        Field::BooleanValue(truth) => Value::from(*truth),
-        _ => Value::Null,
+    let id = warehouse.submit(&submission).await.map_err(|error| failed(&error))?;
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        ticks.tick().await;
+        match warehouse.poll(&id).await.map_err(|error| failed(&error))? {
+            StatementState::Running => {}
+            StatementState::Finished { statements } => {
+                if statements.iter().any(|statement| statement.has_result) {
+                    return warehouse.results(&id).await.map_err(|error| failed(&error));
+                }
+                return Ok(ResultSet::default());
+            }
+            StatementState::Failed { error, .. } => {
+                return Err(CliError::failed(error)
+                    .hint("tables are listed by: select table_schema, table_name from information_schema.tables"));
+            }
+        }
     }
 }
 
-fn text(value: &Value) -> String {
+fn json_value(value: &Value) -> serde_json::Value {
     match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Null => serde_json::Value::Null,
+        Value::Integer(number) => json!(number),
+        Value::Double(number) => json!(number),
+        Value::Boolean(truth) => json!(truth),
+        Value::Text(text) => json!(text),
     }
 }
 
-fn print(rows: &Rows, format: SqlFormat) -> std::io::Result<()> {
+fn print(rows: &ResultSet, format: SqlFormat) -> std::io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     match format {
         SqlFormat::Table => {
@@ -124,14 +84,14 @@ fn print(rows: &Rows, format: SqlFormat) -> std::io::Result<()> {
             table
                 .load_preset(presets::UTF8_HORIZONTAL_ONLY)
                 .set_header(&rows.columns);
-            for record in &rows.records {
-                table.add_row(record.iter().map(text));
+            for record in &rows.rows {
+                table.add_row(record.iter().map(Value::display));
             }
             for (index, column) in table.column_iter_mut().enumerate() {
                 if rows
-                    .records
+                    .rows
                     .iter()
-                    .all(|record| record[index].is_number() || record[index].is_null())
+                    .all(|record| matches!(record[index], Value::Integer(_) | Value::Double(_) | Value::Null))
                 {
                     column.set_cell_alignment(CellAlignment::Right);
                 }
@@ -140,23 +100,27 @@ fn print(rows: &Rows, format: SqlFormat) -> std::io::Result<()> {
             writeln!(
                 out,
                 "{} row{}",
-                rows.records.len(),
-                if rows.records.len() == 1 { "" } else { "s" }
+                rows.rows.len(),
+                if rows.rows.len() == 1 { "" } else { "s" }
             )?;
         }
         SqlFormat::Csv => {
             let mut writer = csv::Writer::from_writer(&mut out);
             writer.write_record(&rows.columns)?;
-            for record in &rows.records {
-                writer.write_record(record.iter().map(text))?;
+            for record in &rows.rows {
+                writer.write_record(record.iter().map(Value::display))?;
             }
             writer.flush()?;
         }
         SqlFormat::Json => {
-            let object = |record: &Vec<Value>| -> Map<String, Value> {
-                rows.columns.iter().cloned().zip(record.iter().cloned()).collect()
+            let object = |record: &Vec<Value>| -> Map<String, serde_json::Value> {
+                rows.columns
+                    .iter()
+                    .cloned()
+                    .zip(record.iter().map(json_value))
+                    .collect()
             };
-            let objects: Vec<_> = rows.records.iter().map(object).collect();
+            let objects: Vec<_> = rows.rows.iter().map(object).collect();
             serde_json::to_writer_pretty(&mut out, &objects)?;
             writeln!(out)?;
         }

@@ -3,6 +3,7 @@
 use crate::cli::StatusArgs;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
+use crate::remote::{Stack, silver_bucket};
 use crate::run::report::new_table;
 use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use cardlake_shared::text::thousands;
@@ -14,9 +15,15 @@ use std::process::ExitCode;
 /// # Errors
 /// There is no lake yet, or a run record cannot be read.
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, CliError> {
-    let environment = Environment::open_existing(&args.data.data_dir).await?;
-    let records = RunRecord::last(environment.storage(), SILVER, args.last).await;
-    let closed = environment.close().await;
+    let records = if args.aws {
+        let (stack, silver) = (Stack::connect().await?, silver_bucket()?);
+        RunRecord::last(&stack.storage(), &silver, args.last).await
+    } else {
+        let environment = Environment::open_existing(&args.data.data_dir).await?;
+        let records = RunRecord::last(environment.storage(), SILVER, args.last).await;
+        environment.close().await?;
+        records
+    };
     let records = records.map_err(|error| CliError::caused("read the run records", &error))?;
     print(args.json, &records, || {
         if records.is_empty() {
@@ -25,10 +32,10 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, CliError> {
             format!("{}\n", table(&records))
         }
     })?;
-    closed.map(|()| ExitCode::SUCCESS)
+    Ok(ExitCode::SUCCESS)
 }
 
-fn table(records: &[RunRecord]) -> Table {
+pub(crate) fn table(records: &[RunRecord]) -> Table {
     let mut table = new_table(&[
         "day",
         "outcome",

@@ -1,0 +1,29 @@
+//! `cardlake completions` and `cardlake man`: the command line, described for shells and for `man`.
+
+use crate::cli::{CompletionsArgs, ManArgs, command};
+use crate::error::{CliError, printed};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Prints the completions of a shell.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode, CliError> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut command(), "cardlake", &mut text);
+    printed(std::io::stdout().write_all(&text))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes one page for the command and one for each of its commands.
+///
+/// # Errors
+/// The folder cannot be written.
+pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, CliError> {
+    let writing = |error: std::io::Error| CliError::caused(&format!("write {}", args.out.display()), &error);
+    std::fs::create_dir_all(&args.out).map_err(writing)?;
+    clap_mangen::generate_to(command(), &args.out).map_err(writing)?;
+    printed(writeln!(std::io::stdout(), "{}", args.out.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
