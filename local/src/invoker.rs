@@ -12,9 +12,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What stands for the daily state machine's ARN.
 pub const DAILY_STATE_MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:cardlake-daily";
+
+/// The longest answer of a function, in bytes: 6 MiB and the 100 bytes that Lambda adds.
+/// Source: quotas of AWS Lambda, "Invocation payload".
+const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 + 100;
 
 /// The stages, each with its own context as a function of its own has it.
 pub struct StageInvoker {
@@ -26,6 +31,7 @@ pub struct StageInvoker {
     mart_builder: Arc<cardlake_mart_builder::Context>,
     notifier: Arc<cardlake_notifier::Context>,
     storage: Storage,
+    transformed: Arc<AtomicU64>,
 }
 
 impl StageInvoker {
@@ -52,7 +58,14 @@ impl StageInvoker {
             mart_builder: context!(cardlake_mart_builder),
             notifier: context!(cardlake_notifier),
             storage: environment.storage().clone(),
+            transformed: Arc::default(),
         })
+    }
+
+    /// Rows that the transformer has read so far.
+    #[must_use]
+    pub fn transformed(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.transformed)
     }
 
     /// What stands for the placeholders of the state machine files.
@@ -129,12 +142,23 @@ where
         })
     })?;
     let output = output.map_err(|error| refused(diagnostic(&error)))?;
-    serde_json::to_value(output).map_err(|error| {
+    let unwritten = |error: serde_json::Error| {
         refused(Diagnostic {
             error_type: "Runtime.MarshalError".to_owned(),
             error_message: error.to_string(),
         })
-    })
+    };
+    let text = serde_json::to_string(&output).map_err(unwritten)?;
+    if text.len() > MAX_RESPONSE_BYTES {
+        return Err(refused(Diagnostic {
+            error_type: "Function.ResponseSizeTooLarge".to_owned(),
+            error_message: format!(
+                "Response payload size ({} bytes) exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes).",
+                text.len()
+            ),
+        }));
+    }
+    serde_json::from_str(&text).map_err(unwritten)
 }
 
 /// As Step Functions shows the error reply of a function: the name, and the reply itself as cause.
@@ -159,6 +183,10 @@ impl TaskInvoker for StageInvoker {
                 .and_then(Value::as_str)
                 .unwrap_or_default();
             let payload = self.invoke_function(function, payload).await?;
+            if function == "transformer" {
+                let rows = payload.pointer("/counts/bronze_rows").and_then(Value::as_u64);
+                self.transformed.fetch_add(rows.unwrap_or_default(), Ordering::Relaxed);
+            }
             Ok(json!({ "StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": payload }))
         })
     }

@@ -5,6 +5,7 @@ use crate::step_functions::{Observer, StateEvent, TaskFailure};
 use chrono::NaiveDate;
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,12 +42,13 @@ impl Progress {
         self.bar.set_message(text.to_owned());
     }
 
-    /// Follows one day.
+    /// Follows one day; `transformed` counts rows.
     #[must_use]
-    pub fn day(&self, day: NaiveDate) -> DayObserver {
+    pub fn day(&self, day: NaiveDate, transformed: Arc<AtomicU64>) -> DayObserver {
         DayObserver {
             bar: self.bar.clone(),
             day,
+            transformed,
             stages: Arc::default(),
         }
     }
@@ -113,6 +115,7 @@ impl RowProgress {
 pub struct DayObserver {
     bar: ProgressBar,
     day: NaiveDate,
+    transformed: Arc<AtomicU64>,
     stages: Arc<Mutex<Stages>>,
 }
 
@@ -120,10 +123,25 @@ pub struct DayObserver {
 struct Stages {
     times: Vec<(String, Duration)>,
     began: Option<(String, Instant)>,
+    /// Items of the stage's map that are done: parts, objects or datasets.
+    items: u64,
     failed: Option<String>,
 }
 
 impl DayObserver {
+    /// What is done of the stage under way.
+    fn tell(&self, stages: &Stages, what: &str) {
+        let Some((stage, began)) = &stages.began else { return };
+        let mut text = format!("{} {}, {} {what}", self.day, stage.to_lowercase(), stages.items);
+        let rows = self.transformed.load(Ordering::Relaxed);
+        if stage == "Transform" {
+            let rate = rows as f64 / began.elapsed().as_secs_f64().max(0.001);
+            // Writing to a String cannot fail.
+            let _ = write!(text, ", {} rows, {}/s", HumanCount(rows), HumanCount(rate as u64));
+        }
+        self.bar.set_message(text);
+    }
+
     /// The stages so far, in the order in which they began.
     #[must_use]
     pub fn stages(&self) -> Vec<StageTime> {
@@ -143,6 +161,16 @@ impl DayObserver {
             .unwrap_or_else(PoisonError::into_inner)
             .failed
             .clone()
+    }
+}
+
+/// What the items of a map are that ends with the state.
+fn items_of(state: &str) -> Option<&'static str> {
+    match state {
+        "GeneratePart" => Some("parts"),
+        "TransformObject" => Some("objects"),
+        "ReconcileDataset" | "ValidateDataset" | "PublishDataset" => Some("datasets"),
+        _ => None,
     }
 }
 
@@ -167,6 +195,7 @@ impl Observer for DayObserver {
         }
         if let Some(stage) = stage_of(path) {
             stages.began = Some((stage.to_owned(), Instant::now()));
+            stages.items = 0;
             self.bar.set_message(format!("{} {}", self.day, stage.to_lowercase()));
         }
     }
@@ -174,6 +203,10 @@ impl Observer for DayObserver {
     fn state_exited(&self, event: StateEvent<'_>, _duration: Duration, _failure: Option<&TaskFailure>) {
         let path = event.path;
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(what) = path.rsplit('/').next().and_then(items_of) {
+            stages.items += 1;
+            self.tell(&stages, what);
+        }
         let Some(stage) = stage_of(path) else { return };
         let Some((name, began)) = stages.began.take_if(|(name, _)| name == stage) else {
             return;

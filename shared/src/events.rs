@@ -547,6 +547,9 @@ pub struct ExecutionFacts {
     /// What it was started with.
     #[serde(default)]
     pub input: serde_json::Value,
+    /// When it came to each stage; none: it did not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub entered: BTreeMap<String, Option<DateTime<Utc>>>,
 }
 
 /// What the notifier did.

@@ -23,9 +23,47 @@ pub struct RunRecord {
     /// When it ran, and what it was asked for.
     #[serde(default)]
     pub execution: ExecutionFacts,
+    /// The stages that it came to, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageSeconds>,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: RunOutcome,
+}
+
+/// How long a stage took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageSeconds {
+    /// The stage, e.g. `transform`.
+    pub name: String,
+    /// Seconds to the next stage, waits and repetitions included.
+    pub seconds: f64,
+}
+
+/// From the times at which the stages were entered to how long they took.
+fn stages(execution: &ExecutionFacts) -> Vec<StageSeconds> {
+    let mut entered: Vec<_> = execution
+        .entered
+        .iter()
+        .filter_map(|(name, time)| Some(((*time)?, name)))
+        .collect();
+    entered.sort();
+    let ends = entered
+        .iter()
+        .skip(1)
+        .map(|(time, _)| Some(*time))
+        .chain([execution.ended_at]);
+    entered
+        .iter()
+        .zip(ends)
+        .filter_map(|((from, name), to)| {
+            Some(StageSeconds {
+                name: (*name).clone(),
+                seconds: (to? - *from).num_milliseconds() as f64 / 1000.0,
+            })
+        })
+        .collect()
 }
 
 /// How a run ended.
@@ -65,6 +103,7 @@ impl RunRecord {
             batch_date,
             run_id,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            stages: stages(&execution),
             execution,
             outcome,
         }
@@ -97,4 +136,33 @@ pub struct Failure {
     pub message: String,
     /// Where to look, or what to do.
     pub advice: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    #[test]
+    fn stages_last_until_the_next_one_begins() {
+        let at = |milliseconds| Some(DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(milliseconds));
+        let execution = ExecutionFacts {
+            ended_at: at(9000),
+            entered: [
+                ("transform".to_owned(), at(1000)),
+                ("plan".to_owned(), at(0)),
+                ("generate".to_owned(), None),
+                ("load".to_owned(), at(3500)),
+            ]
+            .into(),
+            ..ExecutionFacts::default()
+        };
+        let found: Vec<_> = stages(&execution)
+            .into_iter()
+            .map(|stage| (stage.name, stage.seconds))
+            .collect();
+        let expected = [("plan", 1.0), ("transform", 2.5), ("load", 5.5)];
+        assert_eq!(found, expected.map(|(name, seconds)| (name.to_owned(), seconds)));
+        assert_eq!(stages(&ExecutionFacts::default()), []);
+    }
 }

@@ -74,7 +74,7 @@ pub async fn run_day(
     let invoker = StageInvoker::new(environment).await?;
     let machine = state_machine(&environment.assets(), DAILY)?;
     let started = Instant::now();
-    let observer = progress.day(day);
+    let observer = progress.day(day, invoker.transformed());
     let name = format!("{day}-{}", uuid::Uuid::new_v4().simple());
     let options = ExecutionOptions {
         time_scale: WAIT_SCALE,
