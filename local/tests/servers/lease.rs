@@ -32,7 +32,8 @@ async fn a_lease_is_renewed_given_back_and_taken_over_when_it_expired() {
     let expiry = EXPIRY.num_seconds();
     assert!(lease.acquire("a", at(0)).await.unwrap());
     assert!(!lease.acquire("b", at(10)).await.unwrap());
-    assert!(lease.acquire("a", at(20)).await.unwrap(), "renewed");
+    assert!(lease.acquire("a", at(20)).await.unwrap(), "still fresh");
+    assert!(lease.acquire("a", at(expiry / 2)).await.unwrap(), "renewed");
     assert!(!lease.acquire("b", at(expiry + 10)).await.unwrap(), "not expired since");
     lease.release("b").await.unwrap();
     assert!(
@@ -40,10 +41,11 @@ async fn a_lease_is_renewed_given_back_and_taken_over_when_it_expired() {
         "only its holder gives it back"
     );
 
-    assert!(lease.acquire("b", at(expiry + 20)).await.unwrap(), "expired");
-    assert!(!lease.acquire("a", at(expiry + 21)).await.unwrap(), "it came too late");
+    let late = expiry / 2 + expiry;
+    assert!(lease.acquire("b", at(late)).await.unwrap(), "expired");
+    assert!(!lease.acquire("a", at(late + 1)).await.unwrap(), "it came too late");
     lease.release("b").await.unwrap();
-    assert!(lease.acquire("a", at(expiry + 22)).await.unwrap());
+    assert!(lease.acquire("a", at(late + 2)).await.unwrap());
 }
 
 #[derive(Debug, thiserror::Error)]
