@@ -251,6 +251,10 @@ pub struct UpArgs {
     /// Port of the Redshift Data API.
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     pub redshift_port: u16,
+    /// Transform every object that is put into bronze, as the S3 trigger does. An event that fails three times is kept in
+    /// dead-letters/ of the data directory.
+    #[arg(long)]
+    pub transform: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,

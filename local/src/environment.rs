@@ -9,7 +9,7 @@
 
 use crate::error::CliError;
 use crate::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
-use crate::s3_server::{self, S3Server, S3ServerOptions};
+use crate::s3_server::{self, RequestHook, S3Server, S3ServerOptions};
 use crate::secrets_server::{self, SecretNames, SecretsServer, SecretsServerOptions};
 use crate::sigv4::ServerCredentials;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -73,14 +73,14 @@ impl Environment {
     /// # Errors
     /// The folder cannot be written, another process has it open, or a server cannot start.
     pub async fn open(data_dir: &Path) -> Result<Self, CliError> {
-        Self::open_at(data_dir, Ports::default()).await
+        Self::open_at(data_dir, Ports::default(), None).await
     }
 
-    /// As [`Self::open`], on the given ports.
+    /// As [`Self::open`], on the given ports, with a hook in the S3 server.
     ///
     /// # Errors
     /// As [`Self::open`]; also when a port is in use.
-    pub async fn open_at(data_dir: &Path, ports: Ports) -> Result<Self, CliError> {
+    pub async fn open_at(data_dir: &Path, ports: Ports, hook: Option<Arc<dyn RequestHook>>) -> Result<Self, CliError> {
         let doing = format!("use the folder {}", data_dir.display());
         fs::create_dir_all(data_dir)
             .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
@@ -99,7 +99,7 @@ impl Environment {
             root: data_dir.join("s3"),
             buckets: [BRONZE, SILVER, GOLD].map(str::to_owned).to_vec(),
             credentials: credentials.clone(),
-            hook: None,
+            hook,
         })
         .await
         .map_err(|error| CliError::caused("start the S3 server", &error))?;

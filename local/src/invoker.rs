@@ -90,7 +90,11 @@ impl StageInvoker {
             .collect()
     }
 
-    async fn invoke_function(&self, function: &str, payload: Value) -> Result<Value, TaskFailure> {
+    /// One invocation of a stage by its name.
+    ///
+    /// # Errors
+    /// The error reply of the stage, as Step Functions shows it.
+    pub async fn invoke_function(&self, function: &str, payload: Value) -> Result<Value, TaskFailure> {
         macro_rules! call {
             ($stage:ident, $context:expr) => {{
                 let context = Arc::clone(&$context);

@@ -16,6 +16,7 @@ mod progress;
 pub mod redshift;
 mod remote;
 pub mod run;
+pub mod s3_events;
 pub mod s3_server;
 pub mod secrets_server;
 pub mod sigv4;

@@ -3,8 +3,12 @@
 use crate::cli::UpArgs;
 use crate::environment::{Environment, Ports};
 use crate::error::{CliError, printed};
+use crate::invoker::StageInvoker;
+use crate::s3_events;
+use crate::s3_server::RequestHook;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Starts the servers, prints what reaches them as export lines, and serves until Ctrl-C or a request to end.
@@ -19,7 +23,23 @@ pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
     };
     let waiting = |error: std::io::Error| CliError::caused("wait for Ctrl-C", &error);
     let mut ended = signal(SignalKind::terminate()).map_err(waiting)?;
-    let environment = Environment::open_at(&args.data.data_dir, ports).await?;
+    let (hook, created) = s3_events::notifications();
+    let hook: Option<Arc<dyn RequestHook>> = if args.transform { Some(hook) } else { None };
+    let environment = Environment::open_at(&args.data.data_dir, ports, hook).await?;
+    if args.transform {
+        let invoker = Arc::new(StageInvoker::new(&environment).await?);
+        let invoke = move |event| {
+            let invoker = Arc::clone(&invoker);
+            async move { invoker.invoke_function("transformer", event).await }
+        };
+        let dead_letters = args.data.data_dir.join("dead-letters");
+        tokio::spawn(s3_events::deliver(
+            created,
+            dead_letters,
+            s3_events::RETRY_AFTER,
+            invoke,
+        ));
+    }
     printed(print(&environment.exports()))?;
     // Whoever reads the standard output may have ended; the servers go on.
     let _ = writeln!(

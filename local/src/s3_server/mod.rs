@@ -51,6 +51,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::loopback::{self, ListenError};
+use crate::s3_events::Created;
 use crate::sigv4::ServerCredentials;
 
 /// Why the server cannot start.
@@ -99,6 +100,9 @@ pub trait RequestHook: fmt::Debug + Send + Sync {
     /// `operation` is S3's name (`PutObject`); `bucket` and `key` are empty where the operation has none. It must not
     /// block.
     fn before(&self, operation: &str, bucket: &str, key: &str) -> HookDecision;
+
+    /// An object was written, whatever the answer will be. It must not block.
+    fn created(&self, _object: Created) {}
 }
 
 /// A request that was recorded.
@@ -178,7 +182,7 @@ pub async fn start(options: S3ServerOptions) -> Result<S3Server, S3ServerError> 
         .await
         .map_err(|error| S3ServerError::Store(error.to_string()))?
         .map_err(|error| S3ServerError::Store(error.to_string()))?;
-    let mut builder = S3ServiceBuilder::new(service::Service::new(Arc::new(store)));
+    let mut builder = S3ServiceBuilder::new(service::Service::new(Arc::new(store), options.hook.clone()));
     let ServerCredentials {
         access_key_id,
         secret_access_key,

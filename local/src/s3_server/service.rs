@@ -9,16 +9,19 @@ use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use tokio::task::spawn_blocking;
 
+use super::RequestHook;
 use super::attributes::{Attributes, DEFAULT_CONTENT_TYPE};
 use super::conditions::{ReadConditions, write_condition};
 use super::listing::{self, After, Entry, MAX_KEYS, Query};
 use super::store::{Condition, ObjectInfo, Store, StoreError};
 use super::transfer::{Span, receive, signed, stream};
+use crate::s3_events::Created;
 
 /// S3 on a store.
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     store: Arc<Store>,
+    hook: Option<Arc<dyn RequestHook>>,
 }
 
 /// The attributes in an input, whichever type it has.
@@ -63,8 +66,20 @@ fn strong(tag: String) -> Option<ETag> {
 }
 
 impl Service {
-    pub(super) fn new(store: Arc<Store>) -> Self {
-        Self { store }
+    pub(super) fn new(store: Arc<Store>, hook: Option<Arc<dyn RequestHook>>) -> Self {
+        Self { store, hook }
+    }
+
+    /// Tells whoever wants to know that an object was written.
+    fn tell(&self, bucket: String, key: String, info: &ObjectInfo) {
+        if let Some(hook) = &self.hook {
+            hook.created(Created {
+                bucket,
+                key,
+                etag: info.tag.clone(),
+                size: info.length,
+            });
+        }
     }
 
     /// Runs `work` on the store, away from the threads that serve requests.
@@ -207,9 +222,11 @@ impl S3 for Service {
         let (bucket, key) = (input.bucket, input.key);
         self.store.bucket(&bucket)?;
         let finished = receive(&self.store, input.body).await?;
+        let (to_bucket, to_key) = (bucket.clone(), key.clone());
         let info = self
-            .blocking(move |store| store.commit(&bucket, &key, finished, &condition, &attributes))
+            .blocking(move |store| store.commit(&to_bucket, &to_key, finished, &condition, &attributes))
             .await?;
+        self.tell(bucket, key, &info);
         Ok(S3Response::new(PutObjectOutput {
             e_tag: strong(info.tag),
             ..PutObjectOutput::default()
@@ -242,10 +259,11 @@ impl S3 for Service {
             .is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
         let attributes = if replace { attributes!(input) } else { source_attributes };
         let finished = receive(&self.store, Some(stream(file, info.length))).await?;
-        let (bucket, key) = (input.bucket, input.key);
+        let (bucket, key) = (input.bucket.clone(), input.key.clone());
         let info = self
             .blocking(move |store| store.commit(&bucket, &key, finished, &Condition::Always, &attributes))
             .await?;
+        self.tell(input.bucket, input.key, &info);
         let copy_object_result = Some(CopyObjectResult {
             e_tag: strong(info.tag),
             last_modified: Some(Timestamp::from(info.modified)),
@@ -415,6 +433,7 @@ impl S3 for Service {
         let info = self
             .blocking(move |store| store.complete_multipart(&bucket, &key, &id, &parts, &condition))
             .await?;
+        self.tell(input.bucket.clone(), input.key.clone(), &info);
         Ok(S3Response::new(CompleteMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
