@@ -10,6 +10,12 @@ const WINDOWS: [u32; 2] = [380, 1440];
 /// Fails if the browser complains about a page (scripts, styles, anything that it would load and may not), or if its
 /// contents, with everything that is folded opened, are wider than the window of a telephone or a desk. Says so if there is
 /// no browser and none can be installed.
+#[allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a helper of tests: it fails loudly, and says what it skips"
+)]
 pub fn assert_shown_well(pages: &[&Path]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
