@@ -47,7 +47,7 @@ has_target() {
 with_cargo_lambda=yes
 if [ "${CARDLAKE_PACKAGE_WITH:-}" = cargo ]; then
   with_cargo_lambda=no
-elif ! command -v cargo-lambda >/dev/null || ! command -v zig >/dev/null; then
+elif ! command -v cargo-lambda >/dev/null || ! { command -v zig || python3 -m ziglang version; } >/dev/null 2>&1; then
   if python=$(scripts/python-env.sh target/python-package scripts/package-requirements.txt); then
     PATH=$(dirname "$python"):$PATH
     export PATH
@@ -104,6 +104,6 @@ with zipfile.ZipFile(target, "w", compresslevel=9) as archive, open(source, "rb"
     archive.writestr(entry, binary.read(), compresslevel=9)
 PYTHON
   mv "$zip.new" "$zip"
-  echo "$zip $arch $(stat -c %s "$zip") bytes"
+  echo "$zip $arch $(wc -c <"$zip" | tr -d " ") bytes"
 done
 echo "$arch" >"$output/architecture"
