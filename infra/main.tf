@@ -2,9 +2,6 @@
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
-data "aws_availability_zones" "available" {
-  state = "available"
-}
 
 locals {
   prefix     = "${var.name}-${var.environment}"

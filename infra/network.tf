@@ -4,7 +4,7 @@ locals {
   make_vpc   = var.vpc == null && var.existing_cluster == null
   vpc_id     = local.make_vpc ? aws_vpc.this[0].id : try(var.vpc.id, null)
   subnet_ids = local.make_vpc ? values(aws_subnet.warehouse)[*].id : try(var.vpc.subnet_ids, [])
-  zones      = local.make_vpc ? slice(data.aws_availability_zones.available.names, 0, 3) : []
+  zones      = local.make_vpc ? [for letter in var.zones : "${var.region}${letter}"] : []
 }
 
 resource "aws_vpc" "this" {

@@ -281,6 +281,17 @@ variable "vpc_cidr" {
   }
 }
 
+variable "zones" {
+  description = "Letters of the three availability zones of the VPC that is made. Named, so that a zone that comes new to the region changes nothing."
+  type        = list(string)
+  default     = ["a", "b", "c"]
+
+  validation {
+    condition     = length(toset(var.zones)) == 3
+    error_message = "Redshift Serverless wants three zones."
+  }
+}
+
 # ---- People ----
 
 variable "notification_emails" {
