@@ -19,7 +19,7 @@ module "bronze" {
   force_destroy        = !var.deletion_protection
   object_lock          = var.bronze_object_lock
   noncurrent_days      = var.noncurrent_days
-  trigger_function_arn = module.function["transformer"].arn
+  trigger_function_arn = local.function_arns["transformer"]
   rules                = { cheaper = { transitions = var.bronze_transitions } }
 
   # S3 tries the function when it is told of it.

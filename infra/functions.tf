@@ -61,6 +61,10 @@ locals {
   }
 
   function_options = {
+    generator    = {}
+    transformer  = {}
+    reconciler   = {}
+    validator    = {}
     loader       = local.warehouse_policies
     mart-builder = local.warehouse_policies
     notifier = var.slack ? {
@@ -96,7 +100,7 @@ module "function" {
 
   policies = merge(
     { stage = templatefile("${path.module}/policies/${each.key}.json.tftpl", local.policy_values) },
-    try(local.function_options[each.key], {}),
+    local.function_options[each.key],
   )
 }
 
