@@ -7,6 +7,7 @@
 //! DATA_DIR/lock                   held by the one process that may write
 //! ```
 
+use crate::access_log::AccessLog;
 use crate::error::CliError;
 use crate::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
 use crate::s3_server::{self, S3Server, S3ServerOptions};
@@ -40,6 +41,9 @@ pub const DATABASE: &str = "cardlake";
 /// Secret with the keys of the tokens.
 pub const TOKEN_KEY_SECRET: &str = "cardlake/token-keys";
 
+/// Under this name the warehouse reads and writes objects for COPY and UNLOAD.
+pub const WAREHOUSE: &str = "warehouse";
+
 const REGION: &str = "us-east-1";
 
 /// Where the servers listen on the loopback interface; 0 takes any free port.
@@ -56,6 +60,7 @@ pub struct Ports {
 /// Running servers over one data directory.
 pub struct Environment {
     aws: Aws,
+    endpoints: Endpoints,
     storage: Storage,
     credentials: ServerCredentials,
     variables: HashMap<String, String>,
@@ -81,6 +86,14 @@ impl Environment {
     /// # Errors
     /// As [`Self::open`]; also when a port is in use.
     pub async fn open_at(data_dir: &Path, ports: Ports) -> Result<Self, CliError> {
+        Self::open_logged(data_dir, ports, None).await
+    }
+
+    /// As [`Self::open_at`], with a log of who asks the servers for what.
+    ///
+    /// # Errors
+    /// As [`Self::open_at`].
+    pub async fn open_logged(data_dir: &Path, ports: Ports, log: Option<AccessLog>) -> Result<Self, CliError> {
         let doing = format!("use the folder {}", data_dir.display());
         fs::create_dir_all(data_dir)
             .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
@@ -99,7 +112,9 @@ impl Environment {
             root: data_dir.join("s3"),
             buckets: [BRONZE, SILVER, GOLD].map(str::to_owned).to_vec(),
             credentials: credentials.clone(),
-            hook: None,
+            hook: log
+                .as_ref()
+                .map(|log| log.of_s3(data_dir.join("s3"), credentials.clone())),
         })
         .await
         .map_err(|error| CliError::caused("start the S3 server", &error))?;
@@ -107,6 +122,7 @@ impl Environment {
             listen: listen(ports.secrets),
             folder: data_dir.join("secrets"),
             credentials: credentials.clone(),
+            access_log: log.clone(),
         })
         .await
         .map_err(|error| CliError::caused("start the secrets server", &error))?;
@@ -118,21 +134,21 @@ impl Environment {
             sns: process.optional(env::AWS_ENDPOINT_URL_SNS),
             ..Endpoints::default()
         };
-        let aws = Aws::new(sdk.clone(), endpoints.clone());
         let redshift = redshift::start(RedshiftOptions {
             listen: listen(ports.redshift),
             database_file: data_dir.join("warehouse.duckdb"),
             database: DATABASE.to_owned(),
-            s3: aws.s3(),
+            s3: Aws::new(sdk_config(&credentials.of(WAREHOUSE)), endpoints.clone()).s3(),
             credentials: credentials.clone(),
             region: REGION.to_owned(),
             known_secrets: Arc::new(secrets.names()),
             memory_limit: None,
+            access_log: log,
         })
         .await
         .map_err(|error| CliError::caused("start the warehouse", &error))?;
         endpoints.redshift_data = Some(redshift.endpoint_url());
-        let aws = Aws::new(sdk, endpoints);
+        let aws = Aws::new(sdk, endpoints.clone());
         make_token_key(&aws).await?;
         let storage = Storage::new(aws.s3());
         // The folder is locked: whoever held the lease is gone.
@@ -158,6 +174,7 @@ impl Environment {
         }
         Ok(Self {
             aws,
+            endpoints,
             storage,
             credentials,
             variables,
@@ -187,6 +204,12 @@ impl Environment {
     #[must_use]
     pub const fn aws(&self) -> &Aws {
         &self.aws
+    }
+
+    /// Clients for the servers that sign as a stage: each has a key of its own, as each function has a role of its own.
+    #[must_use]
+    pub fn aws_of(&self, stage: &str) -> Aws {
+        Aws::new(sdk_config(&self.credentials.of(stage)), self.endpoints.clone())
     }
 
     /// Objects of the local S3.
