@@ -18,9 +18,12 @@ python=$(scripts/python-env.sh target/python-infra scripts/infra/requirements.tx
 if command -v terraform >/dev/null; then
   export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_CLI_CONFIG_FILE=/dev/null
   terraform -chdir=infra fmt -check -recursive -diff
-  if [ -d infra/.terraform/providers ]; then
-    terraform -chdir=infra validate -no-color
-  fi
+  for providers in infra/.terraform/*/providers; do
+    [ -d "$providers" ] || continue
+    say "with the providers of $(dirname "$providers"):"
+    TF_DATA_DIR=.terraform/$(basename "$(dirname "$providers")") terraform -chdir=infra validate -no-color
+    break
+  done
 
   work=$(mktemp -d "${TMPDIR:-/tmp}/check-infra.XXXXXX")
   mkfifo "$work/end"
