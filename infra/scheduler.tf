@@ -100,7 +100,7 @@ resource "aws_scheduler_schedule" "vacuum" {
   target {
     arn      = module.function["reconciler"].arn
     role_arn = aws_iam_role.scheduler.arn
-    input    = jsonencode({ action = "vacuum", retention_days = var.vacuum.retention_days })
+    input    = jsonencode({ action = "vacuum", retention_days = var.vacuum.retention_days, dry_run = false })
 
     retry_policy {
       maximum_retry_attempts       = 3
