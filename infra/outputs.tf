@@ -58,3 +58,12 @@ output "dashboard" {
   description = "Name of the CloudWatch dashboard."
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }
+
+output "cli_environment" {
+  description = "What `cardlake --aws` reads from its environment: eval \"$(terraform output -raw cli_environment)\"."
+  value = join("\n", [for name, value in merge(local.lake_environment, local.warehouse_environment, {
+    AWS_REGION                          = var.region
+    CARDLAKE_DAILY_STATE_MACHINE_ARN    = local.state_machine_arns.daily
+    CARDLAKE_BACKFILL_STATE_MACHINE_ARN = local.state_machine_arns.backfill
+  }) : "export ${name}='${value}'"])
+}

@@ -397,7 +397,7 @@ fn glue_type(kind: &arrow::datatypes::DataType) -> String {
 }
 
 #[test]
-fn functions_get_every_setting_that_there_is() {
+fn functions_and_operators_get_every_setting_that_there_is() {
     let names = |text: &str| -> BTreeSet<String> {
         let pattern = regex::Regex::new(r"CARDLAKE_[A-Z_]+").unwrap();
         pattern.find_iter(text).map(|name| name.as_str().to_owned()).collect()
@@ -406,7 +406,7 @@ fn functions_get_every_setting_that_there_is() {
     // The files are in the functions' binaries.
     assert!(known.remove("CARDLAKE_ASSETS_DIR"));
     let mut given = BTreeSet::new();
-    for file in ["functions.tf", "warehouse.tf"] {
+    for file in ["functions.tf", "warehouse.tf", "outputs.tf"] {
         given.extend(names(&text(&format!("infra/{file}"))));
     }
     assert_eq!(given, known);
