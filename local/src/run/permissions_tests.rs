@@ -136,6 +136,10 @@ fn policy(file: &str) -> BTreeSet<Permission> {
         ("notification_topic_arn", "topic"),
         ("warehouse_arn", WORKGROUP),
         ("own_user_id", "${aws:userid}"),
+        ("function_arns", "[\"functions\"]"),
+        ("daily_state_machine_arn", "daily"),
+        ("daily_execution_arn", "executions"),
+        ("step_functions_rule_arn", "rule"),
     ] {
         text = text.replace(&format!("${{{name}}}"), value);
     }
@@ -393,6 +397,56 @@ fn glue_type(kind: &arrow::datatypes::DataType) -> String {
         DataType::Date32 => "date".to_owned(),
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
         other => panic!("what is {other} in the catalogue?"),
+    }
+}
+
+/// Every `Resource` below a value of a state machine.
+fn resources(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member.as_str().filter(|_| name == "Resource") {
+                    Some(resource) => {
+                        found.insert(resource.trim_start_matches("arn:aws:states:::").to_owned());
+                    }
+                    None => resources(member, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| resources(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn state_machines_may_do_what_their_states_do_and_nothing_else() {
+    for machine in ["daily", "backfill"] {
+        let definition: Value = serde_json::from_str(&text(&format!("statemachine/{machine}.asl.json"))).unwrap();
+        let mut found = BTreeSet::new();
+        resources(&definition, &mut found);
+        let follow = [
+            "states:StartExecution",
+            "states:DescribeExecution",
+            "states:StopExecution",
+        ];
+        let needed: BTreeSet<String> = found
+            .iter()
+            .flat_map(|resource| match resource.as_str() {
+                "lambda:invoke" => vec!["lambda:InvokeFunction"],
+                // Only a distributed map reads its items, and it runs each of them as an execution of the machine.
+                "s3:listObjectsV2" => [&["s3:ListBucket"], &follow[..]].concat(),
+                // Waiting for the end of an execution takes a rule that Step Functions makes.
+                "states:startExecution.sync:2" => {
+                    let rule = ["events:DescribeRule", "events:PutRule", "events:PutTargets"];
+                    [&follow[..], &rule].concat()
+                }
+                other => panic!("which permissions does {other} need?"),
+            })
+            .map(str::to_owned)
+            .collect();
+        let allowed = policy(&format!("services/{machine}"));
+        let allowed: BTreeSet<String> = allowed.into_iter().map(|one| one.action).collect();
+        assert_eq!(allowed, needed, "{machine}");
     }
 }
 
