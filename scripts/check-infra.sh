@@ -12,7 +12,9 @@ cd "$(dirname "$0")/.."
 
 say() { echo "check-infra: $1" >&2; }
 schemas=target/infra-schemas.json
+mkdir -p target
 python=$(scripts/python-env.sh target/python-infra scripts/infra/requirements.txt)
+"$python" scripts/infra/test_check.py 2>"$schemas.log" || { cat "$schemas.log" >&2; exit 1; }
 "$python" scripts/infra/check.py "$schemas"
 
 if command -v terraform >/dev/null; then
