@@ -1,8 +1,9 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
-.PHONY: help build run test lint fmt bench bench-generate bench-silver bench-validate
+.PHONY: help build run test lint fmt check-infra package plan deploy destroy bench bench-generate bench-silver bench-validate
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
+ENVIRONMENT ?= dev
 RUN_ARGS ?= --from 2026-01-13 --to 2026-01-15 --rows 100000 --late-rate 0.05 --dup-rate 0.02 --corrupt-rate 0.005
 
 help: ## list the targets
@@ -30,6 +31,21 @@ bench-generate: ## the generator beside one in Python: rows per second of a core
 
 bench-validate: ## a suite over a table, beside Great Expectations
 	bench/validate.sh $(BENCH_VALIDATE_ARGS)
+
+check-infra: ## Terraform, policies and workflows: arguments, types, plans, security rules
+	scripts/check-infra.sh
+
+package: ## zips of all functions: target/lambda/<function>/bootstrap.zip
+	scripts/package.sh $(PACKAGE_ARGS)
+
+plan: package ## what deploy would change in the account: make plan ENVIRONMENT=dev
+	scripts/deploy.sh plan $(ENVIRONMENT)
+
+deploy: package ## plan, and carry it out once agreed to: make deploy ENVIRONMENT=dev
+	scripts/deploy.sh deploy $(ENVIRONMENT)
+
+destroy: ## plan the removal of a stack, and carry it out once agreed to
+	scripts/deploy.sh destroy $(ENVIRONMENT)
 
 fmt: ## format the code
 	$(CARGO) fmt --all

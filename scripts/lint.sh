@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting and lints; dependency rules too where cargo-deny is installed.
+# Formatting and lints, of the infrastructure too; dependency rules where cargo-deny is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,3 +10,4 @@ if command -v cargo-deny >/dev/null; then
 else
   echo "lint: cargo-deny is not installed, deny.toml was not checked (cargo install cargo-deny)" >&2
 fi
+scripts/check-infra.sh

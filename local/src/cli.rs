@@ -245,6 +245,9 @@ pub struct UpArgs {
     /// Port of S3.
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     pub s3_port: u16,
+    /// Take another S3, such as LocalStack's, for COPY and UNLOAD, and start none.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["s3_port", "transform"])]
+    pub s3_endpoint: Option<String>,
     /// Port of Secrets Manager.
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     pub secrets_port: u16,

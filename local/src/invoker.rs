@@ -41,22 +41,22 @@ impl StageInvoker {
     /// A setting or a packaged file is wrong.
     pub async fn new(environment: &Environment) -> Result<Self, CliError> {
         macro_rules! context {
-            ($stage:ident) => {
+            ($stage:ident, $name:literal) => {
                 Arc::new(
-                    $stage::Context::new(environment.variables(), environment.aws().clone())
+                    $stage::Context::new(environment.variables(), environment.aws_of($name))
                         .await
                         .map_err(|error| CliError::caused("set up a stage", &error))?,
                 )
             };
         }
         Ok(Self {
-            generator: context!(cardlake_generator),
-            transformer: context!(cardlake_transformer),
-            reconciler: context!(cardlake_reconciler),
-            validator: context!(cardlake_validator),
-            loader: context!(cardlake_loader),
-            mart_builder: context!(cardlake_mart_builder),
-            notifier: context!(cardlake_notifier),
+            generator: context!(cardlake_generator, "generator"),
+            transformer: context!(cardlake_transformer, "transformer"),
+            reconciler: context!(cardlake_reconciler, "reconciler"),
+            validator: context!(cardlake_validator, "validator"),
+            loader: context!(cardlake_loader, "loader"),
+            mart_builder: context!(cardlake_mart_builder, "mart_builder"),
+            notifier: context!(cardlake_notifier, "notifier"),
             storage: environment.storage().clone(),
             transformed: Arc::default(),
         })

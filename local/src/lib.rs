@@ -4,6 +4,7 @@
 //! Secrets Manager, the Redshift Data API); [`run`] drives days through the project's own state machine with
 //! the very handlers that run in Lambda. Nothing depends on this crate.
 
+pub mod access_log;
 pub mod cli;
 mod commands;
 mod console;

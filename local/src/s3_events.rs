@@ -148,7 +148,7 @@ async fn bury(folder: &Path, event: &Value, failure: &TaskFailure) -> std::io::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::{Environment, Ports, SILVER};
+    use crate::environment::{Environment, SILVER, Servers};
     use crate::invoker::StageInvoker;
     use std::sync::atomic::{AtomicU32, Ordering};
     use tempfile::TempDir;
@@ -212,9 +212,11 @@ mod tests {
     async fn a_file_that_is_put_into_bronze_is_transformed() {
         let folder = TempDir::new().unwrap();
         let (hook, created) = notifications();
-        let environment = Environment::open_at(folder.path(), Ports::default(), Some(hook))
-            .await
-            .unwrap();
+        let servers = Servers {
+            s3_hook: Some(hook),
+            ..Servers::default()
+        };
+        let environment = Environment::open_with(folder.path(), servers).await.unwrap();
         let invoker = Arc::new(StageInvoker::new(&environment).await.unwrap());
         let invoke = move |event| {
             let invoker = Arc::clone(&invoker);

@@ -17,13 +17,35 @@ use thiserror::Error;
 const MAX_SKEW: Duration = Duration::from_secs(15 * 60);
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// The one pair of keys that a local server accepts.
+/// The one pair of keys that a local server accepts, also under names that are derived from it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerCredentials {
     /// The public half.
     pub access_key_id: String,
     /// The secret half.
     pub secret_access_key: String,
+}
+
+impl ServerCredentials {
+    /// The pair under a name of its own: a server takes it as it takes the pair itself, and can tell who asks.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Self {
+        Self {
+            access_key_id: format!("{}.{name}", self.access_key_id),
+            secret_access_key: self.secret_access_key.clone(),
+        }
+    }
+
+    /// The name under which an access key is this pair's, empty for its own; none: it is another key.
+    #[must_use]
+    pub fn name_in<'k>(&self, access_key_id: &'k str) -> Option<&'k str> {
+        let rest = access_key_id.strip_prefix(&self.access_key_id)?;
+        if rest.is_empty() {
+            Some(rest)
+        } else {
+            rest.strip_prefix('.')
+        }
+    }
 }
 
 impl fmt::Debug for ServerCredentials {
@@ -142,7 +164,7 @@ pub fn verify(
     let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
     let authorization = Authorization::parse(header("authorization").ok_or(SignatureError::Missing)?)?;
     let timestamp = header("x-amz-date").ok_or(SignatureError::Incomplete("no x-amz-date"))?;
-    if authorization.access_key_id != credentials.access_key_id {
+    if credentials.name_in(authorization.access_key_id).is_none() {
         return Err(SignatureError::UnknownKey);
     }
     let time = NaiveDateTime::parse_from_str(timestamp, "%Y%m%dT%H%M%SZ")
@@ -174,6 +196,16 @@ pub fn verify(
     keyed_hash(&key, &to_sign)?
         .verify_slice(&authorization.signature)
         .map_err(|_| SignatureError::Mismatch)
+}
+
+/// The name under which a request was signed ([`ServerCredentials::of`]); empty for the pair's own.
+#[must_use]
+pub fn principal<'h>(headers: &'h HeaderMap, credentials: &ServerCredentials) -> &'h str {
+    let header = headers.get("authorization").and_then(|value| value.to_str().ok());
+    let authorization = header.and_then(|header| Authorization::parse(header).ok());
+    authorization
+        .and_then(|authorization| credentials.name_in(authorization.access_key_id))
+        .unwrap_or_default()
 }
 
 fn keyed_hash(key: &[u8], text: &str) -> Result<Hmac<Sha256>, SignatureError> {

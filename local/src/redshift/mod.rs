@@ -43,6 +43,7 @@ pub use server::{RedshiftServer, start};
 
 use statements::Statements;
 
+use crate::access_log::AccessLog;
 use crate::sigv4::ServerCredentials;
 
 /// How the server is set up.
@@ -65,6 +66,8 @@ pub struct RedshiftOptions {
     /// The memory that DuckDB may use, as DuckDB writes it (`2GB`); DuckDB's own limit, four fifths of the machine's,
     /// when there is none. Most of what does not fit is spilled to files beside the database; a MERGE has to fit.
     pub memory_limit: Option<String>,
+    /// Where requests are noted.
+    pub access_log: Option<AccessLog>,
 }
 
 /// Says which secrets there are.
@@ -78,4 +81,5 @@ pub(crate) struct Service {
     statements: Arc<Statements>,
     credentials: ServerCredentials,
     known_secrets: Arc<dyn KnownSecrets>,
+    access_log: Option<AccessLog>,
 }

@@ -67,6 +67,7 @@ pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftE
         statements: Arc::clone(&statements),
         credentials: options.credentials,
         known_secrets: options.known_secrets,
+        access_log: options.access_log,
     });
     let router = Router::new()
         .route("/", post(serve))
@@ -169,6 +170,9 @@ fn check<'a>(service: &Service, headers: &'a HeaderMap, body: &[u8]) -> Result<&
         body,
     };
     sigv4::verify(&request, &service.credentials, SIGNING_NAME, Utc::now())?;
+    if let Some(log) = &service.access_log {
+        log.note_json(SIGNING_NAME, headers, &service.credentials);
+    }
     headers
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok())

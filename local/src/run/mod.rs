@@ -150,4 +150,6 @@ fn failure(stage: String, error: String, cause: &str) -> Failure {
 #[cfg(test)]
 mod concurrent_tests;
 #[cfg(test)]
+mod permissions_tests;
+#[cfg(test)]
 mod tests;

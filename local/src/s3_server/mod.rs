@@ -42,7 +42,7 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, HttpError, HttpResponse, S3Error, S3ErrorCode, S3Result};
@@ -103,6 +103,11 @@ pub trait RequestHook: fmt::Debug + Send + Sync {
 
     /// An object was written, whatever the answer will be. It must not block.
     fn created(&self, _object: Created) {}
+
+    /// The same, with the access key that signed the request; the server calls this one.
+    fn before_from(&self, _access_key_id: &str, operation: &str, bucket: &str, key: &str) -> HookDecision {
+        self.before(operation, bucket, key)
+    }
 }
 
 /// A request that was recorded.
@@ -183,11 +188,7 @@ pub async fn start(options: S3ServerOptions) -> Result<S3Server, S3ServerError> 
         .map_err(|error| S3ServerError::Store(error.to_string()))?
         .map_err(|error| S3ServerError::Store(error.to_string()))?;
     let mut builder = S3ServiceBuilder::new(service::Service::new(Arc::new(store), options.hook.clone()));
-    let ServerCredentials {
-        access_key_id,
-        secret_access_key,
-    } = options.credentials;
-    builder.set_auth(SimpleAuth::from_single(access_key_id, secret_access_key));
+    builder.set_auth(Auth(options.credentials));
     builder.set_access(Access { hook: options.hook });
     let task = tokio::spawn(serve(listener, builder.build()));
     tracing::info!(%address, "the S3 server listens");
@@ -261,6 +262,22 @@ fn injected(status: u16) -> S3Error {
     error
 }
 
+/// Knows the one pair of keys, under all its names.
+struct Auth(ServerCredentials);
+
+#[async_trait]
+impl S3Auth for Auth {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        match self.0.name_in(access_key) {
+            Some(_) => Ok(SecretKey::from(self.0.secret_access_key.as_str())),
+            None => Err(S3Error::with_message(
+                S3ErrorCode::NotSignedUp,
+                "Your account is not signed up",
+            )),
+        }
+    }
+}
+
 /// Refuses anonymous requests, and asks the hook about the others.
 struct Access {
     hook: Option<Arc<dyn RequestHook>>,
@@ -269,19 +286,19 @@ struct Access {
 #[async_trait]
 impl S3Access for Access {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if context.credentials().is_none() {
+        let Some(access_key_id) = context.credentials().map(|keys| keys.access_key.clone()) else {
             return Err(S3Error::with_message(
                 S3ErrorCode::AccessDenied,
                 "the request must be signed",
             ));
-        }
+        };
         let Some(hook) = &self.hook else { return Ok(()) };
         let (bucket, key) = match context.s3_path() {
             S3Path::Root => ("", ""),
             S3Path::Bucket { bucket } => (&**bucket, ""),
             S3Path::Object { bucket, key } => (&**bucket, &**key),
         };
-        let decided = hook.before(context.s3_op().name(), bucket, key);
+        let decided = hook.before_from(&access_key_id, context.s3_op().name(), bucket, key);
         if let Some(decision) = context.extensions_mut().get::<Decision>() {
             *decision.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(decided);
         }

@@ -32,6 +32,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use self::operations::ServiceError;
 use self::vault::Vault;
+use crate::access_log::AccessLog;
 use crate::loopback::{self, ListenError};
 use crate::sigv4::{self, ServerCredentials, SignedRequest};
 
@@ -60,6 +61,8 @@ pub struct SecretsServerOptions {
     pub folder: PathBuf,
     /// What requests must be signed with.
     pub credentials: ServerCredentials,
+    /// Where requests are noted.
+    pub access_log: Option<AccessLog>,
 }
 
 /// A running server; it stops when it is dropped.
@@ -123,6 +126,7 @@ impl fmt::Debug for SecretNames {
 struct Server {
     vault: Arc<Vault>,
     credentials: ServerCredentials,
+    access_log: Option<AccessLog>,
 }
 
 /// Starts a server on the current tokio runtime.
@@ -141,6 +145,7 @@ pub async fn start(options: SecretsServerOptions) -> Result<SecretsServer, Secre
     let server = Server {
         vault,
         credentials: options.credentials,
+        access_log: options.access_log,
     };
     let router = Router::new().fallback(handle).with_state(server);
     let task = tokio::spawn(async move {
@@ -175,6 +180,9 @@ async fn answer(server: Server, request: Request) -> Result<serde_json::Value, S
         body: &body,
     };
     sigv4::verify(&signed, &server.credentials, SIGNING_NAME, Utc::now())?;
+    if let Some(log) = &server.access_log {
+        log.note_json(SIGNING_NAME, &parts.headers, &server.credentials);
+    }
     let target = parts
         .headers
         .get("x-amz-target")

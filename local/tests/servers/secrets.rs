@@ -16,6 +16,7 @@ pub async fn serve(folder: &std::path::Path) -> SecretsServer {
         listen,
         folder,
         credentials: credentials(),
+        access_log: None,
     })
     .await
     .unwrap()

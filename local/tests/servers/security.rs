@@ -36,6 +36,7 @@ async fn servers_listen_on_loopback_only() {
         listen,
         folder,
         credentials: credentials(),
+        access_log: None,
     };
     let refused = secrets_server::start(options).await;
     assert!(matches!(
@@ -63,6 +64,7 @@ fn redshift_options(listen: &str, folder: &Path, s3: aws_sdk_s3::Client) -> Reds
         region: "us-east-1".to_owned(),
         known_secrets: Arc::new(NoSecrets),
         memory_limit: None,
+        access_log: None,
     }
 }
 

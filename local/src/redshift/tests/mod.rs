@@ -202,6 +202,7 @@ fn options(folder: &TempDir, s3: &aws_sdk_s3::Client) -> RedshiftOptions {
         region: REGION.to_owned(),
         known_secrets: Arc::new(OneSecret),
         memory_limit: None,
+        access_log: None,
     }
 }
 

@@ -1,0 +1,88 @@
+# One page: did the day run, what became of the rows, how are functions and warehouse.
+
+locals {
+  widgets = [
+    {
+      title   = "Daily runs"
+      stat    = "Sum"
+      period  = 3600
+      metrics = [for name in ["ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"] : ["AWS/States", name, "StateMachineArn", local.state_machine_arns.daily]]
+    },
+    {
+      title   = "Duration of the daily run (ms)"
+      stat    = "Maximum"
+      period  = 3600
+      metrics = [["AWS/States", "ExecutionTime", "StateMachineArn", local.state_machine_arns.daily]]
+    },
+    {
+      title   = "Raw rows"
+      stat    = "Sum"
+      period  = 3600
+      metrics = [for name in keys(local.transformer_figures) : [local.prefix, name]]
+    },
+    {
+      title   = "Raw files that could not be read"
+      stat    = "Sum"
+      period  = 3600
+      metrics = [[local.prefix, "RejectedObjects"]]
+    },
+    {
+      title   = "Duration of invocations (ms, maximum)"
+      stat    = "Maximum"
+      period  = 300
+      metrics = [for name in values(local.function_names) : ["AWS/Lambda", "Duration", "FunctionName", name]]
+    },
+    {
+      title   = "Errors of invocations"
+      stat    = "Sum"
+      period  = 300
+      metrics = [for name in values(local.function_names) : ["AWS/Lambda", "Errors", "FunctionName", name]]
+    },
+    {
+      title   = "Functions at work"
+      stat    = "Maximum"
+      period  = 300
+      metrics = [for name in values(local.function_names) : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", name]]
+    },
+    {
+      title   = "Events that were given up"
+      stat    = "Maximum"
+      period  = 300
+      metrics = [for name in values(local.dead_letter_queues) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name]]
+    },
+    {
+      title   = "Warehouse: RPU seconds"
+      stat    = "Sum"
+      period  = 3600
+      metrics = [["AWS/Redshift-Serverless", "ComputeSeconds", "Workgroup", local.prefix]]
+    },
+    {
+      title   = "Bytes of the lake"
+      stat    = "Average"
+      period  = 86400
+      metrics = [for layer in ["bronze", "silver", "gold"] : ["AWS/S3", "BucketSizeBytes", "StorageType", "StandardStorage", "BucketName", local.bucket_names[layer]]]
+    },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = local.prefix
+
+  dashboard_body = jsonencode({
+    widgets = [for index, widget in local.widgets : {
+      type   = "metric"
+      x      = index % 2 * 12
+      y      = floor(index / 2) * 6
+      width  = 12
+      height = 6
+      properties = {
+        title   = widget.title
+        region  = var.region
+        view    = "timeSeries"
+        stat    = widget.stat
+        period  = widget.period
+        metrics = widget.metrics
+      }
+    }]
+  })
+}

@@ -1,0 +1,44 @@
+# One key for all data at rest: buckets, logs, queues, topic, secrets, warehouse.
+
+resource "aws_kms_key" "data" {
+  count                   = var.kms_key_arn == null ? 1 : 0
+  description             = "All data of ${local.prefix}."
+  enable_key_rotation     = true
+  rotation_period_in_days = 365
+  deletion_window_in_days = 30
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "IamPoliciesOfThisAccount"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        Sid       = "LogGroupsOfThisStack"
+        Effect    = "Allow"
+        Principal = { Service = "logs.${var.region}.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource  = "*"
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:*" } }
+      },
+      {
+        Sid       = "ServicesThatTellTheTopic"
+        Effect    = "Allow"
+        Principal = { Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+      },
+    ]
+  })
+}
+
+resource "aws_kms_alias" "data" {
+  count         = var.kms_key_arn == null ? 1 : 0
+  name          = "alias/${local.prefix}"
+  target_key_id = aws_kms_key.data[0].key_id
+}
