@@ -134,6 +134,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,
+    /// Folder for the events of each execution, as JSON lines in the words of Step Functions.
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
     /// Print one JSON document instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -245,6 +248,9 @@ pub struct UpArgs {
     /// Port of S3.
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     pub s3_port: u16,
+    /// Take another S3, such as LocalStack's, for COPY and UNLOAD, and start none.
+    #[arg(long, value_name = "URL", conflicts_with = "s3_port")]
+    pub s3_endpoint: Option<String>,
     /// Port of Secrets Manager.
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     pub secrets_port: u16,

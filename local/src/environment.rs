@@ -42,15 +42,17 @@ pub const TOKEN_KEY_SECRET: &str = "cardlake/token-keys";
 
 const REGION: &str = "us-east-1";
 
-/// Where the servers listen on the loopback interface; 0 takes any free port.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ports {
-    /// S3.
-    pub s3: u16,
-    /// Secrets Manager.
-    pub secrets: u16,
-    /// Redshift Data API.
-    pub redshift: u16,
+/// Where the servers listen on the loopback interface; port 0 takes any free one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Servers {
+    /// Port of S3.
+    pub s3_port: u16,
+    /// An S3 that somebody else serves, in the place of one of our own. Its buckets are not made here.
+    pub s3_endpoint: Option<String>,
+    /// Port of Secrets Manager.
+    pub secrets_port: u16,
+    /// Port of the Redshift Data API.
+    pub redshift_port: u16,
 }
 
 /// Running servers over one data directory.
@@ -59,7 +61,9 @@ pub struct Environment {
     storage: Storage,
     credentials: ServerCredentials,
     variables: HashMap<String, String>,
-    s3: S3Server,
+    s3_endpoint: String,
+    // None: somebody else's is used.
+    s3: Option<S3Server>,
     secrets: SecretsServer,
     redshift: RedshiftServer,
     data_dir: PathBuf,
@@ -73,14 +77,14 @@ impl Environment {
     /// # Errors
     /// The folder cannot be written, another process has it open, or a server cannot start.
     pub async fn open(data_dir: &Path) -> Result<Self, CliError> {
-        Self::open_at(data_dir, Ports::default()).await
+        Self::open_with(data_dir, Servers::default()).await
     }
 
-    /// As [`Self::open`], on the given ports.
+    /// As [`Self::open`], with the given servers.
     ///
     /// # Errors
     /// As [`Self::open`]; also when a port is in use.
-    pub async fn open_at(data_dir: &Path, ports: Ports) -> Result<Self, CliError> {
+    pub async fn open_with(data_dir: &Path, servers: Servers) -> Result<Self, CliError> {
         let doing = format!("use the folder {}", data_dir.display());
         fs::create_dir_all(data_dir)
             .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
@@ -94,17 +98,25 @@ impl Environment {
             secret_access_key: uuid::Uuid::new_v4().simple().to_string(),
         };
         let listen = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let s3 = s3_server::start(S3ServerOptions {
-            listen: listen(ports.s3),
-            root: data_dir.join("s3"),
-            buckets: [BRONZE, SILVER, GOLD].map(str::to_owned).to_vec(),
-            credentials: credentials.clone(),
-            hook: None,
-        })
-        .await
-        .map_err(|error| CliError::caused("start the S3 server", &error))?;
+        let (s3, s3_endpoint) = match servers.s3_endpoint {
+            Some(endpoint) => (None, endpoint),
+            None => {
+                let options = S3ServerOptions {
+                    listen: listen(servers.s3_port),
+                    root: data_dir.join("s3"),
+                    buckets: [BRONZE, SILVER, GOLD].map(str::to_owned).to_vec(),
+                    credentials: credentials.clone(),
+                    hook: None,
+                };
+                let server = s3_server::start(options)
+                    .await
+                    .map_err(|error| CliError::caused("start the S3 server", &error))?;
+                let endpoint = server.endpoint_url();
+                (Some(server), endpoint)
+            }
+        };
         let secrets = secrets_server::start(SecretsServerOptions {
-            listen: listen(ports.secrets),
+            listen: listen(servers.secrets_port),
             folder: data_dir.join("secrets"),
             credentials: credentials.clone(),
         })
@@ -113,14 +125,14 @@ impl Environment {
         let sdk = sdk_config(&credentials);
         let process = Variables::from_process();
         let mut endpoints = Endpoints {
-            s3: Some(s3.endpoint_url()),
+            s3: Some(s3_endpoint.clone()),
             secrets_manager: Some(secrets.endpoint_url()),
             sns: process.optional(env::AWS_ENDPOINT_URL_SNS),
             ..Endpoints::default()
         };
         let aws = Aws::new(sdk.clone(), endpoints.clone());
         let redshift = redshift::start(RedshiftOptions {
-            listen: listen(ports.redshift),
+            listen: listen(servers.redshift_port),
             database_file: data_dir.join("warehouse.duckdb"),
             database: DATABASE.to_owned(),
             s3: aws.s3(),
@@ -135,9 +147,11 @@ impl Environment {
         let aws = Aws::new(sdk, endpoints);
         make_token_key(&aws).await?;
         let storage = Storage::new(aws.s3());
-        // The folder is locked: whoever held the lease is gone.
-        let cleared = storage.delete(SILVER, paths::WAREHOUSE_LEASE).await;
-        cleared.map_err(|error| CliError::caused(&doing, &error))?;
+        // The folder is locked: whoever held the lease is gone. Of another S3 that cannot be said.
+        if s3.is_some() {
+            let cleared = storage.delete(SILVER, paths::WAREHOUSE_LEASE).await;
+            cleared.map_err(|error| CliError::caused(&doing, &error))?;
+        }
         let mut variables: HashMap<String, String> = [
             (env::BRONZE_BUCKET, BRONZE),
             (env::SILVER_BUCKET, SILVER),
@@ -161,6 +175,7 @@ impl Environment {
             storage,
             credentials,
             variables,
+            s3_endpoint,
             s3,
             secrets,
             redshift,
@@ -228,7 +243,7 @@ impl Environment {
             // Some SDKs know only the older name.
             ("AWS_DEFAULT_REGION", REGION.to_owned()),
             ("AWS_ENDPOINT_URL_REDSHIFT_DATA", self.redshift.endpoint_url()),
-            ("AWS_ENDPOINT_URL_S3", self.s3.endpoint_url()),
+            ("AWS_ENDPOINT_URL_S3", self.s3_endpoint.clone()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets.endpoint_url()),
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key.clone()),
@@ -256,7 +271,9 @@ impl Environment {
     pub async fn close(self) -> Result<(), CliError> {
         let stopped = self.redshift.shutdown().await;
         self.secrets.shutdown().await;
-        self.s3.shutdown().await;
+        if let Some(s3) = self.s3 {
+            s3.shutdown().await;
+        }
         stopped.map_err(|error| CliError::caused("stop the warehouse", &error))
     }
 }

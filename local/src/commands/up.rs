@@ -1,7 +1,7 @@
 //! `cardlake up`: the stand-ins for AWS, kept open for other programs.
 
 use crate::cli::UpArgs;
-use crate::environment::{Environment, Ports};
+use crate::environment::{Environment, Servers};
 use crate::error::{CliError, printed};
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,14 +12,15 @@ use tokio::signal::unix::{SignalKind, signal};
 /// # Errors
 /// A port is in use, another process has the folder open, or a statement does not stop at the end.
 pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
-    let ports = Ports {
-        s3: args.s3_port,
-        secrets: args.secrets_port,
-        redshift: args.redshift_port,
+    let servers = Servers {
+        s3_port: args.s3_port,
+        s3_endpoint: args.s3_endpoint,
+        secrets_port: args.secrets_port,
+        redshift_port: args.redshift_port,
     };
     let waiting = |error: std::io::Error| CliError::caused("wait for Ctrl-C", &error);
     let mut ended = signal(SignalKind::terminate()).map_err(waiting)?;
-    let environment = Environment::open_at(&args.data.data_dir, ports).await?;
+    let environment = Environment::open_with(&args.data.data_dir, servers).await?;
     printed(print(&environment.exports()))?;
     // Whoever reads the standard output may have ended; the servers go on.
     let _ = writeln!(
