@@ -6,8 +6,8 @@ Terraform configuration.
 
 import base64
 import json
+import re
 import secrets
-import string
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -30,11 +30,25 @@ FUNCTIONS = {
 }
 
 
-def arn(service, resource, region=REGION, account=ACCOUNT):
-    return f"arn:aws:{service}:{region}:{account}:{resource}"
+# Beyond a function's own document and that of all functions: `infra/policies/options`.
+WAREHOUSE_FUNCTIONS = ("loader", "mart-builder")
 
 
-def create(client, zips, redshift_endpoint, copy_role="default"):
+def arn(service, resource):
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+def function_arn(name):
+    return arn("lambda", f"function:cardlake-{name}")
+
+
+def render(path, names):
+    """A file of the project with names in the place of its `${…}`, as Terraform's `templatefile` fills them in."""
+    text = (PROJECT / path).read_text()
+    return re.sub(r"\$\{(\w+)\}", lambda placeholder: names[placeholder[1]], text)
+
+
+def create(client, zips, redshift_endpoint):
     """Creates everything. `client` gives the boto3 client of a service, `zips` the bytes of each function's package.
 
     Gives the names that somebody needs who uses it.
@@ -51,15 +65,27 @@ def create(client, zips, redshift_endpoint, copy_role="default"):
     inbox = _queue(client("sqs"), "cardlake-inbox")
     client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox[1], Attributes={"RawMessageDelivery": "true"})
 
+    silver = f"arn:aws:s3:::{BUCKETS['silver']}"
+    datasets = sorted(path.stem.split(".")[0] for path in (PROJECT / "contracts").iterdir())
+    functions = {name: function_arn(name) for name in FUNCTIONS}
     names = {
-        "aws_region": REGION,
-        "account_id": ACCOUNT,
+        "region": REGION,
         "kms_key_arn": key,
         "token_key_secret_arn": secret,
-        "topic_arn": topic,
+        "notification_topic_arn": topic,
         "dead_letter_queue_arn": dead_letters[1],
-        **{f"{name}_bucket": bucket for name, bucket in BUCKETS.items()},
+        "warehouse_arn": arn("redshift-serverless", "workgroup/cardlake"),
+        "silver_tables": json.dumps([f"{silver}/{dataset}/*" for dataset in datasets]),
+        "own_user_id": "${aws:userid}",
+        "function_arns": json.dumps([f"{function}{end}" for function in functions.values() for end in ("", ":*")]),
+        "reconciler_function_arn": functions["reconciler"],
+        "daily_state_machine_arn": arn("states", "stateMachine:cardlake-daily"),
+        "daily_execution_arn": arn("states", "execution:cardlake-daily"),
+        "step_functions_rule_arn": arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"),
+        "daily_state_machine": arn("states", "stateMachine:cardlake-daily"),
+        "bronze_bucket": BUCKETS["bronze"],
         **{f"{name}_bucket_arn": f"arn:aws:s3:::{bucket}" for name, bucket in BUCKETS.items()},
+        **{f"{name.replace('-', '_')}_function": function for name, function in functions.items()},
     }
     environment = {f"CARDLAKE_{name.upper()}_BUCKET": bucket for name, bucket in BUCKETS.items()} | {
         "CARDLAKE_TOKEN_KEY_SECRET": TOKEN_KEY_SECRET,
@@ -69,20 +95,17 @@ def create(client, zips, redshift_endpoint, copy_role="default"):
         "AWS_ENDPOINT_URL_REDSHIFT_DATA": redshift_endpoint,
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
     }
-    functions = {
-        name: _function(client, name, zips[name], environment, names, dead_letters[1]) for name in FUNCTIONS
-    }
+    for name in FUNCTIONS:
+        _function(client, name, zips[name], environment, names)
     _notifications(client, functions["transformer"])
-    names |= {f"{name.replace('-', '_')}_function": function for name, function in functions.items()}
-    role = _role(client("iam"), "cardlake-states", "states.amazonaws.com", None)
     machines = {}
     for name in ("daily", "backfill"):
-        text = (PROJECT / "statemachine" / f"{name}.asl.json").read_text()
+        role = _role(client("iam"), name, "states.amazonaws.com", [f"services/{name}", "options/state-machine"], names)
+        definition = render(f"statemachine/{name}.asl.json", names)
         machines[name] = client("stepfunctions").create_state_machine(
-            name=f"cardlake-{name}", definition=string.Template(text).substitute(names), roleArn=role
+            name=f"cardlake-{name}", definition=definition, roleArn=role
         )["stateMachineArn"]
-        names[f"{name}_state_machine"] = machines[name]
-    schedule = _schedule(client, machines["daily"])
+    schedule = _schedule(client, machines["daily"], names)
     return {
         "topic": topic,
         "dead_letters": dead_letters[0],
@@ -117,39 +140,37 @@ def _queue(sqs, name):
     return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
-def _role(iam, name, service, policy):
+def _role(iam, name, service, policies, names):
+    """A role that a service takes on, with documents of `infra/policies`."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
     }
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    if policy:
-        iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=policy)
+    role = iam.create_role(RoleName=f"cardlake-{name}", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    for policy in policies:
+        document = render(f"infra/policies/{policy}.json.tftpl", names)
+        iam.put_role_policy(RoleName=f"cardlake-{name}", PolicyName=policy.replace("/", "-"), PolicyDocument=document)
     return role
 
 
-def _policy(name, names):
-    """The policy document of a function, with the names of this deployment; none where there is none."""
-    paths = sorted((PROJECT / "infra" / "policies").glob(f"{name}.json*"))
-    return string.Template(paths[0].read_text()).substitute(names) if paths else None
-
-
-def _function(client, name, package, environment, names, dead_letters):
+def _function(client, name, package, environment, names):
     memory, timeout = FUNCTIONS[name]
-    role = _role(client("iam"), f"cardlake-{name}", "lambda.amazonaws.com", _policy(name, names))
-    made = client("lambda").create_function(
+    policies = [name, "options/runtime"] + ["options/warehouse-workgroup"] * (name in WAREHOUSE_FUNCTIONS)
+    names = names | {"log_group_arn": arn("logs", f"log-group:/aws/lambda/cardlake-{name}")}
+    client("lambda").create_function(
         FunctionName=f"cardlake-{name}",
         Runtime="provided.al2023",
         Handler="bootstrap",
-        Role=role,
+        Role=_role(client("iam"), name, "lambda.amazonaws.com", policies, names),
         Code={"ZipFile": package},
         MemorySize=memory,
         Timeout=timeout,
         Environment={"Variables": environment},
-        DeadLetterConfig={"TargetArn": dead_letters},
+        DeadLetterConfig={"TargetArn": names["dead_letter_queue_arn"]},
     )
-    client("lambda").get_waiter("function_active_v2").wait(FunctionName=f"cardlake-{name}")
-    return made["FunctionArn"]
+    client("lambda").get_waiter("function_active_v2").wait(
+        FunctionName=f"cardlake-{name}", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
 
 
 def _notifications(client, function):
@@ -177,8 +198,8 @@ def _notifications(client, function):
     )
 
 
-def _schedule(client, machine):
-    role = _role(client("iam"), "cardlake-schedule", "scheduler.amazonaws.com", None)
+def _schedule(client, machine, names):
+    role = _role(client("iam"), "scheduler", "scheduler.amazonaws.com", ["services/scheduler"], names)
     name = "cardlake-daily"
     client("scheduler").create_schedule(
         Name=name,

@@ -153,4 +153,6 @@ fn failure(stage: String, error: String, cause: &str) -> Failure {
 #[cfg(test)]
 mod concurrent_tests;
 #[cfg(test)]
+mod sample_events_tests;
+#[cfg(test)]
 mod tests;
