@@ -53,7 +53,8 @@ class Functions:
             (self.code[name] / "bootstrap").chmod(0o755)
 
     def start(self, name):
-        return Sandbox(self.code[name], self.environment)
+        of_lambda = {"NAME": name, "MEMORY_SIZE": "3008", "VERSION": "$LATEST"}
+        return Sandbox(self.code[name], self.environment | {f"AWS_LAMBDA_FUNCTION_{key}": of_lambda[key] for key in of_lambda})
 
     def invoke(self, name, event):
         if name not in self.sandboxes:

@@ -1,13 +1,10 @@
 """Creates in LocalStack what the project needs on AWS, from the project's own definitions.
 
-State machines come from `statemachine/`, policies from `infra/policies/`; names, memory and timeouts stand below, as in the
-Terraform configuration.
+State machines come from `statemachine/`, policies from `infra/policies/`, memory and timeouts from `infra/functions.tf`.
 """
 
-import base64
 import json
 import re
-import secrets
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -18,19 +15,7 @@ TOKEN_KEY_SECRET = "cardlake/token-keys"
 # Every bronze file ends in one of these; other objects start nothing.
 SUFFIXES = [f".{kind}{packed}" for kind in ("csv", "jsonl") for packed in ("", ".gz", ".zst")]
 
-# Memory in MB and timeout in seconds.
-FUNCTIONS = {
-    "generator": (1024, 900),
-    "transformer": (1769, 900),
-    "reconciler": (3008, 900),
-    "validator": (1769, 900),
-    "loader": (512, 120),
-    "mart-builder": (512, 300),
-    "notifier": (256, 60),
-}
-
-
-# Beyond a function's own document and that of all functions: `infra/policies/options`.
+FUNCTIONS = ("generator", "transformer", "reconciler", "validator", "loader", "mart-builder", "notifier")
 WAREHOUSE_FUNCTIONS = ("loader", "mart-builder")
 
 
@@ -48,20 +33,29 @@ def render(path, names):
     return re.sub(r"\$\{(\w+)\}", lambda placeholder: names[placeholder[1]], text)
 
 
-def create(client, zips, redshift_endpoint):
-    """Creates everything. `client` gives the boto3 client of a service, `zips` the bytes of each function's package.
+def sizes():
+    """(memory in MB, timeout in seconds) of every function, as they are deployed."""
+    text = (PROJECT / "infra" / "functions.tf").read_text()
+    found = re.findall(r"^ +(\S+) += \{ description = .* memory_size = (\d+), timeout = (\d+),", text, re.MULTILINE)
+    sizes = {name: (int(memory), int(timeout)) for name, memory, timeout in found}
+    if sorted(sizes) != sorted(FUNCTIONS):
+        raise RuntimeError(f"infra/functions.tf tells the sizes of {sorted(sizes)}, wanted are those of {FUNCTIONS}")
+    return sizes
 
-    Gives the names that somebody needs who uses it.
+
+def create(client, zips, token_keys, redshift_endpoint, longest_wait=10):
+    """Creates everything. `client` gives the boto3 client of a service, `zips` the bytes of each function's package,
+    `token_keys` the document that the secret of that name holds.
+
+    `longest_wait` is how many seconds may come to lie between two ticks: tests have small statements and little time. Gives
+    the names that somebody needs who uses it.
     """
     key = client("kms").create_key(Description="the lake")["KeyMetadata"]["Arn"]
     client("kms").create_alias(AliasName="alias/cardlake", TargetKeyId=key)
     _buckets(client("s3"), key)
-    token_keys = {"current": "1", "keys": {"1": base64.b64encode(secrets.token_bytes(32)).decode()}}
-    secret = client("secretsmanager").create_secret(
-        Name=TOKEN_KEY_SECRET, SecretString=json.dumps(token_keys), KmsKeyId=key
-    )["ARN"]
+    secret = client("secretsmanager").create_secret(Name=TOKEN_KEY_SECRET, SecretString=token_keys, KmsKeyId=key)["ARN"]
     topic = client("sns").create_topic(Name="cardlake-runs")["TopicArn"]
-    dead_letters = _queue(client("sqs"), "cardlake-dead-letters")
+    dead_letters = {}
     inbox = _queue(client("sqs"), "cardlake-inbox")
     client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox[1], Attributes={"RawMessageDelivery": "true"})
 
@@ -73,7 +67,6 @@ def create(client, zips, redshift_endpoint):
         "kms_key_arn": key,
         "token_key_secret_arn": secret,
         "notification_topic_arn": topic,
-        "dead_letter_queue_arn": dead_letters[1],
         "warehouse_arn": arn("redshift-serverless", "workgroup/cardlake"),
         "silver_tables": json.dumps([f"{silver}/{dataset}/*" for dataset in datasets]),
         "own_user_id": "${aws:userid}",
@@ -87,28 +80,33 @@ def create(client, zips, redshift_endpoint):
         **{f"{name}_bucket_arn": f"arn:aws:s3:::{bucket}" for name, bucket in BUCKETS.items()},
         **{f"{name.replace('-', '_')}_function": function for name, function in functions.items()},
     }
-    environment = {f"CARDLAKE_{name.upper()}_BUCKET": bucket for name, bucket in BUCKETS.items()} | {
-        "CARDLAKE_TOKEN_KEY_SECRET": TOKEN_KEY_SECRET,
+    lake = {f"CARDLAKE_{name.upper()}_BUCKET": bucket for name, bucket in BUCKETS.items()}
+    warehouse = {
         "CARDLAKE_REDSHIFT_WORKGROUP": "cardlake",
         "CARDLAKE_REDSHIFT_DATABASE": "cardlake",
-        "CARDLAKE_NOTIFICATION_TOPIC_ARN": topic,
         "AWS_ENDPOINT_URL_REDSHIFT_DATA": redshift_endpoint,
-        "AWS_LAMBDA_LOG_FORMAT": "JSON",
     }
-    for name in FUNCTIONS:
-        _function(client, name, zips[name], environment, names)
+    settings = {
+        "transformer": {"CARDLAKE_TOKEN_KEY_SECRET": secret},
+        "loader": warehouse,
+        "mart-builder": warehouse,
+        "notifier": {"CARDLAKE_NOTIFICATION_TOPIC_ARN": topic},
+    }
+    for name, size in sizes().items():
+        dead_letters[name] = _function(client, name, size, zips[name], lake | settings.get(name, {}), names)
     _notifications(client, functions["transformer"])
     machines = {}
     for name in ("daily", "backfill"):
         role = _role(client("iam"), name, "states.amazonaws.com", [f"services/{name}", "options/state-machine"], names)
         definition = render(f"statemachine/{name}.asl.json", names)
+        definition = definition.replace('"NumericGreaterThanEquals": 10', f'"NumericGreaterThanEquals": {longest_wait}')
         machines[name] = client("stepfunctions").create_state_machine(
             name=f"cardlake-{name}", definition=definition, roleArn=role
         )["stateMachineArn"]
     schedule = _schedule(client, machines["daily"], names)
     return {
         "topic": topic,
-        "dead_letters": dead_letters[0],
+        "dead_letters": dead_letters["transformer"],
         "inbox": inbox[0],
         "functions": functions,
         "machines": machines,
@@ -153,10 +151,15 @@ def _role(iam, name, service, policies, names):
     return role
 
 
-def _function(client, name, package, environment, names):
-    memory, timeout = FUNCTIONS[name]
+def _function(client, name, size, package, environment, names):
+    """Gives the URL of the queue for events that fail."""
+    memory, timeout = size
+    dead_letters = _queue(client("sqs"), f"cardlake-{name}-dead-letters")
     policies = [name, "options/runtime"] + ["options/warehouse-workgroup"] * (name in WAREHOUSE_FUNCTIONS)
-    names = names | {"log_group_arn": arn("logs", f"log-group:/aws/lambda/cardlake-{name}")}
+    names = names | {
+        "log_group_arn": arn("logs", f"log-group:/aws/lambda/cardlake-{name}"),
+        "dead_letter_queue_arn": dead_letters[1],
+    }
     client("lambda").create_function(
         FunctionName=f"cardlake-{name}",
         Runtime="provided.al2023",
@@ -165,12 +168,14 @@ def _function(client, name, package, environment, names):
         Code={"ZipFile": package},
         MemorySize=memory,
         Timeout=timeout,
-        Environment={"Variables": environment},
-        DeadLetterConfig={"TargetArn": names["dead_letter_queue_arn"]},
+        Environment={"Variables": environment | {"AWS_LAMBDA_LOG_FORMAT": "JSON"}},
+        DeadLetterConfig={"TargetArn": dead_letters[1]},
     )
     client("lambda").get_waiter("function_active_v2").wait(
         FunctionName=f"cardlake-{name}", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
     )
+    client("lambda").put_function_event_invoke_config(FunctionName=f"cardlake-{name}", MaximumRetryAttempts=2)
+    return dead_letters[0]
 
 
 def _notifications(client, function):
@@ -199,17 +204,18 @@ def _notifications(client, function):
 
 
 def _schedule(client, machine, names):
+    names = names | {"dead_letter_queue_arn": _queue(client("sqs"), "cardlake-schedule-dead-letters")[1]}
     role = _role(client("iam"), "scheduler", "scheduler.amazonaws.com", ["services/scheduler"], names)
     name = "cardlake-daily"
     client("scheduler").create_schedule(
         Name=name,
-        ScheduleExpression="cron(0 2 * * ? *)",
-        ScheduleExpressionTimezone="Asia/Seoul",
+        ScheduleExpression="cron(0 3 * * ? *)",
+        ScheduleExpressionTimezone="UTC",
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={
             "Arn": machine,
             "RoleArn": role,
-            "Input": json.dumps({"scheduled_time": "<aws.scheduler.scheduled-time>"}),
+            "Input": json.dumps({"scheduled_time": "<aws.scheduler.scheduled-time>", "days_back": 1}),
         },
     )
     return name

@@ -76,7 +76,7 @@ def zipped(binary):
 class Stack:
     """LocalStack, `cardlake up`, and everything in them. A context manager."""
 
-    def __init__(self, zips=None, port=None, redshift_port=None):
+    def __init__(self, zips=None, port=None, redshift_port=None, **options):
         self.endpoint = f"http://127.0.0.1:{port or free_port()}"
         self.redshift_port = redshift_port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="cardlake-localstack-"))
@@ -84,7 +84,7 @@ class Stack:
         self.key = {}
         self.clients = {}
         try:
-            self._start(zips)
+            self._start(zips, options)
         except BaseException:
             self.close()
             raise
@@ -118,7 +118,7 @@ class Stack:
         rows = client.get_statement_result(Id=statement_id)["Records"]
         return [[None if "isNull" in field else str(*field.values()) for field in row] for row in rows]
 
-    def _start(self, zips):
+    def _start(self, zips, options):
         binaries = built()
         self.cardlake = binaries["cardlake"]
         if zips:
@@ -128,12 +128,14 @@ class Stack:
         shutil.rmtree(LOGS, ignore_errors=True)
         LOGS.mkdir(parents=True)
         exports = self._start_cardlake()
-        self.redshift = exports["AWS_ENDPOINT_URL_REDSHIFT_DATA"]
+        self.redshift, self.secrets = (exports[f"AWS_ENDPOINT_URL_{name}"] for name in ("REDSHIFT_DATA", "SECRETS_MANAGER"))
         names = {"aws_access_key_id": "AWS_ACCESS_KEY_ID", "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY"}
         self.key = {name: exports[variable] for name, variable in names.items()}
         self._start_localstack()
         self._wait()
-        self.names = resources.create(self.client, packages, self.redshift)
+        vault = boto3.client("secretsmanager", endpoint_url=self.secrets, region_name=resources.REGION, **self.key)
+        token_keys = vault.get_secret_value(SecretId=resources.TOKEN_KEY_SECRET)["SecretString"]
+        self.names = resources.create(self.client, packages, token_keys, self.redshift, **options)
 
     def _start_cardlake(self):
         command = [self.cardlake, "up", "--data-dir", self.folder / "lake", "--s3-endpoint", self.endpoint]

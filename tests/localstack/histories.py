@@ -16,6 +16,8 @@ ERROR = re.compile(r"(Task|Execution)(Failed|TimedOut)$")
 # The states between two ticks, and those of a tick.
 BETWEEN_TICKS = re.compile(r"(WaitFor|Longer|Set)(Load|Build)(Wait)?$|(Load|Build)WaitIsLong$")
 TICKS = ("Load", "LoadDone", "Build", "BuildDone")
+# The ids of candidates: hashes over the times of objects, among others.
+IDS = re.compile(r"(?<=/)[0-9a-f]{32}(?=\.)")
 # Fields that tell of time, or of how many ticks there were.
 VOLATILE = {"wait", "grown", "cursor", "started_at", "ended_at"}
 
@@ -54,7 +56,7 @@ def plain(value):
     if isinstance(value, str) and value.startswith('{"'):
         # The cause of a failed function: its reply.
         return plain(json.loads(value))
-    return value
+    return IDS.sub("ID", value) if isinstance(value, str) else value
 
 
 def lines(events):

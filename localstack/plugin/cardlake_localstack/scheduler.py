@@ -82,7 +82,8 @@ def look(dues):
         if key not in dues:
             dues[key] = next_time(schedule.schedule_expression, zone, now)
         due = dues[key]
-        if due is None or due > now or schedule.state != "ENABLED":
+        # An update that says nothing of the state leaves none in moto; on AWS it is the default, enabled.
+        if due is None or due > now or schedule.state == "DISABLED":
             continue
         dues[key] = next_time(schedule.schedule_expression, zone, due)
         fire(schedule, account, region, due)
