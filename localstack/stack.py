@@ -52,7 +52,7 @@ def free_port():
 
 def built():
     """Debug builds of the functions and of the command, by name. What tests have compiled already is taken."""
-    command = ["cargo", "build", "--locked", "--workspace", "--bins", "--tests", "--message-format=json-render-diagnostics"]
+    command = ["cargo", "build", "--locked", "--workspace", "--bins", "--message-format=json-render-diagnostics"]
     output = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True).stdout
     messages = [json.loads(line) for line in output.splitlines()]
     return {
@@ -232,7 +232,7 @@ A file of your own:
 Several days of the past:
   {aws} stepfunctions start-execution --state-machine-arn {stack.names["machines"]["backfill"]} --input '{{"dates":["2026-01-13","2026-01-14"],"generate":{{"rows":5000}}}}'
 The warehouse:
-  aws --endpoint-url {stack.redshift} redshift-data execute-statement --workgroup-name cardlake --database cardlake --sql 'select count(*) from marts.mart_sales_daily'
+  aws --endpoint-url {stack.redshift} redshift-data execute-statement --workgroup-name cardlake --database cardlake --sql 'select count(*) from analytics.mart_sales_daily'
 What was told, and what failed:
   {aws} sqs receive-message --queue-url {stack.names["inbox"]}
   {aws} sqs receive-message --queue-url {stack.names["dead_letters"]}

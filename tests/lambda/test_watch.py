@@ -20,7 +20,7 @@ BUILD_SECONDS = 1200
 
 def built(name):
     """A debug build of a program of the workspace; what tests have compiled already is taken."""
-    command = ["cargo", "build", "--locked", "--workspace", "--bins", "--tests", "--message-format=json-render-diagnostics"]
+    command = ["cargo", "build", "--locked", "--workspace", "--bins", "--message-format=json-render-diagnostics"]
     output = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True).stdout
     messages = [json.loads(line) for line in output.splitlines()]
     programs = [told["executable"] for told in messages if told.get("executable") and told["target"]["name"] == name]

@@ -9,6 +9,7 @@ first ones hold the empty lake against an empty one of `cardlake run`.
 import datetime
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -110,7 +111,7 @@ def message_with(queue, text):
 
 
 class Local:
-    """A lake of `cardlake run`, with the token keys of the stack: its tokens are the same."""
+    """A lake of `cardlake run`, with the token keys and the topic of the stack: tokens and messages are the same."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(dir=STACK.folder))
@@ -120,7 +121,8 @@ class Local:
         """The events of the execution of a day."""
         folder = self.folder / "history"
         command = [STACK.cardlake, "run", "--date", day, "--json", "--data-dir", self.folder / "lake", "--history", folder]
-        subprocess.run([*command, *arguments], stdout=subprocess.DEVNULL, check=False)
+        topic = {"CARDLAKE_NOTIFICATION_TOPIC_ARN": STACK.names["topic"], "AWS_ENDPOINT_URL_SNS": STACK.endpoint}
+        subprocess.run([*command, *arguments], env=os.environ | topic, stdout=subprocess.DEVNULL, check=False)
         return [json.loads(line) for line in (folder / f"{day}.jsonl").read_text().splitlines()]
 
 
@@ -207,7 +209,7 @@ class TestPipeline(unittest.TestCase):
         marts = output["build"]["output"]["marts"]
         self.assertGreaterEqual(len(marts), 5)
         for mart, rows in marts.items():
-            self.assertEqual(STACK.sql(f"select count(*) from marts.{mart}"), [[str(rows)]], mart)
+            self.assertEqual(STACK.sql(f"select count(*) from analytics.{mart}"), [[str(rows)]], mart)
             listed = STACK.client("s3").list_objects_v2(Bucket=BUCKETS["gold"], Prefix=f"{mart}/")
             self.assertGreater(listed["KeyCount"], 0, mart)
 
