@@ -21,7 +21,7 @@ test: ## every test, the end-to-end ones included
 test-localstack: ## the pipeline on LocalStack, end to end; needs Python 3.13 or Docker
 	localstack/run.sh test $(LOCALSTACK_ARGS)
 
-test-lambda: ## a function under `cargo lambda watch`
+test-lambda: ## the functions under `cargo lambda watch`
 	tests/lambda/run.sh
 
 localstack: ## everything on LocalStack, kept until Ctrl-C, with URLs and example commands

@@ -175,12 +175,10 @@ class Stack:
         self._spawn("localstack", command, environment)
 
     def _spawn(self, name, command, environment, **options):
-        log = open(LOGS / f"{name}.log", "wb")
-        options = {"stdout": log} | options
-        # In a group of its own: Ctrl-C comes here alone, and everything is ended in order.
-        process = subprocess.Popen(
-            command, cwd=self.folder, env=environment, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options
-        )
+        with open(LOGS / f"{name}.log", "wb") as log:
+            options = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL} | options
+            # In a group of its own: Ctrl-C comes here alone, and everything is ended in order.
+            process = subprocess.Popen(command, cwd=self.folder, env=environment, start_new_session=True, **options)
         self.processes.append(process)
         return process
 
@@ -208,6 +206,8 @@ class Stack:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.stdout:
+                process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

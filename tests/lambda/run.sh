@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests of a function under `cargo lambda watch`, with cargo-lambda from its Python package.
+# Tests of the functions under `cargo lambda watch`, with cargo-lambda from its Python package.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

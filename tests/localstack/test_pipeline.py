@@ -6,11 +6,13 @@ The resources are those that `make localstack` creates. The tests share one stac
 first ones hold the empty lake against an empty one of `cardlake run`.
 """
 
+import atexit
 import datetime
 import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +35,10 @@ STACK = None
 
 def setUpModule():
     global STACK
+    # Whoever ends the tests early ends the stack with them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     STACK = Stack(longest_wait=1)
+    atexit.register(STACK.close)
     unittest.addModuleCleanup(STACK.close)
 
 
