@@ -116,7 +116,7 @@ def run_day(functions, rows):
     loaded = ticks(functions, "loader", run)["datasets"]
     balance = {"action": "balance", "batch_date": DAY, "published": published, "loaded": loaded}
     books = functions.invoke("reconciler", balance)
-    marts = ticks(functions, "mart-builder", run)
+    marts = ticks(functions, "mart-builder", run | {"books": books, "audits": audits})
     told = {"outcome": "succeeded", "books": books, "audits": audits, "marts": marts}
     functions.invoke("notifier", run | told)
 

@@ -111,6 +111,8 @@ def create(client, zips, token_keys, redshift_endpoint, longest_wait=10):
         "functions": functions,
         "machines": machines,
         "schedule": schedule,
+        # What `cardlake --aws` wants to know.
+        "settings": lake | warehouse | {f"CARDLAKE_{name.upper()}_STATE_MACHINE_ARN": machines[name] for name in machines},
     }
 
 

@@ -118,6 +118,18 @@ class Stack:
         rows = client.get_statement_result(Id=statement_id)["Records"]
         return [[None if "isNull" in field else str(*field.values()) for field in row] for row in rows]
 
+    def exports(self):
+        """The variables with which any AWS SDK, and `cardlake --aws`, reach the stack."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.key["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": self.key["aws_secret_access_key"],
+            "AWS_SESSION_TOKEN": "",
+            "AWS_REGION": resources.REGION,
+            "AWS_DEFAULT_REGION": resources.REGION,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            **self.names["settings"],
+        }
+
     def _start(self, zips, options):
         binaries = built()
         self.cardlake = binaries["cardlake"]
@@ -213,7 +225,7 @@ class Stack:
 
 def introduction(stack):
     """What somebody wants to know in front of a running stack."""
-    aws = f"aws --endpoint-url {stack.endpoint}"
+    exports = "\n".join(f"export {name}={value}" for name, value in stack.exports().items())
     machine = stack.names["machines"]["daily"]
     day = '{"batch_date":"2026-01-13","generate":{"rows":5000}}'
     return f"""
@@ -221,21 +233,23 @@ LocalStack             {stack.endpoint}
 Redshift Data API      {stack.redshift}
 Logs                   {LOGS}
 
-export AWS_ACCESS_KEY_ID={stack.key["aws_access_key_id"]} AWS_SECRET_ACCESS_KEY={stack.key["aws_secret_access_key"]} AWS_DEFAULT_REGION={resources.REGION}
+{exports}
 
 A day of made-up transactions:
-  {aws} stepfunctions start-execution --state-machine-arn {machine} --input '{day}'
-  {aws} stepfunctions list-executions --state-machine-arn {machine}
+  aws stepfunctions start-execution --state-machine-arn {machine} --input '{day}'
+  aws stepfunctions list-executions --state-machine-arn {machine}
 A file of your own:
-  {aws} s3 cp FILE.csv s3://{resources.BUCKETS["bronze"]}/transactions/ingest_date=2026-01-13/
-  {aws} s3 ls --recursive s3://{resources.BUCKETS["silver"]}/_objects/
+  aws s3 cp FILE.csv s3://{resources.BUCKETS["bronze"]}/transactions/ingest_date=2026-01-13/
+  aws s3 ls --recursive s3://{resources.BUCKETS["silver"]}/_objects/
 Several days of the past:
-  {aws} stepfunctions start-execution --state-machine-arn {stack.names["machines"]["backfill"]} --input '{{"dates":["2026-01-13","2026-01-14"],"generate":{{"rows":5000}}}}'
-The warehouse:
-  aws --endpoint-url {stack.redshift} redshift-data execute-statement --workgroup-name cardlake --database cardlake --sql 'select count(*) from analytics.mart_sales_daily'
+  aws stepfunctions start-execution --state-machine-arn {stack.names["machines"]["backfill"]} --input '{{"dates":["2026-01-13","2026-01-14"],"generate":{{"rows":5000}}}}'
+The operator's tool:
+  cardlake run --date 2026-01-13 --aws
+  cardlake status --aws
+  cardlake sql --aws 'select count(*) from analytics.mart_sales_daily'
 What was told, and what failed:
-  {aws} sqs receive-message --queue-url {stack.names["inbox"]}
-  {aws} sqs receive-message --queue-url {stack.names["dead_letters"]}
+  aws sqs receive-message --queue-url {stack.names["inbox"]}
+  aws sqs receive-message --queue-url {stack.names["dead_letters"]}
 
 Ctrl-C stops everything.
 """

@@ -19,7 +19,7 @@ TICKS = ("Load", "LoadDone", "Build", "BuildDone")
 # The ids of candidates: hashes over the times of objects, among others.
 IDS = re.compile(r"(?<=/)[0-9a-f]{32}(?=\.)")
 # Fields that tell of time, or of how many ticks there were.
-VOLATILE = {"wait", "grown", "cursor", "started_at", "ended_at"}
+VOLATILE = {"wait", "grown", "cursor", "entered", "started_at", "ended_at"}
 
 
 def run_id(events):

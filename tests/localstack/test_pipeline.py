@@ -181,6 +181,18 @@ class TestPipeline(unittest.TestCase):
         self.assertEqual(event["Records"][0]["s3"]["bucket"]["name"], BUCKETS["bronze"])
         self.assertIn("damaged or incomplete", message["MessageAttributes"]["ErrorMessage"]["StringValue"])
 
+    def test_the_operators_tool_works_on_it(self):
+        def cardlake(*arguments):
+            command = [STACK.cardlake, *arguments, "--aws"]
+            told = subprocess.run(command, env=os.environ | STACK.exports(), capture_output=True, text=True)
+            self.assertEqual(told.returncode, 0, told.stderr)
+            return told.stdout
+
+        runs = json.loads(cardlake("status", "--json"))
+        self.assertIn(("2026-01-13", "succeeded"), [(run["batch_date"], run["outcome"]) for run in runs])
+        rows = cardlake("sql", "select count(*) as rows from raw.cards", "--format", "json")
+        self.assertGreater(int(json.loads(rows)[0]["rows"]), 0)
+
     def test_the_schedule_starts_the_day_before(self):
         yesterday = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)).date().isoformat()
         event = json.dumps({"batch_date": yesterday, "rows": 300})
