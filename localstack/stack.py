@@ -134,7 +134,7 @@ class Stack:
         binaries = built()
         self.cardlake = binaries["cardlake"]
         if zips:
-            packages = {name: (Path(zips) / f"{name}.zip").read_bytes() for name in resources.FUNCTIONS}
+            packages = {name: (Path(zips) / name / "bootstrap.zip").read_bytes() for name in resources.FUNCTIONS}
         else:
             packages = {name: zipped(binaries[name]) for name in resources.FUNCTIONS}
         shutil.rmtree(LOGS, ignore_errors=True)
@@ -248,8 +248,8 @@ The operator's tool:
   cardlake status --aws
   cardlake sql --aws 'select count(*) from analytics.mart_sales_daily'
 What was told, and what failed:
-  aws sqs receive-message --queue-url {stack.names["inbox"]}
-  aws sqs receive-message --queue-url {stack.names["dead_letters"]}
+  aws sqs --endpoint-url {stack.endpoint} receive-message --queue-url {stack.names["inbox"]}
+  aws sqs --endpoint-url {stack.endpoint} receive-message --queue-url {stack.names["dead_letters"]}
 
 Ctrl-C stops everything.
 """
@@ -257,7 +257,7 @@ Ctrl-C stops everything.
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--zips", metavar="DIR", help="packages of the functions, as NAME.zip; default: debug builds")
+    parser.add_argument("--zips", metavar="DIR", help="packages of the functions, as scripts/package.sh leaves them; default: debug builds")
     parser.add_argument("--port", type=int, default=4566, help="port of LocalStack (%(default)s)")
     parser.add_argument("--redshift-port", type=int, default=4567, help="port of the Redshift Data API (%(default)s)")
     arguments = parser.parse_args()

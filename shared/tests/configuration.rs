@@ -1,5 +1,11 @@
 //! `docs/configuration.md` against the code: every variable that a function reads is there, with the functions that read it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests fail loudly, as tests do"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
