@@ -1,5 +1,6 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
-.PHONY: help build run test lint fmt check-infra package plan deploy destroy bench bench-generate bench-silver bench-validate
+.PHONY: help build run test test-localstack test-lambda localstack lint fmt check-infra package plan deploy destroy bench bench-generate \
+	bench-silver bench-validate bench-functions
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -18,8 +19,20 @@ run: build ## three days of made-up card transactions through the whole pipeline
 test: ## every test, the end-to-end ones included
 	scripts/test.sh
 
+test-localstack: ## the pipeline on LocalStack, end to end; needs Python 3.13 or Docker
+	localstack/run.sh test $(LOCALSTACK_ARGS)
+
+test-lambda: ## the functions under `cargo lambda watch`
+	tests/lambda/run.sh
+
+localstack: ## everything on LocalStack, kept until Ctrl-C, with URLs and example commands
+	localstack/run.sh serve $(LOCALSTACK_ARGS)
+
 lint: ## formatting, clippy, and dependency rules where cargo-deny is installed
 	scripts/lint.sh
+
+bench-functions: ## package size, cold start and peak memory of the functions
+	bench/functions.sh $(BENCH_FUNCTIONS_ARGS)
 
 bench: bench-generate bench-silver bench-validate ## all benchmarks
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a Python environment, once, and prints its interpreter: by default that of the interoperability tests.
 #
-# usage: python-env.sh [FOLDER REQUIREMENTS]
+# usage: [PYTHON=INTERPRETER] python-env.sh [FOLDER REQUIREMENTS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ python=${1:-target/python}
 requirements=${2:-tests/requirements.txt}
 if ! cmp -s "$requirements" "$python/installed.txt"; then
   rm -rf "$python"
-  python3 -m venv "$python"
+  "${PYTHON:-python3}" -m venv "$python"
   "$python/bin/pip" install --quiet --disable-pip-version-check -r "$requirements" >&2
   cp "$requirements" "$python/installed.txt"
 fi

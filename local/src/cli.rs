@@ -134,6 +134,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,
+    /// Folder for the events of each execution, as JSON lines in the words of Step Functions.
+    #[arg(long, value_name = "DIR", conflicts_with = "aws")]
+    pub history: Option<PathBuf>,
     /// Print one JSON document instead of a table.
     #[arg(long)]
     pub json: bool,

@@ -24,7 +24,7 @@ impl StageError for ConfigError {
 }
 
 /// Reads variables and remembers what was wrong with them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Variables {
     values: HashMap<String, String>,
     mistakes: Vec<String>,

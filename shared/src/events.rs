@@ -187,6 +187,9 @@ pub struct TransformerOutput {
     pub status: TransformStatus,
     /// Rows by what became of them.
     pub counts: RowCounts,
+    /// Why a rejected object cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<String>,
 }
 
 /// What the reconciler is asked to do.

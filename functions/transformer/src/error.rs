@@ -45,6 +45,14 @@ pub enum Error {
         /// The key as it stands in the event.
         key: String,
     },
+    /// An object of an S3 event cannot be read. It has its record all the same, and runs go on without it.
+    #[error("the object {key} is rejected: {reason}; deliver it again under the same key")]
+    Rejected {
+        /// The bronze object.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Some objects of an S3 event failed; the others went through.
     #[error("{} of {total} objects failed: {}", .failures.len(), .failures.join("; "))]
     Partial {
@@ -87,6 +95,7 @@ impl StageError for Error {
             Self::Storage(error) => error.kind(),
             Self::EventKey { .. } => ErrorKind::InvalidEvent,
             Self::Partial { kind, .. } => *kind,
+            Self::Rejected { .. } => ErrorKind::Corrupt,
             Self::Internal { .. } => ErrorKind::Internal,
         }
     }

@@ -116,8 +116,8 @@ impl Context {
 /// Answers one invocation.
 ///
 /// # Errors
-/// Of a task: why its object could not be transformed. Of a notification: which objects failed and why, after all others
-/// have gone through.
+/// Of a task: why its object could not be transformed. Of a notification: which objects failed or were rejected and why,
+/// after all others have gone through.
 pub async fn handle(event: Event, context: &Context) -> Result<Output, Error> {
     match event {
         Event::Task(task) => transform(&task, context).await.map(Output::One),
@@ -181,7 +181,15 @@ async fn notified(record: S3EventRecord, context: &Context) -> Result<Transforme
             "the event is not about a new object of the bronze bucket",
         ));
     }
-    transform(&TransformerEvent::of(key), context).await
+    let output = transform(&TransformerEvent::of(key), context).await?;
+    match output.rejection {
+        None => Ok(output),
+        // Nobody reads the reply to S3. As a failure the event ends in the dead-letter queue, where a person sees it.
+        Some(reason) => Err(Error::Rejected {
+            key: output.key,
+            reason,
+        }),
+    }
 }
 
 fn ignored(key: &str, reason: &str) -> TransformerOutput {
@@ -190,6 +198,7 @@ fn ignored(key: &str, reason: &str) -> TransformerOutput {
         key: key.to_owned(),
         status: TransformStatus::Ignored,
         counts: RowCounts::default(),
+        rejection: None,
     }
 }
 
@@ -219,17 +228,18 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
         .await?
         .ok_or_else(|| missing(bucket, key))?;
     let before = earlier_record(&bronze, context).await?;
-    let output = |status, counts| TransformerOutput {
+    let output = |status, record: &ObjectRecord| TransformerOutput {
         key: key.to_owned(),
-        status,
-        counts,
+        status: record.rejection.as_ref().map_or(status, |_| TransformStatus::Rejected),
+        counts: record.counts,
+        rejection: record.rejection.clone(),
     };
     let of_this_content = before.as_ref().filter(|record| record.source.etag == meta.etag);
     let rules = Rules::new(contract, event.late_window_days, of_this_content);
     let is_done = |record: &&ObjectRecord| record.rules == rules.id && !event.reprocess;
     if let Some(record) = of_this_content.filter(is_done) {
         tracing::info!(key, "object unchanged");
-        return Ok(output(TransformStatus::Unchanged, record.counts));
+        return Ok(output(TransformStatus::Unchanged, record));
     }
 
     let tokenizer = context.tokenizer(contract).await?;
@@ -263,7 +273,7 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
     let counts = record.counts;
     if let Some(reason) = &record.rejection {
         tracing::warn!(key, reason, "object rejected");
-        return Ok(output(TransformStatus::Rejected, counts));
+        return Ok(output(TransformStatus::Rejected, &record));
     }
     tracing::info!(
         key,
@@ -275,7 +285,7 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
         files = record.files.len(),
         "object transformed"
     );
-    Ok(output(TransformStatus::Transformed, counts))
+    Ok(output(TransformStatus::Transformed, &record))
 }
 
 fn internal(key: &str, problem: &str) -> Error {

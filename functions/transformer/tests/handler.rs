@@ -381,7 +381,10 @@ async fn a_file_that_cannot_be_read_is_rejected_with_a_reason() {
             "{name}: {record:?}"
         );
         assert!(record.files.is_empty());
-        assert_eq!(run(&context, &key).await.status, TransformStatus::Unchanged);
+        assert_eq!(run(&context, &key).await, output, "a second time");
+        let error = handle(notification(&[&key]), &context).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains(reason), "{error}");
     }
 }
 

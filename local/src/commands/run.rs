@@ -12,6 +12,9 @@ use crate::run::{DayOutcome, report::RunsReport, run_day};
 use cardlake_shared::env;
 use chrono::{Days, NaiveDate, Utc};
 use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Runs the days and prints what came of them.
@@ -41,6 +44,9 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
             put_into_bronze(input, day, environment.storage(), crate::environment::BRONZE).await?;
         }
         let outcome = run_day(&environment, day, execution_input(&args, day), &progress).await?;
+        if let Some(folder) = &args.history {
+            write_history(folder, &outcome)?;
+        }
         let failed = outcome.failure.is_some();
         outcomes.push(outcome);
         if failed {
@@ -84,6 +90,21 @@ async fn deployed(args: &RunArgs, console: Console) -> Result<ExitCode, CliError
         print(args.json, &records, || format!("{}\n", status::table(&records)))?;
     }
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// The events of a day's execution, in `FOLDER/<day>.jsonl`.
+fn write_history(folder: &Path, outcome: &DayOutcome) -> Result<(), CliError> {
+    let path = folder.join(format!("{}.jsonl", outcome.batch_date));
+    let write = || -> std::io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut file = BufWriter::new(fs::File::create(&path)?);
+        for event in &outcome.history {
+            serde_json::to_writer(&mut file, event)?;
+            file.write_all(b"\n")?;
+        }
+        file.flush()
+    };
+    write().map_err(|error| CliError::caused(&format!("write {}", path.display()), &error))
 }
 
 /// The days asked for, in order.

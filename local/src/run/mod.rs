@@ -7,7 +7,7 @@ use crate::environment::Environment;
 use crate::error::CliError;
 use crate::invoker::StageInvoker;
 use crate::progress::Progress;
-use crate::step_functions::{ExecutionOptions, Outcome, StateMachine, execute};
+use crate::step_functions::{ExecutionOptions, HistoryEvent, Outcome, StateMachine, execute};
 use cardlake_shared::assets::{AssetFolder, Assets};
 use cardlake_shared::events::{BalanceOutput, MartBuilderOutput};
 use chrono::{NaiveDate, Utc};
@@ -59,6 +59,8 @@ pub struct DayOutcome {
     pub report: Option<PathBuf>,
     /// Why the run failed, if it did.
     pub failure: Option<Failure>,
+    /// The events of the execution.
+    pub history: Vec<HistoryEvent>,
 }
 
 /// Runs a day.
@@ -91,6 +93,7 @@ pub async fn run_day(
         marts: BTreeMap::new(),
         report: None,
         failure: None,
+        history: result.history,
     };
     match result.outcome {
         Outcome::Succeeded { output } => {
@@ -151,5 +154,7 @@ fn failure(stage: String, error: String, cause: &str) -> Failure {
 mod concurrent_tests;
 #[cfg(test)]
 mod permissions_tests;
+#[cfg(test)]
+mod sample_events_tests;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use super::failure::Failure;
 /// The quota for events: an execution that needs more fails.
 pub const MAX_HISTORY_EVENTS: usize = 25_000;
 /// Longer payloads stand in the history by their size only, in bytes: the history must not outgrow memory.
-const MAX_EVENT_PAYLOAD_BYTES: usize = 4_096;
+const MAX_EVENT_PAYLOAD_BYTES: usize = 16_384;
 
 /// One event of an execution.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,7 +28,7 @@ pub struct HistoryEvent {
     /// The path of the state as [`StateEvent`](super::StateEvent) has it; empty for the execution itself.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub state: String,
-    /// `input`, `output`, `error` and `cause`, whichever the event has. A payload of more than 4 KiB is replaced by
+    /// `input`, `output`, `error` and `cause`, whichever the event has. A payload of more than 16 KiB is replaced by
     /// `{"bytes": n}`.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub details: Value,
