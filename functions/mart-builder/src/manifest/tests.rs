@@ -32,8 +32,12 @@ pub(crate) fn manifest(files: &[(&str, &str)]) -> Result<Manifest, ProjectError>
     Manifest::new(&project, invocation)
 }
 
+pub(crate) fn warehouse_project() -> Project {
+    Project::load(&Assets::Embedded.list(AssetFolder::Warehouse).unwrap()).unwrap()
+}
+
 pub(crate) fn warehouse() -> Manifest {
-    let project = Project::load(&Assets::Embedded.list(AssetFolder::Warehouse).unwrap()).unwrap();
+    let project = warehouse_project();
     let invocation = invocation(&project);
     Manifest::new(&project, invocation).unwrap()
 }
@@ -159,7 +163,7 @@ fn mistakes_in_properties_are_reported_with_their_file() {
         let files = [("models/a.sql", "select 1 as id"), ("models/a.yml", properties)];
         manifest(&files).unwrap_err().to_string()
     };
-    assert!(fail("models:\n  - name: b\n").starts_with("models/a.yml: describes model 'b', of which there is no file"));
+    assert!(fail("models:\n  - name: b\n").starts_with("models/a.yml: describes 'b', of which there is no file"));
     let error = fail("models:\n  - name: a\n    data_tests: [dbt_utils.equality]\n");
     assert!(
         error.contains("there is no generic test 'dbt_utils.equality'"),
