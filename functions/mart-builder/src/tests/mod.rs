@@ -1,6 +1,7 @@
 //! The ticks against a warehouse that remembers what it was sent and fails on demand, and buckets in memory.
 
 mod fakes;
+mod features;
 
 use crate::error::MartBuilderError;
 use crate::handler::{Context, handle};
