@@ -9,6 +9,7 @@
 #[path = "../browser.rs"]
 mod browser;
 mod dashboard;
+mod build;
 mod data_api;
 mod failures;
 mod generated;

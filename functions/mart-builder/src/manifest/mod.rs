@@ -295,6 +295,14 @@ impl Manifest {
             return Ok(node.raw_code.clone());
         }
         let rendered = self.render(node, &node.raw_code, incremental)?;
+        if let Some(name) = rendered.asked.refs.iter().find(|name| !node.asked.refs.contains(name)) {
+            // As in dbt: without this the node could be built before what it selects from.
+            let problem = format!(
+                "ref('{name}') stands in a block that is left out while dependencies are collected: add a line \
+                 -- depends_on: {{{{ ref('{name}') }}}}"
+            );
+            return Err(ProjectError::new(&node.file, problem));
+        }
         let mut ctes = Vec::new();
         let mut visiting = Vec::new();
         self.collect_ctes(&rendered.asked, &mut ctes, &mut visiting)?;
