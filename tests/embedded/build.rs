@@ -10,7 +10,10 @@ const DAYS: [&str; 2] = ["2026-01-13", "2026-01-14"];
 fn build(lake: &Lake, arguments: &[&str]) -> (i32, Value) {
     let outcome = lake.cardlake(&[&["build", "--json"], arguments].concat());
     let report = serde_json::from_str(&outcome.stdout);
-    (outcome.code, report.unwrap_or_else(|error| panic!("{error}: {outcome:?}")))
+    (
+        outcome.code,
+        report.unwrap_or_else(|error| panic!("{error}: {outcome:?}")),
+    )
 }
 
 /// Builds the same project with dbt over the same raw tables; all relations have to agree. Gives their rows.
@@ -37,7 +40,10 @@ fn dbt_builds_the_same_warehouse_day_after_day() {
     for day in DAYS {
         lake.run_json(&["--date", day, "--rows", "800"]);
         let built = same_as_dbt(&lake, "warehouse", day);
-        assert!(built["relations"]["mart_credit_risk"].as_u64().unwrap() > 0, "{built:#}");
+        assert!(
+            built["relations"]["mart_credit_risk"].as_u64().unwrap() > 0,
+            "{built:#}"
+        );
         let tests = built["tests"].as_array().unwrap().iter();
         let tests: Vec<&str> = tests.map(|name| name.as_str().unwrap()).collect();
         let results: Value =
@@ -59,7 +65,11 @@ fn a_project_of_seeds_loops_and_ephemeral_models_is_built_as_dbt_builds_it() {
     let lake = Lake::new();
     let folder = fixture("jaffle_shop");
     let (code, report) = build(&lake, &["--project", &folder, "--date", DAYS[0]]);
-    assert_eq!((code, &report["status"], &report["tests_passed"]), (0, &json!("succeeded"), &json!(9)), "{report:#}");
+    assert_eq!(
+        (code, &report["status"], &report["tests_passed"]),
+        (0, &json!("succeeded"), &json!(9)),
+        "{report:#}"
+    );
     let built = same_as_dbt(&lake, &folder, DAYS[0]);
     assert_eq!(built["relations"]["customers"], 5);
 }
@@ -73,7 +83,10 @@ fn models_with_guards_by_warehouse_an_optional_date_merge_and_hooks_are_built_as
         let (code, report) = build(&lake, &["--project", &folder, "--date", day]);
         assert_eq!(code, 0, "{report:#}");
         let built = same_as_dbt(&lake, &folder, day);
-        assert!(built["relations"]["fact_transactions_daily"].as_u64().unwrap() > 0, "{built:#}");
+        assert!(
+            built["relations"]["fact_transactions_daily"].as_u64().unwrap() > 0,
+            "{built:#}"
+        );
     }
 }
 
@@ -87,7 +100,16 @@ fn a_build_can_be_narrowed_fail_and_go_on_from_where_it_failed() {
         let node = nodes.clone().find(|node| node["name"] == name)?;
         Some(node["status"].as_str().unwrap().to_owned())
     };
-    let (code, report) = build(&lake, &["--select", "fact_transactions+1", "--exclude", "tag:mart", "test_type:data"]);
+    let (code, report) = build(
+        &lake,
+        &[
+            "--select",
+            "fact_transactions+1",
+            "--exclude",
+            "tag:mart",
+            "test_type:data",
+        ],
+    );
     assert_eq!(code, 0, "{report:#}");
     assert_eq!(report["batch_date"], DAYS[0], "the newest day that was run");
     assert_eq!(report["nodes"].as_array().unwrap().len(), 1, "{report:#}");
@@ -100,8 +122,14 @@ fn a_build_can_be_narrowed_fail_and_go_on_from_where_it_failed() {
     assert_eq!(ends(&report, "customer_marts_agree").unwrap(), "skipped");
     assert_eq!(ends(&report, "mart_rfm_customer").unwrap(), "success");
     let failure = report["failure"].as_str().unwrap();
-    assert!(failure.contains("model mart_ltv_customer (models/marts/mart_ltv_customer.sql) failed"), "{failure}");
-    assert!(failure.contains("/compiled/models/marts/mart_ltv_customer.sql"), "{failure}");
+    assert!(
+        failure.contains("model mart_ltv_customer (models/marts/mart_ltv_customer.sql) failed"),
+        "{failure}"
+    );
+    assert!(
+        failure.contains("/compiled/models/marts/mart_ltv_customer.sql"),
+        "{failure}"
+    );
 
     let (code, report) = build(&lake, &["--select", "result:error", "result:skipped"]);
     assert_eq!((code, &report["status"]), (0, &json!("succeeded")), "{report:#}");
@@ -110,10 +138,18 @@ fn a_build_can_be_narrowed_fail_and_go_on_from_where_it_failed() {
 
     let outcome = lake.cardlake(&["build", "--select", "mart_rmf_customer"]);
     assert_eq!(outcome.code, 1);
-    assert!(outcome.stderr.contains("'mart_rmf_customer' selects nothing"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("'mart_rmf_customer' selects nothing"),
+        "{}",
+        outcome.stderr
+    );
     let outcome = lake.cardlake(&["build", "--project", "no/such/folder"]);
     assert_eq!(outcome.code, 2);
-    assert!(outcome.stderr.contains("there is no dbt_project.yml in no/such/folder"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("there is no dbt_project.yml in no/such/folder"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]
@@ -140,7 +176,10 @@ fn facts_point_to_the_version_that_was_valid_and_follow_a_late_one() {
     let range = ["--from", "2026-01-13", "--to", "2026-01-15"];
     let outcome = lake.cardlake(&[&["backfill", "--from-stage", "build"], range.as_slice()].concat());
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert_eq!((lake.sql_value(history), lake.sql_value(keys)), (expected.to_owned(), moved.to_owned()));
+    assert_eq!(
+        (lake.sql_value(history), lake.sql_value(keys)),
+        (expected.to_owned(), moved.to_owned())
+    );
 }
 
 #[test]
@@ -148,16 +187,31 @@ fn the_newest_snapshot_of_every_mart_is_pointed_to() {
     let landing = Landing::three_days();
     let lake = Lake::new();
     lake.run_json(&["--from", "2026-01-13", "--to", "2026-01-14", "--input", landing.path()]);
-    let outcome = lake.cardlake(&["backfill", "--from", "2026-01-13", "--to", "2026-01-13", "--from-stage", "build"]);
+    let outcome = lake.cardlake(&[
+        "backfill",
+        "--from",
+        "2026-01-13",
+        "--to",
+        "2026-01-13",
+        "--from-stage",
+        "build",
+    ]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let gold = lake.files_below("s3/cardlake-gold");
     let pointers: Vec<_> = gold.keys().filter(|key| key.ends_with("/latest.json")).collect();
     assert_eq!(pointers.len(), 7, "{pointers:?}");
     for pointer in pointers {
         let latest: Value = serde_json::from_slice(&gold[pointer]).unwrap();
-        assert_eq!(latest["batch_date"], "2026-01-14", "a rebuild of an old day leaves it alone");
+        assert_eq!(
+            latest["batch_date"], "2026-01-14",
+            "a rebuild of an old day leaves it alone"
+        );
         let prefix = latest["prefix"].as_str().unwrap();
-        assert!(gold.keys().any(|key| key.starts_with(prefix) && key.ends_with(".parquet")), "{prefix}");
+        assert!(
+            gold.keys()
+                .any(|key| key.starts_with(prefix) && key.ends_with(".parquet")),
+            "{prefix}"
+        );
     }
 }
 
@@ -165,7 +219,16 @@ fn the_newest_snapshot_of_every_mart_is_pointed_to() {
 fn a_project_is_compiled_and_described_without_a_warehouse() {
     let lake = Lake::new();
     let out = lake.path("compiled");
-    let outcome = lake.cardlake(&["build", "--compile-only", "--date", DAYS[0], "--out", &out, "--select", "dim_date"]);
+    let outcome = lake.cardlake(&[
+        "build",
+        "--compile-only",
+        "--date",
+        DAYS[0],
+        "--out",
+        &out,
+        "--select",
+        "dim_date",
+    ]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let files = lake.files_below("compiled");
     let sql = String::from_utf8(files["cardlake/models/dimensions/dim_date.sql"].clone()).unwrap();
@@ -176,6 +239,12 @@ fn a_project_is_compiled_and_described_without_a_warehouse() {
     let outcome = lake.cardlake(&["docs", "--project", &fixture("jaffle_shop"), "--out", &page]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let page = String::from_utf8(lake.files_below("")["docs.html"].clone()).unwrap();
-    assert!(page.contains(">order_payments</text>") && page.contains("return_pending"), "{page}");
-    assert!(!lake.files_below("").contains_key("warehouse.duckdb"), "nothing was opened");
+    assert!(
+        page.contains(">order_payments</text>") && page.contains("return_pending"),
+        "{page}"
+    );
+    assert!(
+        !lake.files_below("").contains_key("warehouse.duckdb"),
+        "nothing was opened"
+    );
 }

@@ -138,7 +138,10 @@ impl Landing {
             ("customers_2026-01-13.csv", customer("Seoul")),
             ("customers_2026-01-14.csv", customer("Busan")),
             // Every fortieth is the customer's.
-            ("transactions_2026-01-13.csv", transactions(&[(1, 12), (41, 13), (81, 14)])),
+            (
+                "transactions_2026-01-13.csv",
+                transactions(&[(1, 12), (41, 13), (81, 14)]),
+            ),
             ("transactions_2026-01-15.csv", transactions(&[(121, 15)])),
         ];
         let files = files.map(|(name, text)| (name.to_owned(), text));

@@ -211,7 +211,11 @@ fn freshness_json(freshness: &Freshness) -> Value {
 /// The status of every node in a `run_results.json`, by id; nothing where it is another document.
 pub(crate) fn result_statuses(document: &[u8]) -> BTreeMap<String, String> {
     let document: Value = serde_json::from_slice(document).unwrap_or_default();
-    let results = document.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
+    let results = document
+        .get("results")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     results
         .iter()

@@ -3,8 +3,8 @@
 use crate::artifacts::Compiled;
 use crate::error::MartBuilderError;
 use crate::manifest::{Manifest, Node};
-use crate::project::yaml::ColumnProperties;
 use crate::project::Project;
+use crate::project::yaml::ColumnProperties;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Value, json};
@@ -51,7 +51,9 @@ pub(crate) fn page(project: &Project, manifest: &Manifest, compiled: &Compiled) 
         })
         .collect();
     let tests = manifest.nodes.values().filter(|node| node.test().is_some());
-    let singular = tests.clone().filter(|node| node.test().is_some_and(|test| test.generic.is_none()));
+    let singular = tests
+        .clone()
+        .filter(|node| node.test().is_some_and(|test| test.generic.is_none()));
     let singular = singular.map(|node| json!({"name": node.name, "file": node.file, "sql": node.raw_code}));
     let context = json!({
         "project": project.name,
@@ -100,7 +102,9 @@ fn section(manifest: &Manifest, one: &Drawn<'_>, compiled: &Compiled) -> Value {
         (None, source) => (source.map(|source| &source.described), "source", ""),
     };
     let file = manifest.nodes.get(one.id).map(|node| node.file.as_str());
-    let file = file.or_else(|| described.map(|described| described.file.as_str())).unwrap_or_default();
+    let file = file
+        .or_else(|| described.map(|described| described.file.as_str()))
+        .unwrap_or_default();
     let columns = described.map_or(&[][..], |described| &described.properties.columns);
     let tests: Vec<&Node> = manifest
         .nodes
@@ -142,7 +146,12 @@ fn drawing(drawn: &[Drawn<'_>]) -> Value {
     for (layer, column) in &mut columns {
         // Boxes stand at the height of what they come from: twice the mean of the parents' places keeps whole numbers.
         column.sort_by_key(|one| {
-            let above: Vec<usize> = one.parents.iter().filter_map(|id| places.get(id)).map(|(_, y)| *y).collect();
+            let above: Vec<usize> = one
+                .parents
+                .iter()
+                .filter_map(|id| places.get(id))
+                .map(|(_, y)| *y)
+                .collect();
             (2 * above.iter().sum::<usize>() / above.len().max(1), one.name.clone())
         });
         let top = MARGIN + (tallest - column.len()) * (HEIGHT + GAP_DOWN) / 2;
@@ -162,7 +171,9 @@ fn drawing(drawn: &[Drawn<'_>]) -> Value {
             let (to_x, to_y) = places.get(one.id)?;
             let (from_x, from_y, to_y) = (from_x + WIDTH, from_y + HEIGHT / 2, to_y + HEIGHT / 2);
             let middle = usize::midpoint(from_x, *to_x);
-            Some(format!("M{from_x},{from_y} C{middle},{from_y} {middle},{to_y} {to_x},{to_y}"))
+            Some(format!(
+                "M{from_x},{from_y} C{middle},{from_y} {middle},{to_y} {to_x},{to_y}"
+            ))
         })
     });
     json!({
@@ -209,11 +220,19 @@ mod tests {
     #[test]
     fn every_model_is_drawn_described_and_linked() {
         let page = page_of_the_warehouse();
-        for name in ["raw.transactions", "snap_customers", "segment_credit_limits", "mart_rfm_customer"] {
+        for name in [
+            "raw.transactions",
+            "snap_customers",
+            "segment_credit_limits",
+            "mart_rfm_customer",
+        ] {
             assert!(page.contains(&format!(">{name}</text>")), "{name} is not drawn");
         }
         assert!(page.contains("href=\"#model.cardlake.fact_transactions\""));
-        assert!(page.contains("Only approved transactions count"), "documentation blocks are written out");
+        assert!(
+            page.contains("Only approved transactions count"),
+            "documentation blocks are written out"
+        );
         assert!(page.contains("select &#x27;&lt;b&gt;&#x27;"), "SQL is escaped");
         assert!(!page.contains("http"), "nothing is loaded from elsewhere");
     }
@@ -226,7 +245,12 @@ mod tests {
             kind: "model",
             parents: parents.to_vec(),
         };
-        let drawn = [one("a", &[]), one("b", &["a"]), one("c", &["a"]), one("d", &["a", "b", "c"])];
+        let drawn = [
+            one("a", &[]),
+            one("b", &["a"]),
+            one("c", &["a"]),
+            one("d", &["a", "b", "c"]),
+        ];
         let layers = layers(&drawn);
         assert_eq!(["a", "b", "c", "d"].map(|id| layers[id]), [0, 1, 1, 2]);
         let drawing = drawing(&drawn);

@@ -1,8 +1,8 @@
 //! One tick of a build: the state is read, moved on and saved.
 
+use crate::artifacts::result_statuses;
 use crate::error::MartBuilderError;
 use crate::files::Files;
-use crate::artifacts::result_statuses;
 use crate::graph::Graph;
 use crate::jinja::Invocation;
 use crate::manifest::Manifest;
@@ -18,11 +18,12 @@ use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
 use cardlake_shared::lease::Lease;
 use cardlake_shared::storage::Storage;
 use cardlake_shared::{env, paths};
-use serde::{Deserialize, Serialize};
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use uuid::{Builder, Uuid};
 
 /// The schema that models are built in, unless they are configured otherwise.
@@ -42,6 +43,14 @@ pub struct Context {
     /// Builds and loads of one warehouse follow one another: builds make the same relations, and what a build reads must
     /// not change between its first model and its last test.
     pub(crate) lease: Option<Lease>,
+    /// The project as the last tick saw it: to read it takes longer than most ticks.
+    pub(crate) prepared: Mutex<Option<Arc<Prepared>>>,
+}
+
+/// A project ready to be built, for one invocation.
+pub(crate) struct Prepared {
+    pub(crate) manifest: Manifest,
+    pub(crate) graph: Graph,
 }
 
 impl Context {
@@ -72,7 +81,22 @@ impl Context {
             copy_role_arn: config.copy_role_arn.clone(),
             files: Box::new(storage),
             warehouse: Box::new(Warehouse::new(aws.redshift_data(), config)),
+            prepared: Mutex::new(None),
         })
+    }
+
+    fn prepare(&self, invocation: Invocation) -> Result<Arc<Prepared>, MartBuilderError> {
+        let mut known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(prepared) = known.as_ref()
+            && *prepared.manifest.engine.invocation == invocation
+        {
+            return Ok(Arc::clone(prepared));
+        }
+        let manifest = Manifest::new(&self.project, invocation)?;
+        let graph = Graph::new(&manifest)?;
+        let prepared = Arc::new(Prepared { manifest, graph });
+        *known = Some(Arc::clone(&prepared));
+        Ok(prepared)
     }
 }
 
@@ -110,20 +134,17 @@ async fn tick(event: MartBuilderEvent, context: &Context) -> Result<MartBuilderO
         (None, _) => None,
     };
     let next = stored.as_ref().map_or(1, |state| state.generation + 1);
-    let manifest = Manifest::new(
-        &context.project,
-        invocation(&event, context, generation.unwrap_or(next)),
-    )?;
-    let graph = Graph::new(&manifest)?;
+    let prepared = context.prepare(invocation(&event, context, generation.unwrap_or(next)))?;
+    let Prepared { manifest, graph } = prepared.as_ref();
     let state = match stored.filter(|_| generation.is_some()) {
         Some(state) => state,
-        None => begin(&event, context, &manifest, &graph, next).await?,
+        None => begin(&event, context, manifest, graph, next).await?,
     };
     let mut run = Run {
         event: &event,
         context,
-        manifest: &manifest,
-        graph: &graph,
+        manifest,
+        graph,
         state,
     };
     let ended = !is_under_way(&run.state);
@@ -196,7 +217,11 @@ fn invocation(event: &MartBuilderEvent, context: &Context, generation: u32) -> I
 }
 
 /// What all templates see when nothing runs. `vars` win over the project's own; the batch date over both.
-pub(crate) fn invocation_without_run(project: &Project, batch_date: NaiveDate, vars: &Map<String, Value>) -> Invocation {
+pub(crate) fn invocation_without_run(
+    project: &Project,
+    batch_date: NaiveDate,
+    vars: &Map<String, Value>,
+) -> Invocation {
     let mut all = project.vars.clone();
     all.extend(vars.clone());
     all.insert(PROCESS_DATE.to_owned(), Value::from(batch_date.to_string()));
@@ -256,7 +281,10 @@ async fn last_results(
     if !asks(&event.select) && !asks(&event.exclude) {
         return Ok(BTreeMap::new());
     }
-    let stored = context.files.get(&context.silver_bucket, paths::LAST_RUN_RESULTS).await?;
+    let stored = context
+        .files
+        .get(&context.silver_bucket, paths::LAST_RUN_RESULTS)
+        .await?;
     Ok(stored.map(|bytes| result_statuses(&bytes)).unwrap_or_default())
 }
 

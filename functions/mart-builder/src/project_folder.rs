@@ -27,7 +27,10 @@ fn visit(folder: &Path, prefix: &str, found: &mut Vec<Asset>) -> Result<(), Asse
     };
     for entry in std::fs::read_dir(folder).map_err(|source| failed(folder, source))? {
         let path = entry.map_err(|source| failed(folder, source))?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         if name.starts_with('.') {
             continue;
         }
@@ -35,7 +38,10 @@ fn visit(folder: &Path, prefix: &str, found: &mut Vec<Asset>) -> Result<(), Asse
             if !(prefix.is_empty() && NOT_WRITTEN_BY_HAND.contains(&name.as_str())) {
                 visit(&path, &format!("{prefix}{name}/"), found)?;
             }
-        } else if name.rsplit_once('.').is_some_and(|(_, extension)| EXTENSIONS.contains(&extension)) {
+        } else if name
+            .rsplit_once('.')
+            .is_some_and(|(_, extension)| EXTENSIONS.contains(&extension))
+        {
             let bytes = std::fs::read(&path).map_err(|source| failed(&path, source))?;
             let text = String::from_utf8(bytes).map_err(|_| AssetError::NotText {
                 path: path.display().to_string(),

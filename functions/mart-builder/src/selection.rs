@@ -90,7 +90,8 @@ impl Finder<'_> {
 
     /// What a criterion selects: nodes and sources.
     fn matching(&self, text: &str) -> Result<Ids, String> {
-        let criterion = parse(text).ok_or_else(|| format!("'{text}' is not a criterion: give names, folders, tag:… or path:…"))?;
+        let criterion =
+            parse(text).ok_or_else(|| format!("'{text}' is not a criterion: give names, folders, tag:… or path:…"))?;
         let direct = self.direct(text, &criterion)?;
         let mut found = direct.clone();
         if let Some(depth) = criterion.above {
@@ -120,9 +121,10 @@ impl Finder<'_> {
                 named.map(|(id, _)| id.clone()).collect()
             }
             Some("result") => {
-                let ended = self.last_results.iter().filter(|(id, status)| {
-                    fits(value, status) && self.manifest.nodes.contains_key(*id)
-                });
+                let ended = self
+                    .last_results
+                    .iter()
+                    .filter(|(id, status)| fits(value, status) && self.manifest.nodes.contains_key(*id));
                 // Nothing ended that way: there is nothing to do again, which is no mistake.
                 return match value {
                     "success" | "error" | "skipped" | "pass" | "warn" | "fail" => {
@@ -144,7 +146,9 @@ impl Finder<'_> {
             }
         };
         if found.is_empty() {
-            return Err(format!("'{text}' selects nothing: give names, folders, tag:… or path:…"));
+            return Err(format!(
+                "'{text}' selects nothing: give names, folders, tag:… or path:…"
+            ));
         }
         Ok(found)
     }
@@ -167,7 +171,11 @@ fn walk(from: &Ids, depth: Depth, next: impl Fn(&str) -> Vec<String>) -> Ids {
     let mut edge: BTreeSet<String> = from.clone();
     let mut steps = 0;
     while !edge.is_empty() && depth.is_none_or(|depth| steps < depth) {
-        edge = edge.iter().flat_map(|id| next(id)).filter(|id| !found.contains(id)).collect();
+        edge = edge
+            .iter()
+            .flat_map(|id| next(id))
+            .filter(|id| !found.contains(id))
+            .collect();
         found.extend(edge.iter().cloned());
         steps += 1;
     }
@@ -186,7 +194,9 @@ fn parse(text: &str) -> Option<Criterion<'_>> {
         Some((rest, steps)) if steps.chars().all(|digit| digit.is_ascii_digit()) => (rest, Some(depth(steps)?)),
         _ => (rest, None),
     };
-    let (method, value) = rest.split_once(':').map_or((None, rest), |(method, value)| (Some(method), value));
+    let (method, value) = rest
+        .split_once(':')
+        .map_or((None, rest), |(method, value)| (Some(method), value));
     (!value.is_empty()).then_some(Criterion {
         method,
         value,
@@ -197,7 +207,11 @@ fn parse(text: &str) -> Option<Criterion<'_>> {
 }
 
 fn depth(steps: &str) -> Option<Depth> {
-    if steps.is_empty() { Some(None) } else { steps.parse().ok().map(Some) }
+    if steps.is_empty() {
+        Some(None)
+    } else {
+        steps.parse().ok().map(Some)
+    }
 }
 
 fn node_fits(node: &Node, criterion: &Criterion<'_>) -> Result<bool, String> {
@@ -210,7 +224,8 @@ fn node_fits(node: &Node, criterion: &Criterion<'_>) -> Result<bool, String> {
     // A name, or folders of the fully qualified name from its start.
     let named = || {
         let parts: Vec<_> = value.split('.').collect();
-        let starts = |fqn: &[String]| fqn.len() >= parts.len() && fqn.iter().zip(&parts).all(|(own, part)| fits(part, own));
+        let starts =
+            |fqn: &[String]| fqn.len() >= parts.len() && fqn.iter().zip(&parts).all(|(own, part)| fits(part, own));
         fits(value, &node.name) || node.model().is_some() && (starts(&node.fqn) || starts(&node.fqn[1..]))
     };
     Ok(match criterion.method {
@@ -228,7 +243,10 @@ fn node_fits(node: &Node, criterion: &Criterion<'_>) -> Result<bool, String> {
             (Kind::Test(test), "singular") => test.generic.is_none(),
             _ => false,
         },
-        Some("test_name") => node.test().and_then(|test| test.generic.as_deref()).is_some_and(|name| fits(value, name)),
+        Some("test_name") => node
+            .test()
+            .and_then(|test| test.generic.as_deref())
+            .is_some_and(|name| fits(value, name)),
         Some(method) => match method.strip_prefix("config.") {
             Some(setting) => node.model().is_some_and(|model| match setting {
                 "materialized" => model.config.materialization.name() == value,
@@ -257,7 +275,10 @@ fn fits(pattern: &str, name: &str) -> bool {
     let Some(name) = name.strip_prefix(start) else {
         return false;
     };
-    name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| fits(rest, &name[at..]))
+    name.char_indices()
+        .map(|(at, _)| at)
+        .chain([name.len()])
+        .any(|at| fits(rest, &name[at..]))
 }
 
 #[cfg(test)]
@@ -288,7 +309,14 @@ mod tests {
         assert_eq!(of("marts"), ["left", "right", "sums"]);
         assert_eq!(of("path:models/marts"), ["left", "right", "sums"]);
         // The sources above come along, and so do their tests.
-        let above = ["fact", "left", "stg", "source_unique_raw_t_id", "sums", "unique_fact_id"];
+        let above = [
+            "fact",
+            "left",
+            "stg",
+            "source_unique_raw_t_id",
+            "sums",
+            "unique_fact_id",
+        ];
         assert_eq!(of("+left"), above);
         assert_eq!(of("1+left"), ["fact", "left", "sums", "unique_fact_id"]);
         assert_eq!(of("fact+"), ["fact", "left", "right", "sums", "unique_fact_id"]);
@@ -315,15 +343,26 @@ mod tests {
 
     #[test]
     fn what_failed_last_time_can_be_done_again() {
-        let last = [("model.shop.left", "error"), ("test.shop.sums", "skipped"), ("model.shop.gone", "error")];
+        let last = [
+            ("model.shop.left", "error"),
+            ("test.shop.sums", "skipped"),
+            ("model.shop.gone", "error"),
+        ];
         let selection = |text| Selection {
             select: Some(text),
             last_results: last.map(|(id, status)| (id.to_owned(), status.to_owned())).into(),
             ..Selection::default()
         };
-        assert_eq!(select(&selection("result:error result:skipped")).unwrap(), ["left", "sums"]);
+        assert_eq!(
+            select(&selection("result:error result:skipped")).unwrap(),
+            ["left", "sums"]
+        );
         assert_eq!(select(&selection("result:fail")).unwrap(), [""; 0]);
-        assert!(select(&selection("result:broken")).unwrap_err().contains("a node ends as"));
+        assert!(
+            select(&selection("result:broken"))
+                .unwrap_err()
+                .contains("a node ends as")
+        );
     }
 
     #[test]

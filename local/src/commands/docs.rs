@@ -35,6 +35,8 @@ pub(crate) fn docs(args: &DocsArgs) -> Result<ExitCode, CliError> {
     let project = compiled(args.project.as_deref(), &request)?;
     write(&args.out, &project.docs)?;
     let written = json!({"project": project.name, "page": args.out});
-    print(args.json, &written, || format!("{} is described in {}\n", project.name, args.out.display()))?;
+    print(args.json, &written, || {
+        format!("{} is described in {}\n", project.name, args.out.display())
+    })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -156,12 +156,20 @@ impl Object for Adapter {
         match method {
             "dispatch" => {
                 let starts = DISPATCHED.iter().map(|start| format!("{start}{name}"));
-                let found = starts.chain([name.to_owned()]).find_map(|name| self.macros.get(&name).cloned());
-                found.ok_or_else(|| wrong(format!("adapter.dispatch('{name}'): there is no macro redshift__{name} or default__{name}")))
+                let found = starts
+                    .chain([name.to_owned()])
+                    .find_map(|name| self.macros.get(&name).cloned());
+                found.ok_or_else(|| {
+                    wrong(format!(
+                        "adapter.dispatch('{name}'): there is no macro redshift__{name} or default__{name}"
+                    ))
+                })
             }
             "type" => Ok(Value::from("redshift")),
             "quote" => Ok(Value::from(identifier(name))),
-            _ => Err(wrong(format!("adapter.{method} is not supported: a template cannot ask the warehouse"))),
+            _ => Err(wrong(format!(
+                "adapter.{method} is not supported: a template cannot ask the warehouse"
+            ))),
         }
     }
 }

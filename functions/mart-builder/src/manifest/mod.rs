@@ -208,7 +208,9 @@ impl Manifest {
         }
         let custom = custom.map_or_else(|| "none".to_owned(), |custom| Value::from(custom).to_string());
         let scope = self.scope(&file.path, &file.name, &Map::new());
-        let rendered = self.engine.render(&scope, &format!("{{{{ {MACRO}({custom}, model) }}}}"))?;
+        let rendered = self
+            .engine
+            .render(&scope, &format!("{{{{ {MACRO}({custom}, model) }}}}"))?;
         Ok(rendered.text)
     }
 

@@ -183,8 +183,14 @@ fn a_dependency_that_is_hidden_from_the_first_look_is_refused() {
     let model = "{{ config(materialized='incremental') }}select 1 as id{% if is_incremental() %} from {{ ref('a') }}{% endif %}";
     let files = [("models/a.sql", "select 1 as id"), ("models/b.sql", model)];
     let hidden = manifest(&files).unwrap();
-    let error = hidden.compile(&hidden.nodes["model.shop.b"], true).unwrap_err().to_string();
-    assert!(error.contains("models/b.sql: ref('a') stands in a block") && error.contains("-- depends_on"), "{error}");
+    let error = hidden
+        .compile(&hidden.nodes["model.shop.b"], true)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("models/b.sql: ref('a') stands in a block") && error.contains("-- depends_on"),
+        "{error}"
+    );
     let told = format!("-- depends_on: {{{{ ref('a') }}}}\n{model}");
     let told = manifest(&[files[0], ("models/b.sql", &told)]).unwrap();
     told.compile(&told.nodes["model.shop.b"], true).unwrap();
@@ -194,7 +200,10 @@ fn a_dependency_that_is_hidden_from_the_first_look_is_refused() {
 fn schemas_are_called_as_the_project_says() {
     let files = [
         ("models/a.sql", "{{ config(schema='shop') }}select 1 as id"),
-        ("macros/s.sql", "{% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or target.schema }}{% endmacro %}"),
+        (
+            "macros/s.sql",
+            "{% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or target.schema }}{% endmacro %}",
+        ),
     ];
     let schema = |files: &[(&str, &str)]| manifest(files).unwrap().schemas().join(", ");
     assert_eq!(schema(&files[..1]), "analytics_shop");

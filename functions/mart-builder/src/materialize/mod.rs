@@ -201,7 +201,13 @@ impl Build<'_> {
         let gone: Vec<_> = known.iter().filter(is_gone).collect();
         let policy = self.config.on_schema_change;
         if policy == OnSchemaChange::Fail && !(new.is_empty() && gone.is_empty()) {
-            let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let list = |names: Vec<&str>| {
+                if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            };
             return Err(format!(
                 "the query has other columns than {target} (on_schema_change is fail): new are {}, gone are {}; build it \
                  with full_refresh, or choose append_new_columns or sync_all_columns",
@@ -211,10 +217,18 @@ impl Build<'_> {
         }
         let mut statements: Vec<_> = new
             .iter()
-            .map(|column| format!("alter table {target} add column {} {}", identifier(&column.name), column.data_type))
+            .map(|column| {
+                format!(
+                    "alter table {target} add column {} {}",
+                    identifier(&column.name),
+                    column.data_type
+                )
+            })
             .collect();
         if policy == OnSchemaChange::SyncAllColumns {
-            let drops = gone.iter().map(|name| format!("alter table {target} drop column {}", identifier(name)));
+            let drops = gone
+                .iter()
+                .map(|name| format!("alter table {target} drop column {}", identifier(name)));
             statements.extend(drops);
         }
         Ok((statements, wanted.iter().map(|column| column.name.clone()).collect()))
@@ -271,11 +285,7 @@ pub(crate) fn storage(config: &ModelConfig) -> String {
     if config.sort.is_empty() {
         return dist;
     }
-    let kind = if config.interleaved {
-        "interleaved"
-    } else {
-        "compound"
-    };
+    let kind = if config.interleaved { "interleaved" } else { "compound" };
     let columns = identifiers(config.sort.iter().map(String::as_str));
     format!("{dist}\n{kind} sortkey ({columns})")
 }

@@ -42,8 +42,9 @@ impl Seed {
             (!field.is_empty() && !field.eq_ignore_ascii_case("null")).then(|| field.to_owned())
         };
         let rows = reader.records().map(|record| Ok(record?.iter().map(field).collect()));
-        let rows: Vec<Vec<Option<String>>> =
-            rows.collect::<Result<_, csv::Error>>().map_err(|error| error.to_string())?;
+        let rows: Vec<Vec<Option<String>>> = rows
+            .collect::<Result<_, csv::Error>>()
+            .map_err(|error| error.to_string())?;
         let columns = names.into_iter().enumerate().map(|(index, name)| {
             let values = || rows.iter().filter_map(|row| row.get(index)?.as_deref());
             let given = config.column_types.get(&name).and_then(serde_json::Value::as_str);
@@ -58,7 +59,10 @@ impl Seed {
 
     /// The table and its rows; the error is a sentence.
     pub(crate) fn statements(&self, table: &str, storage: &str) -> Result<Vec<String>, String> {
-        let columns = self.columns.iter().map(|(name, kind)| format!("  {} {kind}", identifier(name)));
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, kind)| format!("  {} {kind}", identifier(name)));
         let columns = columns.collect::<Vec<_>>().join(",\n");
         let mut statements = vec![format!("create table {table} (\n{columns}\n){storage}")];
         let mut values = String::new();

@@ -44,7 +44,13 @@ impl Snapshot<'_> {
         let news = identifier(&format!("{}__tmp", self.relation.identifier));
         let added = columns.iter().filter(|column| !existing.columns.contains(&column.name));
         let mut statements: Vec<_> = added
-            .map(|column| format!("alter table {target} add column {} {}", identifier(&column.name), column.data_type))
+            .map(|column| {
+                format!(
+                    "alter table {target} add column {} {}",
+                    identifier(&column.name),
+                    column.data_type
+                )
+            })
             .collect();
         statements.push(format!(
             "create temp table {news} as\nwith snapshot_query as (\n{}\n),\nsource_data as (\n  select\n  \
@@ -190,7 +196,14 @@ mod tests {
         statements.join(";\n")
     }
 
-    const KNOWN: [&str; 6] = ["id", "city", "dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to"];
+    const KNOWN: [&str; 6] = [
+        "id",
+        "city",
+        "dbt_scd_id",
+        "dbt_updated_at",
+        "dbt_valid_from",
+        "dbt_valid_to",
+    ];
 
     #[test]
     fn the_first_snapshot_is_a_table_of_first_versions() {
@@ -211,10 +224,14 @@ mod tests {
     fn a_new_column_is_added_and_versions_begin_on_the_batch_date_where_no_column_says_when() {
         let settings = json!({"unique_key": "id", "strategy": "check", "check_cols": "all"});
         let statements = statements(&settings, Some(&["id", "dbt_scd_id"]));
-        assert!(statements.starts_with(
-            "alter table \"analytics\".\"s\" add column \"city\" character varying(9);"
-        ), "{statements}");
-        assert!(statements.contains("cast('2026-01-15' as timestamp) as dbt_valid_from"), "{statements}");
+        assert!(
+            statements.starts_with("alter table \"analytics\".\"s\" add column \"city\" character varying(9);"),
+            "{statements}"
+        );
+        assert!(
+            statements.contains("cast('2026-01-15' as timestamp) as dbt_valid_from"),
+            "{statements}"
+        );
         assert!(!statements.contains("<> source_data"), "{statements}");
     }
 
@@ -227,7 +244,8 @@ mod tests {
         assert!(fail(json!({"strategy": "check"})).contains("config unique_key is null"));
         assert!(fail(json!({"unique_key": "id", "strategy": "timestamp"})).contains("config updated_at is null"));
         assert!(fail(json!({"unique_key": "id", "strategy": "check"})).contains("config check_cols is null"));
-        let settings = json!({"unique_key": "id", "strategy": "check", "check_cols": "all", "hard_deletes": "new_record"});
+        let settings =
+            json!({"unique_key": "id", "strategy": "check", "check_cols": "all", "hard_deletes": "new_record"});
         assert!(fail(settings).contains("new_record is not supported"));
     }
 }

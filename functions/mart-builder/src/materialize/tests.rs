@@ -106,8 +106,7 @@ fn an_incremental_model_is_a_table_at_first_and_on_a_full_refresh() {
 
 #[test]
 fn a_merge_updates_all_but_the_key() {
-    let settings =
-        json!({"materialized": "incremental", "incremental_strategy": "merge", "unique_key": ["id", "day"]});
+    let settings = json!({"materialized": "incremental", "incremental_strategy": "merge", "unique_key": ["id", "day"]});
     insta::assert_snapshot!(statements(&settings, Some(&existing(false)), false), @r#"
     create temp table "m__tmp" as
     select 1 as id, 2 as day, 3 as n;
@@ -121,7 +120,8 @@ fn a_merge_updates_all_but_the_key() {
 
 #[test]
 fn delete_and_insert_goes_by_the_key_and_append_only_adds() {
-    let settings = |strategy: &str| json!({"materialized": "incremental", "incremental_strategy": strategy, "unique_key": "id"});
+    let settings =
+        |strategy: &str| json!({"materialized": "incremental", "incremental_strategy": strategy, "unique_key": "id"});
     insta::assert_snapshot!(statements(&settings("delete+insert"), Some(&existing(false)), false), @r#"
     create temp table "m__tmp" as
     select 1 as id, 2 as day, 3 as n;
@@ -150,7 +150,11 @@ fn other_columns_are_left_out_refused_added_or_made_the_same() {
             name: name.to_owned(),
             data_type: data_type.to_owned(),
         };
-        let columns = [column("id", "integer"), column("n", "integer"), column("rate", "numeric(9,6)")];
+        let columns = [
+            column("id", "integer"),
+            column("n", "integer"),
+            column("rate", "numeric(9,6)"),
+        ];
         let existing = existing(false);
         let config = model_config(ResourceKind::Model, "m.sql", settings.as_object().unwrap()).unwrap();
         let wanted = wants_columns(&config, Some(&existing), true);
@@ -168,7 +172,10 @@ fn other_columns_are_left_out_refused_added_or_made_the_same() {
     select "id", "n", "rate" from "m__tmp"
     "#);
     let same = build("sync_all_columns").unwrap();
-    assert!(same.contains("alter table \"analytics\".\"m\" drop column \"day\""), "{same}");
+    assert!(
+        same.contains("alter table \"analytics\".\"m\" drop column \"day\""),
+        "{same}"
+    );
 }
 
 #[test]

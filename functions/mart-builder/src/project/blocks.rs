@@ -19,7 +19,9 @@ fn find<'a>(file: &str, text: &'a str, keyword: &str) -> Result<Vec<Block<'a>>, 
     let mut at = 0;
     while let Some((start, words)) = tag(text, at) {
         at = words.end;
-        let mut parts = text[start..words.end].trim_start_matches(['{', '%', '-', '+']).split_whitespace();
+        let mut parts = text[start..words.end]
+            .trim_start_matches(['{', '%', '-', '+'])
+            .split_whitespace();
         if parts.next() != Some(keyword) {
             continue;
         }
@@ -29,7 +31,9 @@ fn find<'a>(file: &str, text: &'a str, keyword: &str) -> Result<Vec<Block<'a>>, 
             line: u32::try_from(line).ok(),
             problem,
         };
-        let name = parts.next().filter(|name| name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_'));
+        let name = parts
+            .next()
+            .filter(|name| name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_'));
         let name = name.ok_or_else(|| wrong(format!("a {keyword} block needs a name")))?;
         let end = format!("end{keyword}");
         let mut inner = at;
@@ -38,7 +42,10 @@ fn find<'a>(file: &str, text: &'a str, keyword: &str) -> Result<Vec<Block<'a>>, 
                 return Err(wrong(format!("{keyword} {name} has no {end}")));
             };
             inner = words.end;
-            let word = text[start..words.end].trim_start_matches(['{', '%', '-', '+']).split_whitespace().next();
+            let word = text[start..words.end]
+                .trim_start_matches(['{', '%', '-', '+'])
+                .split_whitespace()
+                .next();
             if word.is_some_and(|word| word.trim_end_matches(['-', '+', '%', '}']) == end) {
                 break start;
             }
@@ -120,13 +127,21 @@ mod tests {
     fn snapshots_are_cut_out_with_their_lines() {
         let text = "-- two\n{% snapshot a %}\nselect {% if x %}1{% endif %}\n{%- endsnapshot %}\n{%- snapshot b -%} select 2 {% endsnapshot -%}";
         let found = snapshots(&asset(text), "s.sql").unwrap();
-        let texts: Vec<_> = found.iter().map(|one| (&*one.template.name, &*one.template.text)).collect();
+        let texts: Vec<_> = found
+            .iter()
+            .map(|one| (&*one.template.name, &*one.template.text))
+            .collect();
         assert_eq!(
             texts,
-            [("a", "\n\nselect {% if x %}1{% endif %}\n"), ("b", "\n\n\n\n select 2 ")]
+            [
+                ("a", "\n\nselect {% if x %}1{% endif %}\n"),
+                ("b", "\n\n\n\n select 2 ")
+            ]
         );
         assert_eq!(found[0].template.fqn, ["s", "a"]);
-        let error = snapshots(&asset("\n{% snapshot a %} select 1"), "s.sql").unwrap_err().to_string();
+        let error = snapshots(&asset("\n{% snapshot a %} select 1"), "s.sql")
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "snapshots/s.sql:2: snapshot a has no endsnapshot");
     }
 

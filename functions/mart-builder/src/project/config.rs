@@ -382,7 +382,11 @@ pub(crate) fn test_config(file: &str, values: &Map<String, Value>) -> Result<Tes
         fail_calc: settings.text("fail_calc")?.unwrap_or_else(|| "count(*)".to_owned()),
         limit: match settings.get("limit") {
             None => None,
-            Some(limit) => Some(limit.as_u64().ok_or_else(|| settings.wrong("limit", "a number of rows"))?),
+            Some(limit) => Some(
+                limit
+                    .as_u64()
+                    .ok_or_else(|| settings.wrong("limit", "a number of rows"))?,
+            ),
         },
         store_failures: match settings.text("store_failures_as")?.as_deref() {
             None => settings.truth("store_failures")?.unwrap_or(false),
@@ -424,7 +428,9 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_reported_with_file_value_and_what_is_allowed() {
         let check = |values: Value, expected: &str| {
-            let error = model_config(ResourceKind::Model, "models/m.sql", &object(&values)).unwrap_err().to_string();
+            let error = model_config(ResourceKind::Model, "models/m.sql", &object(&values))
+                .unwrap_err()
+                .to_string();
             assert!(
                 error.starts_with("models/m.sql: ") && error.contains(expected),
                 "{error}"

@@ -137,7 +137,10 @@ impl Project {
 
     /// Takes in a file by the folder that it lies in.
     fn add(&mut self, settings: &ProjectFile, asset: &Asset) -> Result<(), ProjectError> {
-        let extension = asset.path.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
+        let extension = asset
+            .path
+            .rsplit_once('.')
+            .map(|(_, extension)| extension.to_lowercase());
         let extension = extension.as_deref().unwrap_or_default();
         let is_yaml = matches!(extension, "yml" | "yaml");
         if matches!(&*asset.path, "packages.yml" | "dependencies.yml") {
@@ -260,7 +263,8 @@ impl Project {
             let columns = described.properties.columns.iter_mut();
             let columns = columns.map(|column| &mut column.description);
             for text in columns.chain([&mut described.properties.description]) {
-                *text = blocks::with_docs(text, &docs).map_err(|problem| ProjectError::new(&described.file, problem))?;
+                *text =
+                    blocks::with_docs(text, &docs).map_err(|problem| ProjectError::new(&described.file, problem))?;
             }
         }
         self.docs = docs;

@@ -10,7 +10,11 @@ use cardlake_shared::data_api::{StatementOutcome, Value};
 impl Run<'_> {
     /// Whether the warehouse has to be asked for the columns first.
     pub(super) fn lacks_columns(&self, node: &Node, model: &ModelNode) -> bool {
-        let known = self.state.nodes.get(&node.id).is_some_and(|state| state.columns.is_some());
+        let known = self
+            .state
+            .nodes
+            .get(&node.id)
+            .is_some_and(|state| state.columns.is_some());
         !known && wants_columns(&model.config, self.existing(model), self.is_incremental(node))
     }
 
@@ -22,7 +26,11 @@ impl Run<'_> {
     ) -> Result<(), MartBuilderError> {
         // The last statement drops the table that was asked about.
         let asked = statements.iter().rev().nth(1).map(|statement| statement.id.as_str());
-        let result = self.context.warehouse.results(asked.unwrap_or(&batch.statement)).await?;
+        let result = self
+            .context
+            .warehouse
+            .results(asked.unwrap_or(&batch.statement))
+            .await?;
         let columns: Vec<_> = result.rows.iter().filter_map(|row| column(row)).collect();
         for id in &batch.nodes {
             if let Some(node) = self.state.nodes.get_mut(id) {

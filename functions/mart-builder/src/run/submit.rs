@@ -119,7 +119,11 @@ impl Run<'_> {
             existing: self.existing(model),
             incremental,
             batch_date: self.state.batch_date,
-            columns: self.state.nodes.get(&node.id).and_then(|state| state.columns.as_deref()),
+            columns: self
+                .state
+                .nodes
+                .get(&node.id)
+                .and_then(|state| state.columns.as_deref()),
             query: if node.is_seed() { &query } else { without_end(&query) },
         };
         let mut statements = hooks(&model.config.pre_hooks)?;

@@ -7,7 +7,9 @@ use cardlake_shared::events::MartBuilderEvent;
 
 /// The shop with other files: those of the same path take the place of its own.
 fn shop_of(files: &[(&str, &str)]) -> Shop {
-    let own = SHOP.iter().filter(|(path, _)| files.iter().all(|(other, _)| other != path));
+    let own = SHOP
+        .iter()
+        .filter(|(path, _)| files.iter().all(|(other, _)| other != path));
     let assets = own.chain(files).map(|(path, text)| Asset {
         path: (*path).to_owned(),
         text: (*text).to_owned(),
@@ -17,12 +19,16 @@ fn shop_of(files: &[(&str, &str)]) -> Shop {
 
 #[tokio::test]
 async fn the_columns_of_a_query_are_asked_for_where_the_table_has_to_follow_them() {
-    let fact = "{{ config(materialized='incremental', on_schema_change='append_new_columns') }}select * from {{ ref('stg') }}";
+    let fact =
+        "{{ config(materialized='incremental', on_schema_change='append_new_columns') }}select * from {{ ref('stg') }}";
     let shop = shop_of(&[("models/fact.sql", fact)]);
     shop.warehouse.0.lock().unwrap().existing = vec![("fact", "BASE TABLE")];
     shop.run().await.unwrap();
     let names = shop.names();
-    let asked = names.iter().position(|name| name == "columns of model.shop.fact").unwrap();
+    let asked = names
+        .iter()
+        .position(|name| name == "columns of model.shop.fact")
+        .unwrap();
     assert!(names[asked + 1..].contains(&"model.shop.fact".to_owned()), "{names:?}");
     let statements = shop.statements();
     assert!(
@@ -35,18 +41,35 @@ async fn the_columns_of_a_query_are_asked_for_where_the_table_has_to_follow_them
 async fn snapshots_and_seeds_are_built_before_what_selects_from_them() {
     let shop = shop_of(&[
         ("seeds/codes.csv", "code,name\n1,one\n"),
-        ("snapshots/s.yml", "snapshots:\n  - {name: history, relation: ref('stg'), config: {unique_key: id, strategy: check, check_cols: all}}\n"),
-        ("models/fact.sql", "select * from {{ ref('history') }}, {{ ref('codes') }}"),
-        ("models/m.yml", "sources:\n  - {name: raw, tables: [{name: t}]}\nseeds:\n  - {name: codes, columns: [{name: code, data_tests: [unique]}]}\n"),
+        (
+            "snapshots/s.yml",
+            "snapshots:\n  - {name: history, relation: ref('stg'), config: {unique_key: id, strategy: check, check_cols: all}}\n",
+        ),
+        (
+            "models/fact.sql",
+            "select * from {{ ref('history') }}, {{ ref('codes') }}",
+        ),
+        (
+            "models/m.yml",
+            "sources:\n  - {name: raw, tables: [{name: t}]}\nseeds:\n  - {name: codes, columns: [{name: code, data_tests: [unique]}]}\n",
+        ),
     ]);
     shop.warehouse.0.lock().unwrap().existing = vec![("history", "BASE TABLE")];
     shop.run().await.unwrap();
     let names = shop.names();
-    let place = |wanted: &str| names.iter().position(|name| name == wanted).unwrap_or_else(|| panic!("{wanted}: {names:?}"));
+    let place = |wanted: &str| {
+        names
+            .iter()
+            .position(|name| name == wanted)
+            .unwrap_or_else(|| panic!("{wanted}: {names:?}"))
+    };
     assert!(place("columns of snapshot.shop.history") < place("snapshot.shop.history"));
     assert!(place("snapshot.shop.history") < place("model.shop.fact"));
     assert!(place("seed.shop.codes") < place("model.shop.fact"));
-    assert!(shop.statements().contains("insert into \"analytics\".\"codes__tmp\" values"));
+    assert!(
+        shop.statements()
+            .contains("insert into \"analytics\".\"codes__tmp\" values")
+    );
 }
 
 #[tokio::test]
@@ -60,7 +83,10 @@ async fn failing_rows_are_kept_where_the_test_says_so() {
         error.contains("2 rows should not be there, see \"analytics_dbt_test__audit\".\"unique_fact_id\""),
         "{error}"
     );
-    assert!(shop.statements().contains("create schema if not exists \"analytics_dbt_test__audit\""));
+    assert!(
+        shop.statements()
+            .contains("create schema if not exists \"analytics_dbt_test__audit\"")
+    );
 }
 
 #[tokio::test]
@@ -101,7 +127,10 @@ async fn the_latest_snapshot_of_a_mart_is_that_of_the_newest_day() {
 
 #[tokio::test]
 async fn an_event_can_leave_models_out_and_set_variables() {
-    let shop = shop_of(&[("models/marts/sales.sql", "select '{{ var('region', 'all') }}' as region from {{ ref('fact') }}")]);
+    let shop = shop_of(&[(
+        "models/marts/sales.sql",
+        "select '{{ var('region', 'all') }}' as region from {{ ref('fact') }}",
+    )]);
     let event = MartBuilderEvent {
         exclude: Some("stg".to_owned()),
         vars: serde_json::from_str(r#"{"region": "north"}"#).unwrap(),
@@ -122,10 +151,15 @@ fn what_is_not_supported_is_named() {
         Project::load(&assets).unwrap_err().to_string()
     };
     assert_eq!(
-        fail("packages.yml", "packages: [{package: dbt-labs/dbt_utils, version: 1.3.0}]"),
+        fail(
+            "packages.yml",
+            "packages: [{package: dbt-labs/dbt_utils, version: 1.3.0}]"
+        ),
         "packages.yml: packages is not supported: leave it out"
     );
     assert!(fail("models/m.py", "def model(dbt, session): pass").contains("models in Python are not supported"));
     assert!(fail("models/m.yml", "unit_tests: [{name: t}]").contains("unit_tests is not supported"));
-    assert!(fail("models/m.yml", "models: [{name: m, versions: [{v: 1}]}]").contains("versions, which are not supported"));
+    assert!(
+        fail("models/m.yml", "models: [{name: m, versions: [{v: 1}]}]").contains("versions, which are not supported")
+    );
 }

@@ -50,6 +50,7 @@ fn shop_with(assets: &[Asset]) -> Shop {
         files: Box::new(files.clone()),
         warehouse: Box::new(warehouse.clone()),
         lease: None,
+        prepared: std::sync::Mutex::new(None),
     };
     Shop {
         warehouse,

@@ -15,7 +15,11 @@ pub(super) struct Display {
 
 impl Display {
     pub(super) fn new(visible: bool) -> Self {
-        let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        let bar = if visible {
+            ProgressBar::new(0)
+        } else {
+            ProgressBar::hidden()
+        };
         if visible {
             // The template is a constant; the plain style serves should a new version refuse it.
             let style = ProgressStyle::with_template("{spinner} {pos}/{len} [{bar:24}] {elapsed} {wide_msg}");
@@ -38,7 +42,10 @@ impl Display {
         self.bar.set_length(nodes.len() as u64);
         for node in nodes.iter().filter(|node| node.is_over()) {
             if self.told.insert(node.id.clone()) && (node.kind != "test" || node.status != "pass") {
-                let line = format!("{:7} {:8} {} in {:.2} s", node.status, node.kind, node.name, node.seconds);
+                let line = format!(
+                    "{:7} {:8} {} in {:.2} s",
+                    node.status, node.kind, node.name, node.seconds
+                );
                 self.bar.println(line);
             }
         }

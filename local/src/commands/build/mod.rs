@@ -61,7 +61,12 @@ pub struct BuildArgs {
     #[arg(long)]
     pub compile_only: bool,
     /// Where --compile-only writes.
-    #[arg(long, value_name = "DIR", default_value = "target/compiled", requires = "compile_only")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "target/compiled",
+        requires = "compile_only"
+    )]
     pub out: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -164,8 +169,10 @@ fn joined(selection: &[String]) -> Option<String> {
 /// The files of a dbt project.
 pub(super) fn project_files(folder: &Path) -> Result<Vec<Asset>, CliError> {
     if !folder.join("dbt_project.yml").is_file() {
-        return Err(CliError::usage(format!("there is no dbt_project.yml in {}", folder.display()))
-            .hint("--project takes the folder of a dbt project"));
+        return Err(
+            CliError::usage(format!("there is no dbt_project.yml in {}", folder.display()))
+                .hint("--project takes the folder of a dbt project"),
+        );
     }
     project_folder::read(folder).map_err(|error| CliError::caused("read the project", &error))
 }
@@ -198,7 +205,11 @@ fn compile_only(args: &BuildArgs) -> Result<ExitCode, CliError> {
     write(&manifest, &format!("{:#}\n", project.manifest))?;
     let written = json!({"folder": folder, "manifest": manifest, "files": project.files.keys().collect::<Vec<_>>()});
     print(args.json, &written, || {
-        format!("{} models and tests compiled, in {}\n", project.files.len(), folder.display())
+        format!(
+            "{} models and tests compiled, in {}\n",
+            project.files.len(),
+            folder.display()
+        )
     })?;
     Ok(ExitCode::SUCCESS)
 }

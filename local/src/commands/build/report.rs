@@ -80,7 +80,10 @@ impl BuildReport {
             "As of {}: {} tests passed, {} s",
             self.batch_date, self.tests_passed, self.seconds
         );
-        let rows = self.marts.iter().map(|(mart, rows)| format!("{mart} {}", thousands(*rows)));
+        let rows = self
+            .marts
+            .iter()
+            .map(|(mart, rows)| format!("{mart} {}", thousands(*rows)));
         let rows = rows.collect::<Vec<_>>().join(", ");
         if !rows.is_empty() {
             let _ = writeln!(text, "Published (rows): {rows}");
