@@ -60,14 +60,14 @@ impl Context {
     /// A variable is missing or wrong, or the project's files are.
     pub async fn new(variables: Variables, aws: Aws) -> Result<Self, MartBuilderError> {
         let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
-        Self::for_project(variables, aws, &assets.list(AssetFolder::Warehouse)?)
+        Self::for_project(variables, &aws, &assets.list(AssetFolder::Warehouse)?)
     }
 
     /// For any dbt project: `files` are those of its folder, with paths from there.
     ///
     /// # Errors
     /// A variable is missing or wrong, or a file of the project is.
-    pub fn for_project(mut variables: Variables, aws: Aws, files: &[Asset]) -> Result<Self, MartBuilderError> {
+    pub fn for_project(mut variables: Variables, aws: &Aws, files: &[Asset]) -> Result<Self, MartBuilderError> {
         let lake = LakeConfig::read(&mut variables);
         let config = WarehouseConfig::read(&mut variables);
         let config = variables.finish(config)?;

@@ -253,7 +253,7 @@ fn node_fits(node: &Node, criterion: &Criterion<'_>) -> Result<bool, String> {
                 _ => match model.settings.get(setting) {
                     Some(Value::String(own)) => own == value,
                     Some(Value::Array(items)) => items.iter().any(|item| item.as_str() == Some(value)),
-                    Some(other) => other.to_string() == value,
+                    Some(other) => value.parse::<Value>().is_ok_and(|value| value == *other),
                     None => false,
                 },
             }),

@@ -109,7 +109,7 @@ async fn run(environment: &Environment, args: &BuildArgs, files: Option<&[Asset]
     let failed = |error: &dyn std::error::Error| CliError::caused("build", error);
     let (variables, aws) = (environment.variables(), environment.aws().clone());
     let context = match files {
-        Some(files) => Context::for_project(variables, aws, files),
+        Some(files) => Context::for_project(variables, &aws, files),
         None => Context::new(variables, aws).await,
     };
     let context = context.map_err(|error| failed(&error))?;
