@@ -61,7 +61,7 @@ enum Command {
     Validate(ValidateArgs),
     /// Show what the Delta tables do not need any more, or remove it.
     Vacuum(VacuumArgs),
-    /// Build and test a dbt project in the local warehouse.
+    /// Build and test a dbt project in the local warehouse, or in a deployed one.
     Build(BuildArgs),
     /// Write the documentation of a dbt project: lineage, models, columns, tests.
     Docs(DocsArgs),

@@ -211,13 +211,6 @@ pub fn run_record(batch_date: NaiveDate, run_id: &str) -> String {
     format!("{RUN_RECORDS_PREFIX}{}/{run_id}.json", dated("batch_date", batch_date))
 }
 
-/// The batch date in the key of a run record; `None` for keys of another shape.
-#[must_use]
-pub fn run_record_day(key: &str) -> Option<NaiveDate> {
-    let (_, rest) = key.strip_prefix(RUN_RECORDS_PREFIX)?.split_once("batch_date=")?;
-    parse_day(rest.split_once('/')?.0)
-}
-
 /// Key of the list of those who were told of a run, in silver.
 #[must_use]
 pub fn told(batch_date: NaiveDate, run_id: &str) -> String {

@@ -8,8 +8,8 @@
 
 #[path = "../browser.rs"]
 mod browser;
-mod dashboard;
 mod build;
+mod dashboard;
 mod data_api;
 mod failures;
 mod generated;

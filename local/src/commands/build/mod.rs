@@ -1,4 +1,4 @@
-//! `cardlake build`: a dbt project, built and tested in the local warehouse by the mart builder's own ticks.
+//! `cardlake build`: a dbt project, built and tested by the mart builder's own ticks, in the local warehouse or a deployed one.
 
 mod display;
 mod report;
@@ -7,11 +7,14 @@ use crate::cli::{DataDir, parse_date};
 use crate::console::Console;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
+use crate::remote::{Stack, silver_bucket};
 use cardlake_mart_builder::offline::{CompiledProject, Request, compile};
 use cardlake_mart_builder::{Context, handle, progress, project_folder};
 use cardlake_shared::assets::{Asset, AssetFolder, Assets};
 use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
-use cardlake_shared::{env, paths};
+use cardlake_shared::run_record::{RunOutcome, RunRecord};
+use cardlake_shared::storage::Storage;
+use cardlake_shared::{aws::Aws, config::Variables, env};
 use chrono::{Days, NaiveDate, Utc};
 use clap::Args;
 use display::Display;
@@ -21,8 +24,43 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Between two ticks: statements of a local warehouse take milliseconds.
+/// Between two ticks: statements of a local warehouse take milliseconds, those of a deployed one seconds.
 const WAIT: Duration = Duration::from_millis(20);
+const WAIT_FOR_AWS: Duration = Duration::from_secs(1);
+/// How many runs are looked through for the newest day.
+const RUNS: usize = 30;
+
+/// Where a project is built.
+struct Place {
+    variables: Variables,
+    aws: Aws,
+    storage: Storage,
+    silver_bucket: String,
+    wait: Duration,
+}
+
+impl Place {
+    fn local(environment: &Environment) -> Self {
+        Self {
+            variables: environment.variables(),
+            aws: environment.aws().clone(),
+            storage: environment.storage().clone(),
+            silver_bucket: SILVER.to_owned(),
+            wait: WAIT,
+        }
+    }
+
+    async fn deployed() -> Result<Self, CliError> {
+        let stack = Stack::connect().await?;
+        Ok(Self {
+            variables: Variables::from_process(),
+            aws: stack.aws().clone(),
+            storage: stack.storage(),
+            silver_bucket: silver_bucket()?,
+            wait: WAIT_FOR_AWS,
+        })
+    }
+}
 
 /// Options of `cardlake build`.
 #[derive(Debug, Clone, Args)]
@@ -57,6 +95,9 @@ pub struct BuildArgs {
     /// Build incremental models anew.
     #[arg(long)]
     pub full_refresh: bool,
+    /// Build in the warehouse of the deployed stack that the environment names.
+    #[arg(long, conflicts_with = "compile_only")]
+    pub aws: bool,
     /// Only write the SQL and dbt's manifest, without a warehouse, as for one in which nothing is there yet.
     #[arg(long)]
     pub compile_only: bool,
@@ -94,29 +135,47 @@ pub(crate) async fn build(args: BuildArgs, console: Console) -> Result<ExitCode,
         return compile_only(&args);
     }
     let files = args.project.as_deref().map(project_files).transpose()?;
-    let environment = Environment::open(&args.data.data_dir).await?;
-    let built = run(&environment, &args, files.as_deref(), console).await;
-    let closed = environment.close().await;
-    let report = built?;
+    let report = if args.aws {
+        run(Place::deployed().await?, &args, files.as_deref(), console).await?
+    } else {
+        let environment = Environment::open(&args.data.data_dir).await?;
+        let built = run(Place::local(&environment), &args, files.as_deref(), console).await;
+        environment.close().await?;
+        built?
+    };
     print(args.json, &report, || report.text())?;
     match report.failure() {
-        None => closed.map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::SUCCESS),
         Some(failure) => Err(failure),
     }
 }
 
-async fn run(environment: &Environment, args: &BuildArgs, files: Option<&[Asset]>, console: Console) -> Result<BuildReport, CliError> {
+async fn run(
+    place: Place,
+    args: &BuildArgs,
+    files: Option<&[Asset]>,
+    console: Console,
+) -> Result<BuildReport, CliError> {
     let failed = |error: &dyn std::error::Error| CliError::caused("build", error);
-    let (variables, aws) = (environment.variables(), environment.aws().clone());
+    let runs = RunRecord::last(&place.storage, &place.silver_bucket, RUNS).await;
+    let runs = runs.map_err(|error| CliError::caused("look for the last run", &error))?;
     let context = match files {
-        Some(files) => Context::for_project(variables, &aws, files),
-        None => Context::new(variables, aws).await,
+        Some(files) => Context::for_project(place.variables, &place.aws, files),
+        None => Context::new(place.variables, place.aws).await,
     };
     let context = context.map_err(|error| failed(&error))?;
-    let batch_date = match args.date {
-        Some(date) => date,
-        None => newest_day(environment).await?,
-    };
+    let newest = runs.iter().map(|run| run.batch_date).max();
+    let yesterday = || Utc::now().date_naive() - Days::new(1);
+    let batch_date = args.date.or(newest).unwrap_or_else(yesterday);
+    let of_the_day = runs.into_iter().filter(|run| run.batch_date == batch_date);
+    // For the dashboard, which shows them beside the marts.
+    let (books, audits) = of_the_day
+        .filter_map(|run| match run.outcome {
+            RunOutcome::Succeeded { books, audits, .. } => Some((Some(books), audits)),
+            RunOutcome::Failed(_) => None,
+        })
+        .next()
+        .unwrap_or_default();
     let mut event = MartBuilderEvent {
         batch_date,
         run_id: format!("build-{batch_date}-{}", uuid::Uuid::new_v4().simple()),
@@ -124,6 +183,8 @@ async fn run(environment: &Environment, args: &BuildArgs, files: Option<&[Asset]
         exclude: joined(&args.exclude),
         vars: args.vars.clone(),
         full_refresh: args.full_refresh,
+        books,
+        audits,
         cursor: None,
     };
     let started = Instant::now();
@@ -138,7 +199,7 @@ async fn run(environment: &Environment, args: &BuildArgs, files: Option<&[Asset]
             Ok(MartBuilderOutput { cursor, .. }) => event.cursor = cursor,
             Err(error) => break Err(error),
         }
-        tokio::time::sleep(WAIT).await;
+        tokio::time::sleep(place.wait).await;
     };
     display.finish();
     let nodes = nodes(&context, &event.run_id).await?;
@@ -152,14 +213,6 @@ async fn run(environment: &Environment, args: &BuildArgs, files: Option<&[Asset]
 async fn nodes(context: &Context, run_id: &str) -> Result<Vec<progress::NodeProgress>, CliError> {
     let nodes = progress::nodes(context, run_id).await;
     nodes.map_err(|error| CliError::caused("read how far the build is", &error))
-}
-
-/// The newest day that was run, or else yesterday.
-async fn newest_day(environment: &Environment) -> Result<NaiveDate, CliError> {
-    let records = environment.storage().list(SILVER, paths::RUN_RECORDS_PREFIX).await;
-    let records = records.map_err(|error| CliError::caused("look for the last run", &error))?;
-    let days = records.iter().filter_map(|record| paths::run_record_day(&record.key));
-    Ok(days.max().unwrap_or_else(|| Utc::now().date_naive() - Days::new(1)))
 }
 
 fn joined(selection: &[String]) -> Option<String> {
