@@ -12,7 +12,6 @@ use cardlake_shared::data_api::StatementState;
 use cardlake_shared::events::BalanceOutput;
 use cardlake_shared::paths;
 use serde::Serialize;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 impl Run<'_> {
