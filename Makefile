@@ -1,6 +1,6 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
 .PHONY: help build run test test-localstack test-lambda localstack lint fmt check-infra package plan deploy destroy bench bench-generate \
-	bench-silver bench-validate bench-functions
+	bench-silver bench-validate bench-marts bench-functions
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -34,7 +34,7 @@ lint: ## formatting, clippy, and dependency rules where cargo-deny is installed
 bench-functions: ## package size, cold start and peak memory of the functions
 	bench/functions.sh $(BENCH_FUNCTIONS_ARGS)
 
-bench: bench-generate bench-silver bench-validate ## all benchmarks
+bench: bench-generate bench-silver bench-validate bench-marts ## all benchmarks
 
 bench-silver: ## raw files to the Delta table, beside DuckDB and Polars
 	bench/silver.sh $(BENCH_SILVER_ARGS)
@@ -44,6 +44,9 @@ bench-generate: ## the generator beside one in Python: rows per second of a core
 
 bench-validate: ## a suite over a table, beside Great Expectations
 	bench/validate.sh $(BENCH_VALIDATE_ARGS)
+
+bench-marts: ## the whole build of the dbt project: seconds per model
+	bench/marts.sh $(BENCH_MARTS_ARGS)
 
 check-infra: ## Terraform, policies and workflows: arguments, types, plans, security rules
 	scripts/check-infra.sh

@@ -4,6 +4,8 @@
 //! 1 it failed, 2 wrong usage.
 
 use crate::commands;
+use crate::commands::build::BuildArgs;
+use crate::commands::docs::DocsArgs;
 use crate::commands::generate::GenerateArgs;
 use crate::commands::validate::ValidateArgs;
 use crate::console::Console;
@@ -35,6 +37,7 @@ Examples:
   cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build
   cardlake up --s3-port 9000 --redshift-port 9001
   cardlake validate --suite expectations/cards.json --data cards.parquet
+  cardlake build --select mart_rfm_customer+ tag:fact
   cardlake report --open
   cardlake sql 'select day, sum(gross_sales) from mart_sales_daily group by day order by day'";
 
@@ -58,6 +61,10 @@ enum Command {
     Validate(ValidateArgs),
     /// Show what the Delta tables do not need any more, or remove it.
     Vacuum(VacuumArgs),
+    /// Build and test a dbt project in the local warehouse, or in a deployed one.
+    Build(BuildArgs),
+    /// Write the documentation of a dbt project: lineage, models, columns, tests.
+    Docs(DocsArgs),
     /// Look for what would be in the way: folder, disk, ports; with --aws the deployed stack.
     Doctor(DoctorArgs),
     /// Print the completions of a shell.
@@ -447,6 +454,8 @@ async fn execute(command: Command, console: Console) -> Result<ExitCode, CliErro
         Command::Report(args) => commands::report::report(args).await,
         Command::Validate(args) => commands::validate::validate(args).await,
         Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
+        Command::Build(args) => commands::build::build(args, console).await,
+        Command::Docs(args) => commands::docs::docs(&args),
         Command::Doctor(args) => commands::doctor::doctor(args).await,
         Command::Completions(args) => commands::manual::completions(&args),
         Command::Man(args) => commands::manual::man(&args),

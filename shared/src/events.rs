@@ -467,6 +467,12 @@ pub struct MartBuilderEvent {
     /// dbt-style selection; none: everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<String>,
+    /// What the selection leaves out, in the same words; none: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<String>,
+    /// Variables of the dbt project that have another value in this build. `process_date` is always the batch date.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub vars: serde_json::Map<String, serde_json::Value>,
     /// Build incremental models anew.
     #[serde(default)]
     pub full_refresh: bool,

@@ -10,10 +10,12 @@
 //!         _validations/<dataset>/batch_date=D/<id>.{json,html}  validation results, and the same as pages
 //!         _loads/<dataset>/<from>-<to>.<n>.manifest       COPY manifests
 //!         _warehouse/lease.json                           who loads or builds at the moment
+//!         _warehouse/run_results.json                     how the last build ended, whether it succeeded or not
 //!         _builds/<execution>/state.json                  state of the mart builder between its ticks
 //!         _builds/<execution>/compiled/<file>             compiled SQL of what failed
 //!         _runs/batch_date=D/<execution>.json             run records
 //! GOLD    <mart>/batch_date=D/...                         published marts
+//!         <mart>/latest.json                              which of these is the newest
 //!         dbt/{manifest,run_results}.json                 dbt's artifacts of the last build
 //!         report/index.html
 //! ```
@@ -235,6 +237,15 @@ pub fn compiled_sql(run_id: &str, file: &str) -> String {
 pub fn mart_prefix(mart: &str, batch_date: NaiveDate) -> String {
     format!("{mart}/{}/", dated("batch_date", batch_date))
 }
+
+/// Key of the pointer to the newest snapshot of a mart, in gold.
+#[must_use]
+pub fn mart_latest(mart: &str) -> String {
+    format!("{mart}/latest.json")
+}
+
+/// Key of how the last build ended, node by node, in silver.
+pub const LAST_RUN_RESULTS: &str = "_warehouse/run_results.json";
 
 /// Key of dbt's description of the project, in gold.
 pub const DBT_MANIFEST: &str = "dbt/manifest.json";

@@ -121,7 +121,8 @@ fn python(environment: &[&str]) -> Command {
     Command::new(interpreter.stdout.trim())
 }
 
-fn project() -> PathBuf {
+/// The root of the repository.
+pub fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 

@@ -121,6 +121,33 @@ impl Landing {
         Self::write(&files, expected)
     }
 
+    /// A customer who moves: delivered on the 13th and, with another city, on the 14th. Transactions of the 12th, the 13th
+    /// and, a day early, the 14th come on the 13th, one of the 15th on its day.
+    pub fn two_deliveries_of_a_customer() -> Self {
+        let transactions = |rows: &[(u32, u32)]| {
+            let lines = rows.iter().map(|(number, day)| transaction(13, *number, *day, 0).0);
+            lines.fold(HEADER.to_owned(), |text, line| text + &line + "\n")
+        };
+        let customer = |city: &str| {
+            format!(
+                "customer_id,name,email,phone,birth_date,city,segment,created_at\n\
+                 CUS0001,Ada,ada@example.com,010,1990-01-01,{city},mass,2025-01-01 00:00:00\n"
+            )
+        };
+        let files = [
+            ("customers_2026-01-13.csv", customer("Seoul")),
+            ("customers_2026-01-14.csv", customer("Busan")),
+            // Every fortieth is the customer's.
+            (
+                "transactions_2026-01-13.csv",
+                transactions(&[(1, 12), (41, 13), (81, 14)]),
+            ),
+            ("transactions_2026-01-15.csv", transactions(&[(121, 15)])),
+        ];
+        let files = files.map(|(name, text)| (name.to_owned(), text));
+        Self::write(&BTreeMap::from(files), Expected::default())
+    }
+
     /// One day of which every second row is broken.
     pub fn mostly_broken(day: &str) -> Self {
         let mut text = HEADER.to_owned();

@@ -8,6 +8,7 @@
 
 #[path = "../browser.rs"]
 mod browser;
+mod build;
 mod dashboard;
 mod data_api;
 mod failures;

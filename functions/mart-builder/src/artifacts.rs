@@ -5,6 +5,7 @@
 
 use crate::jinja::DBT_VERSION;
 use crate::manifest::{Kind, Manifest, Node};
+use crate::project::freshness::{Age, Freshness};
 use crate::project::yaml::ColumnProperties;
 use crate::state::{BuildState, Status};
 use serde_json::{Map, Value, json};
@@ -66,7 +67,7 @@ pub(crate) fn manifest_json(manifest: &Manifest, compiled: &Compiled) -> Value {
 
 fn node_json(manifest: &Manifest, node: &Node, compiled: &Compiled) -> Value {
     let invocation = &manifest.engine.invocation;
-    let kind = if node.model().is_some() { "model" } else { "test" };
+    let kind = node.resource_type();
     let refs = node.asked.refs.iter();
     let refs: Vec<_> = refs
         .map(|name| json!({"name": name, "package": null, "version": null}))
@@ -117,7 +118,7 @@ fn node_json(manifest: &Manifest, node: &Node, compiled: &Compiled) -> Value {
             let config = &model.config;
             value["config"]["materialized"] = json!(config.materialization.name());
             value["config"]["unique_key"] = json!(config.unique_key);
-            value["config"]["on_schema_change"] = json!("ignore");
+            value["config"]["on_schema_change"] = json!(config.on_schema_change.name());
             for (name, setting) in &model.settings {
                 if !["tags", "meta", "materialized", "unique_key", "pre_hook", "post_hook"].contains(&name.as_str()) {
                     value["config"][name] = setting.clone();
@@ -130,7 +131,14 @@ fn node_json(manifest: &Manifest, node: &Node, compiled: &Compiled) -> Value {
             value["config"]["error_if"] = json!(test.config.error_if);
             value["config"]["warn_if"] = json!(test.config.warn_if);
             value["config"]["where"] = json!(test.config.filter);
-            value["config"]["fail_calc"] = json!("count(*)");
+            value["config"]["fail_calc"] = json!(test.config.fail_calc);
+            value["config"]["limit"] = json!(test.config.limit);
+            value["config"]["store_failures"] = json!(test.config.store_failures);
+            if let Some(table) = &test.stored_in {
+                value["schema"] = json!(table.schema);
+                value["alias"] = json!(table.identifier);
+                value["relation_name"] = json!(table.sql());
+            }
             value["config"]["materialized"] = json!("test");
             if let Some(generic) = &test.generic {
                 value["column_name"] = json!(test.column);
@@ -169,6 +177,8 @@ fn sources_json(manifest: &Manifest) -> Value {
             "source_name": source.source,
             "source_description": source.source_description.trim(),
             "loader": "",
+            "loaded_at_field": source.freshness.as_ref().map(|freshness| &freshness.loaded_at_field),
+            "freshness": source.freshness.as_ref().map(freshness_json),
             "identifier": source.identifier,
             "database": invocation.database,
             "schema": source.schema,
@@ -187,6 +197,30 @@ fn sources_json(manifest: &Manifest) -> Value {
         (id.clone(), value)
     });
     Value::Object(sources.collect())
+}
+
+fn freshness_json(freshness: &Freshness) -> Value {
+    let age = |age: Option<Age>| age.map(|age| json!({"count": age.count, "period": age.period.name()}));
+    json!({
+        "warn_after": age(freshness.warn_after),
+        "error_after": age(freshness.error_after),
+        "filter": freshness.filter,
+    })
+}
+
+/// The status of every node in a `run_results.json`, by id; nothing where it is another document.
+pub(crate) fn result_statuses(document: &[u8]) -> BTreeMap<String, String> {
+    let document: Value = serde_json::from_slice(document).unwrap_or_default();
+    let results = document
+        .get("results")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    results
+        .iter()
+        .filter_map(|result| Some((text(result, "unique_id")?, text(result, "status")?)))
+        .collect()
 }
 
 /// `run_results.json`.

@@ -1,11 +1,12 @@
 //! Data tests: a query for the rows that should not be there. Pure: no I/O.
 
+use crate::jinja::Relation;
 use crate::project::config::TestConfig;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// Settings that older properties files put beside the arguments.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 10] = [
     "severity",
     "where",
     "error_if",
@@ -14,11 +15,15 @@ const SETTINGS: [&str; 8] = [
     "enabled",
     "limit",
     "store_failures",
+    "store_failures_as",
+    "fail_calc",
 ];
 
 /// A data test.
 #[derive(Debug, Clone)]
 pub(crate) struct TestNode {
+    /// The table that failing rows are kept in.
+    pub(crate) stored_in: Option<Relation>,
     pub(crate) config: TestConfig,
     /// The generic test that it is made of; none: it has a file of its own.
     pub(crate) generic: Option<String>,
@@ -156,13 +161,25 @@ fn quote(text: &str) -> String {
 /// One statement for several tests: for each, by its place, how many rows should not be there and what that means.
 pub(crate) fn statement(tests: &[(String, &TestConfig)]) -> String {
     let selects = tests.iter().enumerate().map(|(index, (query, config))| {
+        let limit = config.limit.map(|rows| format!("\nlimit {rows}")).unwrap_or_default();
+        let failures = &config.fail_calc;
         format!(
-            "select\n  {index} as test,\n  count(*) as failures,\n  count(*) {} as should_warn,\n  \
-             count(*) {} as should_error\nfrom (\n{query}\n) as dbt_internal_test",
+            "select\n  {index} as test,\n  {failures} as failures,\n  {failures} {} as should_warn,\n  \
+             {failures} {} as should_error\nfrom (\n{query}{limit}\n) as dbt_internal_test",
             config.warn_if, config.error_if
         )
     });
     selects.collect::<Vec<_>>().join("\nunion all\n")
+}
+
+/// The statements of a test that keeps its failing rows: a table of them, which is then counted.
+pub(crate) fn storing(query: &str, config: &TestConfig, table: &Relation) -> Vec<String> {
+    let table = table.sql();
+    vec![
+        format!("drop table if exists {table}"),
+        format!("create table {table} as\n{query}"),
+        statement(&[(format!("select * from {table}"), config)]),
+    ]
 }
 
 #[cfg(test)]
@@ -222,6 +239,9 @@ mod tests {
     #[test]
     fn several_tests_are_one_statement() {
         let config = |error_if: &str| TestConfig {
+            fail_calc: "count(*)".to_owned(),
+            limit: None,
+            store_failures: false,
             warn_only: false,
             error_if: error_if.to_owned(),
             warn_if: "!= 0".to_owned(),

@@ -5,9 +5,29 @@ use crate::state::BuildState;
 use cardlake_shared::paths;
 use cardlake_shared::sql::literal;
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 /// The tag of models that are published.
 const PUBLISHED: &str = "mart";
+
+/// The pointer to a mart's newest snapshot: which day's it is, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Latest {
+    pub(crate) batch_date: NaiveDate,
+    /// Key prefix of its files in the gold bucket, with a `/` at its end.
+    pub(crate) prefix: String,
+    pub(crate) rows: u64,
+}
+
+impl Latest {
+    pub(crate) fn new(mart: &str, batch_date: NaiveDate, rows: u64) -> Self {
+        Self {
+            batch_date,
+            prefix: paths::mart_prefix(mart, batch_date),
+            rows,
+        }
+    }
+}
 
 /// The models to publish: those that were built in this run and carry the tag.
 pub(crate) fn published<'a>(manifest: &'a Manifest, state: &'a BuildState) -> impl Iterator<Item = &'a Node> {

@@ -1,19 +1,20 @@
-//! Who waits for whom, and what a selection means. Pure: no I/O.
+//! Who waits for whom. Pure: no I/O.
 //!
 //! A model waits for the models that it selects from, and for the tests of all models above it: a data test of severity
 //! error keeps what depends on its model from being built. As in dbt, a test that looks at several models holds back only
 //! models that depend on all of them; otherwise there could be circles.
 
-use crate::error::{MartBuilderError, ProjectError};
+use crate::error::ProjectError;
 use crate::manifest::{Manifest, Node};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-type Ids = BTreeSet<String>;
+/// Ids of nodes and sources.
+pub(crate) type Ids = BTreeSet<String>;
 
 /// What every node waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Graph {
-    /// Direct and indirect, models only, by model or test.
+    /// Direct and indirect, models and sources, by model or test.
     ancestors: BTreeMap<String, Ids>,
     /// Models and tests that have to be done before, by node.
     pub(crate) waits_for: BTreeMap<String, Ids>,
@@ -32,7 +33,7 @@ impl Graph {
             let mut waits: Ids = models(manifest, node).map(|parent| parent.id.clone()).collect();
             if node.model().is_some() {
                 let above = &graph.ancestors[&node.id];
-                let held = tests.iter().filter(|test| holds_back(manifest, test, above, node));
+                let held = tests.iter().filter(|test| holds_back(test, above));
                 waits.extend(held.map(|test| test.id.clone()));
             }
             graph.waits_for.insert(node.id.clone(), waits);
@@ -53,11 +54,16 @@ impl Graph {
         for parent in models(manifest, node) {
             self.add_ancestors(manifest, parent, path)?;
             found.extend(self.ancestors[&parent.id].iter().cloned());
-            found.insert(parent.id.clone());
         }
+        found.extend(node.depends_on.iter().cloned());
         path.pop();
         self.ancestors.insert(node.id.clone(), found);
         Ok(())
+    }
+
+    /// Models and sources that a node depends on, directly or not.
+    pub(crate) fn ancestors<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a String> + use<'a> {
+        self.ancestors.get(id).into_iter().flatten()
     }
 
     /// Nodes that a failure of `id` keeps from being done, by way of nodes in `among`.
@@ -73,54 +79,6 @@ impl Graph {
         }
         found
     }
-
-    /// The nodes that a selection names: dbt's syntax, with `+` for everything above or below, a comma for "and", a blank for
-    /// "or". Tests of selected models come along.
-    ///
-    /// # Errors
-    /// A part that selects nothing, which is most often a typing mistake.
-    pub(crate) fn select(&self, manifest: &Manifest, selection: Option<&str>) -> Result<Ids, MartBuilderError> {
-        let Some(selection) = selection.filter(|text| !text.trim().is_empty()) else {
-            return Ok(manifest.nodes.keys().cloned().collect());
-        };
-        let mut selected = Ids::new();
-        for part in selection.split_whitespace() {
-            let mut union: Option<Ids> = None;
-            for criterion in part.split(',') {
-                let found = self.matching(manifest, criterion);
-                if found.is_empty() {
-                    return Err(MartBuilderError::Selection {
-                        selection: selection.to_owned(),
-                        problem: format!("'{criterion}' selects nothing: give names, folders, tag:… or path:…"),
-                    });
-                }
-                union = Some(union.map_or_else(|| found.clone(), |other| &other & &found));
-            }
-            selected.extend(union.unwrap_or_default());
-        }
-        let tests = manifest.nodes.values().filter(|node| node.test().is_some());
-        let tested = tests.filter(|test| test.depends_on.iter().any(|id| selected.contains(id)));
-        let tested: Ids = tested.map(|test| test.id.clone()).collect();
-        selected.extend(tested);
-        Ok(selected)
-    }
-
-    fn matching(&self, manifest: &Manifest, criterion: &str) -> Ids {
-        let name = criterion.trim_start_matches('+').trim_end_matches('+');
-        let named = manifest.nodes.values().filter(|node| matches(node, name));
-        let mut found: Ids = named.map(|node| node.id.clone()).collect();
-        let direct = found.clone();
-        if criterion.starts_with('+') {
-            found.extend(direct.iter().flat_map(|id| self.ancestors[id].iter().cloned()));
-        }
-        if criterion.ends_with('+') {
-            let below = self.ancestors.iter();
-            let below =
-                below.filter(|(id, above)| manifest.nodes[*id].model().is_some() && !above.is_disjoint(&direct));
-            found.extend(below.map(|(id, _)| id.clone()));
-        }
-        found
-    }
 }
 
 /// The models that a node selects from.
@@ -128,48 +86,17 @@ fn models<'a>(manifest: &'a Manifest, node: &'a Node) -> impl Iterator<Item = &'
     node.depends_on.iter().filter_map(|id| manifest.nodes.get(id))
 }
 
-/// Whether a model waits for a test: the test looks only at what is above the model. Tests of sources hold back the models
-/// that select from the source.
-fn holds_back(manifest: &Manifest, test: &Node, above: &Ids, model: &Node) -> bool {
-    !test.depends_on.is_empty()
-        && test.depends_on.iter().all(|id| {
-            above.contains(id)
-                || manifest.sources.contains_key(id)
-                    && (model.depends_on.contains(id)
-                        || above
-                            .iter()
-                            .any(|parent| manifest.nodes[parent].depends_on.contains(id)))
-        })
-}
-
-fn matches(node: &Node, criterion: &str) -> bool {
-    let below = |folder: &str| {
-        node.file
-            .strip_prefix(folder.trim_end_matches('/'))
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    match criterion.split_once(':') {
-        Some(("tag", tag)) => node.tags.iter().any(|own| own == tag),
-        Some(("path", folder)) => below(folder),
-        Some(("resource_type", kind)) => node.id.starts_with(&format!("{kind}.")),
-        Some(_) => false,
-        // A name, or folders of the fully qualified name from its start.
-        None => {
-            let parts: Vec<_> = criterion.split('.').collect();
-            let starts = |fqn: &[String]| fqn.len() >= parts.len() && fqn.iter().zip(&parts).all(|(a, b)| a == b);
-            node.name == criterion
-                || node.model().is_some() && (starts(&node.fqn) || starts(&node.fqn[1..]))
-                || criterion.contains('/') && below(criterion)
-        }
-    }
+/// Whether a model waits for a test: the test looks only at what is above the model.
+fn holds_back(test: &Node, above: &Ids) -> bool {
+    !test.depends_on.is_empty() && test.depends_on.iter().all(|id| above.contains(id))
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::manifest::tests::{manifest, warehouse};
 
-    const SHOP: [(&str, &str); 6] = [
+    pub(crate) const SHOP: [(&str, &str); 6] = [
         ("models/staging/stg.sql", "select * from {{ source('raw', 't') }}"),
         (
             "models/fact.sql",
@@ -207,28 +134,11 @@ mod tests {
     fn a_failure_reaches_what_depends_on_it_and_nothing_else() {
         let manifest = manifest(&SHOP).unwrap();
         let graph = Graph::new(&manifest).unwrap();
-        let all = graph.select(&manifest, None).unwrap();
+        let all = manifest.nodes.keys().cloned().collect();
         let reached = |id: &str| names(&manifest, &graph.dependants(id, &all));
         assert_eq!(reached("model.shop.left"), ["sums"]);
         assert_eq!(reached("model.shop.fact"), ["left", "right", "sums", "unique_fact_id"]);
         assert_eq!(reached("test.shop.sums"), [""; 0]);
-    }
-
-    #[test]
-    fn selections_follow_dbt() {
-        let manifest = manifest(&SHOP).unwrap();
-        let graph = Graph::new(&manifest).unwrap();
-        let select = |text: &str| names(&manifest, &graph.select(&manifest, Some(text)).unwrap());
-        assert_eq!(select("stg"), ["stg"]);
-        assert_eq!(select("tag:f"), ["fact", "sums", "unique_fact_id"]);
-        assert_eq!(select("marts"), ["left", "right", "sums"]);
-        assert_eq!(select("path:models/marts"), ["left", "right", "sums"]);
-        assert_eq!(select("+left"), ["fact", "left", "stg", "sums", "unique_fact_id"]);
-        assert_eq!(select("fact+"), ["fact", "left", "right", "sums", "unique_fact_id"]);
-        assert_eq!(select("+left,+right"), ["fact", "stg", "sums", "unique_fact_id"]);
-        assert_eq!(select("stg right"), ["right", "stg"]);
-        let error = graph.select(&manifest, Some("lefft")).unwrap_err().to_string();
-        assert!(error.contains("'lefft' selects nothing"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One tick of a build: the state is read, moved on and saved.
 
+use crate::artifacts::result_statuses;
 use crate::error::MartBuilderError;
 use crate::files::Files;
 use crate::graph::Graph;
@@ -7,8 +8,9 @@ use crate::jinja::Invocation;
 use crate::manifest::Manifest;
 use crate::project::Project;
 use crate::run::Run;
+use crate::selection::Selection;
 use crate::state::{BuildState, FORMAT_VERSION, NodeState, Phase, Status};
-use cardlake_shared::assets::{AssetFolder, Assets};
+use cardlake_shared::assets::{Asset, AssetFolder, Assets};
 use cardlake_shared::aws::Aws;
 use cardlake_shared::config::{LakeConfig, Variables, WarehouseConfig};
 use cardlake_shared::data_api::{DataApi, Warehouse};
@@ -16,10 +18,12 @@ use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
 use cardlake_shared::lease::Lease;
 use cardlake_shared::storage::Storage;
 use cardlake_shared::{env, paths};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use uuid::{Builder, Uuid};
 
 /// The schema that models are built in, unless they are configured otherwise.
@@ -39,6 +43,14 @@ pub struct Context {
     /// Builds and loads of one warehouse follow one another: builds make the same relations, and what a build reads must
     /// not change between its first model and its last test.
     pub(crate) lease: Option<Lease>,
+    /// The project as the last tick saw it: to read it takes longer than most ticks.
+    pub(crate) prepared: Mutex<Option<Arc<Prepared>>>,
+}
+
+/// A project ready to be built, for one invocation.
+pub(crate) struct Prepared {
+    pub(crate) manifest: Manifest,
+    pub(crate) graph: Graph,
 }
 
 impl Context {
@@ -46,22 +58,45 @@ impl Context {
     ///
     /// # Errors
     /// A variable is missing or wrong, or the project's files are.
-    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, MartBuilderError> {
+    pub async fn new(variables: Variables, aws: Aws) -> Result<Self, MartBuilderError> {
+        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
+        Self::for_project(variables, &aws, &assets.list(AssetFolder::Warehouse)?)
+    }
+
+    /// For any dbt project: `files` are those of its folder, with paths from there.
+    ///
+    /// # Errors
+    /// A variable is missing or wrong, or a file of the project is.
+    pub fn for_project(mut variables: Variables, aws: &Aws, files: &[Asset]) -> Result<Self, MartBuilderError> {
         let lake = LakeConfig::read(&mut variables);
         let config = WarehouseConfig::read(&mut variables);
-        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
         let config = variables.finish(config)?;
         let storage = Storage::new(aws.s3());
         Ok(Self {
             lease: Some(Lease::new(storage.clone(), &lake.silver_bucket, paths::WAREHOUSE_LEASE)),
-            project: Project::load(&assets.list(AssetFolder::Warehouse)?)?,
+            project: Project::load(files)?,
             silver_bucket: lake.silver_bucket,
             gold_bucket: lake.gold_bucket,
             database: config.database.clone(),
             copy_role_arn: config.copy_role_arn.clone(),
             files: Box::new(storage),
             warehouse: Box::new(Warehouse::new(aws.redshift_data(), config)),
+            prepared: Mutex::new(None),
         })
+    }
+
+    fn prepare(&self, invocation: Invocation) -> Result<Arc<Prepared>, MartBuilderError> {
+        let mut known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(prepared) = known.as_ref()
+            && *prepared.manifest.engine.invocation == invocation
+        {
+            return Ok(Arc::clone(prepared));
+        }
+        let manifest = Manifest::new(&self.project, invocation)?;
+        let graph = Graph::new(&manifest)?;
+        let prepared = Arc::new(Prepared { manifest, graph });
+        *known = Some(Arc::clone(&prepared));
+        Ok(prepared)
     }
 }
 
@@ -99,20 +134,17 @@ async fn tick(event: MartBuilderEvent, context: &Context) -> Result<MartBuilderO
         (None, _) => None,
     };
     let next = stored.as_ref().map_or(1, |state| state.generation + 1);
-    let manifest = Manifest::new(
-        &context.project,
-        invocation(&event, context, generation.unwrap_or(next)),
-    )?;
-    let graph = Graph::new(&manifest)?;
+    let prepared = context.prepare(invocation(&event, context, generation.unwrap_or(next)))?;
+    let Prepared { manifest, graph } = prepared.as_ref();
     let state = match stored.filter(|_| generation.is_some()) {
         Some(state) => state,
-        None => begin(&event, context, &manifest, &graph, next)?,
+        None => begin(&event, context, manifest, graph, next).await?,
     };
     let mut run = Run {
         event: &event,
         context,
-        manifest: &manifest,
-        graph: &graph,
+        manifest,
+        graph,
         state,
     };
     let ended = !is_under_way(&run.state);
@@ -131,7 +163,7 @@ const fn is_under_way(state: &BuildState) -> bool {
     !matches!(state.phase, Phase::Succeeded | Phase::Failed)
 }
 
-async fn load(context: &Context, key: &str) -> Result<Option<BuildState>, MartBuilderError> {
+pub(crate) async fn load(context: &Context, key: &str) -> Result<Option<BuildState>, MartBuilderError> {
     let Some(bytes) = context.files.get(&context.silver_bucket, key).await? else {
         return Ok(None);
     };
@@ -172,31 +204,51 @@ fn generation(cursor: &Value, stored: Option<&BuildState>) -> Result<u32, MartBu
 
 /// What all templates see. The invocation id is made from the run's, so that a tick done twice renders the same.
 fn invocation(event: &MartBuilderEvent, context: &Context, generation: u32) -> Invocation {
-    let mut vars = context.project.vars.clone();
-    vars.insert(PROCESS_DATE.to_owned(), Value::from(event.batch_date.to_string()));
     let digest: [u8; 32] = Sha256::digest(format!("{}\n{generation}", event.run_id)).into();
     let mut id = [0; 16];
     id.copy_from_slice(&digest[..16]);
     let id: Uuid = Builder::from_random_bytes(id).into_uuid();
     Invocation {
-        project: context.project.name.clone(),
         invocation_id: id.to_string(),
-        batch_date: event.batch_date,
-        vars,
         database: context.database.clone(),
-        schema: TARGET_SCHEMA.to_owned(),
         full_refresh: event.full_refresh,
+        ..invocation_without_run(&context.project, event.batch_date, &event.vars)
     }
 }
 
-fn begin(
+/// What all templates see when nothing runs. `vars` win over the project's own; the batch date over both.
+pub(crate) fn invocation_without_run(
+    project: &Project,
+    batch_date: NaiveDate,
+    vars: &Map<String, Value>,
+) -> Invocation {
+    let mut all = project.vars.clone();
+    all.extend(vars.clone());
+    all.insert(PROCESS_DATE.to_owned(), Value::from(batch_date.to_string()));
+    Invocation {
+        project: project.name.clone(),
+        invocation_id: Uuid::nil().to_string(),
+        batch_date,
+        vars: all,
+        database: "cardlake".to_owned(),
+        schema: TARGET_SCHEMA.to_owned(),
+        full_refresh: false,
+    }
+}
+
+async fn begin(
     event: &MartBuilderEvent,
     context: &Context,
     manifest: &Manifest,
     graph: &Graph,
     generation: u32,
 ) -> Result<BuildState, MartBuilderError> {
-    let selected = graph.select(manifest, event.select.as_deref())?;
+    let selection = Selection {
+        select: event.select.as_deref(),
+        exclude: event.exclude.as_deref(),
+        last_results: last_results(event, context).await?,
+    };
+    let selected = selection.nodes(manifest, graph)?;
     tracing::info!(run_id = event.run_id, nodes = selected.len(), "build begins");
     Ok(BuildState {
         format_version: FORMAT_VERSION,
@@ -204,6 +256,8 @@ fn begin(
         generation,
         batch_date: event.batch_date,
         select: event.select.clone(),
+        exclude: event.exclude.clone(),
+        vars: event.vars.clone(),
         full_refresh: event.full_refresh,
         project: context.project.fingerprint.clone(),
         phase: Phase::Inspecting,
@@ -216,6 +270,22 @@ fn begin(
         publications: BTreeMap::new(),
         report: None,
     })
+}
+
+/// How the nodes of the last build ended, by id; read only for a selection that asks.
+async fn last_results(
+    event: &MartBuilderEvent,
+    context: &Context,
+) -> Result<BTreeMap<String, String>, MartBuilderError> {
+    let asks = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains("result:"));
+    if !asks(&event.select) && !asks(&event.exclude) {
+        return Ok(BTreeMap::new());
+    }
+    let stored = context
+        .files
+        .get(&context.silver_bucket, paths::LAST_RUN_RESULTS)
+        .await?;
+    Ok(stored.map(|bytes| result_statuses(&bytes)).unwrap_or_default())
 }
 
 fn running(state: &BuildState) -> Result<MartBuilderOutput, MartBuilderError> {

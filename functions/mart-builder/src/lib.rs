@@ -8,10 +8,11 @@
 //! project/   the files as written: models, macros, properties, configuration by folder
 //! jinja/     the templates' language: what dbt gives to a template, made with minijinja
 //! manifest   every model and data test with what it depends on
-//! graph      who waits for whom, and what a selection means
-//! materialize, data_tests   the SQL of a node
+//! graph, selection          who waits for whom, and what a selection means
+//! materialize/, data_tests  the SQL of a node
 //! state, handler            the ticks
 //! gold, dashboard, artifacts   what is published once everything is built and tested
+//! offline, docs             compiled SQL, manifest and documentation without a warehouse
 //! ```
 //!
 //! The stage works in ticks. State lies in silver under the run's id; the cursor only says that there is one. Each tick
@@ -28,6 +29,7 @@
 mod artifacts;
 pub mod dashboard;
 mod data_tests;
+mod docs;
 pub mod error;
 mod files;
 mod gold;
@@ -36,8 +38,12 @@ pub mod handler;
 mod jinja;
 mod manifest;
 mod materialize;
+pub mod offline;
+pub mod progress;
 mod project;
+pub mod project_folder;
 mod run;
+mod selection;
 mod state;
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Where a build stands between two ticks: a document in silver under the run's id.
 
-use crate::materialize::Existing;
+use crate::materialize::{Column, Existing};
 use cardlake_shared::events::MartBuilderEvent;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The version of the document.
@@ -75,6 +76,9 @@ pub(crate) struct NodeState {
     /// shared failed.
     #[serde(default)]
     pub(crate) attempts: u32,
+    /// Columns of the query, once the warehouse has been asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) columns: Option<Vec<Column>>,
 }
 
 impl NodeState {
@@ -85,6 +89,7 @@ impl NodeState {
             message: None,
             failures: None,
             attempts: 0,
+            columns: None,
         }
     }
 }
@@ -96,6 +101,9 @@ pub(crate) struct Batch {
     pub(crate) statement: String,
     /// One model, or tests in the order of the result's `test` column.
     pub(crate) nodes: Vec<String>,
+    /// It asks for the columns of the model's query and builds nothing.
+    #[serde(default)]
+    pub(crate) probe: bool,
 }
 
 /// A mart on its way to gold.
@@ -118,6 +126,10 @@ pub(crate) struct BuildState {
     pub(crate) generation: u32,
     pub(crate) batch_date: NaiveDate,
     pub(crate) select: Option<String>,
+    #[serde(default)]
+    pub(crate) exclude: Option<String>,
+    #[serde(default)]
+    pub(crate) vars: Map<String, Value>,
     pub(crate) full_refresh: bool,
     /// Fingerprint of the project.
     pub(crate) project: String,
@@ -151,6 +163,8 @@ impl BuildState {
     pub(crate) fn belongs_to(&self, event: &MartBuilderEvent, project: &str) -> bool {
         self.batch_date == event.batch_date
             && self.select == event.select
+            && self.exclude == event.exclude
+            && self.vars == event.vars
             && self.full_refresh == event.full_refresh
             && self.project == project
     }

@@ -1,6 +1,8 @@
 //! One file for each subcommand.
 
 pub(crate) mod backfill;
+pub(crate) mod build;
+pub(crate) mod docs;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod manual;

@@ -1,8 +1,11 @@
-{{ config(dist='customer_id', sort='customer_id') }}
+{{ config(dist='customer_id', sort=['customer_id', 'valid_from']) }}
 
-with customers as (
+with versions as (
 
-    select * from {{ ref('stg_customers') }}
+    select
+        *,
+        row_number() over (partition by customer_id order by dbt_valid_from asc) as version
+    from {{ ref('snap_customers') }}
 
 ),
 
@@ -13,18 +16,40 @@ seen as (
 
 ),
 
+known as (
+
+    select
+        coalesce(versions.customer_id, seen.customer_id) as customer_id,
+        coalesce(versions.version, 1) as version,
+        versions.name_token,
+        versions.email_token,
+        versions.city,
+        versions.segment as signup_segment,
+        versions.signed_up_at,
+        versions.dbt_valid_from as delivered_on,
+        versions.dbt_valid_to as replaced_on,
+        versions.customer_id is null as is_inferred
+    from versions
+    full outer join seen on versions.customer_id = seen.customer_id
+
+),
+
 final as (
 
     select
-        coalesce(customers.customer_id, seen.customer_id) as customer_id,
-        customers.name_token,
-        customers.email_token,
-        customers.city,
-        customers.segment as signup_segment,
-        customers.signed_up_at,
-        customers.customer_id is null as is_inferred
-    from customers
-    full outer join seen on customers.customer_id = seen.customer_id
+        customer_id || '#' || cast(version as varchar) as customer_key,
+        customer_id,
+        cast(version as integer) as version,
+        name_token,
+        email_token,
+        city,
+        signup_segment,
+        signed_up_at,
+        case when version = 1 then {{ since_ever() }} else delivered_on end as valid_from,
+        coalesce(replaced_on, {{ until_further_notice() }}) as valid_to,
+        replaced_on is null as is_current,
+        is_inferred
+    from known
 
 )
 

@@ -1,4 +1,5 @@
 {{ config(dist='all', sort='date_day') }}
+{% set first_day = "cast('" ~ var('calendar_start') ~ "' as date)" %}
 
 with digits as (
 
@@ -14,7 +15,7 @@ numbers as (
 
 days as (
 
-    select cast(dateadd(day, n, cast('{{ var("calendar_start") }}' as date)) as date) as date_day
+    select cast({{ dbt.dateadd('day', 'n', first_day) }} as date) as date_day
     from numbers
     where n < {{ var('calendar_days') }}
 

@@ -1,8 +1,11 @@
-{{ config(dist='all', sort='merchant_id') }}
+{{ config(dist='all', sort=['merchant_id', 'valid_from']) }}
 
-with merchants as (
+with versions as (
 
-    select * from {{ ref('stg_merchants') }}
+    select
+        *,
+        row_number() over (partition by merchant_id order by dbt_valid_from asc) as version
+    from {{ ref('snap_merchants') }}
 
 ),
 
@@ -18,19 +21,42 @@ seen as (
 
 ),
 
+known as (
+
+    select
+        coalesce(versions.merchant_id, seen.merchant_id) as merchant_id,
+        coalesce(versions.version, 1) as version,
+        versions.merchant_name,
+        coalesce(versions.mcc, seen.mcc) as mcc,
+        seen.merchant_category,
+        versions.city,
+        versions.country,
+        versions.opened_on,
+        versions.dbt_valid_from as delivered_on,
+        versions.dbt_valid_to as replaced_on,
+        versions.merchant_id is null as is_inferred
+    from versions
+    full outer join seen on versions.merchant_id = seen.merchant_id
+
+),
+
 final as (
 
     select
-        coalesce(merchants.merchant_id, seen.merchant_id) as merchant_id,
-        merchants.merchant_name,
-        coalesce(merchants.mcc, seen.mcc) as mcc,
-        seen.merchant_category,
-        merchants.city,
-        merchants.country,
-        merchants.opened_on,
-        merchants.merchant_id is null as is_inferred
-    from merchants
-    full outer join seen on merchants.merchant_id = seen.merchant_id
+        merchant_id || '#' || cast(version as varchar) as merchant_key,
+        merchant_id,
+        cast(version as integer) as version,
+        merchant_name,
+        mcc,
+        merchant_category,
+        city,
+        country,
+        opened_on,
+        case when version = 1 then {{ since_ever() }} else delivered_on end as valid_from,
+        coalesce(replaced_on, {{ until_further_notice() }}) as valid_to,
+        replaced_on is null as is_current,
+        is_inferred
+    from known
 
 )
 

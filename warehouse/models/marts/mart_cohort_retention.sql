@@ -37,12 +37,12 @@ activity as (
 
     select
         cohorts.cohort_month,
-        datediff(month, cohorts.cohort_month, purchases.purchase_month) as months_since_first,
+        {{ dbt.datediff('cohorts.cohort_month', 'purchases.purchase_month', 'month') }} as months_since_first,
         count(distinct purchases.customer_id) as active_customers,
         sum(purchases.net_amount) as sales
     from purchases
     inner join cohorts on purchases.customer_id = cohorts.customer_id
-    group by cohorts.cohort_month, datediff(month, cohorts.cohort_month, purchases.purchase_month)
+    group by cohorts.cohort_month, {{ dbt.datediff('cohorts.cohort_month', 'purchases.purchase_month', 'month') }}
 
 ),
 

@@ -30,8 +30,8 @@ measured as (
         purchase_count,
         historic_value,
         -- The first day counts, so that nobody has been a customer for zero days.
-        greatest(datediff(day, first_purchase_date, {{ process_date() }}), 0) + 1 as tenure_days,
-        datediff(day, last_purchase_date, {{ process_date() }}) > {{ var('churn_days') }} as is_lost
+        greatest({{ dbt.datediff('first_purchase_date', process_date(), 'day') }}, 0) + 1 as tenure_days,
+        {{ dbt.datediff('last_purchase_date', process_date(), 'day') }} > {{ var('churn_days') }} as is_lost
     from customers
     where purchase_count > 0
 

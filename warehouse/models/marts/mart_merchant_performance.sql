@@ -29,6 +29,7 @@ final as (
         merchants.merchant_id,
         dim_merchants.merchant_name,
         dim_merchants.merchant_category,
+        dim_merchants.city,
         merchants.attempt_count,
         merchants.approved_count,
         merchants.refund_count,
@@ -42,6 +43,7 @@ final as (
     from merchants
     inner join {{ ref('dim_merchants') }} as dim_merchants
         on merchants.merchant_id = dim_merchants.merchant_id
+        and {{ was_valid('dim_merchants', process_date()) }}
 
 )
 

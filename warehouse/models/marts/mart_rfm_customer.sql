@@ -26,7 +26,7 @@ measured as (
         customer_id,
         last_purchase_date,
         -- A purchase may be dated a day ahead of its delivery.
-        greatest(datediff(day, last_purchase_date, {{ process_date() }}), 0) as recency_days,
+        greatest({{ dbt.datediff('last_purchase_date', process_date(), 'day') }}, 0) as recency_days,
         frequency,
         monetary
     from customers

@@ -2,8 +2,8 @@
 
 use super::queries::QUERIES;
 use super::*;
+use crate::manifest::Manifest;
 use crate::manifest::tests::warehouse;
-use crate::manifest::{Manifest, model_id};
 use cardlake_shared::events::{DatasetBooks, TickStatus};
 use cardlake_shared::records::BatchCounts;
 use cardlake_shared::run_record::{Failure, RunOutcome};
@@ -14,10 +14,7 @@ use std::collections::BTreeMap;
 const DAY: &str = "2026-01-15";
 
 fn relation(manifest: &Manifest) -> impl Fn(&str) -> Option<String> {
-    |model| {
-        let id = model_id(&manifest.engine.invocation.project, model);
-        Some(manifest.nodes.get(&id)?.model()?.relation.sql())
-    }
+    |model| Some(manifest.by_name(model)?.model()?.relation.sql())
 }
 
 #[test]

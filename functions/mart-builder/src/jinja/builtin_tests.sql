@@ -49,3 +49,11 @@ from child
 left join parent on child.from_field = parent.to_field
 where parent.to_field is null
 {% endtest %}
+
+{% test source_is_fresh(model, loaded_at_field, count, period, filter=none) %}
+select max({{ loaded_at_field }}) as max_loaded_at
+from {{ model }}
+{% if filter %}where {{ filter }}{% endif %}
+having max({{ loaded_at_field }})
+    < dateadd({{ period }}, -{{ count }}, dateadd(day, 1, cast('{{ run_started_at.date() }}' as timestamp)))
+{% endtest %}

@@ -1,7 +1,9 @@
 //! The names that dbt gives to a template: ref, source, config, var, env_var, this, target and so on.
 
+use super::library::DISPATCHED;
 use super::objects::StartedAt;
 use super::{Asked, Invocation, Scope};
+use cardlake_shared::sql::identifier;
 use chrono::{NaiveTime, TimeZone, Utc};
 use minijinja::value::{Object, Rest, Serde, Value, ValueKind, ValueOrKwargs, from_args};
 use minijinja::{Environment, Error, ErrorKind, State};
@@ -122,8 +124,11 @@ fn install_macros(environment: &mut Environment<'_>, invocation: &Invocation, na
     for name in names {
         environment.add_global(name.clone(), callable(name));
     }
-    let all = names.iter().map(|name| (name.clone(), callable(name)));
-    environment.add_global(invocation.project.clone(), Value::from_pairs(all));
+    let all = || Value::from_pairs(names.iter().map(|name| (name.clone(), callable(name))));
+    environment.add_global(invocation.project.clone(), all());
+    environment.add_global("dbt", all());
+    let macros = names.iter().map(|name| (name.clone(), callable(name))).collect();
+    environment.add_global("adapter", Value::from_object(Adapter { macros }));
     let hand_over = Arc::clone(&defined);
     environment.add_function("__macros", move |macros: Value| -> Result<String, Error> {
         let mut defined = lock(&hand_over);
@@ -136,6 +141,37 @@ fn install_macros(environment: &mut Environment<'_>, invocation: &Invocation, na
         *lock(&returned) = Some(value);
         Err(wrong("return() ends a macro; here is none"))
     });
+}
+
+/// `adapter.dispatch(…)`. What asks the warehouse is not there.
+#[derive(Debug)]
+struct Adapter {
+    macros: HashMap<String, Value>,
+}
+
+impl Object for Adapter {
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        let (positional, _) = split(args);
+        let name = positional.first().and_then(Value::as_str).unwrap_or_default();
+        match method {
+            "dispatch" => {
+                let starts = DISPATCHED.iter().map(|start| format!("{start}{name}"));
+                let found = starts
+                    .chain([name.to_owned()])
+                    .find_map(|name| self.macros.get(&name).cloned());
+                found.ok_or_else(|| {
+                    wrong(format!(
+                        "adapter.dispatch('{name}'): there is no macro redshift__{name} or default__{name}"
+                    ))
+                })
+            }
+            "type" => Ok(Value::from("redshift")),
+            "quote" => Ok(Value::from(identifier(name))),
+            _ => Err(wrong(format!(
+                "adapter.{method} is not supported: a template cannot ask the warehouse"
+            ))),
+        }
+    }
 }
 
 fn install_graph(environment: &mut Environment<'_>, scope: &Scope, asked: &Shared<Asked>) {

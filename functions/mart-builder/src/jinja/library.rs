@@ -18,6 +18,10 @@ pub(super) const BEGIN: char = '\u{1}';
 
 /// Tests that dbt brings along.
 const BUILTIN_TESTS: &str = include_str!("builtin_tests.sql");
+/// Macros that dbt brings along.
+const BUILTIN_MACROS: &str = include_str!("builtin_macros.sql");
+/// Beginnings of the names of macros that `adapter.dispatch` finds by the rest of the name, the first one first.
+pub(super) const DISPATCHED: [&str; 3] = ["redshift__", "postgres__", "default__"];
 
 /// One macro.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +67,7 @@ impl MacroLibrary {
     pub(crate) fn new(files: &[TemplateFile]) -> Result<Self, ProjectError> {
         let mut library = Self::default();
         library.add("dbt's own tests", BUILTIN_TESTS)?;
+        library.add("dbt's own macros", BUILTIN_MACROS)?;
         for file in files {
             library.add(&file.path, &file.text)?;
         }
@@ -80,7 +85,8 @@ impl MacroLibrary {
         let mut texts = vec![template];
         while let Some(text) = texts.pop() {
             for (name, definition) in &self.definitions {
-                if text.contains(name.as_str()) && reached.insert(name) {
+                let dispatched = DISPATCHED.iter().find_map(|start| name.strip_prefix(start));
+                if text.contains(dispatched.unwrap_or(name)) && reached.insert(name) {
                     texts.push(&definition.text);
                 }
             }
@@ -135,7 +141,7 @@ impl MacroLibrary {
                     }
                 }
                 "materialization" | "snapshot" | "docs" => {
-                    let problem = format!("{keyword} blocks are not supported");
+                    let problem = format!("a {keyword} block is not supported among macros");
                     return Err(scanner_error(file, Some(u32::from(span.start_line)), &problem));
                 }
                 _ => {}

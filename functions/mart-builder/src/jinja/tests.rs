@@ -156,7 +156,10 @@ fn mistakes_name_file_line_and_feature() {
     assert!(fail("{{ run_query('select 1') }}").contains("run_query is not supported"));
     assert!(fail("{% if %}").starts_with("models/m.sql:1: "));
     let error = MacroLibrary::new(&[file("macros/s.sql", "\n{% snapshot s %}{% endsnapshot %}")]).unwrap_err();
-    assert_eq!(error.to_string(), "macros/s.sql:2: snapshot blocks are not supported");
+    assert_eq!(
+        error.to_string(),
+        "macros/s.sql:2: a snapshot block is not supported among macros"
+    );
 }
 
 #[test]
@@ -166,5 +169,42 @@ fn the_common_methods_of_python_work() {
             "{{ 'a,b'.split(',')[1].upper() }}{% for k, v in {'x': 1}.items() %}{{ k }}{{ v }}{% endfor %}{{ ', '.join(['p', 'q']) }}{{ {'a': 1}.get('b', 2) }}"
         ),
         "Bx1p, q2"
+    );
+}
+
+#[test]
+fn a_call_block_hands_its_body_to_the_macro() {
+    let engine = engine(&[file(
+        "macros/w.sql",
+        "{% macro wrap(name) %}{{ name }}({{ caller() }}){% endmacro %}",
+    )]);
+    let rendered = engine
+        .render(&scope(), "{% call wrap('sum') %}{{ 1 + 1 }}{% endcall %}")
+        .unwrap();
+    assert_eq!(rendered.text, "sum(2)");
+}
+
+#[test]
+fn macros_that_differ_by_warehouse_are_redshifts() {
+    let engine = engine(&[file(
+        "macros/d.sql",
+        "{% macro money(x) %}{{ return(adapter.dispatch('money')(x)) }}{% endmacro %}\n\
+         {% macro default__money(x) %}{{ x }}{% endmacro %}{% macro redshift__money(x) %}{{ x }}::money{% endmacro %}",
+    )]);
+    let rendered = |text: &str| engine.render(&scope(), text).unwrap().text;
+    assert_eq!(rendered("{{ money('a') }}"), "a::money");
+    assert_eq!(rendered("{{ dbt.dateadd('day', -1, 'd') }}"), "dateadd(day, -1, d)");
+    assert_eq!(
+        rendered("{{ datediff('a', 'b', datepart='month') }}"),
+        "datediff(month, a, b)"
+    );
+    let error = engine
+        .render(&scope(), "{{ adapter.get_columns_in_relation(this) }}")
+        .unwrap_err();
+    assert!(
+        error
+            .problem
+            .contains("adapter.get_columns_in_relation is not supported"),
+        "{error}"
     );
 }

@@ -6,14 +6,15 @@ use crate::data_tests::TestNode;
 use crate::error::ProjectError;
 use crate::jinja::{Asked, Engine, Invocation, MacroLibrary, Relation, Relations, Scope};
 use crate::project::config::{Materialization, ModelConfig, by_folder, merge, model_config};
-use crate::project::{Described, Project, SourceTable, TemplateFile};
+use crate::project::{Described, Project, Resource, ResourceKind, SourceTable, TemplateFile};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A model.
+/// A model, snapshot or seed.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelNode {
+    pub(crate) resource: ResourceKind,
     pub(crate) config: ModelConfig,
     /// Merged settings as the project has them, for artifacts.
     pub(crate) settings: Map<String, Value>,
@@ -61,6 +62,26 @@ impl Node {
         }
     }
 
+    /// As ids and artifacts call it: `model`, `snapshot`, `seed`, `test`.
+    pub(crate) fn resource_type(&self) -> &'static str {
+        self.model().map_or("test", |model| model.resource.name())
+    }
+
+    /// Where compiled SQL goes, below a folder: the node's file; for a generic test one in a folder of that name.
+    pub(crate) fn compiled_path(&self) -> String {
+        if self.test().is_some_and(|test| test.generic.is_some()) {
+            format!("{}/{}.sql", self.file, self.name)
+        } else if self.file.ends_with(".sql") {
+            self.file.clone()
+        } else {
+            format!("{}/{}.sql", self.file, self.name)
+        }
+    }
+
+    pub(crate) fn is_seed(&self) -> bool {
+        self.model().is_some_and(|model| model.resource == ResourceKind::Seed)
+    }
+
     pub(crate) fn is_ephemeral(&self) -> bool {
         self.model()
             .is_some_and(|model| model.config.materialization == Materialization::Ephemeral)
@@ -76,10 +97,12 @@ pub(crate) struct Manifest {
     /// By id: `source.<project>.<source>.<table>`.
     pub(crate) sources: BTreeMap<String, SourceTable>,
     relations: Arc<Relations>,
+    /// Ids by what `ref` names.
+    ids: BTreeMap<String, String>,
 }
 
-pub(crate) fn model_id(project: &str, name: &str) -> String {
-    format!("model.{project}.{name}")
+fn resource_id(kind: ResourceKind, project: &str, name: &str) -> String {
+    format!("{}.{project}.{name}", kind.name())
 }
 
 pub(crate) fn source_id(project: &str, source: &str, table: &str) -> String {
@@ -103,9 +126,17 @@ impl Manifest {
             engine,
             nodes: BTreeMap::new(),
             sources: sources.collect(),
+            ids: project
+                .resources
+                .iter()
+                .map(|resource| {
+                    let name = &resource.template.name;
+                    (name.clone(), resource_id(resource.kind, &project.name, name))
+                })
+                .collect(),
         };
-        for file in &project.models {
-            if let Some(node) = manifest.parse_model(project, file)? {
+        for resource in &project.resources {
+            if let Some(node) = manifest.parse_model(project, resource)? {
                 manifest.nodes.insert(node.id.clone(), node);
             }
         }
@@ -114,24 +145,35 @@ impl Manifest {
         Ok(manifest)
     }
 
-    fn parse_model(&self, project: &Project, file: &TemplateFile) -> Result<Option<Node>, ProjectError> {
+    fn parse_model(&self, project: &Project, resource: &Resource) -> Result<Option<Node>, ProjectError> {
+        let Resource { kind, template: file } = resource;
         let folders: Vec<_> = file.fqn.iter().map(String::as_str).collect();
-        let mut settings = by_folder(&project.model_settings, &project.name, &folders);
-        let described = project.model_properties.get(&file.name).cloned();
+        let by_kind = match kind {
+            ResourceKind::Model => &project.model_settings,
+            ResourceKind::Snapshot => &project.snapshot_settings,
+            ResourceKind::Seed => &project.seed_settings,
+        };
+        let mut settings = by_folder(by_kind, &project.name, &folders);
+        let described = project.properties.get(&file.name).cloned();
         if let Some(described) = &described {
             merge(&mut settings, &described.properties.config);
         }
-        let asked = self.parse(&file.path, &file.name, &file.text, &settings)?;
+        let asked = match kind {
+            ResourceKind::Seed => Asked::default(),
+            ResourceKind::Model | ResourceKind::Snapshot => {
+                self.parse(&file.path, &file.name, &file.text, &settings)?
+            }
+        };
         merge(&mut settings, &asked.config);
-        let config = model_config(&file.path, &settings)?;
+        let config = model_config(*kind, &file.path, &settings)?;
         if !config.enabled {
             return Ok(None);
         }
         let invocation = &self.engine.invocation;
-        let schema = config.schema.as_ref().map_or_else(
-            || invocation.schema.clone(),
-            |own| format!("{}_{own}", invocation.schema),
-        );
+        let schema = match &config.target_schema {
+            Some(schema) => schema.clone(),
+            None => self.schema_name(file, config.schema.as_deref())?,
+        };
         let relation = Relation {
             database: invocation.database.clone(),
             schema,
@@ -139,7 +181,7 @@ impl Manifest {
             ephemeral: config.materialization == Materialization::Ephemeral,
         };
         Ok(Some(Node {
-            id: model_id(&project.name, &file.name),
+            id: resource_id(*kind, &project.name, &file.name),
             name: file.name.clone(),
             file: file.path.clone(),
             fqn: fqn(&project.name, &file.fqn),
@@ -148,6 +190,7 @@ impl Manifest {
             depends_on: self.ids(&asked),
             asked,
             kind: Kind::Model(Box::new(ModelNode {
+                resource: *kind,
                 config,
                 settings,
                 relation,
@@ -156,9 +199,24 @@ impl Manifest {
         }))
     }
 
-    /// Renders a template without knowing the warehouse, to see what it asks for.
-    fn parse(&self, file: &str, name: &str, text: &str, known: &Map<String, Value>) -> Result<Asked, ProjectError> {
-        let scope = Scope {
+    /// As the project's own `generate_schema_name` says, or as dbt's does.
+    fn schema_name(&self, file: &TemplateFile, custom: Option<&str>) -> Result<String, ProjectError> {
+        const MACRO: &str = "generate_schema_name";
+        let target = &self.engine.invocation.schema;
+        if !self.engine.library.has(MACRO) {
+            return Ok(custom.map_or_else(|| target.clone(), |custom| format!("{target}_{custom}")));
+        }
+        let custom = custom.map_or_else(|| "none".to_owned(), |custom| Value::from(custom).to_string());
+        let scope = self.scope(&file.path, &file.name, &Map::new());
+        let rendered = self
+            .engine
+            .render(&scope, &format!("{{{{ {MACRO}({custom}, model) }}}}"))?;
+        Ok(rendered.text)
+    }
+
+    /// What a template sees while nothing is known about the warehouse.
+    fn scope(&self, file: &str, name: &str, known: &Map<String, Value>) -> Scope {
+        Scope {
             file: file.to_owned(),
             name: name.to_owned(),
             this: self.relations.models.get(name).cloned(),
@@ -166,13 +224,17 @@ impl Manifest {
             config: known.clone(),
             execute: false,
             incremental: false,
-        };
-        Ok(self.engine.render(&scope, text)?.asked)
+        }
+    }
+
+    /// Renders a template without knowing the warehouse, to see what it asks for.
+    fn parse(&self, file: &str, name: &str, text: &str, known: &Map<String, Value>) -> Result<Asked, ProjectError> {
+        Ok(self.engine.render(&self.scope(file, name, known), text)?.asked)
     }
 
     fn ids(&self, asked: &Asked) -> Vec<String> {
         let project = &self.engine.invocation.project;
-        let models = asked.refs.iter().map(|name| model_id(project, name));
+        let models = asked.refs.iter().filter_map(|name| self.ids.get(name).cloned());
         let sources = asked.sources.iter();
         models
             .chain(sources.map(|(source, table)| source_id(project, source, table)))
@@ -211,16 +273,38 @@ impl Manifest {
         Ok(())
     }
 
-    /// All schemas that models lie in, sorted.
+    /// The node that `ref` names.
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Node> {
+        self.nodes.get(self.ids.get(name)?)
+    }
+
+    /// All schemas that something lies in, sorted: models, and the failing rows of tests that keep them.
     pub(crate) fn schemas(&self) -> Vec<&str> {
-        let models = self.nodes.values().filter_map(Node::model);
-        let schemas: BTreeSet<_> = models.map(|model| model.relation.schema.as_str()).collect();
+        let schemas: BTreeSet<_> = self
+            .nodes
+            .values()
+            .filter_map(|node| match &node.kind {
+                Kind::Model(model) => Some(model.relation.schema.as_str()),
+                Kind::Test(test) => Some(test.stored_in.as_ref()?.schema.as_str()),
+            })
+            .collect();
         schemas.into_iter().collect()
     }
 
-    /// The SQL of a node. `incremental`: the model's table is there and takes in new rows only.
+    /// The SQL of a node, or the file of a seed. `incremental`: the model's table is there and takes in new rows only.
     pub(crate) fn compile(&self, node: &Node, incremental: bool) -> Result<String, ProjectError> {
+        if node.is_seed() {
+            return Ok(node.raw_code.clone());
+        }
         let rendered = self.render(node, &node.raw_code, incremental)?;
+        if let Some(name) = rendered.asked.refs.iter().find(|name| !node.asked.refs.contains(name)) {
+            // As in dbt: without this the node could be built before what it selects from.
+            let problem = format!(
+                "ref('{name}') stands in a block that is left out while dependencies are collected: add a line \
+                 -- depends_on: {{{{ ref('{name}') }}}}"
+            );
+            return Err(ProjectError::new(&node.file, problem));
+        }
         let mut ctes = Vec::new();
         let mut visiting = Vec::new();
         self.collect_ctes(&rendered.asked, &mut ctes, &mut visiting)?;
@@ -254,10 +338,10 @@ impl Manifest {
         visiting: &mut Vec<String>,
     ) -> Result<(), ProjectError> {
         for name in &asked.refs {
-            let id = model_id(&self.engine.invocation.project, name);
-            let Some(node) = self.nodes.get(&id).filter(|node| node.is_ephemeral()) else {
+            let Some(node) = self.by_name(name).filter(|node| node.is_ephemeral()) else {
                 continue;
             };
+            let id = node.id.clone();
             let Some(model) = node.model() else { continue };
             let cte = model.relation.cte();
             if ctes.iter().any(|(known, _)| *known == cte) {
@@ -287,11 +371,14 @@ fn first_relations(project: &Project, invocation: &Invocation) -> Relations {
         identifier: identifier.to_owned(),
         ephemeral: false,
     };
-    let models = project.models.iter();
+    let models = project.resources.iter();
     let sources = project.sources.iter();
     Relations {
         models: models
-            .map(|file| (file.name.clone(), relation(&invocation.schema, &file.name)))
+            .map(|resource| {
+                let name = &resource.template.name;
+                (name.clone(), relation(&invocation.schema, name))
+            })
             .collect(),
         sources: sources
             .map(|source| {

@@ -32,8 +32,12 @@ pub(crate) fn manifest(files: &[(&str, &str)]) -> Result<Manifest, ProjectError>
     Manifest::new(&project, invocation)
 }
 
+pub(crate) fn warehouse_project() -> Project {
+    Project::load(&Assets::Embedded.list(AssetFolder::Warehouse).unwrap()).unwrap()
+}
+
 pub(crate) fn warehouse() -> Manifest {
-    let project = Project::load(&Assets::Embedded.list(AssetFolder::Warehouse).unwrap()).unwrap();
+    let project = warehouse_project();
     let invocation = invocation(&project);
     Manifest::new(&project, invocation).unwrap()
 }
@@ -159,7 +163,7 @@ fn mistakes_in_properties_are_reported_with_their_file() {
         let files = [("models/a.sql", "select 1 as id"), ("models/a.yml", properties)];
         manifest(&files).unwrap_err().to_string()
     };
-    assert!(fail("models:\n  - name: b\n").starts_with("models/a.yml: describes model 'b', of which there is no file"));
+    assert!(fail("models:\n  - name: b\n").starts_with("models/a.yml: describes 'b', of which there is no file"));
     let error = fail("models:\n  - name: a\n    data_tests: [dbt_utils.equality]\n");
     assert!(
         error.contains("there is no generic test 'dbt_utils.equality'"),
@@ -172,4 +176,57 @@ fn mistakes_in_properties_are_reported_with_their_file() {
         error.starts_with("models/a.yml: test of a.id: ref('x'): there is no such model"),
         "{error}"
     );
+}
+
+#[test]
+fn a_dependency_that_is_hidden_from_the_first_look_is_refused() {
+    let model = "{{ config(materialized='incremental') }}select 1 as id{% if is_incremental() %} from {{ ref('a') }}{% endif %}";
+    let files = [("models/a.sql", "select 1 as id"), ("models/b.sql", model)];
+    let hidden = manifest(&files).unwrap();
+    let error = hidden
+        .compile(&hidden.nodes["model.shop.b"], true)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("models/b.sql: ref('a') stands in a block") && error.contains("-- depends_on"),
+        "{error}"
+    );
+    let told = format!("-- depends_on: {{{{ ref('a') }}}}\n{model}");
+    let told = manifest(&[files[0], ("models/b.sql", &told)]).unwrap();
+    told.compile(&told.nodes["model.shop.b"], true).unwrap();
+}
+
+#[test]
+fn schemas_are_called_as_the_project_says() {
+    let files = [
+        ("models/a.sql", "{{ config(schema='shop') }}select 1 as id"),
+        (
+            "macros/s.sql",
+            "{% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or target.schema }}{% endmacro %}",
+        ),
+    ];
+    let schema = |files: &[(&str, &str)]| manifest(files).unwrap().schemas().join(", ");
+    assert_eq!(schema(&files[..1]), "analytics_shop");
+    assert_eq!(schema(&files), "shop");
+}
+
+#[test]
+fn a_source_that_may_not_be_old_is_tested_against_the_end_of_the_batch_date() {
+    let manifest = manifest(&[(
+        "models/s.yml",
+        "sources:\n  - name: raw\n    freshness: {warn_after: {count: 12, period: hour}, error_after: {count: 2, period: day}}\n    \
+         loaded_at_field: at\n    tables: [{name: t}, {name: quiet, config: {freshness: {}}}]\n",
+    )])
+    .unwrap();
+    let names: Vec<_> = manifest.nodes.values().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["source_freshness_raw_t_error", "source_freshness_raw_t_warn"]);
+    let warn = manifest.nodes.values().nth(1).unwrap();
+    assert!(warn.test().unwrap().config.warn_only);
+    insta::assert_snapshot!(manifest.compile(warn, false).unwrap(), @r#"
+    select max(at) as max_loaded_at
+    from "raw"."t"
+
+    having max(at)
+        < dateadd(hour, -12, dateadd(day, 1, cast('2026-01-15' as timestamp)))
+    "#);
 }

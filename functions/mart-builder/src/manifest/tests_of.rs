@@ -1,12 +1,13 @@
 //! Data tests: those that properties files attach to models, columns and sources, and those with a file of their own.
 
-use super::{Kind, Manifest, Node, fqn, model_id, source_id};
+use super::{Kind, Manifest, Node, fqn, source_id};
 use crate::data_tests::{TestNode, call, entry, generic_id, generic_name};
 use crate::error::ProjectError;
-use crate::jinja::Asked;
-use crate::project::config::{by_folder, merge, test_config};
-use crate::project::{Described, Project, TemplateFile};
-use serde_json::{Map, Value};
+use crate::jinja::{Asked, Relation};
+use crate::project::config::{TestConfig, by_folder, merge, test_config};
+use crate::project::{Described, Project, SourceTable, TemplateFile};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 /// What a generic test is attached to.
 struct Target<'a> {
@@ -22,9 +23,8 @@ struct Target<'a> {
 
 pub(super) fn add_tests(manifest: &mut Manifest, project: &Project) -> Result<(), ProjectError> {
     let mut found = Vec::new();
-    for (name, described) in &project.model_properties {
-        let id = model_id(&project.name, name);
-        if manifest.nodes.contains_key(&id) {
+    for (name, described) in &project.properties {
+        if let Some(id) = manifest.by_name(name).map(|node| node.id.clone()) {
             let target = Target {
                 described,
                 expression: format!("ref('{name}')"),
@@ -45,6 +45,7 @@ pub(super) fn add_tests(manifest: &mut Manifest, project: &Project) -> Result<()
             prefix: "source_",
         };
         generic_tests(manifest, project, &target, &mut found)?;
+        freshness_tests(manifest, project, source, &target, &mut found)?;
     }
     for file in &project.singular_tests {
         found.extend(singular_test(manifest, project, file)?);
@@ -75,6 +76,35 @@ fn generic_tests(
         for value in &column.data_tests {
             found.extend(generic_test(manifest, project, target, Some(&column.name), value)?);
         }
+    }
+    Ok(())
+}
+
+/// How old a source may be, asked like a data test: the newest row is held against the end of the batch date.
+fn freshness_tests(
+    manifest: &Manifest,
+    project: &Project,
+    source: &SourceTable,
+    target: &Target<'_>,
+    found: &mut Vec<Node>,
+) -> Result<(), ProjectError> {
+    let Some(freshness) = &source.freshness else {
+        return Ok(());
+    };
+    let ages = [("warn", freshness.warn_after), ("error", freshness.error_after)];
+    for (severity, age) in ages {
+        let Some(age) = age else { continue };
+        let value = json!({"source_is_fresh": {
+            "name": format!("source_freshness_{}_{severity}", target.name),
+            "arguments": {
+                "loaded_at_field": freshness.loaded_at_field,
+                "filter": freshness.filter,
+                "count": age.count,
+                "period": age.period.name(),
+            },
+            "config": {"severity": severity},
+        }});
+        found.extend(generic_test(manifest, project, target, None, &value)?);
     }
     Ok(())
 }
@@ -125,6 +155,7 @@ fn generic_test(
         tags: config.tags.clone(),
         depends_on: manifest.ids(&asked),
         kind: Kind::Test(Box::new(TestNode {
+            stored_in: stored_in(manifest, &config, &name),
             config,
             generic: Some(entry.test),
             arguments,
@@ -159,6 +190,7 @@ fn singular_test(manifest: &Manifest, project: &Project, file: &TemplateFile) ->
         depends_on: manifest.ids(&asked),
         asked,
         kind: Kind::Test(Box::new(TestNode {
+            stored_in: stored_in(manifest, &config, &file.name),
             config,
             generic: None,
             arguments: Map::new(),
@@ -166,4 +198,24 @@ fn singular_test(manifest: &Manifest, project: &Project, file: &TemplateFile) ->
             attached: None,
         })),
     }))
+}
+
+/// The table that the failing rows of a test go to, if it keeps them.
+fn stored_in(manifest: &Manifest, config: &TestConfig, name: &str) -> Option<Relation> {
+    /// Longest name of a table, in bytes.
+    const LONGEST: usize = 127;
+    let invocation = &manifest.engine.invocation;
+    config.store_failures.then(|| {
+        let mut identifier = name.to_lowercase();
+        if identifier.len() > LONGEST {
+            let hash = hex::encode(Sha256::digest(name));
+            identifier = format!("{}_{}", identifier.chars().take(100).collect::<String>(), &hash[..10]);
+        }
+        Relation {
+            database: invocation.database.clone(),
+            schema: format!("{}_dbt_test__audit", invocation.schema),
+            identifier,
+            ephemeral: false,
+        }
+    })
 }

@@ -1,11 +1,13 @@
 //! Configuration of a model: from `dbt_project.yml` by folder, then from its properties, then from `config()` in the
 //! model; the later ones win. Tags and hooks add up.
 
+use super::ResourceKind;
+use super::snapshot_config::SnapshotConfig;
 use crate::error::ProjectError;
 use serde_json::{Map, Value};
 
 /// Names that are configuration even without a `+` in front, in `dbt_project.yml`.
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 25] = [
     "materialized",
     "incremental_strategy",
     "unique_key",
@@ -28,6 +30,9 @@ const KNOWN: [&str; 22] = [
     "where",
     "error_if",
     "warn_if",
+    "column_types",
+    "persist_docs",
+    "contract",
 ];
 
 /// Settings that pile up instead of replacing each other.
@@ -40,6 +45,8 @@ pub(crate) enum Materialization {
     Table,
     Incremental,
     Ephemeral,
+    Snapshot,
+    Seed,
 }
 
 impl Materialization {
@@ -49,6 +56,30 @@ impl Materialization {
             Self::Table => "table",
             Self::Incremental => "incremental",
             Self::Ephemeral => "ephemeral",
+            Self::Snapshot => "snapshot",
+            Self::Seed => "seed",
+        }
+    }
+}
+
+/// What happens when the query of an incremental model has other columns than its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnSchemaChange {
+    /// New columns are left out.
+    Ignore,
+    Fail,
+    AppendNewColumns,
+    /// New columns are added, those that are gone are dropped.
+    SyncAllColumns,
+}
+
+impl OnSchemaChange {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Fail => "fail",
+            Self::AppendNewColumns => "append_new_columns",
+            Self::SyncAllColumns => "sync_all_columns",
         }
     }
 }
@@ -66,6 +97,13 @@ pub(crate) enum Strategy {
 pub(crate) struct ModelConfig {
     pub(crate) materialization: Materialization,
     pub(crate) strategy: Strategy,
+    pub(crate) on_schema_change: OnSchemaChange,
+    /// Of snapshots.
+    pub(crate) snapshot: Option<SnapshotConfig>,
+    /// Of seeds: types by column.
+    pub(crate) column_types: Map<String, Value>,
+    /// Of seeds.
+    pub(crate) delimiter: u8,
     pub(crate) unique_key: Vec<String>,
     pub(crate) merge_update_columns: Vec<String>,
     pub(crate) merge_exclude_columns: Vec<String>,
@@ -76,7 +114,10 @@ pub(crate) struct ModelConfig {
     /// False: `with no schema binding`.
     pub(crate) bind: bool,
     pub(crate) alias: Option<String>,
+    /// Added to the target schema.
     pub(crate) schema: Option<String>,
+    /// Instead of the target schema: `target_schema` of older snapshots.
+    pub(crate) target_schema: Option<String>,
     pub(crate) enabled: bool,
     pub(crate) tags: Vec<String>,
     pub(crate) pre_hooks: Vec<String>,
@@ -141,18 +182,22 @@ fn list(value: Option<&Value>) -> Vec<Value> {
 }
 
 /// Reads settings one by one and says which file has a wrong one.
-struct Settings<'a> {
+pub(super) struct Settings<'a> {
     file: &'a str,
     values: &'a Map<String, Value>,
 }
 
 impl Settings<'_> {
-    fn wrong(&self, name: &str, allowed: &str) -> ProjectError {
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn wrong(&self, name: &str, allowed: &str) -> ProjectError {
         let value = self.values.get(name).cloned().unwrap_or_default();
         ProjectError::new(self.file, format!("config {name} is {value}: allowed are {allowed}"))
     }
 
-    fn text(&self, name: &str) -> Result<Option<String>, ProjectError> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, ProjectError> {
         match self.values.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -160,7 +205,7 @@ impl Settings<'_> {
         }
     }
 
-    fn texts(&self, name: &str) -> Result<Vec<String>, ProjectError> {
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, ProjectError> {
         let items = list(self.values.get(name)).into_iter();
         let texts = items.map(|item| item.as_str().map(str::to_owned));
         texts
@@ -168,7 +213,7 @@ impl Settings<'_> {
             .ok_or_else(|| self.wrong(name, "text or a list of texts"))
     }
 
-    fn truth(&self, name: &str) -> Result<Option<bool>, ProjectError> {
+    pub(super) fn truth(&self, name: &str) -> Result<Option<bool>, ProjectError> {
         match self.values.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Bool(truth)) => Ok(Some(*truth)),
@@ -193,9 +238,15 @@ impl Settings<'_> {
 }
 
 /// Checks merged settings.
-pub(crate) fn model_config(file: &str, values: &Map<String, Value>) -> Result<ModelConfig, ProjectError> {
+pub(crate) fn model_config(
+    kind: ResourceKind,
+    file: &str,
+    values: &Map<String, Value>,
+) -> Result<ModelConfig, ProjectError> {
     let settings = Settings { file, values };
     let materialization = match settings.text("materialized")?.as_deref() {
+        _ if kind == ResourceKind::Snapshot => Materialization::Snapshot,
+        _ if kind == ResourceKind::Seed => Materialization::Seed,
         None | Some("view") => Materialization::View,
         Some("table") => Materialization::Table,
         Some("incremental") => Materialization::Incremental,
@@ -204,20 +255,26 @@ pub(crate) fn model_config(file: &str, values: &Map<String, Value>) -> Result<Mo
     };
     let unique_key = settings.texts("unique_key")?;
     let strategy = match settings.text("incremental_strategy")?.as_deref() {
-        None | Some("append") => Strategy::Append,
-        Some("delete+insert") => Strategy::DeleteInsert,
+        None if unique_key.is_empty() => Strategy::Append,
+        Some("append") => Strategy::Append,
+        None | Some("delete+insert") => Strategy::DeleteInsert,
         Some("merge") => Strategy::Merge,
         Some(_) => return Err(settings.wrong("incremental_strategy", "append, delete+insert, merge")),
     };
     if materialization == Materialization::Incremental && strategy != Strategy::Append && unique_key.is_empty() {
         return Err(settings.wrong("unique_key", "a column or a list of columns, which this strategy needs"));
     }
-    if !matches!(settings.text("on_schema_change")?.as_deref(), None | Some("ignore")) {
-        return Err(settings.wrong("on_schema_change", "ignore (run with full_refresh after a change)"));
-    }
-    if !matches!(values.get("incremental_predicates"), None | Some(Value::Null)) {
-        return Err(settings.wrong("incremental_predicates", "none: predicates are not supported"));
-    }
+    let on_schema_change = match settings.text("on_schema_change")?.as_deref() {
+        None | Some("ignore") => OnSchemaChange::Ignore,
+        Some("fail") => OnSchemaChange::Fail,
+        Some("append_new_columns") => OnSchemaChange::AppendNewColumns,
+        Some("sync_all_columns") => OnSchemaChange::SyncAllColumns,
+        Some(_) => {
+            let allowed = "ignore, fail, append_new_columns, sync_all_columns";
+            return Err(settings.wrong("on_schema_change", allowed));
+        }
+    };
+    refuse_unsupported(&settings)?;
     let interleaved = match settings.text("sort_type")?.as_deref() {
         None | Some("compound") => false,
         Some("interleaved") => true,
@@ -226,6 +283,21 @@ pub(crate) fn model_config(file: &str, values: &Map<String, Value>) -> Result<Mo
     Ok(ModelConfig {
         materialization,
         strategy,
+        on_schema_change,
+        snapshot: match kind {
+            ResourceKind::Snapshot => Some(SnapshotConfig::read(&settings, &unique_key)?),
+            ResourceKind::Model | ResourceKind::Seed => None,
+        },
+        column_types: match settings.get("column_types") {
+            None => Map::new(),
+            Some(Value::Object(types)) => types.clone(),
+            Some(_) => return Err(settings.wrong("column_types", "a type for each column")),
+        },
+        delimiter: match settings.text("delimiter")?.as_deref().map(str::as_bytes) {
+            None => b',',
+            Some([one]) => *one,
+            Some(_) => return Err(settings.wrong("delimiter", "one ASCII character")),
+        },
         unique_key,
         merge_update_columns: settings.texts("merge_update_columns")?,
         merge_exclude_columns: settings.texts("merge_exclude_columns")?,
@@ -235,12 +307,33 @@ pub(crate) fn model_config(file: &str, values: &Map<String, Value>) -> Result<Mo
         bind: settings.truth("bind")?.unwrap_or(true),
         alias: settings.text("alias")?,
         schema: settings.text("schema")?,
+        target_schema: settings.text("target_schema")?,
         enabled: settings.truth("enabled")?.unwrap_or(true),
         tags: settings.texts("tags")?,
         pre_hooks: settings.hooks("pre_hook")?,
         post_hooks: settings.hooks("post_hook")?,
         full_refresh: settings.truth("full_refresh")?,
     })
+}
+
+/// Settings that would change what is built, and are not supported.
+fn refuse_unsupported(settings: &Settings<'_>) -> Result<(), ProjectError> {
+    let unsupported = [
+        "incremental_predicates",
+        "predicates",
+        "batch_size",
+        "target_database",
+        "snapshot_table_column_names",
+        "sql_header",
+    ];
+    if let Some(name) = unsupported.iter().find(|name| settings.get(name).is_some()) {
+        return Err(settings.wrong(name, "none: it is not supported"));
+    }
+    let contract = settings.get("contract").and_then(|contract| contract.get("enforced"));
+    if contract.and_then(Value::as_bool) == Some(true) {
+        return Err(settings.wrong("contract", "enforced: false: contracts are not supported"));
+    }
+    Ok(())
 }
 
 /// What a failing test means.
@@ -251,6 +344,12 @@ pub(crate) struct TestConfig {
     /// Condition on the number of failing rows, e.g. `!= 0`.
     pub(crate) error_if: String,
     pub(crate) warn_if: String,
+    /// What counts as the number of failures, over the rows that the query gives.
+    pub(crate) fail_calc: String,
+    /// Most rows that are counted.
+    pub(crate) limit: Option<u64>,
+    /// The failing rows are kept in a table.
+    pub(crate) store_failures: bool,
     /// Only rows for which this holds are tested.
     pub(crate) filter: Option<String>,
     pub(crate) enabled: bool,
@@ -280,6 +379,21 @@ pub(crate) fn test_config(file: &str, values: &Map<String, Value>) -> Result<Tes
         warn_only,
         error_if: condition("error_if")?,
         warn_if: condition("warn_if")?,
+        fail_calc: settings.text("fail_calc")?.unwrap_or_else(|| "count(*)".to_owned()),
+        limit: match settings.get("limit") {
+            None => None,
+            Some(limit) => Some(
+                limit
+                    .as_u64()
+                    .ok_or_else(|| settings.wrong("limit", "a number of rows"))?,
+            ),
+        },
+        store_failures: match settings.text("store_failures_as")?.as_deref() {
+            None => settings.truth("store_failures")?.unwrap_or(false),
+            Some("table") => true,
+            Some("ephemeral") => false,
+            Some(_) => return Err(settings.wrong("store_failures_as", "table, ephemeral")),
+        },
         filter: settings.text("where")?,
         enabled: settings.truth("enabled")?.unwrap_or(true),
         tags: settings.texts("tags")?,
@@ -314,7 +428,9 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_reported_with_file_value_and_what_is_allowed() {
         let check = |values: Value, expected: &str| {
-            let error = model_config("models/m.sql", &object(&values)).unwrap_err().to_string();
+            let error = model_config(ResourceKind::Model, "models/m.sql", &object(&values))
+                .unwrap_err()
+                .to_string();
             assert!(
                 error.starts_with("models/m.sql: ") && error.contains(expected),
                 "{error}"
@@ -328,7 +444,8 @@ mod tests {
             json!({"materialized": "incremental", "incremental_strategy": "merge"}),
             "config unique_key is null: allowed are a column",
         );
-        check(json!({"on_schema_change": "fail"}), "allowed are ignore");
+        check(json!({"on_schema_change": "rebuild"}), "allowed are ignore, fail");
+        check(json!({"contract": {"enforced": true}}), "contracts are not supported");
         check(
             json!({"post_hook": {"sql": "vacuum", "transaction": false}}),
             "inside the model's transaction",

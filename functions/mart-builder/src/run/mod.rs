@@ -1,5 +1,7 @@
 //! A build on its way: looks at what runs, submits what has become ready.
 
+mod columns;
+mod outcome;
 mod publish;
 mod submit;
 
@@ -13,7 +15,6 @@ use cardlake_shared::data_api::{
     ResultSet, StatementOutcome, StatementState, Submission, Value, client_token, is_conflict,
 };
 use cardlake_shared::events::MartBuilderEvent;
-use cardlake_shared::paths;
 use cardlake_shared::sql::{identifier, literal};
 use std::collections::BTreeSet;
 
@@ -143,6 +144,9 @@ impl<'a> Run<'a> {
     }
 
     async fn finished(&mut self, batch: &Batch, statements: &[StatementOutcome]) -> Result<(), MartBuilderError> {
+        if batch.probe {
+            return self.remember_columns(batch, statements).await;
+        }
         let seconds = seconds(statements);
         if let [id] = batch.nodes.as_slice()
             && self.manifest.nodes.get(id).is_some_and(|node| node.model().is_some())
@@ -150,12 +154,17 @@ impl<'a> Run<'a> {
             tracing::info!(node = id, seconds, "model built");
             if let Some(node) = self.state.nodes.get_mut(id) {
                 node.status = Status::Success;
-                node.seconds = seconds;
+                node.seconds += seconds;
                 node.message = None;
             }
             return Ok(());
         }
-        let result = self.context.warehouse.results(&batch.statement).await?;
+        // A test that keeps its failing rows counts them in its last statement.
+        let counted = match statements {
+            [.., last] if statements.len() > 1 => &last.id,
+            _ => &batch.statement,
+        };
+        let result = self.context.warehouse.results(counted).await?;
         for row in &result.rows {
             let [place, failures, should_warn, should_error] = row.as_slice() else {
                 continue;
@@ -182,7 +191,11 @@ impl<'a> Run<'a> {
                 node.failures = Some(failures);
                 // The warehouse only knows how long all tests of the statement took together.
                 node.seconds = seconds / f64::from(u32::try_from(batch.nodes.len()).unwrap_or(u32::MAX));
-                node.message = (status != Status::Pass).then(|| format!("{failures} rows should not be there"));
+                node.message = (status != Status::Pass).then(|| {
+                    let kept = test.and_then(|test| test.stored_in.as_ref());
+                    let kept = kept.map(|table| format!(", see {}", table.sql())).unwrap_or_default();
+                    format!("{failures} rows should not be there{kept}")
+                });
             }
         }
         // A test without a row in the result would wait for ever.
@@ -269,6 +282,7 @@ impl<'a> Run<'a> {
         if !self.state.running.is_empty() || !self.state.nodes.values().all(|node| node.status.is_over()) {
             return Ok(());
         }
+        self.keep_results().await?;
         if self.state.nodes.values().any(|node| node.status.is_failure()) {
             self.keep_compiled().await?;
             self.state.phase = Phase::Failed;
@@ -278,86 +292,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Writes the SQL of what failed where an operator can look at it.
-    async fn keep_compiled(&self) -> Result<(), MartBuilderError> {
-        for (id, state) in &self.state.nodes {
-            let Some(node) = self.manifest.nodes.get(id).filter(|_| state.status.is_failure()) else {
-                continue;
-            };
-            if let Ok(sql) = self.manifest.compile(node, self.is_incremental(node)) {
-                let key = self.compiled_key(node);
-                self.context
-                    .files
-                    .put(&self.context.silver_bucket, &key, format!("{sql}\n").into_bytes())
-                    .await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn compiled_key(&self, node: &Node) -> String {
-        let file = if node.test().is_some_and(|test| test.generic.is_some()) {
-            format!("{}/{}.sql", node.file, node.name)
-        } else {
-            node.file.clone()
-        };
-        paths::compiled_sql(&self.state.run_id, &file)
-    }
-
     /// Ends the build because of something that belongs to no model.
     fn fail(&mut self, statement: &str, error: String) {
         self.state.failure = Some((statement.to_owned(), error));
         self.state.phase = Phase::Failed;
-    }
-
-    /// Why the build failed.
-    pub(crate) fn failure(&self) -> MartBuilderError {
-        match self.state.failure.clone() {
-            Some((statement, error)) => MartBuilderError::Statement { statement, error },
-            None => MartBuilderError::BuildFailed {
-                failures: self.failures(),
-            },
-        }
-    }
-
-    /// One sentence for each model or test that failed.
-    fn failures(&self) -> Vec<String> {
-        let failed = self.state.nodes.iter().filter(|(_, state)| state.status.is_failure());
-        let mut sentences: Vec<_> = failed
-            .filter_map(|(id, state)| {
-                let node = self.manifest.nodes.get(id)?;
-                let kind = if node.model().is_some() { "model" } else { "test" };
-                Some(format!(
-                    "{kind} {} ({}) failed: {}; compiled SQL: s3://{}/{}",
-                    node.name,
-                    node.file,
-                    state.message.as_deref().unwrap_or("no reason given"),
-                    self.context.silver_bucket,
-                    self.compiled_key(node)
-                ))
-            })
-            .collect();
-        let skipped = self.state.count(Status::Skipped);
-        if skipped > 0 {
-            sentences.push(format!("{skipped} models and tests that depend on them were skipped"));
-        }
-        sentences
-    }
-
-    /// One sentence for each test of severity warn that failed.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let warned = self
-            .state
-            .nodes
-            .iter()
-            .filter(|(_, state)| state.status == Status::Warn);
-        warned
-            .filter_map(|(id, state)| {
-                let node = self.manifest.nodes.get(id)?;
-                let message = state.message.as_deref().unwrap_or_default();
-                Some(format!("test {} ({}): {message}", node.name, node.file))
-            })
-            .collect()
     }
 }
 

@@ -5,13 +5,13 @@ use crate::artifacts::{Compiled, manifest_json, run_results_json};
 use crate::dashboard::{self, Answer, Dashboard, EARLIER_RUNS};
 use crate::error::MartBuilderError;
 use crate::gold;
+use crate::gold::Latest;
 use crate::handler::succeeded;
-use crate::manifest::model_id;
 use crate::state::{Phase, Publication};
 use cardlake_shared::data_api::StatementState;
 use cardlake_shared::events::BalanceOutput;
 use cardlake_shared::paths;
-use serde_json::Value;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 impl Run<'_> {
@@ -45,6 +45,7 @@ impl Run<'_> {
         }
         if is_done && self.write_report().await? {
             self.write_artifacts().await?;
+            self.point_to_latest().await?;
             self.state.phase = Phase::Succeeded;
         }
         Ok(())
@@ -117,10 +118,27 @@ impl Run<'_> {
     /// The queries of the dashboard that the models of this build can answer.
     fn report_queries(&self) -> Vec<(&'static str, String)> {
         dashboard::queries(|model| {
-            let id = model_id(&self.manifest.engine.invocation.project, model);
-            self.state.nodes.contains_key(&id).then_some(())?;
-            Some(self.manifest.nodes.get(&id)?.model()?.relation.sql())
+            let node = self.manifest.by_name(model)?;
+            self.state.nodes.contains_key(&node.id).then_some(())?;
+            Some(node.model()?.relation.sql())
         })
+    }
+
+    /// The last thing that a build does: readers who follow the pointers see whole snapshots that passed their tests. A
+    /// rebuild of an old day leaves a newer day's pointer alone.
+    async fn point_to_latest(&self) -> Result<(), MartBuilderError> {
+        for (name, publication) in &self.state.publications {
+            let key = paths::mart_latest(name);
+            let stored = self.context.files.get(&self.context.gold_bucket, &key).await?;
+            let stored: Option<Latest> = stored.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            if stored.is_some_and(|stored| stored.batch_date > self.state.batch_date) {
+                continue;
+            }
+            let rows = publication.rows.unwrap_or_default();
+            let latest = Latest::new(name, self.state.batch_date, rows);
+            self.put_gold(&key, bytes(&latest)?).await?;
+        }
+        Ok(())
     }
 
     async fn write_artifacts(&self) -> Result<(), MartBuilderError> {
@@ -141,9 +159,9 @@ impl Run<'_> {
     }
 }
 
-fn bytes(document: &Value) -> Result<Vec<u8>, MartBuilderError> {
+pub(super) fn bytes(document: &impl Serialize) -> Result<Vec<u8>, MartBuilderError> {
     serde_json::to_vec_pretty(document).map_err(|error| MartBuilderError::Internal {
-        what: "dbt's artifacts",
+        what: "a document of the build",
         cause: error.to_string(),
     })
 }

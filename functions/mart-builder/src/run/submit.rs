@@ -4,7 +4,7 @@ use super::Run;
 use crate::data_tests;
 use crate::error::MartBuilderError;
 use crate::manifest::{ModelNode, Node};
-use crate::materialize::{Build, Existing, is_incremental};
+use crate::materialize::{Build, Existing, is_incremental, probe};
 use crate::state::{Batch, Status};
 use cardlake_shared::data_api::DataApiErrorKind;
 
@@ -24,17 +24,29 @@ impl Run<'_> {
                 return Ok(());
             }
             if let Some(model) = node.model() {
-                match self.model_statements(node, model) {
-                    Ok(statements) => self.start(&[&node.id], statements).await?,
+                let probe = self.lacks_columns(node, model);
+                let statements = if probe {
+                    self.probe_statements(node, model)
+                } else {
+                    self.model_statements(node, model)
+                };
+                match statements {
+                    Ok(statements) => self.start(&[&node.id], statements, probe).await?,
                     Err(problem) => self.set(&node.id, Status::Error, problem),
                 }
             }
         }
         let mut tests = Vec::new();
         for node in ready.into_iter().filter(|node| node.test().is_some()) {
-            match self.manifest.compile(node, false) {
-                Ok(query) => tests.push((node, query)),
-                Err(problem) => self.set(&node.id, Status::Error, problem.to_string()),
+            let stored_in = node.test().and_then(|test| Some((test, test.stored_in.as_ref()?)));
+            match (self.manifest.compile(node, false), stored_in) {
+                (Ok(_), Some(_)) if self.state.running.len() >= MAX_RUNNING => {}
+                (Ok(query), Some((test, table))) => {
+                    let statements = data_tests::storing(&query, &test.config, table);
+                    self.start(&[&node.id], statements, false).await?;
+                }
+                (Ok(query), None) => tests.push((node, query)),
+                (Err(problem), _) => self.set(&node.id, Status::Error, problem.to_string()),
             }
         }
         let mut tests = tests.as_slice();
@@ -46,7 +58,7 @@ impl Run<'_> {
                 .iter()
                 .filter_map(|(node, query)| Some((query.clone(), &node.test()?.config)));
             let statement = data_tests::statement(&queries.collect::<Vec<_>>());
-            self.start(&ids, vec![statement]).await?;
+            self.start(&ids, vec![statement], false).await?;
         }
         Ok(())
     }
@@ -75,6 +87,13 @@ impl Run<'_> {
             .is_some_and(|model| is_incremental(&model.config, self.existing(model), self.state.full_refresh))
     }
 
+    /// What asks for the columns of a model's query; the error is a sentence for the operator.
+    fn probe_statements(&self, node: &Node, model: &ModelNode) -> Result<Vec<String>, String> {
+        let query = self.manifest.compile(node, self.is_incremental(node));
+        let query = query.map_err(|error| error.to_string())?;
+        Ok(probe(&model.relation, without_end(&query)))
+    }
+
     /// Hooks and materialization; the error is a sentence for the operator.
     fn model_statements(&self, node: &Node, model: &ModelNode) -> Result<Vec<String>, String> {
         let incremental = self.is_incremental(node);
@@ -99,18 +118,25 @@ impl Run<'_> {
             relation: &model.relation,
             existing: self.existing(model),
             incremental,
-            query: query.trim_end_matches(';').trim_end(),
+            batch_date: self.state.batch_date,
+            columns: self
+                .state
+                .nodes
+                .get(&node.id)
+                .and_then(|state| state.columns.as_deref()),
+            query: if node.is_seed() { &query } else { without_end(&query) },
         };
         let mut statements = hooks(&model.config.pre_hooks)?;
-        statements.extend(build.statements());
+        statements.extend(build.statements()?);
         statements.extend(hooks(&model.config.post_hooks)?);
         Ok(statements)
     }
 
-    async fn start(&mut self, ids: &[&str], statements: Vec<String>) -> Result<(), MartBuilderError> {
+    async fn start(&mut self, ids: &[&str], statements: Vec<String>, probe: bool) -> Result<(), MartBuilderError> {
         let first = ids.first().copied().unwrap_or_default();
         let attempt = self.state.nodes.get(first).map_or(0, |node| node.attempts) + 1;
         let submitted = match ids {
+            [id] if probe => self.submit(&format!("columns of {id}"), attempt, statements).await,
             [id] => self.submit(id, attempt, statements).await,
             _ => {
                 let step = format!("{} tests from {first} to {}", ids.len(), ids.last().unwrap_or(&first));
@@ -137,7 +163,13 @@ impl Run<'_> {
         self.state.running.push(Batch {
             statement,
             nodes: ids.iter().map(|id| (*id).to_owned()).collect(),
+            probe,
         });
         Ok(())
     }
+}
+
+/// A query without the semicolon that some write at its end.
+fn without_end(query: &str) -> &str {
+    query.trim_end_matches(';').trim_end()
 }

@@ -64,6 +64,17 @@ impl Inner {
             relations
                 .map(|(name, kind)| vec![text("analytics"), text(name), text(kind)])
                 .collect()
+        } else if statement.contains("character_maximum_length") {
+            let column = |name: &str| {
+                vec![
+                    text(name),
+                    text("integer"),
+                    Value::Null,
+                    Value::Integer(32),
+                    Value::Integer(0),
+                ]
+            };
+            vec![column("id"), column("new")]
         } else if statement.contains("information_schema.columns") {
             let relations = self.existing.iter();
             relations

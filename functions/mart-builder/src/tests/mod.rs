@@ -1,6 +1,7 @@
 //! The ticks against a warehouse that remembers what it was sent and fails on demand, and buckets in memory.
 
 mod fakes;
+mod features;
 
 use crate::error::MartBuilderError;
 use crate::handler::{Context, handle};
@@ -49,6 +50,7 @@ fn shop_with(assets: &[Asset]) -> Shop {
         files: Box::new(files.clone()),
         warehouse: Box::new(warehouse.clone()),
         lease: None,
+        prepared: std::sync::Mutex::new(None),
     };
     Shop {
         warehouse,
@@ -70,6 +72,8 @@ fn first_event() -> MartBuilderEvent {
         batch_date: "2026-01-15".parse().unwrap(),
         run_id: "run-1".to_owned(),
         select: None,
+        exclude: None,
+        vars: serde_json::Map::new(),
         full_refresh: false,
         books: None,
         audits: Vec::new(),
@@ -150,7 +154,9 @@ async fn a_build_goes_from_the_sources_to_gold() {
         [
             "gold/dbt/manifest.json",
             "gold/dbt/run_results.json",
-            "silver/_builds/run-1/state.json"
+            "gold/sales/latest.json",
+            "silver/_builds/run-1/state.json",
+            "silver/_warehouse/run_results.json"
         ]
     );
 }
@@ -236,7 +242,8 @@ async fn a_failed_model_skips_what_depends_on_it_and_names_itself() {
         shop.keys(),
         [
             "silver/_builds/run-1/compiled/models/fact.sql",
-            "silver/_builds/run-1/state.json"
+            "silver/_builds/run-1/state.json",
+            "silver/_warehouse/run_results.json"
         ],
         "nothing reaches gold"
     );

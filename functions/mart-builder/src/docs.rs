@@ -1,0 +1,262 @@
+//! The documentation of a project: one page of HTML that needs nothing else, with the lineage as a drawing. Pure: no I/O.
+
+use crate::artifacts::Compiled;
+use crate::error::MartBuilderError;
+use crate::manifest::{Manifest, Node};
+use crate::project::Project;
+use crate::project::yaml::ColumnProperties;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+const TEMPLATE: &str = include_str!("docs.html.j2");
+
+/// Sizes of the drawing, in pixels.
+const WIDTH: usize = 210;
+const HEIGHT: usize = 26;
+const GAP_ACROSS: usize = 64;
+const GAP_DOWN: usize = 12;
+const MARGIN: usize = 10;
+
+/// Something that is drawn: a source, seed, snapshot or model.
+struct Drawn<'a> {
+    id: &'a str,
+    name: String,
+    kind: &'static str,
+    parents: Vec<&'a str>,
+}
+
+/// The page. SQL is shown of what is in `compiled`.
+pub(crate) fn page(project: &Project, manifest: &Manifest, compiled: &Compiled) -> Result<String, MartBuilderError> {
+    let drawn = drawn(manifest);
+    let mut used_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in &drawn {
+        for parent in &one.parents {
+            used_by.entry(parent).or_default().push(one.id);
+        }
+    }
+    let names: BTreeMap<&str, &str> = drawn.iter().map(|one| (one.id, one.name.as_str())).collect();
+    let links = |ids: &[&str]| -> Vec<Value> {
+        let known = ids.iter().filter_map(|id| Some((id, names.get(id)?)));
+        known.map(|(id, name)| json!({"id": id, "name": name})).collect()
+    };
+    let sections: Vec<Value> = drawn
+        .iter()
+        .map(|one| {
+            let mut section = section(manifest, one, compiled);
+            section["parents"] = json!(links(&one.parents));
+            section["children"] = json!(links(used_by.get(one.id).map_or(&[], Vec::as_slice)));
+            section
+        })
+        .collect();
+    let tests = manifest.nodes.values().filter(|node| node.test().is_some());
+    let singular = tests
+        .clone()
+        .filter(|node| node.test().is_some_and(|test| test.generic.is_none()));
+    let singular = singular.map(|node| json!({"name": node.name, "file": node.file, "sql": node.raw_code}));
+    let context = json!({
+        "project": project.name,
+        "drawing": drawing(&drawn),
+        "sections": sections,
+        "tests": tests.count(),
+        "singular": singular.collect::<Vec<_>>(),
+    });
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let page = environment.render_named_str("docs.html", TEMPLATE, Serde(context));
+    page.map_err(|error| MartBuilderError::Internal {
+        what: "the documentation",
+        cause: format!("{error:#}"),
+    })
+}
+
+fn drawn(manifest: &Manifest) -> Vec<Drawn<'_>> {
+    let sources = manifest.sources.iter().map(|(id, source)| Drawn {
+        id,
+        name: format!("{}.{}", source.source, source.described.properties.name),
+        kind: "source",
+        parents: Vec::new(),
+    });
+    let models = manifest.nodes.values().filter(|node| node.model().is_some());
+    let models = models.map(|node| Drawn {
+        id: &node.id,
+        name: node.name.clone(),
+        kind: node.resource_type(),
+        parents: node.depends_on.iter().map(String::as_str).collect(),
+    });
+    sources.chain(models).collect()
+}
+
+/// What is said about a source or model, for the template.
+fn section(manifest: &Manifest, one: &Drawn<'_>, compiled: &Compiled) -> Value {
+    let (described, materialized, sql) = match (manifest.nodes.get(one.id), manifest.sources.get(one.id)) {
+        (Some(node), _) => {
+            let model = node.model();
+            (
+                model.and_then(|model| model.described.as_ref()),
+                model.map_or("", |model| model.config.materialization.name()),
+                compiled.get(one.id).map_or("", String::as_str),
+            )
+        }
+        (None, source) => (source.map(|source| &source.described), "source", ""),
+    };
+    let file = manifest.nodes.get(one.id).map(|node| node.file.as_str());
+    let file = file
+        .or_else(|| described.map(|described| described.file.as_str()))
+        .unwrap_or_default();
+    let columns = described.map_or(&[][..], |described| &described.properties.columns);
+    let tests: Vec<&Node> = manifest
+        .nodes
+        .values()
+        .filter(|node| node.test().is_some_and(|test| test.attached.as_deref() == Some(one.id)))
+        .collect();
+    let column = |column: &ColumnProperties| {
+        let own = tests.iter().filter_map(|node| node.test());
+        let own = own.filter(|test| test.column.as_ref() == Some(&column.name));
+        let own: BTreeSet<_> = own.filter_map(|test| test.generic.as_deref()).collect();
+        json!({
+            "name": column.name,
+            "description": column.description.trim(),
+            "tests": own.into_iter().collect::<Vec<_>>().join(", "),
+        })
+    };
+    json!({
+        "id": one.id,
+        "name": one.name,
+        "kind": one.kind,
+        "materialized": materialized,
+        "file": file,
+        "tags": manifest.nodes.get(one.id).map_or("".to_owned(), |node| node.tags.join(", ")),
+        "description": described.map_or("", |described| described.properties.description.trim()),
+        "columns": columns.iter().map(column).collect::<Vec<_>>(),
+        "sql": sql,
+    })
+}
+
+/// Boxes in layers from left to right, each below what comes from the same place, and lines between them.
+fn drawing(drawn: &[Drawn<'_>]) -> Value {
+    let layers = layers(drawn);
+    let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut columns: BTreeMap<usize, Vec<&Drawn<'_>>> = BTreeMap::new();
+    for one in drawn {
+        columns.entry(layers[one.id]).or_default().push(one);
+    }
+    let tallest = columns.values().map(Vec::len).max().unwrap_or_default();
+    for (layer, column) in &mut columns {
+        // Boxes stand at the height of what they come from: twice the mean of the parents' places keeps whole numbers.
+        column.sort_by_key(|one| {
+            let above: Vec<usize> = one
+                .parents
+                .iter()
+                .filter_map(|id| places.get(id))
+                .map(|(_, y)| *y)
+                .collect();
+            (2 * above.iter().sum::<usize>() / above.len().max(1), one.name.clone())
+        });
+        let top = MARGIN + (tallest - column.len()) * (HEIGHT + GAP_DOWN) / 2;
+        for (row, one) in column.iter().enumerate() {
+            let x = MARGIN + layer * (WIDTH + GAP_ACROSS);
+            places.insert(one.id, (x, top + row * (HEIGHT + GAP_DOWN)));
+        }
+    }
+    let boxes = drawn.iter().map(|one| {
+        let (x, y) = places[one.id];
+        json!({"id": one.id, "name": one.name, "kind": one.kind, "x": x, "y": y})
+    });
+    let lines = drawn.iter().flat_map(|one| {
+        let places = &places;
+        one.parents.iter().filter_map(move |parent| {
+            let (from_x, from_y) = places.get(parent)?;
+            let (to_x, to_y) = places.get(one.id)?;
+            let (from_x, from_y, to_y) = (from_x + WIDTH, from_y + HEIGHT / 2, to_y + HEIGHT / 2);
+            let middle = usize::midpoint(from_x, *to_x);
+            Some(format!(
+                "M{from_x},{from_y} C{middle},{from_y} {middle},{to_y} {to_x},{to_y}"
+            ))
+        })
+    });
+    json!({
+        "width": 2 * MARGIN + columns.len() * (WIDTH + GAP_ACROSS) - GAP_ACROSS.min(columns.len() * GAP_ACROSS),
+        "height": 2 * MARGIN + tallest * (HEIGHT + GAP_DOWN),
+        "box_width": WIDTH,
+        "box_height": HEIGHT,
+        "boxes": boxes.collect::<Vec<_>>(),
+        "lines": lines.collect::<Vec<_>>(),
+    })
+}
+
+/// How many steps lie at most before each: sources have none. Whoever calls has made sure that there is no circle.
+fn layers<'a>(drawn: &[Drawn<'a>]) -> BTreeMap<&'a str, usize> {
+    let mut layers: BTreeMap<&str, usize> = drawn.iter().map(|one| (one.id, 0)).collect();
+    for _ in 0..drawn.len() {
+        let mut is_settled = true;
+        for one in drawn {
+            let parents = one.parents.iter().filter_map(|parent| layers.get(parent));
+            let layer = parents.map(|layer| layer + 1).max().unwrap_or_default();
+            if layers.insert(one.id, layer) != Some(layer) {
+                is_settled = false;
+            }
+        }
+        if is_settled {
+            break;
+        }
+    }
+    layers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::tests::{invocation, warehouse_project};
+
+    fn page_of_the_warehouse() -> String {
+        let project = warehouse_project();
+        let manifest = Manifest::new(&project, invocation(&project)).unwrap();
+        let compiled = Compiled::from([("model.cardlake.dim_date".to_owned(), "select '<b>'".to_owned())]);
+        page(&project, &manifest, &compiled).unwrap()
+    }
+
+    #[test]
+    fn every_model_is_drawn_described_and_linked() {
+        let page = page_of_the_warehouse();
+        for name in [
+            "raw.transactions",
+            "snap_customers",
+            "segment_credit_limits",
+            "mart_rfm_customer",
+        ] {
+            assert!(page.contains(&format!(">{name}</text>")), "{name} is not drawn");
+        }
+        assert!(page.contains("href=\"#model.cardlake.fact_transactions\""));
+        assert!(
+            page.contains("Only approved transactions count"),
+            "documentation blocks are written out"
+        );
+        assert!(page.contains("select &#x27;&lt;b&gt;&#x27;"), "SQL is escaped");
+        assert!(!page.contains("http"), "nothing is loaded from elsewhere");
+    }
+
+    #[test]
+    fn boxes_of_a_layer_stand_apart_and_come_after_what_they_need() {
+        let one = |id: &'static str, parents: &[&'static str]| Drawn {
+            id,
+            name: id.to_owned(),
+            kind: "model",
+            parents: parents.to_vec(),
+        };
+        let drawn = [
+            one("a", &[]),
+            one("b", &["a"]),
+            one("c", &["a"]),
+            one("d", &["a", "b", "c"]),
+        ];
+        let layers = layers(&drawn);
+        assert_eq!(["a", "b", "c", "d"].map(|id| layers[id]), [0, 1, 1, 2]);
+        let drawing = drawing(&drawn);
+        let boxes = drawing["boxes"].as_array().unwrap();
+        assert_eq!(boxes[1]["x"], boxes[2]["x"]);
+        assert_ne!(boxes[1]["y"], boxes[2]["y"]);
+        assert_eq!(drawing["lines"].as_array().unwrap().len(), 5);
+    }
+}

@@ -1,0 +1,61 @@
+//! What a person sees while a project is built: a bar, what runs, a line for each model that is done.
+
+use cardlake_mart_builder::progress::NodeProgress;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The display. Silent unless standard error is a terminal.
+#[derive(Debug)]
+pub(super) struct Display {
+    bar: ProgressBar,
+    told: BTreeSet<String>,
+    visible: bool,
+}
+
+impl Display {
+    pub(super) fn new(visible: bool) -> Self {
+        let bar = if visible {
+            ProgressBar::new(0)
+        } else {
+            ProgressBar::hidden()
+        };
+        if visible {
+            // The template is a constant; the plain style serves should a new version refuse it.
+            let style = ProgressStyle::with_template("{spinner} {pos}/{len} [{bar:24}] {elapsed} {wide_msg}");
+            bar.set_style(style.map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("=> ")));
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+        Self {
+            bar,
+            told: BTreeSet::new(),
+            visible,
+        }
+    }
+
+    pub(super) const fn is_visible(&self) -> bool {
+        self.visible
+    }
+
+    /// How far everything is. Of tests only those have a line of their own that found something.
+    pub(super) fn show(&mut self, nodes: &[NodeProgress]) {
+        self.bar.set_length(nodes.len() as u64);
+        for node in nodes.iter().filter(|node| node.is_over()) {
+            if self.told.insert(node.id.clone()) && (node.kind != "test" || node.status != "pass") {
+                let line = format!(
+                    "{:7} {:8} {} in {:.2} s",
+                    node.status, node.kind, node.name, node.seconds
+                );
+                self.bar.println(line);
+            }
+        }
+        self.bar.set_position(self.told.len() as u64);
+        let running = nodes.iter().filter(|node| node.status == "running");
+        let running: Vec<_> = running.map(|node| node.name.as_str()).collect();
+        self.bar.set_message(running.join(", "));
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
