@@ -33,11 +33,14 @@ fn the_dashboard_shows_what_the_run_came_to() {
             "lifetime-value",
             "cohorts",
             "merchants",
+            "fraud",
+            "credit",
             "lateness",
             "books",
             "quarantine",
             "quality",
             "runs",
+            "lineage",
         ] {
             assert!(page.contains(&format!("<section id=\"{panel}\"")), "{path}: {panel}");
         }

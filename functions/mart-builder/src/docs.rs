@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 const TEMPLATE: &str = include_str!("docs.html.j2");
+const LINEAGE: &str = include_str!("lineage.svg.j2");
 
 /// Sizes of the drawing, in pixels.
 const WIDTH: usize = 210;
@@ -57,15 +58,31 @@ pub(crate) fn page(project: &Project, manifest: &Manifest, compiled: &Compiled) 
     let singular = singular.map(|node| json!({"name": node.name, "file": node.file, "sql": node.raw_code}));
     let context = json!({
         "project": project.name,
-        "drawing": drawing(&drawn),
+        "lineage": svg(&drawn, true)?,
         "sections": sections,
         "tests": tests.count(),
         "singular": singular.collect::<Vec<_>>(),
     });
+    render("docs.html", TEMPLATE, context)
+}
+
+/// What comes from what, as SVG: sources on the left, marts on the right.
+pub(crate) fn lineage(manifest: &Manifest) -> Result<String, MartBuilderError> {
+    svg(&drawn(manifest), false)
+}
+
+/// The drawing; its boxes may be links to the sections of a page.
+fn svg(drawn: &[Drawn<'_>], linked: bool) -> Result<String, MartBuilderError> {
+    let mut context = drawing(drawn);
+    context["linked"] = Value::from(linked);
+    render("lineage.svg.html", LINEAGE, context)
+}
+
+fn render(name: &str, template: &str, context: Value) -> Result<String, MartBuilderError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let page = environment.render_named_str("docs.html", TEMPLATE, Serde(context));
-    page.map_err(|error| MartBuilderError::Internal {
+    let rendered = environment.render_named_str(name, template, Serde(context));
+    rendered.map_err(|error| MartBuilderError::Internal {
         what: "the documentation",
         cause: format!("{error:#}"),
     })

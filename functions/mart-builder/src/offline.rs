@@ -37,6 +37,8 @@ pub struct CompiledProject {
     pub manifest: Value,
     /// The documentation: one page of HTML that needs nothing else.
     pub docs: String,
+    /// What comes from what, as SVG.
+    pub lineage: String,
 }
 
 /// Compiles a project.
@@ -65,6 +67,7 @@ pub fn compile(files: &[Asset], request: &Request<'_>) -> Result<CompiledProject
     Ok(CompiledProject {
         name: project.name.clone(),
         files,
+        lineage: docs::lineage(&manifest)?,
         docs: docs::page(&project, &manifest, &compiled)?,
         manifest: manifest_json(&manifest, &compiled),
     })

@@ -1,6 +1,7 @@
 //! `cardlake report`: the dashboard of the last run, as a file or in a browser.
 
 use crate::cli::ReportArgs;
+use crate::commands::build::compiled;
 use crate::commands::sql::ask;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, printed};
@@ -11,6 +12,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use cardlake_mart_builder::dashboard::{Answer, Dashboard, EARLIER_RUNS, queries};
 use cardlake_mart_builder::handler::TARGET_SCHEMA;
+use cardlake_mart_builder::offline::Request;
 use cardlake_shared::data_api::Value;
 use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use cardlake_shared::sql::{identifier, literal};
@@ -85,7 +87,12 @@ async fn page(environment: &Environment) -> Result<String, CliError> {
             rows,
         });
     }
-    let dashboard = Dashboard::new(batch_date, &answers, books, audits, build, &records);
+    let request = Request {
+        batch_date,
+        ..Request::default()
+    };
+    let lineage = compiled(None, &request)?.lineage;
+    let dashboard = Dashboard::new(batch_date, &answers, books, audits, build, &records).with_lineage(lineage);
     dashboard
         .html()
         .map_err(|error| CliError::caused("make the report", &error))

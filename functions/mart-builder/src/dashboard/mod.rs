@@ -56,6 +56,8 @@ pub struct Dashboard<'a> {
     runs: &'a [RunRecord],
     /// Of all amounts, as people write it.
     currency: String,
+    /// What comes from what, as SVG.
+    lineage: Option<String>,
 }
 
 impl<'a> Dashboard<'a> {
@@ -87,6 +89,16 @@ impl<'a> Dashboard<'a> {
             } else {
                 names.join(" + ")
             },
+            lineage: None,
+        }
+    }
+
+    /// Adds what comes from what, as SVG.
+    #[must_use]
+    pub fn with_lineage(self, lineage: String) -> Self {
+        Self {
+            lineage: Some(lineage),
+            ..self
         }
     }
 
@@ -112,6 +124,7 @@ impl<'a> Dashboard<'a> {
             "tiles": self.tiles(),
             "panels": self.panels()?,
             "warnings": self.warnings(),
+            "lineage": self.lineage,
             "marts": marts.map(|(name, rows)| json!({"name": name, "rows": thousands(*rows)})).collect::<Vec<_>>(),
         });
         let mut environment = Environment::new();

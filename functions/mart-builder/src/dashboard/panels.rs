@@ -1,7 +1,9 @@
 //! From answers to panels: a chart, its text alternative, its table, the query behind it. Pure.
 
 use super::charts::{Bars, Chart, Columns, HeatMap, compact};
-use super::queries::{CATEGORIES, CHANNELS, COHORTS, LATENESS, LIFETIME_VALUE, MERCHANTS, RFM_GRID, SALES, SEGMENTS};
+use super::queries::{
+    CATEGORIES, CHANNELS, COHORTS, CREDIT, FRAUD, LATENESS, LIFETIME_VALUE, MERCHANTS, RFM_GRID, SALES, SEGMENTS,
+};
 use super::{Answer, Dashboard, DashboardError};
 use cardlake_shared::data_api::Value;
 use cardlake_shared::run_record::{RunOutcome, RunRecord};
@@ -216,6 +218,8 @@ impl Dashboard<'_> {
         asked(LIFETIME_VALUE, &|answer| self.lifetime_value(answer))?;
         asked(COHORTS, &cohorts)?;
         asked(MERCHANTS, &|answer| self.merchants(answer))?;
+        asked(FRAUD, &fraud)?;
+        asked(CREDIT, &|answer| self.credit(answer))?;
         asked(LATENESS, &lateness)?;
         panels.extend(self.flow()?);
         panels.extend(self.quarantine()?);
@@ -375,6 +379,34 @@ impl Dashboard<'_> {
             ),
             alternative: listing("Sales and approval rate", &bars.names, &bars.texts),
             columns: vec!["Merchant", "Category", "Sales", "Approved", "Approval rate"],
+            rows: rows.collect(),
+            ..Panel::default()
+        }
+        .with_chart(&Chart::Bars(bars))
+    }
+
+    fn credit(&self, answer: &Answer) -> Result<Panel, DashboardError> {
+        let bars = Bars {
+            names: texts(&answer.rows, 0),
+            values: numbers(&answer.rows, 1),
+            texts: texts(&answer.rows, 1),
+        };
+        let rows = answer.rows.iter().map(|row| {
+            let mut cells: Vec<String> = row.iter().map(shown).collect();
+            for (cell, share) in cells.iter_mut().zip(row).skip(3) {
+                *cell = percent(number(share));
+            }
+            cells
+        });
+        Panel {
+            title: "Credit risk",
+            note: format!(
+                "Customers by risk band, the highest first: how much of an assumed limit is used, and how often they are \
+                 declined. Spend in {}.",
+                self.currency
+            ),
+            alternative: listing("Customers", &bars.names, &bars.texts),
+            columns: vec!["Band", "Customers", "Spend of 30 days", "Utilisation (mean)", "Declined (mean)"],
             rows: rows.collect(),
             ..Panel::default()
         }
@@ -646,6 +678,23 @@ fn cohorts(answer: &Answer) -> Result<Panel, DashboardError> {
         ..Panel::default()
     }
     .with_chart(&Chart::HeatMap(map))
+}
+
+fn fraud(answer: &Answer) -> Result<Panel, DashboardError> {
+    let bars = Bars {
+        names: texts(&answer.rows, 0),
+        values: numbers(&answer.rows, 1),
+        texts: texts(&answer.rows, 1),
+    };
+    Panel {
+        title: "Fraud signals",
+        note: "Cards that show a signal; a card may show several.".to_owned(),
+        alternative: listing("Cards", &bars.names, &bars.texts),
+        columns: vec!["Signal", "Cards", "Attempts with them"],
+        rows: table(&answer.rows),
+        ..Panel::default()
+    }
+    .with_chart(&Chart::Bars(bars))
 }
 
 fn lateness(answer: &Answer) -> Result<Panel, DashboardError> {

@@ -17,10 +17,12 @@ pub(super) const RFM_GRID: &str = "rfm-grid";
 pub(super) const LIFETIME_VALUE: &str = "lifetime-value";
 pub(super) const COHORTS: &str = "cohorts";
 pub(super) const MERCHANTS: &str = "merchants";
+pub(super) const FRAUD: &str = "fraud";
+pub(super) const CREDIT: &str = "credit";
 pub(super) const LATENESS: &str = "lateness";
 pub(super) const CURRENCIES: &str = "currencies";
 
-pub(super) const QUERIES: [Query; 10] = [
+pub(super) const QUERIES: [Query; 12] = [
     Query {
         panel: SALES,
         model: "mart_sales_daily",
@@ -70,6 +72,23 @@ pub(super) const QUERIES: [Query; 10] = [
         model: "mart_merchant_performance",
         select: "select merchant_name, merchant_category, net_sales, approved_count, approval_rate\nfrom {}\n\
                  order by net_sales desc, merchant_id\nlimit 12",
+    },
+    Query {
+        panel: FRAUD,
+        model: "mart_fraud_signals",
+        select: "select 'burst of attempts' as signal, count(*) as cards, sum(attempt_count) as attempts\nfrom {} where has_burst\n\
+                 union all\nselect 'outlying amount', count(*), sum(attempt_count)\nfrom {} where has_outlier\n\
+                 union all\nselect 'mostly at night', count(*), sum(attempt_count)\nfrom {} where is_mostly_at_night\n\
+                 union all\nselect 'often declined', count(*), sum(attempt_count)\nfrom {} where is_often_declined\n\
+                 union all\nselect 'two signals or more', count(*), sum(attempt_count)\nfrom {} where signal_count >= 2\n\
+                 order by cards desc, signal",
+    },
+    Query {
+        panel: CREDIT,
+        model: "mart_credit_risk",
+        select: "select risk_band, count(*) as customers, sum(spend_30_days) as spend_30_days,\n\
+                 \x20   avg(utilisation) as utilisation, avg(decline_rate) as decline_rate\nfrom {}\n\
+                 group by risk_band\norder by avg(risk_score) desc, risk_band",
     },
     Query {
         panel: LATENESS,

@@ -70,6 +70,11 @@ fn answers() -> Vec<Answer> {
             "merchants",
             &[&["<b>Merchant</b> & sons", "taxi", "5.00", "3", "0.750000"]],
         ),
+        answer(
+            "fraud",
+            &[&["often declined", "17", "400"], &["burst of attempts", "3", "90"]],
+        ),
+        answer("credit", &[&["high", "12", "5000.00", "0.910000", "0.250000"]]),
         answer("lateness", &[&["0", "90"], &["1", "8"], &["2", "2"]]),
         answer("currencies", &[&["KRW"]]),
     ]
@@ -123,7 +128,8 @@ fn page(answers: &[Answer]) -> String {
     );
     let runs = [run];
     let dashboard = Dashboard::new(DAY.parse().unwrap(), answers, &books, &audits, &build, &runs);
-    dashboard.html().unwrap()
+    let lineage = "<svg class=\"drawn\"></svg>".to_owned();
+    dashboard.with_lineage(lineage).html().unwrap()
 }
 
 #[test]
@@ -138,6 +144,8 @@ fn the_page_has_every_panel_with_its_chart_numbers_and_query() {
         "lifetime-value",
         "cohorts",
         "merchants",
+        "fraud",
+        "credit",
         "lateness",
         "books",
         "quarantine",
@@ -159,8 +167,9 @@ fn the_page_has_every_panel_with_its_chart_numbers_and_query() {
     ] {
         assert!(page.contains(text), "{text}");
     }
-    assert_eq!(page.matches("<svg ").count() % 2, 0);
-    assert_eq!(page.matches("<summary>Query</summary>").count(), 9);
+    assert_eq!(page.matches("<svg viewBox").count() % 2, 0);
+    assert!(page.contains("<svg class=\"drawn\">"));
+    assert_eq!(page.matches("<summary>Query</summary>").count(), 11);
     // A day without sales counts for the mean: 700,000, nothing, 1,200,000.
     assert!(page.contains("633k as 7-day mean"), "{page}");
 }

@@ -3,6 +3,7 @@
 use super::{Run, first_number};
 use crate::artifacts::{Compiled, manifest_json, run_results_json};
 use crate::dashboard::{self, Answer, Dashboard, EARLIER_RUNS};
+use crate::docs;
 use crate::error::MartBuilderError;
 use crate::gold;
 use crate::gold::Latest;
@@ -110,7 +111,8 @@ impl Run<'_> {
             datasets: BTreeMap::new(),
         };
         let books = event.books.as_ref().unwrap_or(&no_books);
-        let page = Dashboard::new(event.batch_date, &answers, books, &event.audits, &build, &runs).html()?;
+        let dashboard = Dashboard::new(event.batch_date, &answers, books, &event.audits, &build, &runs);
+        let page = dashboard.with_lineage(docs::lineage(self.manifest)?).html()?;
         self.put_gold(paths::REPORT, page.into_bytes()).await?;
         Ok(true)
     }
