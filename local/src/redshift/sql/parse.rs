@@ -14,7 +14,7 @@ use super::dialect::Redshift;
 use super::error::SqlError;
 use super::lex::{Statement, word};
 use super::names::{Relation, quoted};
-use super::{Command, Insert, copy, ddl, merge, rewrite, settings, storage, unload};
+use super::{Command, Insert, columns, copy, ddl, merge, rewrite, settings, storage, unload};
 
 /// Reads one statement.
 pub(crate) fn command(statement: &Statement, database: &str) -> Result<Command, SqlError> {
@@ -79,7 +79,7 @@ fn from_ast(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
                 }));
             }
             rewrite::query(query, database)?;
-            rewrite::name_columns(query);
+            columns::name_columns(query);
             Ok(Command::Query(query.to_string()))
         }
         Ast::Insert(_) => insert(statement, database),
@@ -197,7 +197,7 @@ fn create_view(view: &mut CreateView, database: &str) -> Result<Command, SqlErro
     }
     let relation = Relation::new(&view.name, database)?;
     rewrite::query(&mut view.query, database)?;
-    rewrite::name_columns(&mut view.query);
+    columns::name_columns(&mut view.query);
     let columns = if view.columns.is_empty() {
         String::new()
     } else {
