@@ -93,14 +93,18 @@ CREATE OR REPLACE MACRO date_cmp(a, b) AS CASE WHEN a = b THEN 0 WHEN a > b THEN
 
 -- Text.
 CREATE OR REPLACE MACRO nvl2(x, a, b) AS CASE WHEN x IS NOT NULL THEN a ELSE b END;
-CREATE OR REPLACE MACRO rs_strpos(haystack, needle) AS strpos(CAST(haystack AS VARCHAR), needle);
+-- Text functions take numbers and dates too.
+CREATE OR REPLACE MACRO rs_text(x) AS
+    CASE WHEN typeof(x) = 'BLOB' THEN error('this function of VARBYTE is not supported by the local Redshift')
+         ELSE CAST(x AS VARCHAR) END;
+CREATE OR REPLACE MACRO rs_strpos(haystack, needle) AS strpos(rs_text(haystack), needle);
 CREATE OR REPLACE MACRO charindex(needle, haystack) AS rs_strpos(haystack, needle);
 CREATE OR REPLACE MACRO rs_lpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE lpad(s, CAST(n AS INTEGER), f) END;
 CREATE OR REPLACE MACRO rs_rpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE rpad(s, CAST(n AS INTEGER), f) END;
 CREATE OR REPLACE MACRO initcap(s) AS
     list_aggregate([concat(upper(w[1]), lower(w[2:])) FOR w IN regexp_extract_all(s, '[\p{L}\p{N}]+|[^\p{L}\p{N}]+')], 'string_agg', '');
 CREATE OR REPLACE MACRO strtol(s, base) AS
-    CASE WHEN s = '' THEN 0
+    CASE WHEN s IS NULL OR base IS NULL THEN NULL WHEN s = '' THEN 0
          ELSE CAST(CASE WHEN starts_with(s, '-') THEN -1 ELSE 1 END
               * list_reduce(list_prepend(CAST(0 AS HUGEINT), list_transform(
                     string_split(lower(regexp_replace(s, CASE base WHEN 16 THEN '^[+-]?(0[xX])?' ELSE '^[+-]?' END, '')), ''),

@@ -22,6 +22,7 @@ use super::{number_format, patterns};
 pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
     let name = call.name.to_string().to_lowercase();
     let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+    move_null_treatment(call);
     if let Some((_, renamed)) = RENAMED.iter().find(|(redshift, _)| *redshift == name) {
         call.name = function(renamed, Vec::new()).name;
         return Ok(None);
@@ -54,7 +55,7 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         }
         "date_part" | "datepart" | "pgdate_part" => {
             let [part, date] = exact(name, call)?;
-            let part = build::call("date_part", vec![string(part_of(&part)?), timestamp_literal(date)]);
+            let part = part_value(part_of(&part)?, timestamp_literal(date));
             cast(part, RedshiftType::Double.duckdb_ast())
         }
         "date_trunc" => {
@@ -68,6 +69,13 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         }
         "add_months" | "convert_timezone" | "last_day" | "months_between" => {
             build::call(name, with_timestamps(name, arguments(call)?))
+        }
+        "left" | "repeat" | "replicate" | "reverse" | "right" | "split_part" => {
+            let mut args = arguments(call)?;
+            if let Some(text) = args.first_mut() {
+                *text = build::call("rs_text", vec![text.clone()]);
+            }
+            build::call(if name == "replicate" { "repeat" } else { name }, args)
         }
         "next_day" => next_day(call)?,
         "to_char" => to_char(call)?,
@@ -111,6 +119,26 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         _ => return Err(SqlError::unsupported(format!("function {name}"))),
     };
     Ok(Some(replacement))
+}
+
+/// DuckDB wants IGNORE NULLS inside the parentheses, Redshift takes it behind them too.
+fn move_null_treatment(call: &mut Function) {
+    if let FunctionArguments::List(list) = &mut call.args
+        && let Some(treatment) = call.null_treatment.take()
+    {
+        list.clauses
+            .push(FunctionArgumentClause::IgnoreOrRespectNulls(treatment));
+    }
+}
+
+/// A part of a date as a number. Milliseconds and microseconds are those of the second, without the second itself.
+pub(crate) fn part_value(part: &str, date: Expr) -> Expr {
+    let value = build::call("date_part", vec![string(part), date]);
+    match part {
+        "millisecond" => binary(value, BinaryOperator::Modulo, number(1000)),
+        "microsecond" => binary(value, BinaryOperator::Modulo, number(1_000_000)),
+        _ => value,
+    }
 }
 
 /// The positional arguments of a call.

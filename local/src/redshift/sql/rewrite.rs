@@ -276,7 +276,7 @@ fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
         }
         Expr::Extract { field, expr: inner, .. } => {
             let part = dates::date_part(&extract_field(field))?;
-            let value = call("date_part", vec![string(part), take(inner)]);
+            let value = functions::part_value(part, take(inner));
             let result = if part == "epoch" {
                 RedshiftType::BigInt
             } else {
