@@ -15,13 +15,18 @@ CREATE OR REPLACE MACRO rs_avg_decimal(left_unit, right_unit, up, down, unit, pr
     CASE WHEN n > 0 THEN cast_to_type(CAST((CAST(total * left_unit AS HUGEINT) * up)
         // (CAST(n AS HUGEINT) * right_unit * down) AS DECIMAL(38, 0)) * unit, prototype) END;
 
+-- The text of a SUPER string has no quotation marks. The engine settles the case by the type, once for a statement.
+CREATE OR REPLACE MACRO rs_super_text(x) AS
+    CASE WHEN typeof(x) = 'JSON' THEN json_extract_string(TRY_CAST(x AS JSON), '$') ELSE CAST(x AS VARCHAR) END;
+-- A plain string that is compared with x: a string for SUPER, or whatever type x has.
+CREATE OR REPLACE MACRO rs_literal_like(literal, x) AS
+    cast_to_type(CASE WHEN typeof(x) = 'JSON' THEN CAST(to_json(literal) AS VARCHAR) ELSE literal END, x);
 -- A cast to VARCHAR(n) keeps at most n bytes and never half a character (which has up to four bytes).
 CREATE OR REPLACE MACRO rs_varchar(x, n) AS
-    CASE WHEN strlen(CAST(x AS VARCHAR)) <= n THEN CAST(x AS VARCHAR)
-         ELSE coalesce(try(decode(encode(CAST(x AS VARCHAR))[1:n])), try(decode(encode(CAST(x AS VARCHAR))[1:n - 1])),
-                       try(decode(encode(CAST(x AS VARCHAR))[1:n - 2])), try(decode(encode(CAST(x AS VARCHAR))[1:n - 3])))
+    CASE WHEN strlen(rs_super_text(x)) <= n THEN rs_super_text(x)
+         ELSE coalesce(try(decode(encode(rs_super_text(x))[1:n])), try(decode(encode(rs_super_text(x))[1:n - 1])),
+                       try(decode(encode(rs_super_text(x))[1:n - 2])), try(decode(encode(rs_super_text(x))[1:n - 3])))
     END;
-CREATE OR REPLACE MACRO rs_super_text(x) AS json_extract_string(x, '$');
 CREATE OR REPLACE MACRO rs_substring
     (s, f) AS substring(CAST(s AS VARCHAR), greatest(f, 1)),
     (s, f, n) AS substring(CAST(s AS VARCHAR), greatest(f, 1),
@@ -161,10 +166,17 @@ CREATE OR REPLACE MACRO rs_to_char_number(text, negative, positions, zeros, has_
                           ELSE concat('.', rtrim(split_part(text, '.', 2), '0')) END) END;
 
 -- SUPER and JSON text.
-CREATE OR REPLACE MACRO json_parse(x) AS json(x);
-CREATE OR REPLACE MACRO can_json_parse(x) AS json_valid(x);
-CREATE OR REPLACE MACRO is_valid_json(x) AS json_valid(x) AND json_type(x) IN ('OBJECT', 'ARRAY');
-CREATE OR REPLACE MACRO is_valid_json_array(x) AS json_valid(x) AND json_type(x) = 'ARRAY';
+-- The engine lets a comma before a closing bracket, NaN and Infinity pass.
+CREATE OR REPLACE MACRO rs_json_valid(x) AS json_valid(x)
+    AND NOT regexp_matches(regexp_replace(x, '"([^"\\]|\\.)*"', '""', 'g'), ',\s*[\]}]|(?i)nan|inf');
+CREATE OR REPLACE MACRO rs_json_checked(x) AS
+    CASE WHEN x IS NULL OR rs_json_valid(x) THEN x ELSE error(concat('JSON parsing error: invalid JSON ', x)) END;
+CREATE OR REPLACE MACRO json_parse(x) AS json(rs_json_checked(x));
+CREATE OR REPLACE MACRO can_json_parse(x) AS rs_json_valid(x);
+CREATE OR REPLACE MACRO is_valid_json(x) AS
+    CASE WHEN x IS NULL THEN NULL WHEN rs_json_valid(x) THEN json_type(x) = 'OBJECT' ELSE false END;
+CREATE OR REPLACE MACRO is_valid_json_array(x) AS
+    CASE WHEN x IS NULL THEN NULL WHEN rs_json_valid(x) THEN json_type(x) = 'ARRAY' ELSE false END;
 CREATE OR REPLACE MACRO json_serialize(x) AS CAST(CAST(x AS JSON) AS VARCHAR);
 CREATE OR REPLACE MACRO json_typeof(x) AS
     CASE json_type(x) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' WHEN 'VARCHAR' THEN 'string'
@@ -173,11 +185,12 @@ CREATE OR REPLACE MACRO get_array_length(x) AS CASE WHEN json_type(x) = 'ARRAY' 
 CREATE OR REPLACE MACRO is_array(x) AS json_type(x) = 'ARRAY';
 CREATE OR REPLACE MACRO is_object(x) AS json_type(x) = 'OBJECT';
 CREATE OR REPLACE MACRO rs_json_path_text
-    (x, path) AS json_extract_string(x, path),
-    (x, path, lenient) AS CASE WHEN lenient AND NOT json_valid(x) THEN NULL ELSE json_extract_string(x, path) END;
+    (x, path) AS json_extract_string(rs_json_checked(x), path),
+    (x, path, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL ELSE json_extract_string(rs_json_checked(x), path) END;
 CREATE OR REPLACE MACRO json_extract_array_element_text
-    (x, n) AS json_extract_string(x, concat('$[', n, ']')),
-    (x, n, lenient) AS CASE WHEN lenient AND NOT json_valid(x) THEN NULL ELSE json_extract_string(x, concat('$[', n, ']')) END;
+    (x, n) AS json_extract_string(rs_json_checked(x), concat('$[', n, ']')),
+    (x, n, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL
+        ELSE json_extract_string(rs_json_checked(x), concat('$[', n, ']')) END;
 CREATE OR REPLACE MACRO rs_json_array_length
-    (x) AS json_array_length(x),
-    (x, lenient) AS CASE WHEN lenient AND NOT json_valid(x) THEN NULL ELSE json_array_length(x) END;
+    (x) AS json_array_length(rs_json_checked(x)),
+    (x, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL ELSE json_array_length(rs_json_checked(x)) END;

@@ -5,8 +5,8 @@
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, OrderBySort, Value, WindowType,
+    ArrayElemTypeDef, BinaryOperator, CaseWhen, DataType, DuplicateTreatment, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, OrderBySort, Value, WindowType,
 };
 
 use super::build::{self, binary, cast, function, number, number_literal, string, string_literal};
@@ -60,7 +60,7 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         }
         "date_trunc" => {
             let [part, date] = exact(name, call)?;
-            build::call("date_trunc", vec![string(part_of(&part)?), timestamp_literal(date)])
+            date_trunc(part_of(&part)?, timestamp_literal(date))
         }
         "date_part_year" => {
             let [date] = exact(name, call)?;
@@ -139,6 +139,20 @@ pub(crate) fn part_value(part: &str, date: Expr) -> Expr {
         "microsecond" => binary(value, BinaryOperator::Modulo, number(1_000_000)),
         _ => value,
     }
+}
+
+/// The start of a part of a date. Centuries and millennia begin with the year one, for DuckDB with the year nought.
+fn date_trunc(part: &'static str, date: Expr) -> Expr {
+    let trunc = |date| build::call("date_trunc", vec![string(part), date]);
+    if !matches!(part, "century" | "millennium") {
+        return trunc(date);
+    }
+    let year = || build::call("to_years", vec![number(1)]);
+    binary(
+        trunc(binary(date, BinaryOperator::Minus, year())),
+        BinaryOperator::Plus,
+        year(),
+    )
 }
 
 /// The positional arguments of a call.
@@ -282,18 +296,22 @@ fn list_aggregate(call: &Function) -> Result<Expr, SqlError> {
             ..
         })
     );
-    let mut order = call.within_group.clone();
+    let order = call.within_group.clone();
     if distinct {
-        for item in &mut order {
+        for item in &order {
             if item.expr != *value {
                 return Err(SqlError::unsupported(
                     "LISTAGG(DISTINCT …) ordered by something else than its argument",
                 ));
             }
-            item.expr = text.clone();
         }
     }
-    let mut aggregate = function("string_agg", vec![text, separator]);
+    // The values of DISTINCT keep their order as what they are, and become text afterwards.
+    let mut aggregate = if distinct {
+        function("list", vec![value.clone()])
+    } else {
+        function("string_agg", vec![text.clone(), separator.clone()])
+    };
     if let FunctionArguments::List(list) = &mut aggregate.args {
         list.duplicate_treatment = distinct.then_some(DuplicateTreatment::Distinct);
         if !order.is_empty() {
@@ -302,7 +320,22 @@ fn list_aggregate(call: &Function) -> Result<Expr, SqlError> {
     }
     aggregate.filter.clone_from(&call.filter);
     aggregate.over.clone_from(&call.over);
-    Ok(Expr::Function(aggregate))
+    if !distinct {
+        return Ok(Expr::Function(aggregate));
+    }
+    let present = Expr::IsNotNull(Box::new(text));
+    aggregate.filter = Some(Box::new(match aggregate.filter.take() {
+        Some(filter) => binary(*filter, BinaryOperator::And, present),
+        None => present,
+    }));
+    let texts = cast(
+        Expr::Function(aggregate),
+        DataType::Array(ArrayElemTypeDef::SquareBracket(
+            Box::new(RedshiftType::Varchar(1).duckdb_ast()),
+            None,
+        )),
+    );
+    Ok(build::call("array_to_string", vec![texts, separator]))
 }
 
 /// DuckDB knows WITHIN GROUP for an aggregate and another function for a window.

@@ -359,6 +359,7 @@ fn take(expr: &mut Expr) -> Expr {
 fn cast_to(inner: Expr, target: RedshiftType) -> Expr {
     match target.byte_limit() {
         Some(limit) if limit < MAX_VARCHAR_BYTES => call("rs_varchar", vec![inner, number(limit)]),
+        Some(_) if string_literal(&inner).is_none() => call("rs_super_text", vec![inner]),
         _ => cast(inner, target.duckdb_ast()),
     }
 }
@@ -379,6 +380,14 @@ fn binary_operation(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) 
             _ => {}
         }
     }
+    if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
+        // A plain string that is compared with a part of a SUPER value is a string, not JSON.
+        match (string_literal(left).is_some(), string_literal(right).is_some()) {
+            (true, false) if may_navigate(right) => *left = call("rs_literal_like", vec![take(left), right.clone()]),
+            (false, true) if may_navigate(left) => *right = call("rs_literal_like", vec![take(right), left.clone()]),
+            _ => {}
+        }
+    }
     Ok(match op {
         BinaryOperator::Modulo => Some(call("rs_mod", vec![take(left), take(right)])),
         BinaryOperator::PGExp => Some(call("power", vec![take(left), take(right)])),
@@ -393,6 +402,15 @@ fn binary_operation(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) 
         }
         _ => None,
     })
+}
+
+/// Whether an expression may be a path into a SUPER value; `a.b.c` may be a column of a schema's table too.
+fn may_navigate(expr: &Expr) -> bool {
+    match expr {
+        Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } => true,
+        Expr::CompoundIdentifier(parts) => parts.len() > 2,
+        _ => false,
+    }
 }
 
 fn matches_pattern(value: Expr, pattern: Expr, negated: bool) -> Expr {
