@@ -164,6 +164,15 @@ fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
     if let Ast::Insert(AstInsert { returning: Some(_), .. } | AstInsert { on: Some(_), .. }) = &statement {
         return Err(SqlError::unsupported("INSERT with RETURNING or ON CONFLICT"));
     }
+    if let Ast::Insert(AstInsert {
+        source: Some(query), ..
+    }) = &statement
+        && let SetExpr::Values(values) = query.body.as_ref()
+        && values.rows.len() > 1
+        && values.rows.iter().flatten().any(is_subquery)
+    {
+        return Err(SqlError::redshift("can't use subqueries in multi-row VALUES"));
+    }
     rewrite::statement(&mut statement, database)?;
     let Ast::Insert(insert) = statement else {
         return Err(SqlError::Syntax("expected INSERT".to_owned()));
@@ -176,6 +185,14 @@ fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
         columns: insert.columns.iter().map(last_part).collect(),
         source: insert.source.map(|source| source.to_string()),
     }))
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    match expr {
+        Expr::Subquery(_) => true,
+        Expr::Nested(inner) => is_subquery(inner),
+        _ => false,
+    }
 }
 
 fn last_part(name: &ObjectName) -> String {
