@@ -426,7 +426,7 @@ fn to_char(call: &Function) -> Result<Expr, SqlError> {
 fn json_extract_path_text(call: &Function) -> Result<Expr, SqlError> {
     let mut args = arguments(call)?;
     let lenient = match args.last() {
-        Some(Expr::Value(value)) if matches!(value.value, sqlparser::ast::Value::Boolean(_)) => args.pop(),
+        Some(Expr::Value(value)) if matches!(value.value, Value::Boolean(_)) => args.pop(),
         _ => None,
     };
     if args.len() < 2 {

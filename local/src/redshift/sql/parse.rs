@@ -169,7 +169,7 @@ fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
     }) = &statement
         && let SetExpr::Values(values) = query.body.as_ref()
         && values.rows.len() > 1
-        && values.rows.iter().flatten().any(is_subquery)
+        && values.rows.iter().any(|row| row.content.iter().any(is_subquery))
     {
         return Err(SqlError::redshift("can't use subqueries in multi-row VALUES"));
     }
