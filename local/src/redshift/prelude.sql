@@ -15,13 +15,18 @@ CREATE OR REPLACE MACRO rs_avg_decimal(left_unit, right_unit, up, down, unit, pr
     CASE WHEN n > 0 THEN cast_to_type(CAST((CAST(total * left_unit AS HUGEINT) * up)
         // (CAST(n AS HUGEINT) * right_unit * down) AS DECIMAL(38, 0)) * unit, prototype) END;
 
+-- The text of a SUPER string has no quotation marks. The engine settles the case by the type, once for a statement.
+CREATE OR REPLACE MACRO rs_super_text(x) AS
+    CASE WHEN typeof(x) = 'JSON' THEN json_extract_string(TRY_CAST(x AS JSON), '$') ELSE CAST(x AS VARCHAR) END;
+-- A plain string that is compared with x: a string for SUPER, or whatever type x has.
+CREATE OR REPLACE MACRO rs_literal_like(literal, x) AS
+    cast_to_type(CASE WHEN typeof(x) = 'JSON' THEN CAST(to_json(literal) AS VARCHAR) ELSE literal END, x);
 -- A cast to VARCHAR(n) keeps at most n bytes and never half a character (which has up to four bytes).
 CREATE OR REPLACE MACRO rs_varchar(x, n) AS
-    CASE WHEN strlen(CAST(x AS VARCHAR)) <= n THEN CAST(x AS VARCHAR)
-         ELSE coalesce(try(decode(encode(CAST(x AS VARCHAR))[1:n])), try(decode(encode(CAST(x AS VARCHAR))[1:n - 1])),
-                       try(decode(encode(CAST(x AS VARCHAR))[1:n - 2])), try(decode(encode(CAST(x AS VARCHAR))[1:n - 3])))
+    CASE WHEN strlen(rs_super_text(x)) <= n THEN rs_super_text(x)
+         ELSE coalesce(try(decode(encode(rs_super_text(x))[1:n])), try(decode(encode(rs_super_text(x))[1:n - 1])),
+                       try(decode(encode(rs_super_text(x))[1:n - 2])), try(decode(encode(rs_super_text(x))[1:n - 3])))
     END;
-CREATE OR REPLACE MACRO rs_super_text(x) AS json_extract_string(x, '$');
 CREATE OR REPLACE MACRO rs_substring
     (s, f) AS substring(CAST(s AS VARCHAR), greatest(f, 1)),
     (s, f, n) AS substring(CAST(s AS VARCHAR), greatest(f, 1),
@@ -30,10 +35,13 @@ CREATE OR REPLACE MACRO rs_substring
 -- Dates.
 CREATE OR REPLACE MACRO getdate() AS date_trunc('second', CAST(now() AS TIMESTAMP));
 CREATE OR REPLACE MACRO sysdate() AS CAST(now() AS TIMESTAMP);
-CREATE OR REPLACE MACRO rs_dateadd_millennium(n, d) AS d + to_years(1000 * CAST(n AS INTEGER));
-CREATE OR REPLACE MACRO rs_dateadd_century(n, d) AS d + to_years(100 * CAST(n AS INTEGER));
-CREATE OR REPLACE MACRO rs_dateadd_decade(n, d) AS d + to_years(10 * CAST(n AS INTEGER));
-CREATE OR REPLACE MACRO rs_dateadd_year(n, d) AS d + to_years(CAST(n AS INTEGER));
+-- A leap day that has no counterpart becomes the first of March; months stay in February.
+CREATE OR REPLACE MACRO rs_add_years(d, n) AS
+    d + to_years(n) + to_days(CASE WHEN day(d) = 29 AND day(d + to_years(n)) = 28 THEN 1 ELSE 0 END);
+CREATE OR REPLACE MACRO rs_dateadd_millennium(n, d) AS rs_add_years(d, 1000 * CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_century(n, d) AS rs_add_years(d, 100 * CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_decade(n, d) AS rs_add_years(d, 10 * CAST(n AS INTEGER));
+CREATE OR REPLACE MACRO rs_dateadd_year(n, d) AS rs_add_years(d, CAST(n AS INTEGER));
 CREATE OR REPLACE MACRO rs_dateadd_quarter(n, d) AS d + to_months(3 * CAST(n AS INTEGER));
 CREATE OR REPLACE MACRO rs_dateadd_month(n, d) AS d + to_months(CAST(n AS INTEGER));
 CREATE OR REPLACE MACRO rs_dateadd_week(n, d) AS d + to_days(7 * CAST(n AS INTEGER));
@@ -62,32 +70,59 @@ CREATE OR REPLACE MACRO months_between(a, b) AS
                  - epoch(CAST(b AS TIMESTAMP) - date_trunc('month', CAST(b AS TIMESTAMP)))) / (31 * 86400.0) END;
 CREATE OR REPLACE MACRO rs_next_day(d, dow) AS
     CAST(CAST(d AS DATE) + CAST(1 + (dow - date_part('dow', CAST(d AS DATE)) + 6) % 7 AS INTEGER) AS DATE);
+-- Abbreviations have a fixed offset in Redshift, where ICU would know daylight saving time; an offset after any name counts
+-- hours west of Greenwich and is all that matters.
+CREATE OR REPLACE MACRO rs_zone(zone) AS
+    CASE WHEN regexp_full_match(zone, '.*[A-Za-z]\s*[+-]\d{1,2}') THEN concat('Etc/GMT', regexp_extract(zone, '[+-]\d+$'))
+         WHEN regexp_full_match(zone, '.*[A-Za-z]\s*[+-]\d.*')
+         THEN error(concat('the time zone ', zone, ' is not supported by the local Redshift'))
+         WHEN NOT regexp_full_match(zone, '[A-Za-z]{3,5}') THEN zone
+         ELSE CASE upper(zone)
+              WHEN 'UTC' THEN 'UTC' WHEN 'GMT' THEN 'UTC' WHEN 'ZULU' THEN 'UTC' WHEN 'WET' THEN 'UTC'
+              WHEN 'HST' THEN 'Etc/GMT+10' WHEN 'AKST' THEN 'Etc/GMT+9' WHEN 'AKDT' THEN 'Etc/GMT+8'
+              WHEN 'PST' THEN 'Etc/GMT+8' WHEN 'PDT' THEN 'Etc/GMT+7' WHEN 'MST' THEN 'Etc/GMT+7' WHEN 'MDT' THEN 'Etc/GMT+6'
+              WHEN 'CST' THEN 'Etc/GMT+6' WHEN 'CDT' THEN 'Etc/GMT+5' WHEN 'EST' THEN 'Etc/GMT+5' WHEN 'EDT' THEN 'Etc/GMT+4'
+              WHEN 'CET' THEN 'Etc/GMT-1' WHEN 'BST' THEN 'Etc/GMT-1' WHEN 'CEST' THEN 'Etc/GMT-2' WHEN 'EET' THEN 'Etc/GMT-2'
+              WHEN 'EEST' THEN 'Etc/GMT-3' WHEN 'MSK' THEN 'Etc/GMT-3' WHEN 'JST' THEN 'Etc/GMT-9' WHEN 'KST' THEN 'Etc/GMT-9'
+              ELSE CASE WHEN zone IN ('Cuba', 'Egypt', 'Eire', 'Iran', 'Japan', 'Libya', 'PRC', 'ROC', 'ROK', 'UCT') THEN zone
+                   ELSE error(concat('the time zone ', zone, ' is not supported by the local Redshift')) END END END;
 CREATE OR REPLACE MACRO convert_timezone
-    (target, ts) AS timezone(target, timezone('UTC', CAST(ts AS TIMESTAMP))),
-    (source, target, ts) AS timezone(target, timezone(source, CAST(ts AS TIMESTAMP)));
+    (target, ts) AS timezone(rs_zone(target), timezone('UTC', CAST(ts AS TIMESTAMP))),
+    (source, target, ts) AS timezone(rs_zone(target), timezone(rs_zone(source), CAST(ts AS TIMESTAMP)));
+-- TO_DATE and TO_TIMESTAMP with is_strict.
+CREATE OR REPLACE MACRO rs_strict_strptime(x, format) AS
+    CASE WHEN x IS NOT NULL AND try_strptime(CAST(x AS VARCHAR), format) IS NULL
+         THEN error(concat('date/time field value out of range: ', x))
+         ELSE try_strptime(CAST(x AS VARCHAR), format) END;
 CREATE OR REPLACE MACRO date_cmp(a, b) AS CASE WHEN a = b THEN 0 WHEN a > b THEN 1 ELSE -1 END;
 
 -- Text.
 CREATE OR REPLACE MACRO nvl2(x, a, b) AS CASE WHEN x IS NOT NULL THEN a ELSE b END;
-CREATE OR REPLACE MACRO charindex(needle, haystack) AS strpos(haystack, needle);
+-- Text functions take numbers and dates too.
+CREATE OR REPLACE MACRO rs_text(x) AS
+    CASE WHEN typeof(x) = 'BLOB' THEN error('this function of VARBYTE is not supported by the local Redshift')
+         ELSE CAST(x AS VARCHAR) END;
+CREATE OR REPLACE MACRO rs_strpos(haystack, needle) AS strpos(rs_text(haystack), needle);
+CREATE OR REPLACE MACRO charindex(needle, haystack) AS rs_strpos(haystack, needle);
 CREATE OR REPLACE MACRO rs_lpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE lpad(s, CAST(n AS INTEGER), f) END;
 CREATE OR REPLACE MACRO rs_rpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE rpad(s, CAST(n AS INTEGER), f) END;
 CREATE OR REPLACE MACRO initcap(s) AS
     list_aggregate([concat(upper(w[1]), lower(w[2:])) FOR w IN regexp_extract_all(s, '[\p{L}\p{N}]+|[^\p{L}\p{N}]+')], 'string_agg', '');
 CREATE OR REPLACE MACRO strtol(s, base) AS
-    CASE base WHEN 10 THEN CAST(s AS BIGINT)
-              WHEN 16 THEN CAST(concat('0x', regexp_replace(s, '^0[xX]', '')) AS BIGINT)
-              WHEN 2 THEN CAST(concat('0b', s) AS BIGINT)
-              ELSE error('STRTOL with a base other than 2, 10 and 16 is not supported by the local Redshift') END;
-CREATE OR REPLACE MACRO regexp_count
-    (s, p) AS len(regexp_extract_all(s, p)),
-    (s, p, f) AS len(regexp_extract_all(substring(s, f), p));
-CREATE OR REPLACE MACRO regexp_substr
-    (s, p) AS coalesce(regexp_extract(s, p), ''),
-    (s, p, f) AS coalesce(regexp_extract(substring(s, f), p), ''),
-    (s, p, f, o) AS coalesce(regexp_extract_all(substring(s, f), p)[o], '');
-CREATE OR REPLACE MACRO regexp_instr(s, p) AS
-    CASE WHEN regexp_matches(s, p) THEN strpos(s, regexp_extract(s, p)) ELSE 0 END;
+    CASE WHEN s IS NULL OR base IS NULL THEN NULL WHEN s = '' THEN 0
+         ELSE CAST(CASE WHEN starts_with(s, '-') THEN -1 ELSE 1 END
+              * list_reduce(list_prepend(CAST(0 AS HUGEINT), list_transform(
+                    string_split(lower(regexp_replace(s, CASE base WHEN 16 THEN '^[+-]?(0[xX])?' ELSE '^[+-]?' END, '')), ''),
+                    digit -> CASE WHEN instr(left('0123456789abcdefghijklmnopqrstuvwxyz', CAST(base AS INTEGER)), digit) > 0
+                             THEN CAST(instr('0123456789abcdefghijklmnopqrstuvwxyz', digit) - 1 AS HUGEINT)
+                             ELSE error(concat('The input ', s, ' is not valid to be converted to base ', base)) END)),
+                (value, digit) -> value * base + digit) AS BIGINT) END;
+CREATE OR REPLACE MACRO rs_regexp_count(s, p, f) AS len(regexp_extract_all(substring(s, f), p));
+CREATE OR REPLACE MACRO rs_regexp_substr(s, p, f, o, g) AS
+    CASE WHEN s IS NOT NULL AND p IS NOT NULL THEN coalesce(regexp_extract_all(substring(s, f), p, g)[o], '') END;
+-- The text before the first match tells where it is.
+CREATE OR REPLACE MACRO rs_regexp_instr(s, p) AS
+    CASE WHEN regexp_matches(s, p) THEN length(regexp_extract(s, concat('^((?s:.*?))(?:', p, ')'), 1)) + 1 ELSE 0 END;
 
 -- FNV-1a of 64 bits over the bytes of a value: whole numbers with the low byte first, text as UTF-8.
 CREATE OR REPLACE MACRO rs_number_bytes(x, width) AS
@@ -131,10 +166,17 @@ CREATE OR REPLACE MACRO rs_to_char_number(text, negative, positions, zeros, has_
                           ELSE concat('.', rtrim(split_part(text, '.', 2), '0')) END) END;
 
 -- SUPER and JSON text.
-CREATE OR REPLACE MACRO json_parse(x) AS json(x);
-CREATE OR REPLACE MACRO can_json_parse(x) AS json_valid(x);
-CREATE OR REPLACE MACRO is_valid_json(x) AS json_valid(x) AND json_type(x) IN ('OBJECT', 'ARRAY');
-CREATE OR REPLACE MACRO is_valid_json_array(x) AS json_valid(x) AND json_type(x) = 'ARRAY';
+-- The engine lets a comma before a closing bracket, NaN and Infinity pass.
+CREATE OR REPLACE MACRO rs_json_valid(x) AS json_valid(x)
+    AND NOT regexp_matches(regexp_replace(x, '"([^"\\]|\\.)*"', '""', 'g'), ',\s*[\]}]|(?i)nan|inf');
+CREATE OR REPLACE MACRO rs_json_checked(x) AS
+    CASE WHEN x IS NULL OR rs_json_valid(x) THEN x ELSE error(concat('JSON parsing error: invalid JSON ', x)) END;
+CREATE OR REPLACE MACRO json_parse(x) AS json(rs_json_checked(x));
+CREATE OR REPLACE MACRO can_json_parse(x) AS rs_json_valid(x);
+CREATE OR REPLACE MACRO is_valid_json(x) AS
+    CASE WHEN x IS NULL THEN NULL WHEN rs_json_valid(x) THEN json_type(x) = 'OBJECT' ELSE false END;
+CREATE OR REPLACE MACRO is_valid_json_array(x) AS
+    CASE WHEN x IS NULL THEN NULL WHEN rs_json_valid(x) THEN json_type(x) = 'ARRAY' ELSE false END;
 CREATE OR REPLACE MACRO json_serialize(x) AS CAST(CAST(x AS JSON) AS VARCHAR);
 CREATE OR REPLACE MACRO json_typeof(x) AS
     CASE json_type(x) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' WHEN 'VARCHAR' THEN 'string'
@@ -143,6 +185,12 @@ CREATE OR REPLACE MACRO get_array_length(x) AS CASE WHEN json_type(x) = 'ARRAY' 
 CREATE OR REPLACE MACRO is_array(x) AS json_type(x) = 'ARRAY';
 CREATE OR REPLACE MACRO is_object(x) AS json_type(x) = 'OBJECT';
 CREATE OR REPLACE MACRO rs_json_path_text
-    (x, path) AS json_extract_string(x, path),
-    (x, path, lenient) AS CASE WHEN lenient AND NOT json_valid(x) THEN NULL ELSE json_extract_string(x, path) END;
-CREATE OR REPLACE MACRO json_extract_array_element_text(x, n) AS json_extract_string(x, concat('$[', n, ']'));
+    (x, path) AS json_extract_string(rs_json_checked(x), path),
+    (x, path, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL ELSE json_extract_string(rs_json_checked(x), path) END;
+CREATE OR REPLACE MACRO json_extract_array_element_text
+    (x, n) AS json_extract_string(rs_json_checked(x), concat('$[', n, ']')),
+    (x, n, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL
+        ELSE json_extract_string(rs_json_checked(x), concat('$[', n, ']')) END;
+CREATE OR REPLACE MACRO rs_json_array_length
+    (x) AS json_array_length(rs_json_checked(x)),
+    (x, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL ELSE json_array_length(rs_json_checked(x)) END;

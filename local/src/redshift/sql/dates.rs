@@ -28,6 +28,17 @@ pub(crate) fn date_part(part: &str) -> Result<&'static str, SqlError> {
     })
 }
 
+/// A date as DuckDB reads it: Redshift takes `20230104 04:05:06` too.
+pub(crate) fn iso(text: &str) -> String {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    match text.get(digits..) {
+        Some(rest) if digits == 8 && (rest.is_empty() || rest.starts_with([' ', 'T'])) => {
+            format!("{}-{}-{}{rest}", &text[..4], &text[4..6], &text[6..8])
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// One piece of a date format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FormatPiece {
@@ -96,6 +107,8 @@ pub(crate) fn format_pieces(format: &str) -> Result<Vec<FormatPiece>, SqlError> 
                     rest = &rest[2..];
                     continue;
                 }
+                Some(("CC", _)) => (2, Part("century")),
+                Some(("ID", _)) => (2, Part("isodow")),
                 Some(("Q", _)) => (1, Part("quarter")),
                 Some(("D", _)) => (1, DayOfWeek),
                 Some(("MON" | "MONTH" | "DAY" | "DY", _)) | None => {
@@ -139,6 +152,8 @@ const ELEMENTS: &[(&str, &str)] = &[
     ("US", "%f"),
     ("DD", "%d"),
     ("DY", ""),
+    ("CC", ""),
+    ("ID", ""),
     ("IW", "%V"),
     ("AM", "%p"),
     ("PM", "%p"),
@@ -236,10 +251,10 @@ mod tests {
 
     #[test]
     fn names_an_element_it_does_not_know() {
-        let error = format_pieces("YYYY CC").unwrap_err();
+        let error = format_pieces("YYYY J").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "ERROR: the date format element at \"CC\" is not supported by the local Redshift"
+            "ERROR: the date format element at \"J\" is not supported by the local Redshift"
         );
     }
 

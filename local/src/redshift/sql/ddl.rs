@@ -11,6 +11,7 @@ use sqlparser::ast::{
 };
 
 use super::Command;
+use super::columns;
 use super::error::SqlError;
 use super::names::{Relation, literal, quoted};
 use super::rewrite;
@@ -156,7 +157,7 @@ pub(crate) fn create_table(table: ast::CreateTable, storage: Storage, database: 
     let if_not_exists = table.if_not_exists;
     if let Some(mut query) = table.query {
         rewrite::query(&mut query, database)?;
-        rewrite::name_columns(&mut query);
+        columns::name_columns(&mut query);
         return Ok(Command::CreateTableAs(CreateTableAs {
             relation,
             temporary,

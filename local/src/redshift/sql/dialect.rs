@@ -31,6 +31,14 @@ impl Dialect for Redshift {
         true
     }
 
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+
+    fn supports_comma_separated_trim(&self) -> bool {
+        true
+    }
+
     fn is_nested_delimited_identifier_start(&self, symbol: char) -> bool {
         INNER.is_nested_delimited_identifier_start(symbol)
     }

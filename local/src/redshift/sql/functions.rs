@@ -5,8 +5,8 @@
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, OrderBySort, WindowType,
+    ArrayElemTypeDef, BinaryOperator, CaseWhen, DataType, DuplicateTreatment, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, OrderBySort, Value, WindowType,
 };
 
 use super::build::{self, binary, cast, function, number, number_literal, string, string_literal};
@@ -14,6 +14,7 @@ use super::dates::{self, Case, FormatPiece};
 use super::error::SqlError;
 use super::function_names::{PASS_THROUGH, RENAMED};
 use super::types::RedshiftType;
+use super::{number_format, patterns};
 
 /// The replacement of a function call, if it needs one.
 ///
@@ -21,6 +22,7 @@ use super::types::RedshiftType;
 pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
     let name = call.name.to_string().to_lowercase();
     let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+    move_null_treatment(call);
     if let Some((_, renamed)) = RENAMED.iter().find(|(redshift, _)| *redshift == name) {
         call.name = function(renamed, Vec::new()).name;
         return Ok(None);
@@ -53,19 +55,34 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         }
         "date_part" | "datepart" | "pgdate_part" => {
             let [part, date] = exact(name, call)?;
-            let part = build::call("date_part", vec![string(part_of(&part)?), timestamp_literal(date)]);
+            let part = part_value(part_of(&part)?, timestamp_literal(date));
             cast(part, RedshiftType::Double.duckdb_ast())
         }
         "date_trunc" => {
             let [part, date] = exact(name, call)?;
-            build::call("date_trunc", vec![string(part_of(&part)?), timestamp_literal(date)])
+            date_trunc(part_of(&part)?, timestamp_literal(date))
+        }
+        "date_part_year" => {
+            let [date] = exact(name, call)?;
+            let year = build::call("date_part", vec![string("year"), timestamp_literal(date)]);
+            cast(year, RedshiftType::Integer.duckdb_ast())
+        }
+        "add_months" | "convert_timezone" | "last_day" | "months_between" => {
+            build::call(name, with_timestamps(name, arguments(call)?))
+        }
+        "left" | "repeat" | "replicate" | "reverse" | "right" | "split_part" => {
+            let mut args = arguments(call)?;
+            if let Some(text) = args.first_mut() {
+                *text = build::call("rs_text", vec![text.clone()]);
+            }
+            build::call(if name == "replicate" { "repeat" } else { name }, args)
         }
         "next_day" => next_day(call)?,
         "to_char" => to_char(call)?,
         "to_date" | "to_timestamp" => {
-            let [value, format] = exact(name, call)?;
+            let (parse, [value, format]) = parser(name, call)?;
             let format = literal(&format, name, "format")?;
-            let parsed = build::call("strptime", vec![value, string(dates::parse_format(format)?)]);
+            let parsed = build::call(parse, vec![value, string(dates::parse_format(format)?)]);
             let result = if name == "to_date" {
                 RedshiftType::Date
             } else {
@@ -80,7 +97,9 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
             }
             build::call(&format!("rs_{name}"), args)
         }
-        "regexp_replace" => regexp_replace(call)?,
+        "regexp_count" | "regexp_instr" | "regexp_replace" | "regexp_substr" => {
+            patterns::rewrite(name, arguments(call)?)?
+        }
         "sha2" => {
             let [value, bits] = exact(name, call)?;
             match number_literal(&bits) {
@@ -100,6 +119,40 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         _ => return Err(SqlError::unsupported(format!("function {name}"))),
     };
     Ok(Some(replacement))
+}
+
+/// DuckDB wants IGNORE NULLS inside the parentheses, Redshift takes it behind them too.
+fn move_null_treatment(call: &mut Function) {
+    if let FunctionArguments::List(list) = &mut call.args
+        && let Some(treatment) = call.null_treatment.take()
+    {
+        list.clauses
+            .push(FunctionArgumentClause::IgnoreOrRespectNulls(treatment));
+    }
+}
+
+/// A part of a date as a number. Milliseconds and microseconds are those of the second, without the second itself.
+pub(crate) fn part_value(part: &str, date: Expr) -> Expr {
+    let value = build::call("date_part", vec![string(part), date]);
+    match part {
+        "millisecond" => binary(value, BinaryOperator::Modulo, number(1000)),
+        "microsecond" => binary(value, BinaryOperator::Modulo, number(1_000_000)),
+        _ => value,
+    }
+}
+
+/// The start of a part of a date. Centuries and millennia begin with the year one, for DuckDB with the year nought.
+fn date_trunc(part: &'static str, date: Expr) -> Expr {
+    let trunc = |date| build::call("date_trunc", vec![string(part), date]);
+    if !matches!(part, "century" | "millennium") {
+        return trunc(date);
+    }
+    let year = || build::call("to_years", vec![number(1)]);
+    binary(
+        trunc(binary(date, BinaryOperator::Minus, year())),
+        BinaryOperator::Plus,
+        year(),
+    )
 }
 
 /// The positional arguments of a call.
@@ -147,11 +200,46 @@ fn part_of(expr: &Expr) -> Result<&'static str, SqlError> {
 
 /// Date functions read a plain string as a timestamp.
 fn timestamp_literal(expr: Expr) -> Expr {
-    if string_literal(&expr).is_some() {
-        cast(expr, RedshiftType::Timestamp.duckdb_ast())
-    } else {
-        expr
+    match string_literal(&expr) {
+        Some(text) => cast(string(dates::iso(text)), RedshiftType::Timestamp.duckdb_ast()),
+        None => expr,
     }
+}
+
+/// The arguments of a date function, those that are dates read as timestamps.
+fn with_timestamps(name: &str, args: Vec<Expr>) -> Vec<Expr> {
+    let last = args.len().saturating_sub(1);
+    let is_date = |index: usize| match name {
+        "convert_timezone" => index == last,
+        "months_between" => true,
+        _ => index == 0,
+    };
+    let read = |(index, arg)| if is_date(index) { timestamp_literal(arg) } else { arg };
+    args.into_iter().enumerate().map(read).collect()
+}
+
+/// What reads the value of TO_DATE and TO_TIMESTAMP, and the value and the format.
+///
+/// Without the third argument, `is_strict`, Redshift carries a day or an hour that is out of range over to the next month
+/// or day. Here that is always an error.
+fn parser(name: &str, call: &Function) -> Result<(&'static str, [Expr; 2]), SqlError> {
+    let mut args = arguments(call)?;
+    let strict = match args.get(2) {
+        Some(Expr::Value(value)) if value.value == Value::Boolean(true) => true,
+        Some(Expr::Value(value)) if value.value == Value::Boolean(false) => false,
+        Some(_) => {
+            return Err(SqlError::unsupported(format!(
+                "{} with is_strict that is not a literal",
+                name.to_uppercase()
+            )));
+        }
+        None => false,
+    };
+    args.truncate(2);
+    let given = args.len();
+    let args = <[Expr; 2]>::try_from(args)
+        .map_err(|_| SqlError::redshift(format!("function {name} needs 2 arguments, got {given}")))?;
+    Ok((if strict { "rs_strict_strptime" } else { "strptime" }, args))
 }
 
 /// What an average is computed from: the engine's own average, the sum and the count.
@@ -208,18 +296,22 @@ fn list_aggregate(call: &Function) -> Result<Expr, SqlError> {
             ..
         })
     );
-    let mut order = call.within_group.clone();
+    let order = call.within_group.clone();
     if distinct {
-        for item in &mut order {
+        for item in &order {
             if item.expr != *value {
                 return Err(SqlError::unsupported(
                     "LISTAGG(DISTINCT …) ordered by something else than its argument",
                 ));
             }
-            item.expr = text.clone();
         }
     }
-    let mut aggregate = function("string_agg", vec![text, separator]);
+    // The values of DISTINCT keep their order as what they are, and become text afterwards.
+    let mut aggregate = if distinct {
+        function("list", vec![value.clone()])
+    } else {
+        function("string_agg", vec![text.clone(), separator.clone()])
+    };
     if let FunctionArguments::List(list) = &mut aggregate.args {
         list.duplicate_treatment = distinct.then_some(DuplicateTreatment::Distinct);
         if !order.is_empty() {
@@ -228,7 +320,22 @@ fn list_aggregate(call: &Function) -> Result<Expr, SqlError> {
     }
     aggregate.filter.clone_from(&call.filter);
     aggregate.over.clone_from(&call.over);
-    Ok(Expr::Function(aggregate))
+    if !distinct {
+        return Ok(Expr::Function(aggregate));
+    }
+    let present = Expr::IsNotNull(Box::new(text));
+    aggregate.filter = Some(Box::new(match aggregate.filter.take() {
+        Some(filter) => binary(*filter, BinaryOperator::And, present),
+        None => present,
+    }));
+    let texts = cast(
+        Expr::Function(aggregate),
+        DataType::Array(ArrayElemTypeDef::SquareBracket(
+            Box::new(RedshiftType::Varchar(1).duckdb_ast()),
+            None,
+        )),
+    );
+    Ok(build::call("array_to_string", vec![texts, separator]))
 }
 
 /// DuckDB knows WITHIN GROUP for an aggregate and another function for a window.
@@ -283,7 +390,7 @@ fn to_char(call: &Function) -> Result<Expr, SqlError> {
     let [value, format] = exact("to_char", call)?;
     let format = literal(&format, "to_char", "format")?;
     if format.contains(['9', '0']) {
-        return to_char_number(&value, format);
+        return number_format::to_char(&value, format);
     }
     let value = timestamp_literal(value);
     let strftime = |format: String| build::call("strftime", vec![value.clone(), string(format)]);
@@ -316,91 +423,10 @@ fn to_char(call: &Function) -> Result<Expr, SqlError> {
     Ok(joined.unwrap_or_else(|| string("")))
 }
 
-/// TO_CHAR with a number format of the elements 9, 0, point, comma and FM.
-fn to_char_number(value: &Expr, format: &str) -> Result<Expr, SqlError> {
-    let unsupported = || SqlError::unsupported(format!("TO_CHAR with the number format '{format}'"));
-    let plain = format.to_uppercase().replace('D', ".").replace('G', ",");
-    let (fill, pattern) = match plain.strip_prefix("FM") {
-        Some(rest) => (false, rest.to_owned()),
-        None => (true, plain),
-    };
-    let (whole, fraction) = match pattern.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (pattern.as_str(), None),
-    };
-    let is_digit = |symbol: char| symbol == '9' || symbol == '0';
-    let groups: Vec<&str> = whole.split(',').collect();
-    let grouped = groups.len() > 1;
-    let thousands = !grouped || groups[1..].iter().all(|group| group.len() == 3);
-    let digits: String = groups.concat();
-    if !thousands || !digits.chars().all(is_digit) || !fraction.unwrap_or_default().chars().all(is_digit) {
-        return Err(unsupported());
-    }
-    let zeros = digits.find('0').map_or(0, |first| digits.len() - first);
-    let decimals = fraction.map_or(0, str::len);
-    if decimals > 30 || !fill && fraction.is_some_and(|fraction| fraction.contains('0')) {
-        return Err(unsupported());
-    }
-    let exact = RedshiftType::Decimal {
-        precision: 38,
-        scale: u8::try_from(decimals).unwrap_or_default(),
-    };
-    let rounded = build::call("round", vec![value.clone(), number(decimals)]);
-    let negative = binary(rounded.clone(), BinaryOperator::Lt, number(0));
-    let text = cast(
-        cast(build::call("abs", vec![rounded]), exact.duckdb_ast()),
-        RedshiftType::Varchar(1).duckdb_ast(),
-    );
-    let truth = |value: bool| Expr::Value(sqlparser::ast::Value::Boolean(value).into());
-    let overflow = format!(" {}", pattern.replace(is_digit, "#"));
-    Ok(build::call(
-        "rs_to_char_number",
-        vec![
-            text,
-            negative,
-            number(digits.len()),
-            number(zeros),
-            truth(fraction.is_some()),
-            truth(grouped),
-            truth(fill),
-            number(whole.len()),
-            string(overflow),
-        ],
-    ))
-}
-
-/// Redshift replaces every match and writes groups as `$1`; DuckDB wants to be told `g` and `\1`.
-fn regexp_replace(call: &Function) -> Result<Expr, SqlError> {
-    let mut args = arguments(call)?;
-    if args.len() == 2 {
-        args.push(string(""));
-    }
-    let [value, pattern, replacement] = <[Expr; 3]>::try_from(args)
-        .map_err(|_| SqlError::unsupported("REGEXP_REPLACE with a position or parameters"))?;
-    let replacement = match string_literal(&replacement) {
-        Some(text) => {
-            let mut translated = String::with_capacity(text.len());
-            for symbol in text.chars() {
-                match symbol {
-                    '$' => translated.push('\\'),
-                    '\\' => translated.push_str("\\\\"),
-                    other => translated.push(other),
-                }
-            }
-            string(translated)
-        }
-        None => replacement,
-    };
-    Ok(build::call(
-        "regexp_replace",
-        vec![value, pattern, replacement, string("g")],
-    ))
-}
-
 fn json_extract_path_text(call: &Function) -> Result<Expr, SqlError> {
     let mut args = arguments(call)?;
     let lenient = match args.last() {
-        Some(Expr::Value(value)) if matches!(value.value, sqlparser::ast::Value::Boolean(_)) => args.pop(),
+        Some(Expr::Value(value)) if matches!(value.value, Value::Boolean(_)) => args.pop(),
         _ => None,
     };
     if args.len() < 2 {

@@ -5,6 +5,7 @@
 //! printed. A construct that has no counterpart is an error that names it; nothing is left out that would change a result.
 
 pub(crate) mod build;
+pub(crate) mod columns;
 pub(crate) mod copy;
 pub(crate) mod cursor;
 pub(crate) mod dates;
@@ -16,7 +17,9 @@ pub(crate) mod functions;
 pub(crate) mod lex;
 pub(crate) mod merge;
 pub(crate) mod names;
+pub(crate) mod number_format;
 pub(crate) mod parse;
+pub(crate) mod patterns;
 pub(crate) mod rewrite;
 pub(crate) mod settings;
 pub(crate) mod storage;

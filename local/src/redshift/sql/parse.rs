@@ -14,7 +14,7 @@ use super::dialect::Redshift;
 use super::error::SqlError;
 use super::lex::{Statement, word};
 use super::names::{Relation, quoted};
-use super::{Command, Insert, copy, ddl, merge, rewrite, settings, storage, unload};
+use super::{Command, Insert, columns, copy, ddl, merge, rewrite, settings, storage, unload};
 
 /// Reads one statement.
 pub(crate) fn command(statement: &Statement, database: &str) -> Result<Command, SqlError> {
@@ -79,7 +79,7 @@ fn from_ast(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
                 }));
             }
             rewrite::query(query, database)?;
-            rewrite::name_columns(query);
+            columns::name_columns(query);
             Ok(Command::Query(query.to_string()))
         }
         Ast::Insert(_) => insert(statement, database),
@@ -164,6 +164,15 @@ fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
     if let Ast::Insert(AstInsert { returning: Some(_), .. } | AstInsert { on: Some(_), .. }) = &statement {
         return Err(SqlError::unsupported("INSERT with RETURNING or ON CONFLICT"));
     }
+    if let Ast::Insert(AstInsert {
+        source: Some(query), ..
+    }) = &statement
+        && let SetExpr::Values(values) = query.body.as_ref()
+        && values.rows.len() > 1
+        && values.rows.iter().any(|row| row.content.iter().any(is_subquery))
+    {
+        return Err(SqlError::redshift("can't use subqueries in multi-row VALUES"));
+    }
     rewrite::statement(&mut statement, database)?;
     let Ast::Insert(insert) = statement else {
         return Err(SqlError::Syntax("expected INSERT".to_owned()));
@@ -176,6 +185,14 @@ fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
         columns: insert.columns.iter().map(last_part).collect(),
         source: insert.source.map(|source| source.to_string()),
     }))
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    match expr {
+        Expr::Subquery(_) => true,
+        Expr::Nested(inner) => is_subquery(inner),
+        _ => false,
+    }
 }
 
 fn last_part(name: &ObjectName) -> String {
@@ -197,7 +214,7 @@ fn create_view(view: &mut CreateView, database: &str) -> Result<Command, SqlErro
     }
     let relation = Relation::new(&view.name, database)?;
     rewrite::query(&mut view.query, database)?;
-    rewrite::name_columns(&mut view.query);
+    columns::name_columns(&mut view.query);
     let columns = if view.columns.is_empty() {
         String::new()
     } else {

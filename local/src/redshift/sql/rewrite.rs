@@ -6,12 +6,12 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DateTimeField, Expr, Ident, LimitClause, ObjectName, ObjectNamePart, PivotValueSource,
-    Query, Select, SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TopQuantity, UnaryOperator, Value,
-    VisitMut, VisitorMut,
+    BinaryOperator, CastKind, DateTimeField, Expr, Ident, LimitClause, ObjectName, PivotValueSource, Query, Select,
+    SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TopQuantity, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::build::{call, cast, number, string, string_literal};
+use super::columns;
 use super::dates;
 use super::error::SqlError;
 use super::functions;
@@ -32,32 +32,6 @@ pub(crate) fn query(query: &mut Query, database: &str) -> Result<(), SqlError> {
 /// Rewrites an expression in place.
 pub(crate) fn expression(expr: &mut Expr, database: &str) -> Result<(), SqlError> {
     finish(expr.visit(&mut Rewriter::new(database)))
-}
-
-/// Gives the unnamed columns of the outermost query the name that Redshift gives them.
-pub(crate) fn name_columns(query: &mut Query) {
-    let mut body = query.body.as_mut();
-    loop {
-        match body {
-            SetExpr::Select(select) => {
-                for item in &mut select.projection {
-                    if let SelectItem::UnnamedExpr(expr) = item
-                        && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-                        && default_name(expr).is_none()
-                    {
-                        *item = SelectItem::ExprWithAlias {
-                            expr: expr.clone(),
-                            alias: Ident::with_quote('"', "?column?"),
-                        };
-                    }
-                }
-                return;
-            }
-            SetExpr::Query(inner) => body = inner.body.as_mut(),
-            SetExpr::SetOperation { left, .. } => body = left.as_mut(),
-            _ => return,
-        }
-    }
 }
 
 fn finish(flow: ControlFlow<SqlError>) -> Result<(), SqlError> {
@@ -121,7 +95,7 @@ impl VisitorMut for Rewriter<'_> {
         // The names come from Redshift's spelling of the expressions, so this goes before they are rewritten.
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) = item
-                && let Some(name) = default_name(expr)
+                && let Some(name) = columns::default_name(expr)
             {
                 *item = SelectItem::ExprWithAlias {
                     expr: expr.clone(),
@@ -260,47 +234,6 @@ fn is_null(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if value.value == Value::Null)
 }
 
-/// The name Redshift gives a column without an alias; `None` where DuckDB gives the same or it is `?column?`.
-fn default_name(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::Function(function) => match function.name.0.last() {
-            Some(ObjectNamePart::Identifier(ident)) => Some(ident.value.clone()),
-            _ => None,
-        },
-        Expr::Cast { expr, data_type, .. } => match expr.as_ref() {
-            Expr::Identifier(ident) => Some(ident.value.clone()),
-            Expr::CompoundIdentifier(parts) => parts.last().map(|ident| ident.value.clone()),
-            inner => default_name(inner).or_else(|| {
-                let data_type = RedshiftType::from_ast(data_type, MAX_VARCHAR_BYTES).ok()?;
-                Some(data_type.data_api_name().to_owned())
-            }),
-        },
-        Expr::Nested(inner) => default_name(inner),
-        Expr::Case { else_result, .. } => Some(
-            else_result
-                .as_deref()
-                .and_then(column_name)
-                .unwrap_or_else(|| "case".to_owned()),
-        ),
-        Expr::Extract { .. } => Some("date_part".to_owned()),
-        Expr::Substring { .. } => Some("substring".to_owned()),
-        Expr::Trim { .. } => Some("btrim".to_owned()),
-        Expr::Position { .. } => Some("position".to_owned()),
-        Expr::Exists { .. } => Some("exists".to_owned()),
-        Expr::Floor { .. } => Some("floor".to_owned()),
-        Expr::Ceil { .. } => Some("ceil".to_owned()),
-        _ => None,
-    }
-}
-
-fn column_name(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::Identifier(ident) => Some(ident.value.clone()),
-        Expr::CompoundIdentifier(parts) => parts.last().map(|ident| ident.value.clone()),
-        _ => None,
-    }
-}
-
 fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
     let replacement = match expr {
         Expr::Function(function) => functions::rewrite(function)?,
@@ -317,7 +250,7 @@ fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
                 return Err(SqlError::unsupported("TRY_CAST"));
             }
             let target = RedshiftType::from_ast(data_type, MAX_VARCHAR_BYTES)?;
-            Some(cast_to(take(inner), target))
+            Some(cast_to(typed_literal(take(inner), target), target))
         }
         Expr::Convert {
             expr: inner,
@@ -330,12 +263,20 @@ fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
         }
         Expr::TypedString(typed) => {
             let target = RedshiftType::from_ast(&typed.data_type, MAX_VARCHAR_BYTES)?;
-            Some(cast(Expr::Value(typed.value.clone()), target.duckdb_ast()))
+            let value = typed_literal(Expr::Value(typed.value.clone()), target);
+            Some(cast(value, target.duckdb_ast()))
         }
         Expr::BinaryOp { left, op, right } => binary_operation(left, op, right)?,
+        Expr::Interval(interval) => {
+            // Redshift takes commas between the parts.
+            if let Some(text) = string_literal(&interval.value) {
+                *interval.value = string(text.replace(',', " "));
+            }
+            None
+        }
         Expr::Extract { field, expr: inner, .. } => {
             let part = dates::date_part(&extract_field(field))?;
-            let value = call("date_part", vec![string(part), take(inner)]);
+            let value = functions::part_value(part, take(inner));
             let result = if part == "epoch" {
                 RedshiftType::BigInt
             } else {
@@ -377,6 +318,7 @@ fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
             };
             Some(matches_pattern(take(inner), string(similar_to(text)), *negated))
         }
+        Expr::SimilarTo { .. } => return Err(SqlError::unsupported("SIMILAR TO with ESCAPE")),
         Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..) => {
             return Err(SqlError::redshift("syntax error at or near \"distinct\""));
         }
@@ -398,6 +340,17 @@ fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// A literal of a type, in a spelling that DuckDB reads.
+fn typed_literal(expr: Expr, target: RedshiftType) -> Expr {
+    match (string_literal(&expr), target) {
+        (Some(text), RedshiftType::Date | RedshiftType::Timestamp | RedshiftType::TimestampTz) => {
+            string(dates::iso(text))
+        }
+        (Some(text), RedshiftType::Interval) => string(text.replace(',', " ")),
+        _ => expr,
+    }
+}
+
 /// Takes a node out of the tree, which is about to be replaced.
 fn take(expr: &mut Expr) -> Expr {
     std::mem::replace(expr, Expr::Value(Value::Null.into()))
@@ -406,6 +359,7 @@ fn take(expr: &mut Expr) -> Expr {
 fn cast_to(inner: Expr, target: RedshiftType) -> Expr {
     match target.byte_limit() {
         Some(limit) if limit < MAX_VARCHAR_BYTES => call("rs_varchar", vec![inner, number(limit)]),
+        Some(_) if string_literal(&inner).is_none() => call("rs_super_text", vec![inner]),
         _ => cast(inner, target.duckdb_ast()),
     }
 }
@@ -426,6 +380,14 @@ fn binary_operation(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) 
             _ => {}
         }
     }
+    if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
+        // A plain string that is compared with a part of a SUPER value is a string, not JSON.
+        match (string_literal(left).is_some(), string_literal(right).is_some()) {
+            (true, false) if may_navigate(right) => *left = call("rs_literal_like", vec![take(left), right.clone()]),
+            (false, true) if may_navigate(left) => *right = call("rs_literal_like", vec![take(right), left.clone()]),
+            _ => {}
+        }
+    }
     Ok(match op {
         BinaryOperator::Modulo => Some(call("rs_mod", vec![take(left), take(right)])),
         BinaryOperator::PGExp => Some(call("power", vec![take(left), take(right)])),
@@ -440,6 +402,15 @@ fn binary_operation(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) 
         }
         _ => None,
     })
+}
+
+/// Whether an expression may be a path into a SUPER value; `a.b.c` may be a column of a schema's table too.
+fn may_navigate(expr: &Expr) -> bool {
+    match expr {
+        Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } => true,
+        Expr::CompoundIdentifier(parts) => parts.len() > 2,
+        _ => false,
+    }
 }
 
 fn matches_pattern(value: Expr, pattern: Expr, negated: bool) -> Expr {

@@ -25,9 +25,13 @@ struct Case {
     #[serde(default)]
     setup: Vec<String>,
     sql: String,
-    /// The rows, values between bars, `∅` for NULL; `*64` for any 64 characters.
+    /// The names of the columns, with bars between, if they matter.
+    columns: Option<String>,
+    /// Each name is followed by the type.
     #[serde(default)]
-    rows: Vec<String>,
+    types: bool,
+    /// The rows, values between bars, `∅` for NULL; `*64` for any 64 characters. None if the columns alone matter.
+    rows: Option<Vec<String>>,
     /// A part of the error instead.
     error: Option<String>,
 }
@@ -49,6 +53,21 @@ fn files() -> Vec<(String, Vec<Topic>)> {
 }
 
 impl Fixture {
+    /// The names of the columns of a result, with their types if asked for.
+    async fn columns(&self, id: &str, types: bool) -> String {
+        let result = self.client.get_statement_result().id(id).send().await.unwrap();
+        let columns = result.column_metadata().iter().map(|column| {
+            let name = column.label().unwrap_or_default();
+            let kind = column.type_name().unwrap_or_default();
+            match (types, kind) {
+                (false, _) => name.to_owned(),
+                (true, "numeric") => format!("{name} numeric({},{})", column.precision(), column.scale()),
+                (true, _) => format!("{name} {kind}"),
+            }
+        });
+        columns.collect::<Vec<_>>().join("|")
+    }
+
     /// Why a case does not come out as documented.
     async fn check(&self, case: &Case) -> Result<(), String> {
         for statement in &case.setup {
@@ -68,8 +87,18 @@ impl Fixture {
         if done.status() != Some(&StatusString::Finished) {
             return Err(format!("{}: {error}", case.sql));
         }
+        if case.columns.is_none() && case.rows.is_none() {
+            return Err(format!("{}: the case expects nothing", case.sql));
+        }
+        if let Some(wanted) = &case.columns {
+            let columns = self.columns(done.id(), case.types).await;
+            if columns != *wanted {
+                return Err(format!("{}: columns {wanted} expected, got {columns}", case.sql));
+            }
+        }
+        let Some(wanted) = &case.rows else { return Ok(()) };
+        let wanted = wanted.join("\n");
         let rows = self.rows(done.id()).await;
-        let wanted = case.rows.join("\n");
         let same = match wanted.strip_prefix('*') {
             Some(length) => rows.chars().count().to_string() == length,
             None => rows == wanted,
