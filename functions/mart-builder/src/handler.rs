@@ -297,10 +297,7 @@ fn running(state: &BuildState) -> Result<MartBuilderOutput, MartBuilderError> {
         what: "the cursor",
         cause: error.to_string(),
     })?;
-    Ok(MartBuilderOutput {
-        tests_passed: state.count(Status::Pass),
-        ..waiting(Some(cursor))
-    })
+    Ok(waiting(Some(cursor)))
 }
 
 /// Nothing is done yet.
