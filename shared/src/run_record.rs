@@ -26,9 +26,54 @@ pub struct RunRecord {
     /// The stages that it came to, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageSeconds>,
+    /// What it costs in AWS, about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_estimate: Option<CostEstimate>,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: RunOutcome,
+}
+
+/// What a million rows take of Lambda, in GB-seconds, as measured. Source of this and the prices: docs/cost.md.
+const GIGABYTE_SECONDS_PER_MILLION_ROWS: f64 = 10.9;
+/// Price of a GB-second of Lambda on arm64, in USD.
+const GIGABYTE_SECOND: f64 = 0.000_013_333_4;
+/// Price of an RPU-second of Redshift Serverless, in USD.
+const RPU_SECOND: f64 = 0.375 / 3600.0;
+/// The least that a workgroup bills when it wakes, in seconds.
+const LEAST_WAREHOUSE_SECONDS: f64 = 60.0;
+/// Base capacity of the workgroup as it is deployed unless it is configured otherwise.
+const RPUS: f64 = 8.0;
+
+/// What a successful run costs, about: rows by what a million of them took of Lambda when it was measured, and the seconds
+/// of load and build by the warehouse's smallest capacity. Storage and requests are left out: they are cents a day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostEstimate {
+    /// GB-seconds of Lambda.
+    pub lambda_gigabyte_seconds: f64,
+    /// RPU-seconds of Redshift Serverless.
+    pub warehouse_rpu_seconds: f64,
+    /// Both together at list prices of us-east-1, in USD, to a hundredth of a cent.
+    pub usd: f64,
+}
+
+impl CostEstimate {
+    fn new(books: &BalanceOutput, stages: &[StageSeconds]) -> Self {
+        let rows: u64 = books.datasets.values().map(|books| books.counts.bronze_rows).sum();
+        let warehouse = stages
+            .iter()
+            .filter(|stage| matches!(stage.name.as_str(), "load" | "build"));
+        let seconds: f64 = warehouse.map(|stage| stage.seconds).sum();
+        let lambda_gigabyte_seconds = rows as f64 / 1e6 * GIGABYTE_SECONDS_PER_MILLION_ROWS;
+        let warehouse_rpu_seconds = RPUS * seconds.max(LEAST_WAREHOUSE_SECONDS);
+        let usd = lambda_gigabyte_seconds * GIGABYTE_SECOND + warehouse_rpu_seconds * RPU_SECOND;
+        Self {
+            lambda_gigabyte_seconds,
+            warehouse_rpu_seconds,
+            usd: (usd * 1e4).round() / 1e4,
+        }
+    }
 }
 
 /// How long a stage took.
@@ -98,12 +143,17 @@ impl RunRecord {
     /// From the end of a run.
     #[must_use]
     pub fn new(batch_date: NaiveDate, run_id: String, execution: ExecutionFacts, outcome: RunOutcome) -> Self {
+        let stages = stages(&execution);
         Self {
             format_version: FORMAT_VERSION,
             batch_date,
             run_id,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            stages: stages(&execution),
+            cost_estimate: match &outcome {
+                RunOutcome::Succeeded { books, .. } => Some(CostEstimate::new(books, &stages)),
+                RunOutcome::Failed(_) => None,
+            },
+            stages,
             execution,
             outcome,
         }
@@ -164,5 +214,24 @@ mod tests {
         let expected = [("plan", 1.0), ("transform", 2.5), ("load", 5.5)];
         assert_eq!(found, expected.map(|(name, seconds)| (name.to_owned(), seconds)));
         assert_eq!(stages(&ExecutionFacts::default()), []);
+    }
+
+    #[test]
+    fn the_warehouse_bills_a_minute_at_the_least() {
+        let books = BalanceOutput {
+            batch_date: "2026-01-15".parse().unwrap(),
+            datasets: Default::default(),
+        };
+        let stage = |name: &str, seconds| StageSeconds {
+            name: name.to_owned(),
+            seconds,
+        };
+        let short = CostEstimate::new(
+            &books,
+            &[stage("load", 1.0), stage("build", 2.0), stage("transform", 900.0)],
+        );
+        assert_eq!((short.warehouse_rpu_seconds, short.usd), (480.0, 0.05));
+        let long = CostEstimate::new(&books, &[stage("load", 60.0), stage("build", 60.0)]);
+        assert_eq!((long.warehouse_rpu_seconds, long.usd), (960.0, 0.1));
     }
 }

@@ -1,7 +1,7 @@
 //! The dashboard of a real lake: complete, and shown well by a real browser.
 
 use crate::browser::assert_shown_well;
-use crate::harness::Lake;
+use crate::harness::{Lake, python_script};
 use std::path::Path;
 
 #[test]
@@ -49,5 +49,8 @@ fn the_dashboard_shows_what_the_run_came_to() {
         assert!(page.contains(&tile), "{path}: {tile}");
         assert!(page.contains("both hold"), "{path}");
     }
+    let manifest = lake.path("s3/cardlake-gold/dbt/manifest.json");
+    let glossary = python_script(&[], "scripts/data_model.py", &[&manifest, "--check"]);
+    assert_eq!(glossary.code, 0, "{}", glossary.stderr);
     assert_shown_well(&[Path::new(&made_by_the_build), Path::new(&made_by_hand)]);
 }

@@ -93,7 +93,8 @@ fn advice(error: &str, stage: &str) -> String {
             "the named file was changed by somebody else or is damaged: restore it or remove it, then run the day again"
         }
         Some(ErrorKind::Internal) => "a defect: keep the input and the logs of the stage",
-        None if error == "States.Timeout" || error.ends_with("Timeout") => {
+        // A function that ran out of time is Sandbox.Timedout to the state machine.
+        None if error.ends_with("Timeout") || error.ends_with("Timedout") => {
             return format!("{stage} took longer than it may: look into its logs, then run the day again");
         }
         None => return format!("look into the logs of {stage}"),

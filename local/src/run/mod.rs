@@ -80,6 +80,8 @@ pub async fn run_day(
     let name = format!("{day}-{}", uuid::Uuid::new_v4().simple());
     let options = ExecutionOptions {
         time_scale: WAIT_SCALE,
+        // Run records tell how long it took.
+        skips_time: false,
         max_concurrency: std::thread::available_parallelism().map_or(2, usize::from),
         ..ExecutionOptions::new("cardlake-daily", &name, Utc::now(), input)
     };
@@ -152,6 +154,8 @@ fn failure(stage: String, error: String, cause: &str) -> Failure {
 
 #[cfg(test)]
 mod concurrent_tests;
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod permissions_tests;
 #[cfg(test)]

@@ -9,25 +9,27 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
 
-/// The clock of an execution: it starts at a given time, follows tokio's clock (so a paused one works), and jumps over
-/// the part of a wait that the scale saves.
+/// The clock of an execution: it starts at a given time, follows tokio's clock (so a paused one works), and may jump
+/// over the part of a wait that the scale saves.
 #[derive(Debug)]
 pub(super) struct Clock {
     start: DateTime<Utc>,
     origin: Instant,
     skipped_nanos: AtomicU64,
     scale: f64,
+    skips: bool,
 }
 
 impl Clock {
-    /// `scale` is the share of every wait that is really waited, 0 to 1.
-    pub(super) fn new(start: DateTime<Utc>, scale: f64) -> Self {
+    /// `scale` is the share of every wait that is really waited, 0 to 1; `skips` moves the clock by the rest.
+    pub(super) fn new(start: DateTime<Utc>, scale: f64, skips: bool) -> Self {
         let scale = if scale.is_finite() { scale.clamp(0.0, 1.0) } else { 1.0 };
         Self {
             start,
             origin: Instant::now(),
             skipped_nanos: AtomicU64::new(0),
             scale,
+            skips,
         }
     }
 
@@ -43,10 +45,13 @@ impl Clock {
         self.now().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
-    /// Waits until `duration` has passed on this clock.
+    /// Waits for the scaled part of `duration`.
     pub(super) async fn sleep(&self, duration: Duration) {
         let waited = duration.mul_f64(self.scale);
         tokio::time::sleep(waited).await;
+        if !self.skips {
+            return;
+        }
         let skipped = u64::try_from(duration.saturating_sub(waited).as_nanos()).unwrap_or(u64::MAX);
         self.skipped_nanos.fetch_add(skipped, Ordering::Relaxed);
     }

@@ -31,7 +31,7 @@ pub async fn execute(
     let engine = Engine {
         invoker,
         observer,
-        clock: Clock::new(options.start_time, options.time_scale),
+        clock: Clock::new(options.start_time, options.time_scale, options.skips_time),
         random: Random::new(options.seed),
         max_concurrency: options.max_concurrency.max(1),
         transitions: AtomicU64::new(0),

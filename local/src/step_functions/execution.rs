@@ -16,9 +16,11 @@ pub struct ExecutionOptions {
     pub start_time: DateTime<Utc>,
     /// The input, at most [`MAX_PAYLOAD_BYTES`](super::MAX_PAYLOAD_BYTES).
     pub input: Value,
-    /// The share of every `Wait` and retry delay that is really waited, from 0 to 1; the execution's own clock moves
-    /// by the whole wait. Timeouts are not scaled.
+    /// The share of every `Wait` and retry delay that is really waited, from 0 to 1. Timeouts are not scaled.
     pub time_scale: f64,
+    /// Whether the execution's own clock moves by the whole of a wait that was scaled, so that waits for a point in time
+    /// end there; otherwise it shows the time that really passes.
+    pub skips_time: bool,
     /// A ceiling for the items of a map that run at the same time, on top of the map's own.
     pub max_concurrency: usize,
     /// Where jitter, `States.MathRandom` and `States.UUID` come from: the same seed gives the same numbers.
@@ -34,6 +36,7 @@ impl ExecutionOptions {
             start_time,
             input,
             time_scale: 1.0,
+            skips_time: true,
             max_concurrency: usize::MAX,
             seed: 0,
         }

@@ -51,7 +51,8 @@ fn parses(sql: &str) {
 fn redshift_can_parse_every_model_and_test_of_the_project() {
     let manifest = warehouse();
     assert!(manifest.nodes.values().filter(|node| node.test().is_some()).count() > 100);
-    for node in manifest.nodes.values() {
+    // What a seed has in the place of SQL is its file.
+    for node in manifest.nodes.values().filter(|node| !node.is_seed()) {
         for incremental in [false, true] {
             parses(&manifest.compile(node, incremental).unwrap());
         }

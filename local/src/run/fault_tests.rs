@@ -1,0 +1,81 @@
+//! Services that fail while a day runs: what the operator sees, and that a day that was run again is whole.
+
+use super::*;
+use crate::environment::{BRONZE, SILVER, Servers};
+use crate::s3_server::{HookDecision, RequestHook};
+use cardlake_shared::run_record::{RunOutcome, RunRecord};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
+
+const FILE: &str = "merchant_id,name,mcc,city,country,opened_at\nMER0001,A,5411,Seoul,KR,2020-01-01\n";
+
+/// S3 says "slow down" to reads of object records, so many times.
+#[derive(Debug)]
+struct SlowDown(AtomicU32);
+
+impl RequestHook for SlowDown {
+    fn before(&self, operation: &str, _bucket: &str, key: &str) -> HookDecision {
+        let left = || {
+            self.0
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+        };
+        if operation == "GetObject" && key.starts_with("_objects/") && left().is_ok() {
+            return HookDecision::Fail(503);
+        }
+        HookDecision::Proceed
+    }
+}
+
+async fn run_throttled(folder: &TempDir, times: u32) -> (DayOutcome, Vec<RunRecord>) {
+    let servers = Servers {
+        s3_hook: Some(Arc::new(SlowDown(AtomicU32::new(times)))),
+        ..Servers::default()
+    };
+    let environment = Environment::open_with(folder.path(), servers).await.unwrap();
+    let key = "merchants/ingest_date=2026-01-15/a.csv";
+    environment
+        .storage()
+        .put(BRONZE, key, FILE.as_bytes().to_vec())
+        .await
+        .unwrap();
+    let input = json!({"batch_date": "2026-01-15"});
+    let outcome = run_day(
+        &environment,
+        "2026-01-15".parse().unwrap(),
+        input,
+        &Progress::new(false, 1),
+    )
+    .await;
+    let records = RunRecord::last(environment.storage(), SILVER, 9).await.unwrap();
+    environment.close().await.unwrap();
+    (outcome.unwrap(), records)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttled_service_is_asked_again_and_the_day_succeeds() {
+    let folder = TempDir::new().unwrap();
+    // More often than the SDK itself tries: the state machine's retries are needed.
+    let (outcome, _) = run_throttled(&folder, 5).await;
+    assert_eq!(outcome.failure, None);
+    assert!(outcome.books.unwrap().datasets["merchants"].balanced);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_stays_away_fails_the_day_with_stage_cause_and_advice() {
+    let folder = TempDir::new().unwrap();
+    let (outcome, records) = run_throttled(&folder, u32::MAX).await;
+    let failure = outcome.failure.unwrap();
+    assert_eq!(failure.error, "Cardlake.Transient");
+    assert!(failure.message.contains("_objects/merchants/"), "{}", failure.message);
+    let RunOutcome::Failed(recorded) = &records[0].outcome else {
+        panic!("{records:?}");
+    };
+    assert_eq!((&recorded.stage, &recorded.error), (&failure.stage, &failure.error));
+    assert!(recorded.advice.contains("run the day again"), "{}", recorded.advice);
+
+    let (again, records) = run_throttled(&folder, 0).await;
+    assert_eq!(again.failure, None);
+    assert_eq!(records.len(), 2);
+}
