@@ -1,6 +1,8 @@
 //! How much a command says beside its data.
 
+use crate::error::{self, CliError};
 use clap::Args;
+use serde::Serialize;
 use std::io::IsTerminal;
 
 /// Options of every command.
@@ -19,6 +21,22 @@ impl Console {
     #[must_use]
     pub fn shows_progress(self, json: bool) -> bool {
         !self.quiet && !self.verbose && !json && std::io::stderr().is_terminal()
+    }
+
+    /// Prints what a command came to: a document for machines, or a text for people who want one.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn print(
+        self,
+        json: bool,
+        document: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), CliError> {
+        if self.quiet && !json {
+            return Ok(());
+        }
+        error::print(json, document, text)
     }
 
     /// Begins to log if that is wanted.

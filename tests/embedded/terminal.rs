@@ -155,6 +155,8 @@ fn quiet_says_nothing_and_json_is_json_all_the_same() {
     let again = lake.cardlake(&["run", "--date", "2026-01-15", "--rows", "500", "-q", "--json"]);
     let report: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(report["runs"][0]["status"], "succeeded");
+    let built = lake.cardlake(&["build", "--select", "mart_sales_daily", "--quiet"]);
+    assert_eq!((built.code, built.stdout.as_str(), built.stderr.as_str()), (0, "", ""));
 }
 
 #[test]

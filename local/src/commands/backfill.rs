@@ -5,7 +5,7 @@ use crate::commands::run::{days_between, generation};
 use crate::commands::status;
 use crate::console::Console;
 use crate::environment::Environment;
-use crate::error::{CliError, print};
+use crate::error::CliError;
 use crate::progress::Progress;
 use crate::remote::Stack;
 use crate::run::backfill::backfill as run_backfill;
@@ -46,9 +46,7 @@ pub(crate) async fn backfill(args: BackfillArgs, console: Console) -> Result<Exi
     progress.finish();
     let closed = environment.close().await;
     let report = RunsReport::new(outcome.days);
-    if args.json || !console.quiet {
-        print(args.json, &report, || report.table(&args.data.data_dir))?;
-    }
+    console.print(args.json, &report, || report.table(&args.data.data_dir))?;
     match (report.failure(), outcome.failure) {
         (None, None) => closed.map(|()| ExitCode::SUCCESS),
         (Some(failure), _) => Err(failure),
@@ -74,8 +72,6 @@ async fn deployed(
     let runs: Vec<(NaiveDate, String)> = days.iter().map(|day| (*day, run(day))).collect();
     let records = stack.run_records(&runs).await?;
     progress.finish();
-    if args.json || !console.quiet {
-        print(args.json, &records, || format!("{}\n", status::table(&records)))?;
-    }
+    console.print(args.json, &records, || format!("{}\n", status::table(&records)))?;
     ended.map(|()| ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use crate::cli::{MadeUp, RunArgs};
 use crate::commands::status;
 use crate::console::Console;
 use crate::environment::Environment;
-use crate::error::{CliError, print};
+use crate::error::CliError;
 use crate::input::{Input, put_into_bronze};
 use crate::progress::Progress;
 use crate::remote::Stack;
@@ -56,9 +56,7 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
     progress.finish();
     let closed = environment.close().await;
     let report = RunsReport::new(outcomes);
-    if args.json || !console.quiet {
-        print(args.json, &report, || report.table(&args.data.data_dir))?;
-    }
+    console.print(args.json, &report, || report.table(&args.data.data_dir))?;
     match report.failure() {
         None => closed.map(|()| ExitCode::SUCCESS),
         Some(failure) => Err(failure),
@@ -86,9 +84,7 @@ async fn deployed(args: &RunArgs, console: Console) -> Result<ExitCode, CliError
     }
     let records = stack.run_records(&runs).await?;
     progress.finish();
-    if args.json || !console.quiet {
-        print(args.json, &records, || format!("{}\n", status::table(&records)))?;
-    }
+    console.print(args.json, &records, || format!("{}\n", status::table(&records)))?;
     outcome.map(|()| ExitCode::SUCCESS)
 }
 

@@ -143,7 +143,7 @@ pub(crate) async fn build(args: BuildArgs, console: Console) -> Result<ExitCode,
         environment.close().await?;
         built?
     };
-    print(args.json, &report, || report.text())?;
+    console.print(args.json, &report, || report.text())?;
     match report.failure() {
         None => Ok(ExitCode::SUCCESS),
         Some(failure) => Err(failure),
