@@ -356,6 +356,24 @@ pub struct DatasetBooks {
     pub balanced: bool,
 }
 
+impl DatasetBooks {
+    /// The counts in the order in which people read them: delivered, to silver, duplicates, quarantined, late, replaced,
+    /// in silver, in the warehouse.
+    pub fn columns(&self) -> [u64; 8] {
+        let counts = &self.counts;
+        [
+            counts.bronze_rows,
+            counts.silver_rows_added,
+            counts.duplicates,
+            counts.quarantined,
+            counts.late_rows,
+            counts.replaced,
+            self.silver_rows,
+            self.warehouse_rows,
+        ]
+    }
+}
+
 /// A candidate to audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

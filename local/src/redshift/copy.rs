@@ -351,19 +351,10 @@ fn find_column<'a>(error: &SqlError, targets: &[&'a Column]) -> Option<&'a Colum
 }
 
 fn file_columns(session: &Session, reader: &str) -> Result<Vec<(String, String)>, SqlError> {
-    let mut statement = session
-        .connection
-        .prepare(&format!("DESCRIBE SELECT * FROM {reader}"))
-        .map_err(|error| translate(&error))?;
-    statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .and_then(Iterator::collect::<duckdb::Result<Vec<(String, String)>>>)
-        .map(|mut columns| {
-            // The last one is the number of the row.
-            columns.pop();
-            columns
-        })
-        .map_err(|error| translate(&error))
+    let mut columns = described(session, &format!("SELECT * FROM {reader}"))?;
+    // The last one is the number of the row.
+    columns.pop();
+    Ok(columns)
 }
 
 /// The expression that loads a Parquet column into a table column; `None` if their types do not go together.

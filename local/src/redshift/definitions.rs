@@ -104,19 +104,25 @@ fn create_as(session: &Session, table: &CreateTableAs) -> Result<(), SqlError> {
     }
 }
 
+/// Names and DuckDB types of a query's columns.
+pub(crate) fn described(session: &Session, query: &str) -> Result<Vec<(String, String)>, SqlError> {
+    let describe = format!("DESCRIBE {query}");
+    let mut statement = session
+        .connection
+        .prepare(&describe)
+        .map_err(|error| translate(&error))?;
+    statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .and_then(Iterator::collect)
+        .map_err(|error| translate(&error))
+}
+
 /// Wraps a query so that its columns have types that Redshift has, and the given names.
 ///
 /// SUM over integers is wider in DuckDB than Redshift's BIGINT; a value that does not fit is an error.
 pub(crate) fn with_redshift_types(session: &Session, query: &str, names: &[String]) -> Result<String, SqlError> {
     let query = &session.resolve(query);
-    let mut statement = session
-        .connection
-        .prepare(&format!("DESCRIBE {query}"))
-        .map_err(|error| translate(&error))?;
-    let columns = statement
-        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
-        .and_then(Iterator::collect::<duckdb::Result<Vec<_>>>)
-        .map_err(|error| translate(&error))?;
+    let columns = described(session, query)?;
     if !names.is_empty() && names.len() != columns.len() {
         return Err(SqlError::redshift(format!(
             "CREATE TABLE AS specifies {} column names, the query has {} columns",

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::copy::StagingFolder;
-use super::definitions::with_redshift_types;
-use super::engine_error::translate;
+use super::definitions::{described, with_redshift_types};
 use super::objects::Location;
 use super::session::Session;
 use super::sql::SqlError;
@@ -150,14 +149,7 @@ fn format_options(unload: &Unload) -> String {
 
 /// Text files have `t` and `f` for booleans.
 fn with_letters_for_booleans(session: &Session, query: &str) -> Result<String, SqlError> {
-    let mut statement = session
-        .connection
-        .prepare(&format!("DESCRIBE {query}"))
-        .map_err(|error| translate(&error))?;
-    let columns = statement
-        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
-        .and_then(Iterator::collect::<duckdb::Result<Vec<_>>>)
-        .map_err(|error| translate(&error))?;
+    let columns = described(session, query)?;
     let is_boolean = |data_type: &str| RedshiftType::from_duckdb(data_type) == Some(RedshiftType::Boolean);
     if !columns.iter().any(|(_, data_type)| is_boolean(data_type)) {
         return Ok(query.to_owned());

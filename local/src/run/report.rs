@@ -122,19 +122,12 @@ impl RunsReport {
         ]);
         for run in &self.runs {
             for (dataset, books) in &run.datasets {
-                let counts = &books.counts;
-                let numbers = [
-                    counts.bronze_rows,
-                    counts.silver_rows_added,
-                    counts.duplicates,
-                    counts.quarantined,
-                    counts.late_rows,
-                    counts.replaced,
-                    books.silver_rows,
-                    books.warehouse_rows,
-                ];
                 let mut row = vec![Cell::new(run.batch_date), Cell::new(dataset)];
-                row.extend(numbers.map(|number| Cell::new(thousands(number)).set_alignment(CellAlignment::Right)));
+                row.extend(
+                    books
+                        .columns()
+                        .map(|number| Cell::new(thousands(number)).set_alignment(CellAlignment::Right)),
+                );
                 row.push(Cell::new(if books.balanced { "balanced" } else { "NOT BALANCED" }));
                 table.add_row(row);
             }

@@ -424,18 +424,8 @@ impl Dashboard<'_> {
         for (dataset, books) in &self.books.datasets {
             let counts = &books.counts;
             balanced &= books.balanced;
-            let cells = [
-                counts.bronze_rows,
-                counts.silver_rows_added,
-                counts.duplicates,
-                counts.quarantined,
-                counts.late_rows,
-                counts.replaced,
-                books.silver_rows,
-                books.warehouse_rows,
-            ];
             let mut row = vec![dataset.clone()];
-            row.extend(cells.map(thousands));
+            row.extend(books.columns().map(thousands));
             row.push(if books.balanced { "balanced" } else { "NOT BALANCED" }.to_owned());
             rows.push(row);
             let parts = [
