@@ -222,6 +222,7 @@ class TestPipeline(unittest.TestCase):
 
     def test_the_schedule_starts_the_day_before(self):
         yesterday = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)).date().isoformat()
+        began = datetime.datetime.now(datetime.timezone.utc)
         event = json.dumps({"batch_date": yesterday, "rows": 300})
         answer = STACK.client("lambda").invoke(FunctionName=STACK.names["functions"]["generator"], Payload=event)
         self.assertNotIn("FunctionError", answer)
@@ -248,6 +249,17 @@ class TestPipeline(unittest.TestCase):
             self.assertEqual(STACK.sql(f"select count(*) from analytics.{mart}"), [[str(rows)]], mart)
             listed = STACK.client("s3").list_objects_v2(Bucket=BUCKETS["gold"], Prefix=f"{mart}/")
             self.assertGreater(listed["KeyCount"], 0, mart)
+        for function, metric in [
+            ("generator", "RowsGenerated"),
+            ("transformer", "RowsRead"),
+            ("reconciler", "TableRows"),
+            ("validator", "ExpectationsEvaluated"),
+            ("loader", "WarehouseRows"),
+            ("mart-builder", "ModelsBuilt"),
+            ("notifier", "StageDuration"),
+        ]:
+            found = until(f"{metric} of {function}", lambda: lines(function, f'"{metric}":', began) or None)
+            self.assertTrue(all("CloudWatchMetrics" in json.loads(line)["_aws"] for line in found), found)
 
     def test_the_schedule_of_the_vacuum_fires_and_is_no_dry_run(self):
         soon = bring_forward("vacuum")
