@@ -71,6 +71,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         (env::BRONZE_BUCKET, BRONZE),
         (env::SILVER_BUCKET, SILVER),
         (env::GOLD_BUCKET, "cardlake-gold"),
+        // Transactions have nothing that is to be hidden: nobody asks for it.
+        (env::TOKEN_KEY_SECRET, "token-keys"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();

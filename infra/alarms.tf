@@ -6,38 +6,6 @@ locals {
     { for key, function in module.function : key => function.dead_letter_queue },
     { schedule = aws_sqs_queue.schedule_dead_letters.name },
   )
-
-  # Figures in the lines that the transformer writes about every object.
-  transformer_figures = {
-    BronzeRows      = "bronze_rows"
-    QuarantinedRows = "quarantined"
-    LateRows        = "late_rows"
-  }
-}
-
-resource "aws_cloudwatch_log_metric_filter" "transformer" {
-  for_each       = local.transformer_figures
-  name           = each.key
-  log_group_name = module.function["transformer"].log_group
-  pattern        = "{ $.fields.message = \"object transformed\" }"
-
-  metric_transformation {
-    name      = each.key
-    namespace = local.prefix
-    value     = "$.fields.${each.value}"
-  }
-}
-
-resource "aws_cloudwatch_log_metric_filter" "rejected" {
-  name           = "RejectedObjects"
-  log_group_name = module.function["transformer"].log_group
-  pattern        = "{ $.fields.message = \"object rejected\" }"
-
-  metric_transformation {
-    name      = "RejectedObjects"
-    namespace = local.prefix
-    value     = "1"
-  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "run_failed" {
@@ -110,9 +78,11 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   ok_actions          = local.alarm_actions
 }
 
+# For each dataset by itself: a few broken customers are lost among a million transactions.
 resource "aws_cloudwatch_metric_alarm" "quarantine" {
-  alarm_name          = "${local.prefix}-quarantine-share"
-  alarm_description   = "More than ${var.alarm_quarantine_share * 100} % of the rows of an hour went to the quarantine. Runbook: docs/operations.md, quarantine."
+  for_each            = local.contracts
+  alarm_name          = "${local.prefix}-${each.key}-quarantine-share"
+  alarm_description   = "More than ${var.alarm_quarantine_share * 100} % of the rows of ${each.key} in an hour went to the quarantine. Runbook: docs/operations.md, quarantine."
   comparison_operator = "GreaterThanThreshold"
   evaluation_periods  = 1
   threshold           = var.alarm_quarantine_share
@@ -128,14 +98,15 @@ resource "aws_cloudwatch_metric_alarm" "quarantine" {
   }
 
   dynamic "metric_query" {
-    for_each = { rows = "BronzeRows", quarantined = "QuarantinedRows" }
+    for_each = local.quarantine_metrics
 
     content {
       id = metric_query.key
 
       metric {
-        namespace   = local.prefix
+        namespace   = local.metric_namespace
         metric_name = metric_query.value
+        dimensions  = { FunctionName = local.function_names["transformer"], Dataset = each.key }
         stat        = "Sum"
         period      = 3600
       }
@@ -144,15 +115,17 @@ resource "aws_cloudwatch_metric_alarm" "quarantine" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "rejected" {
-  alarm_name          = "${local.prefix}-rejected-objects"
-  alarm_description   = "A raw file could not be read at all. Runbook: docs/operations.md, quarantine."
+  for_each            = local.contracts
+  alarm_name          = "${local.prefix}-${each.key}-rejected-objects"
+  alarm_description   = "A raw file of ${each.key} could not be read at all. Runbook: docs/operations.md, quarantine."
   comparison_operator = "GreaterThanThreshold"
   evaluation_periods  = 1
   threshold           = 0
   period              = 3600
-  namespace           = local.prefix
-  metric_name         = aws_cloudwatch_log_metric_filter.rejected.name
+  namespace           = local.metric_namespace
+  metric_name         = local.rejected_metric
   statistic           = "Sum"
+  dimensions          = { FunctionName = local.function_names["transformer"], Dataset = each.key }
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
   ok_actions          = local.alarm_actions

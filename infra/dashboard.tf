@@ -15,16 +15,46 @@ locals {
       metrics = [["AWS/States", "ExecutionTime", "StateMachineArn", local.state_machine_arns.daily]]
     },
     {
+      title   = "Duration of the stages (s)"
+      stat    = "Maximum"
+      period  = 3600
+      metrics = local.stage_series
+    },
+    {
       title   = "Raw rows"
       stat    = "Sum"
       period  = 3600
-      metrics = [for name in keys(local.transformer_figures) : [local.prefix, name]]
+      metrics = local.dataset_series.raw_rows
     },
     {
       title   = "Raw files that could not be read"
       stat    = "Sum"
       period  = 3600
-      metrics = [[local.prefix, "RejectedObjects"]]
+      metrics = local.dataset_series.rejected
+    },
+    {
+      title   = "Rows of the batch: added, lost as duplicates, replaced"
+      stat    = "Maximum"
+      period  = 3600
+      metrics = local.dataset_series.batch
+    },
+    {
+      title   = "Rows of silver and of the warehouse"
+      stat    = "Maximum"
+      period  = 3600
+      metrics = concat(local.dataset_series.silver, local.dataset_series.warehouse)
+    },
+    {
+      title   = "Expectations that were not met"
+      stat    = "Maximum"
+      period  = 3600
+      metrics = local.dataset_series.expectations
+    },
+    {
+      title   = "Models and data tests"
+      stat    = "Maximum"
+      period  = 3600
+      metrics = local.build_series
     },
     {
       title   = "Duration of invocations (ms, maximum)"

@@ -38,10 +38,14 @@ locals {
     loader       = merge(local.lake_environment, local.warehouse_environment)
     mart-builder = merge(local.lake_environment, local.warehouse_environment)
     notifier = merge(
-      { CARDLAKE_SILVER_BUCKET = local.bucket_names.silver, CARDLAKE_NOTIFICATION_TOPIC_ARN = aws_sns_topic.runs.arn },
+      local.lake_environment,
+      { for name in local.warehouse_names : name => local.warehouse_environment[name] if contains(keys(local.warehouse_environment), name) },
+      { CARDLAKE_NOTIFICATION_TOPIC_ARN = aws_sns_topic.runs.arn },
       var.slack ? { CARDLAKE_SLACK_WEBHOOK_SECRET = aws_secretsmanager_secret.slack[0].arn } : {},
     )
   }
+  # What the notifier calls the warehouse in the lineage of a run.
+  warehouse_names = ["CARDLAKE_REDSHIFT_WORKGROUP", "CARDLAKE_REDSHIFT_CLUSTER", "CARDLAKE_REDSHIFT_DATABASE"]
   every_environment = {
     # Two heaps are enough for a function; more of them only hold on to freed memory.
     MALLOC_ARENA_MAX = "2"

@@ -23,7 +23,10 @@ resource "aws_kms_key" "data" {
         Principal = { Service = "logs.${var.region}.amazonaws.com" }
         Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
-        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:*" } }
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = [
+          for name in ["/aws/lambda/${local.prefix}-*", "/aws/vendedlogs/states/${local.prefix}-*", "/${local.prefix}/*"] :
+          "arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:${name}"
+        ] } }
       },
       {
         Sid       = "ServicesThatTellTheTopic"

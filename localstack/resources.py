@@ -90,7 +90,7 @@ def create(client, zips, token_keys, redshift_endpoint, longest_wait=10):
         "transformer": {"CARDLAKE_TOKEN_KEY_SECRET": secret},
         "loader": warehouse,
         "mart-builder": warehouse,
-        "notifier": {"CARDLAKE_NOTIFICATION_TOPIC_ARN": topic},
+        "notifier": warehouse | {"CARDLAKE_NOTIFICATION_TOPIC_ARN": topic},
     }
     for name, size in sizes().items():
         dead_letters[name] = _function(client, name, size, zips[name], lake | settings.get(name, {}), names)
@@ -103,14 +103,14 @@ def create(client, zips, token_keys, redshift_endpoint, longest_wait=10):
         machines[name] = client("stepfunctions").create_state_machine(
             name=f"cardlake-{name}", definition=definition, roleArn=role
         )["stateMachineArn"]
-    schedule = _schedule(client, machines["daily"], names)
+    schedules = _schedules(client, machines["daily"], functions["reconciler"], names)
     return {
         "topic": topic,
         "dead_letters": dead_letters["transformer"],
         "inbox": inbox[0],
         "functions": functions,
         "machines": machines,
-        "schedule": schedule,
+        "schedules": schedules,
         # What `cardlake --aws` wants to know.
         "settings": lake | warehouse | {f"CARDLAKE_{name.upper()}_STATE_MACHINE_ARN": machines[name] for name in machines},
     }
@@ -205,19 +205,22 @@ def _notifications(client, function):
     )
 
 
-def _schedule(client, machine, names):
+def _schedules(client, machine, reconciler, names):
+    """What `infra/scheduler.tf` has, by name; the snapshots of the warehouse need a Redshift."""
     names = names | {"dead_letter_queue_arn": _queue(client("sqs"), "cardlake-schedule-dead-letters")[1]}
     role = _role(client("iam"), "scheduler", "scheduler.amazonaws.com", ["services/scheduler"], names)
-    name = "cardlake-daily"
-    client("scheduler").create_schedule(
-        Name=name,
-        ScheduleExpression="cron(0 3 * * ? *)",
-        ScheduleExpressionTimezone="UTC",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={
-            "Arn": machine,
-            "RoleArn": role,
-            "Input": json.dumps({"scheduled_time": "<aws.scheduler.scheduled-time>", "days_back": 1}),
-        },
-    )
-    return name
+    day = {"scheduled_time": "<aws.scheduler.scheduled-time>", "days_back": 1}
+    vacuum = {"action": "vacuum", "retention_days": 7, "dry_run": False}
+    schedules = {
+        "daily": ("cron(0 3 * * ? *)", machine, day),
+        "vacuum": ("cron(0 12 ? * SUN *)", reconciler, vacuum),
+    }
+    for name, (expression, target, event) in schedules.items():
+        client("scheduler").create_schedule(
+            Name=f"cardlake-{name}",
+            ScheduleExpression=expression,
+            ScheduleExpressionTimezone="UTC",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": target, "RoleArn": role, "Input": json.dumps(event)},
+        )
+    return {name: f"cardlake-{name}" for name in schedules}

@@ -3,7 +3,8 @@
 #
 # usage: check-infra.sh [--no-checkov]
 #
-# Always: every resource has the arguments that its provider knows (scripts/infra/check.py), and checkov finds nothing.
+# Always: every resource has the arguments that its provider knows (scripts/infra/check.py), workflows name actions by commit,
+# and checkov finds nothing.
 # Where there is a terraform: formatting; `terraform validate`, and a plan for each file of infra/environments, with a
 # provider that knows the real one's arguments and makes nothing (scripts/infra/provider.py). Where `terraform init` has
 # brought the real providers, `terraform validate` with these too.
@@ -16,6 +17,11 @@ mkdir -p target
 python=$(scripts/python-env.sh target/python-infra scripts/infra/requirements.txt)
 "$python" scripts/infra/test_check.py 2>"$schemas.log" || { cat "$schemas.log" >&2; exit 1; }
 "$python" scripts/infra/check.py "$schemas"
+
+if grep -n 'uses: ' .github/workflows/*.yml | grep -vE 'uses: (\./|[^@ ]+@[0-9a-f]{40} # v)'; then
+  say "these actions are named by a tag, which can be moved: name the commit, and the version behind it"
+  exit 1
+fi
 
 if command -v terraform >/dev/null; then
   export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_CLI_CONFIG_FILE=/dev/null

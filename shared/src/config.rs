@@ -144,6 +144,39 @@ pub enum WarehouseTarget {
 impl WarehouseConfig {
     /// Reads the connection; notes a mistake unless exactly one of workgroup and cluster is named.
     pub fn read(variables: &mut Variables) -> Self {
+        let WarehouseName { target, database } = WarehouseName::read(variables);
+        let secret_arn = variables.optional(env::REDSHIFT_SECRET_ARN);
+        let db_user = variables.optional(env::REDSHIFT_DB_USER);
+        if db_user.is_some() && (secret_arn.is_some() || matches!(target, WarehouseTarget::Workgroup(_))) {
+            variables.mistake(format!(
+                "{} goes with {} and without {}",
+                env::REDSHIFT_DB_USER,
+                env::REDSHIFT_CLUSTER,
+                env::REDSHIFT_SECRET_ARN
+            ));
+        }
+        Self {
+            target,
+            database,
+            secret_arn,
+            db_user,
+            copy_role_arn: variables.optional(env::REDSHIFT_COPY_ROLE_ARN),
+        }
+    }
+}
+
+/// What the warehouse is called: enough to speak of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WarehouseName {
+    /// Serverless workgroup, or provisioned cluster.
+    pub target: WarehouseTarget,
+    /// Database name.
+    pub database: String,
+}
+
+impl WarehouseName {
+    /// Reads the names; notes a mistake unless exactly one of workgroup and cluster is named.
+    pub fn read(variables: &mut Variables) -> Self {
         let target = match (
             variables.optional(env::REDSHIFT_WORKGROUP),
             variables.optional(env::REDSHIFT_CLUSTER),
@@ -160,24 +193,11 @@ impl WarehouseConfig {
                 WarehouseTarget::Workgroup(String::new())
             }
         };
-        let secret_arn = variables.optional(env::REDSHIFT_SECRET_ARN);
-        let db_user = variables.optional(env::REDSHIFT_DB_USER);
-        if db_user.is_some() && (secret_arn.is_some() || matches!(target, WarehouseTarget::Workgroup(_))) {
-            variables.mistake(format!(
-                "{} goes with {} and without {}",
-                env::REDSHIFT_DB_USER,
-                env::REDSHIFT_CLUSTER,
-                env::REDSHIFT_SECRET_ARN
-            ));
-        }
         Self {
             target,
             database: variables
                 .optional(env::REDSHIFT_DATABASE)
                 .unwrap_or_else(|| "cardlake".to_owned()),
-            secret_arn,
-            db_user,
-            copy_role_arn: variables.optional(env::REDSHIFT_COPY_ROLE_ARN),
         }
     }
 }

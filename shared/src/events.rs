@@ -555,10 +555,25 @@ pub enum NotifierEvent {
         error: String,
         /// The cause, as Step Functions gives it: for a function the JSON of its error reply.
         cause: String,
+        /// What the run was about.
+        #[serde(default)]
+        plan: PlannedRun,
         /// The execution.
         #[serde(default)]
         execution: ExecutionFacts,
     },
+}
+
+/// What the state machine keeps of its step `Plan`, whether it came so far or not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedRun {
+    /// What lies in bronze; none: nobody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<PlanOutput>,
+    /// When it was entered.
+    #[serde(default)]
+    pub entered: Option<DateTime<Utc>>,
 }
 
 /// What the state machine knows about an execution.

@@ -14,6 +14,7 @@ pub mod env;
 pub mod error;
 pub mod events;
 pub mod lease;
+pub mod metrics;
 pub mod parquet;
 pub mod paths;
 pub mod pii;

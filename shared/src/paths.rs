@@ -14,6 +14,7 @@
 //!         _builds/<execution>/state.json                  state of the mart builder between its ticks
 //!         _builds/<execution>/compiled/<file>             compiled SQL of what failed
 //!         _runs/batch_date=D/<execution>.json             run records
+//!         _lineage/batch_date=D/<execution>.ndjson        OpenLineage events of a run
 //! GOLD    <mart>/batch_date=D/...                         published marts
 //!         <mart>/latest.json                              which of these is the newest
 //!         dbt/{manifest,run_results}.json                 dbt's artifacts of the last build
@@ -209,6 +210,12 @@ pub const RUN_RECORDS_PREFIX: &str = "_runs/";
 #[must_use]
 pub fn run_record(batch_date: NaiveDate, run_id: &str) -> String {
     format!("{RUN_RECORDS_PREFIX}{}/{run_id}.json", dated("batch_date", batch_date))
+}
+
+/// Key of the OpenLineage events of a run, in silver.
+#[must_use]
+pub fn lineage(batch_date: NaiveDate, run_id: &str) -> String {
+    format!("_lineage/{}/{run_id}.ndjson", dated("batch_date", batch_date))
 }
 
 /// Key of the list of those who were told of a run, in silver.

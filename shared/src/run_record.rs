@@ -4,7 +4,7 @@ use crate::events::{BalanceOutput, ExecutionFacts, MartBuilderOutput, ValidatorO
 use crate::paths::RUN_RECORDS_PREFIX;
 use crate::records::FORMAT_VERSION;
 use crate::storage::{Storage, StorageError};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 /// What became of a run. Its times are the state machine's: the same end of a run gives the same record. (serde cannot refuse unknown
@@ -86,26 +86,48 @@ pub struct StageSeconds {
     pub seconds: f64,
 }
 
-/// From the times at which the stages were entered to how long they took.
+/// From when to when a stage was at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageSpan {
+    /// The stage, e.g. `transform`.
+    pub name: String,
+    /// When the state machine came to it.
+    pub entered_at: DateTime<Utc>,
+    /// When it came to the next one, or to its last step; none: that is not known.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl ExecutionFacts {
+    /// The stages that the execution came to, in order.
+    #[must_use]
+    pub fn spans(&self) -> Vec<StageSpan> {
+        let mut entered: Vec<_> = self
+            .entered
+            .iter()
+            .filter_map(|(name, time)| Some(((*time)?, name)))
+            .collect();
+        entered.sort();
+        let ends = entered.iter().skip(1).map(|(time, _)| Some(*time));
+        let ends: Vec<_> = ends.chain([self.ended_at]).collect();
+        let spans = entered.into_iter().zip(ends);
+        spans
+            .map(|((entered_at, name), ended_at)| StageSpan {
+                name: name.clone(),
+                entered_at,
+                ended_at,
+            })
+            .collect()
+    }
+}
+
+/// How long the stages took.
 fn stages(execution: &ExecutionFacts) -> Vec<StageSeconds> {
-    let mut entered: Vec<_> = execution
-        .entered
-        .iter()
-        .filter_map(|(name, time)| Some(((*time)?, name)))
-        .collect();
-    entered.sort();
-    let ends = entered
-        .iter()
-        .skip(1)
-        .map(|(time, _)| Some(*time))
-        .chain([execution.ended_at]);
-    entered
-        .iter()
-        .zip(ends)
-        .filter_map(|((from, name), to)| {
+    let spans = execution.spans().into_iter();
+    spans
+        .filter_map(|span| {
             Some(StageSeconds {
-                name: (*name).clone(),
-                seconds: (to? - *from).num_milliseconds() as f64 / 1000.0,
+                seconds: (span.ended_at? - span.entered_at).num_milliseconds() as f64 / 1000.0,
+                name: span.name,
             })
         })
         .collect()
@@ -191,7 +213,7 @@ pub struct Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{DateTime, TimeDelta, Utc};
+    use chrono::TimeDelta;
 
     #[test]
     fn stages_last_until_the_next_one_begins() {

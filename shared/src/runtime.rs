@@ -1,4 +1,5 @@
-//! The few lines that every `main.rs` needs: logs, settings, clients, then the Lambda loop.
+//! The few lines that every `main.rs` needs: logs, settings, clients, then the Lambda loop, with the metrics of each
+//! invocation.
 //!
 //! Handlers are plain functions of (event, context); the runtime's own types stay here, so that the `cardlake` command
 //! and the tests call the very same handlers.
@@ -6,6 +7,7 @@
 use crate::aws::Aws;
 use crate::config::Variables;
 use crate::error::{StageError, diagnostic, with_causes};
+use crate::metrics;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -36,9 +38,9 @@ where
         let (context, handler) = (Arc::clone(&context), Arc::clone(&handler));
         async move {
             // On the heap: the futures of a handler within those of the runtime are more than the compiler lays out.
-            Box::pin(handler(event.payload, &context))
-                .await
-                .map_err(|error| -> Diagnostic { diagnostic(&error) })
+            let (outcome, figures) = metrics::collect(Box::pin(handler(event.payload, &context))).await;
+            figures.print(&event.context.env_config.function_name);
+            outcome.map_err(|error| -> Diagnostic { diagnostic(&error) })
         }
     }))
     .await

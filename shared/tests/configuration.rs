@@ -63,9 +63,13 @@ fn named_by_shared(what: &str) -> BTreeSet<String> {
 fn read_by(function: &str) -> BTreeSet<String> {
     let handler = read(&format!("functions/{function}/src/handler.rs"));
     let mut names = named(&handler);
-    for group in ["LakeConfig", "WarehouseConfig"] {
-        if handler.contains(&format!("{group}::read")) {
-            names.extend(named_by_shared(group));
+    for (reader, parts) in [
+        ("LakeConfig", &["LakeConfig"][..]),
+        ("WarehouseConfig", &["WarehouseConfig", "WarehouseName"]),
+        ("WarehouseName", &["WarehouseName"]),
+    ] {
+        if handler.contains(&format!("{reader}::read")) {
+            names.extend(parts.iter().flat_map(|part| named_by_shared(part)));
         }
     }
     let variables = variables();

@@ -27,7 +27,7 @@ impl Lake {
         }
     }
 
-    fn data_dir(&self) -> PathBuf {
+    pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("lake")
     }
 

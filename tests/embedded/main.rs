@@ -15,6 +15,7 @@ mod failures;
 mod generated;
 mod harness;
 mod input;
+mod lineage;
 mod terminal;
 mod validation;
 

@@ -98,6 +98,33 @@ def history(execution):
     return [event for page in pages.paginate(executionArn=execution) for event in page["events"]]
 
 
+def bring_forward(name):
+    """Makes a schedule fire in two seconds; gives the time."""
+    scheduler = STACK.client("scheduler")
+    schedule = scheduler.get_schedule(Name=STACK.names["schedules"][name])
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
+    scheduler.update_schedule(
+        Name=schedule["Name"],
+        ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target=schedule["Target"],
+    )
+    return soon
+
+
+def lines(function, text, since):
+    """What a function has logged since a time, as far as it holds a text."""
+    group = f"/aws/lambda/cardlake-{function}"
+    client = STACK.client("logs")
+    try:
+        pages = client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=int(since.timestamp() * 1000) - 1000
+        )
+        return [event["message"] for page in pages for event in page["events"] if text in event["message"]]
+    except client.exceptions.ResourceNotFoundException:
+        return []
+
+
 def messages(queue):
     """What lies in a queue, taken out of it."""
     told = STACK.client("sqs").receive_message(
@@ -195,18 +222,11 @@ class TestPipeline(unittest.TestCase):
 
     def test_the_schedule_starts_the_day_before(self):
         yesterday = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)).date().isoformat()
+        began = datetime.datetime.now(datetime.timezone.utc)
         event = json.dumps({"batch_date": yesterday, "rows": 300})
         answer = STACK.client("lambda").invoke(FunctionName=STACK.names["functions"]["generator"], Payload=event)
         self.assertNotIn("FunctionError", answer)
-        scheduler = STACK.client("scheduler")
-        schedule = scheduler.get_schedule(Name=STACK.names["schedule"])
-        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
-        scheduler.update_schedule(
-            Name=STACK.names["schedule"],
-            ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})",
-            FlexibleTimeWindow={"Mode": "OFF"},
-            Target=schedule["Target"],
-        )
+        soon = bring_forward("daily")
         client = STACK.client("stepfunctions")
 
         def ask():
@@ -229,6 +249,38 @@ class TestPipeline(unittest.TestCase):
             self.assertEqual(STACK.sql(f"select count(*) from analytics.{mart}"), [[str(rows)]], mart)
             listed = STACK.client("s3").list_objects_v2(Bucket=BUCKETS["gold"], Prefix=f"{mart}/")
             self.assertGreater(listed["KeyCount"], 0, mart)
+        for function, metric in [
+            ("generator", "RowsGenerated"),
+            ("transformer", "RowsRead"),
+            ("reconciler", "TableRows"),
+            ("validator", "ExpectationsEvaluated"),
+            ("loader", "WarehouseRows"),
+            ("mart-builder", "ModelsBuilt"),
+            ("notifier", "StageDuration"),
+        ]:
+            found = until(f"{metric} of {function}", lambda: lines(function, f'"{metric}":', began) or None)
+            self.assertTrue(all("CloudWatchMetrics" in json.loads(line)["_aws"] for line in found), found)
+
+    def test_the_schedule_of_the_vacuum_fires_and_is_no_dry_run(self):
+        soon = bring_forward("vacuum")
+        found = until("the lines of the vacuum", lambda: lines("reconciler", '"vacuum"', soon) or None)
+        fields = [json.loads(line)["fields"] for line in found]
+        self.assertTrue(all(told["message"] == "vacuum" and told["dry_run"] is False for told in fields), fields)
+
+    def test_metrics_are_the_root_of_their_line_in_the_log(self):
+        key = "transactions/ingest_date=2026-03-01/metrics.csv"
+        began = datetime.datetime.now(datetime.timezone.utc)
+        put(key, HEADER + row("2026-03-01") + row("no day"))
+        record(key)
+
+        def ask():
+            found = [json.loads(line) for line in lines("transformer", "CloudWatchMetrics", began)]
+            return next((told for told in found if told["RowsQuarantined"] == 1), None)
+
+        told = until("the metrics of the file", ask)
+        self.assertEqual(told["_aws"]["CloudWatchMetrics"][0]["Dimensions"], [["FunctionName", "Dataset"]])
+        self.assertEqual((told["FunctionName"], told["Dataset"]), ("cardlake-transformer", "transactions"))
+        self.assertEqual(told["RowsRead"], 2)
 
     def test_three_days_are_run_again_by_hand(self):
         days = ["2026-01-20", "2026-01-21", "2026-01-22"]

@@ -7,6 +7,7 @@ use cardlake_shared::aws::Aws;
 use cardlake_shared::config::Variables;
 use cardlake_shared::env;
 use cardlake_shared::events::{GeneratorEvent, GeneratorOutput};
+use cardlake_shared::metrics::{self, Metric, Subject};
 use cardlake_shared::storage::Storage;
 
 /// Settings and clients of the stage.
@@ -42,5 +43,8 @@ pub async fn handle(event: GeneratorEvent, context: &Context) -> Result<Generato
     let batch_date = event.batch_date;
     let output = upload_day(options, &context.bronze, |_| {}).await?;
     tracing::info!(%batch_date, objects = output.objects.len(), rows = ?output.rows, "bronze objects generated");
+    for (dataset, rows) in &output.rows {
+        metrics::record(&Subject::Dataset(dataset.clone()), &[(Metric::RowsGenerated, *rows)]);
+    }
     Ok(output)
 }

@@ -5,6 +5,7 @@ use crate::error::LoaderError;
 use crate::handler::{MAX_ATTEMPTS, Tick};
 use crate::sql::{Role, load_errors};
 use cardlake_shared::data_api::{ResultSet, StatementOutcome, StatementState, Value, is_conflict};
+use cardlake_shared::metrics::{self, Metric, Subject};
 
 impl Tick<'_> {
     /// A table that was widened ahead of its load is looked at anew.
@@ -72,6 +73,11 @@ impl Tick<'_> {
             });
         }
         tracing::info!(dataset = entry.dataset, version, copied_rows, warehouse_rows, "loaded");
+        let figures = [
+            (Metric::RowsLoaded, copied_rows),
+            (Metric::WarehouseRows, warehouse_rows),
+        ];
+        metrics::record(&Subject::Dataset(entry.dataset.clone()), &figures);
         Ok(Step::Done {
             version: entry.target.map(|_| version),
             copied_rows,

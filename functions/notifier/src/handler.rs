@@ -1,14 +1,16 @@
-//! The notifier's answer to an event: a run record in silver, and a message.
+//! The notifier's answer to an event: a run record and lineage events in silver, and a message.
 
 use crate::error::Error;
+use crate::lineage::{self, Places};
 use crate::message::{Message, failure};
 use crate::slack::Webhook;
 use aws_sdk_sns::error::SdkError;
 use cardlake_shared::aws::Aws;
-use cardlake_shared::config::Variables;
+use cardlake_shared::config::{LakeConfig, Variables, WarehouseName, WarehouseTarget};
 use cardlake_shared::env;
 use cardlake_shared::error::with_causes;
 use cardlake_shared::events::{NotifierEvent, NotifierOutput};
+use cardlake_shared::metrics::{self, Metric, Subject};
 use cardlake_shared::paths;
 use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use cardlake_shared::storage::Storage;
@@ -17,7 +19,7 @@ use cardlake_shared::storage::Storage;
 #[derive(Debug, Clone)]
 pub struct Context {
     storage: Storage,
-    silver_bucket: String,
+    places: Places,
     receivers: Vec<Receiver>,
 }
 
@@ -53,7 +55,8 @@ impl Context {
     /// All mistakes in the settings.
     #[expect(clippy::unused_async, reason = "all stages are made alike")]
     pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, Error> {
-        let silver_bucket = variables.required(env::SILVER_BUCKET, "the bucket of the Delta tables");
+        let lake = LakeConfig::read(&mut variables);
+        let WarehouseName { target, database } = WarehouseName::read(&mut variables);
         let topic = variables.optional(env::NOTIFICATION_TOPIC_ARN);
         if let Some(topic) = topic.as_deref().filter(|topic| !topic.starts_with("arn:")) {
             variables.mistake(format!(
@@ -66,7 +69,16 @@ impl Context {
         let slack = slack.map(|secret| Receiver::Slack(Webhook::new(aws.secrets_manager(), secret)));
         Ok(variables.finish(Self {
             storage: Storage::new(aws.s3()),
-            silver_bucket,
+            places: Places {
+                bronze_bucket: lake.bronze_bucket,
+                silver_bucket: lake.silver_bucket,
+                gold_bucket: lake.gold_bucket,
+                warehouse: match target {
+                    WarehouseTarget::Workgroup(name) | WarehouseTarget::Cluster(name) => name,
+                },
+                region: aws.sdk().region().map_or_else(String::new, ToString::to_string),
+                database,
+            },
             receivers: topic.into_iter().chain(slack).collect(),
         })?)
     }
@@ -78,9 +90,18 @@ impl Context {
 /// # Errors
 /// The record cannot be written, or a message cannot be sent; the others are sent all the same.
 pub async fn handle(event: NotifierEvent, context: &Context) -> Result<NotifierOutput, Error> {
+    let datasets = datasets(&event);
     let (record, message) = context.tell(event);
+    let silver_bucket = &context.places.silver_bucket;
     let key = paths::run_record(record.batch_date, &record.run_id);
-    context.storage.put_json(&context.silver_bucket, &key, &record).await?;
+    context.storage.put_json(silver_bucket, &key, &record).await?;
+    let events = lineage::events(&record, &datasets, &context.places);
+    if !events.is_empty() {
+        let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+        let key = paths::lineage(record.batch_date, &record.run_id);
+        context.storage.put(silver_bucket, &key, lines.into_bytes()).await?;
+    }
+    measure(&record);
     if context.receivers.is_empty() {
         tracing::info!(batch_date = %record.batch_date, run_id = record.run_id, text = message.text, "{}", message.subject);
     }
@@ -91,11 +112,39 @@ pub async fn handle(event: NotifierEvent, context: &Context) -> Result<NotifierO
     })
 }
 
+/// What the run was about.
+fn datasets(event: &NotifierEvent) -> Vec<String> {
+    match event {
+        NotifierEvent::Succeeded { books, .. } => books.datasets.keys().cloned().collect(),
+        NotifierEvent::Failed { plan, .. } => {
+            let planned = plan.output.iter().flat_map(|output| &output.datasets);
+            planned.map(|planned| planned.dataset.clone()).collect()
+        }
+    }
+}
+
+/// How long the run and its stages took.
+fn measure(record: &RunRecord) {
+    for stage in &record.stages {
+        let subject = Subject::Stage(stage.name.clone());
+        metrics::record_numbers(&subject, &[(Metric::StageDuration, stage.seconds)]);
+    }
+    if let (Some(began), Some(ended)) = (record.execution.started_at, record.execution.ended_at) {
+        let seconds = (ended - began).as_seconds_f64();
+        metrics::record_numbers(&Subject::All, &[(Metric::RunDuration, seconds)]);
+    }
+}
+
 impl Context {
     /// The record and the message of an event.
     fn tell(&self, event: NotifierEvent) -> (RunRecord, Message) {
-        let place =
-            |batch_date, run_id: &str| format!("s3://{}/{}", self.silver_bucket, paths::run_record(batch_date, run_id));
+        let place = |batch_date, run_id: &str| {
+            format!(
+                "s3://{}/{}",
+                self.places.silver_bucket,
+                paths::run_record(batch_date, run_id)
+            )
+        };
         match event {
             NotifierEvent::Succeeded {
                 batch_date,
@@ -116,6 +165,7 @@ impl Context {
                 stage,
                 error,
                 cause,
+                plan: _,
                 execution,
             } => {
                 let failure = failure(&stage, &error, &cause);
@@ -131,7 +181,7 @@ impl Context {
         let key = paths::told(record.batch_date, &record.run_id);
         let mut told: Vec<String> = self
             .storage
-            .get_json(&self.silver_bucket, &key)
+            .get_json(&self.places.silver_bucket, &key)
             .await?
             .unwrap_or_default();
         let (mut sent, mut failure) = (0, None);
@@ -145,7 +195,7 @@ impl Context {
                 Ok(()) => {
                     sent += 1;
                     told.push(what);
-                    self.storage.put_json(&self.silver_bucket, &key, &told).await?;
+                    self.storage.put_json(&self.places.silver_bucket, &key, &told).await?;
                 }
                 Err(error) => {
                     tracing::error!(%error, "message not sent");

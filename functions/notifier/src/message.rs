@@ -103,7 +103,7 @@ fn advice(error: &str, stage: &str) -> String {
 }
 
 /// Masks what looks like a mail address, a telephone number or a card number.
-fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     static PERSONAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let mail = r"[^\s@\x22'<>,;:]+@[^\s@\x22'<>,;:]+\.[A-Za-z]+";
         let telephone = r"\+?\b[0-9]{2,3}-[0-9]{2,4}-[0-9]{3,4}-[0-9]{4}\b";

@@ -96,7 +96,12 @@ async fn notify_all(
 ) -> Result<NotifierOutput, Error> {
     let topic_setting = topic.map(|_| ("CARDLAKE_NOTIFICATION_TOPIC_ARN", TOPIC));
     let slack_setting = slack.map(|_| ("CARDLAKE_SLACK_WEBHOOK_SECRET", "slack-webhook"));
-    let more: Vec<_> = topic_setting.into_iter().chain(slack_setting).collect();
+    let warehouse = ("CARDLAKE_REDSHIFT_WORKGROUP", "cards");
+    let more: Vec<_> = [warehouse]
+        .into_iter()
+        .chain(topic_setting)
+        .chain(slack_setting)
+        .collect();
     let aws = server.aws();
     let endpoints = Endpoints {
         s3: aws.s3_endpoint().map(str::to_owned),
@@ -302,4 +307,79 @@ async fn a_topic_that_is_no_arn_is_refused_at_the_start() {
             .contains("is 'cardlake': give the ARN of an SNS topic"),
         "{error}"
     );
+}
+
+/// The events that are stored of an end of a run, with the times of a state machine.
+async fn lineage(event: serde_json::Value) -> Vec<serde_json::Value> {
+    let server = LoopbackS3::start().await;
+    let mut stored = Vec::new();
+    for _ in 0..2 {
+        let output = notify(&server, None, event.clone()).await.unwrap();
+        let key = output
+            .run_record
+            .replace("_runs/", "_lineage/")
+            .replace(".json", ".ndjson");
+        stored.push(server.storage().get("silver", &key).await.unwrap().unwrap());
+    }
+    assert_eq!(stored[0], stored[1], "the same end gives the same bytes");
+    let text = std::str::from_utf8(&stored[0]).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_good_end_leaves_lineage_from_the_raw_file_to_the_mart() {
+    let mut event = succeeded();
+    event["execution"] = json!({
+        "started_at": "2026-01-16T02:00:00Z", "ended_at": "2026-01-16T02:01:30.5Z",
+        "input": {"batch_date": "2026-01-15"},
+        "entered": {"generate": null, "plan": "2026-01-16T02:00:00.1Z", "transform": "2026-01-16T02:00:01Z",
+            "reconcile": "2026-01-16T02:00:10Z", "validate": "2026-01-16T02:00:20Z", "publish": "2026-01-16T02:00:30Z",
+            "load": "2026-01-16T02:00:40Z", "balance": "2026-01-16T02:00:50Z", "build": "2026-01-16T02:01:00Z"},
+    });
+    let events = lineage(event).await;
+    insta::assert_json_snapshot!(events);
+}
+
+#[tokio::test]
+async fn a_bad_end_leaves_lineage_that_says_which_stage_failed_and_why() {
+    let mut event =
+        failed(r#"{"errorType":"Cardlake.ExpectationFailed","errorMessage":"1 of 76 failed: kim@example.com"}"#);
+    event["execution"]["entered"] = json!({"plan": "2026-01-16T02:00:01Z", "transform": "2026-01-16T02:00:02Z"});
+    event["plan"] = json!({"entered": "2026-01-16T02:00:01Z", "output": {"batch_date": "2026-01-15", "datasets": [
+        {"dataset": "transactions", "prefix": "transactions/ingest_date=2026-01-15/", "objects": 1, "bytes": 9}]}});
+    let events = lineage(event).await;
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            (
+                text(&event["job"]["name"]),
+                text(&event["eventType"]),
+                text(&event["eventTime"]),
+            )
+        })
+        .collect();
+    let expected = [
+        ("daily", "START", "2026-01-16T02:00:00.000Z"),
+        ("daily.plan", "START", "2026-01-16T02:00:01.000Z"),
+        ("daily.plan", "COMPLETE", "2026-01-16T02:00:02.000Z"),
+        ("daily.transform", "START", "2026-01-16T02:00:02.000Z"),
+        ("daily.transform", "COMPLETE", "2026-01-16T02:01:30.500Z"),
+        ("daily.validate", "START", "2026-01-16T02:01:30.500Z"),
+        ("daily.validate", "FAIL", "2026-01-16T02:01:30.500Z"),
+        ("daily", "FAIL", "2026-01-16T02:01:30.500Z"),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(job, kind, time)| (job.to_owned(), kind.to_owned(), time.to_owned()))
+    );
+    let error = &events[6]["run"]["facets"]["errorMessage"]["message"];
+    let error = error.as_str().unwrap();
+    assert!(
+        error.starts_with("Cardlake.ExpectationFailed: 1 of 76 failed: ***; nothing of the batch"),
+        "{error}"
+    );
+    assert_eq!(events[6]["inputs"][0]["name"], "_candidates/transactions");
+    assert_eq!(events[7]["run"]["facets"]["errorMessage"]["message"], error);
+    assert!(events[5]["run"]["facets"].get("errorMessage").is_none());
 }

@@ -6,6 +6,7 @@ use crate::handler::Context;
 use crate::settle;
 use cardlake_shared::delta::{CommitOutcome, CommitRequest, DeltaTable};
 use cardlake_shared::events::PublishOutput;
+use cardlake_shared::metrics::{self, Metric, Subject};
 use cardlake_shared::records::Candidate;
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
@@ -54,11 +55,20 @@ pub(crate) async fn publish(
             "{dataset} has no Delta table yet, and there is nothing to publish for {batch_date}"
         ))
     })?;
+    let counts = published.as_ref().map(|candidate| candidate.counts).unwrap_or_default();
+    let table_rows = table.rows().await?;
+    let figures = [
+        (Metric::RowsAdded, counts.silver_rows_added),
+        (Metric::RowsLost, counts.duplicates),
+        (Metric::RowsReplaced, counts.replaced),
+        (Metric::TableRows, table_rows),
+    ];
+    metrics::record(&Subject::Dataset(dataset.to_owned()), &figures);
     Ok(PublishOutput {
         dataset: dataset.to_owned(),
         version,
-        counts: published.as_ref().map(|candidate| candidate.counts).unwrap_or_default(),
-        table_rows: table.rows().await?,
+        counts,
+        table_rows,
         reasons: published
             .map(|candidate| books::reasons(&candidate.objects))
             .unwrap_or_default(),

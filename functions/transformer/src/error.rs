@@ -28,14 +28,6 @@ pub enum Error {
     /// The token keys cannot be had.
     #[error(transparent)]
     TokenKeys(#[from] TokenKeyError),
-    /// A dataset has protected columns and no secret is named.
-    #[error("dataset '{dataset}' has protected columns: name the secret with the token keys in {variable}")]
-    NoTokenKeys {
-        /// The dataset.
-        dataset: String,
-        /// The variable to set.
-        variable: &'static str,
-    },
     /// A request to S3 failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -90,7 +82,7 @@ impl StageError for Error {
         match self {
             Self::Config(error) => error.kind(),
             Self::Contract(error) => error.kind(),
-            Self::Plan { .. } | Self::NoTokenKeys { .. } => ErrorKind::Configuration,
+            Self::Plan { .. } => ErrorKind::Configuration,
             Self::TokenKeys(error) => error.kind(),
             Self::Storage(error) => error.kind(),
             Self::EventKey { .. } => ErrorKind::InvalidEvent,

@@ -19,6 +19,7 @@ use cardlake_shared::contract::{Contract, Contracts, Protection};
 use cardlake_shared::env;
 use cardlake_shared::error::{ErrorKind, StageError, with_causes};
 use cardlake_shared::events::{Compression, FileFormat, TransformStatus, TransformerEvent, TransformerOutput};
+use cardlake_shared::metrics::{self, Metric, Subject};
 use cardlake_shared::paths::BronzeKey;
 use cardlake_shared::pii::Tokenizer;
 use cardlake_shared::records::{ObjectRecord, RowCounts};
@@ -48,7 +49,8 @@ pub struct Context {
     contracts: Contracts,
     storage: Storage,
     secrets: aws_sdk_secretsmanager::Client,
-    token_key_secret: Option<String>,
+    /// Empty where no contract needs it.
+    token_key_secret: String,
     tokenizer: OnceCell<Arc<Tokenizer>>,
     limits: Limits,
     objects: Semaphore,
@@ -64,12 +66,22 @@ impl Context {
         let bronze_bucket = variables.required(env::BRONZE_BUCKET, "the bucket of the raw files");
         let silver_bucket = variables.required(env::SILVER_BUCKET, "the bucket of the Delta tables");
         let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
-        let token_key_secret = variables.optional(env::TOKEN_KEY_SECRET);
+        // A contract that cannot be used is told of once the settings are right.
+        let contracts = Contracts::load(&assets);
+        let protects = |contracts: &Contracts| contracts.iter().any(|contract| needs_token_keys(contract));
+        let token_key_secret = if contracts.as_ref().is_ok_and(protects) {
+            variables.required(
+                env::TOKEN_KEY_SECRET,
+                "the name or ARN of the secret with the token keys",
+            )
+        } else {
+            String::new()
+        };
         let (bronze_bucket, silver_bucket) = variables.finish((bronze_bucket, silver_bucket))?;
         Ok(Self {
             bronze_bucket,
             silver_bucket,
-            contracts: Contracts::load(&assets)?,
+            contracts: contracts?,
             storage: Storage::new(aws.s3()),
             secrets: aws.secrets_manager(),
             token_key_secret,
@@ -95,22 +107,21 @@ impl Context {
 
     /// The token keys, for a contract that needs them; they are loaded once.
     async fn tokenizer(&self, contract: &Contract) -> Result<Option<Arc<Tokenizer>>, Error> {
-        if contract
-            .columns
-            .iter()
-            .all(|column| column.protection == Protection::None)
-        {
+        if !needs_token_keys(contract) {
             return Ok(None);
         }
         let load = || async {
-            let secret = self.token_key_secret.as_deref().ok_or_else(|| Error::NoTokenKeys {
-                dataset: contract.dataset.clone(),
-                variable: env::TOKEN_KEY_SECRET,
-            })?;
-            Ok::<_, Error>(Arc::new(Tokenizer::load(&self.secrets, secret).await?))
+            let tokenizer = Tokenizer::load(&self.secrets, &self.token_key_secret).await?;
+            Ok::<_, Error>(Arc::new(tokenizer))
         };
         Ok(Some(Arc::clone(self.tokenizer.get_or_try_init(load).await?)))
     }
+}
+
+/// Whether a dataset has columns that must not leave bronze in the clear.
+fn needs_token_keys(contract: &Contract) -> bool {
+    let mut columns = contract.columns.iter();
+    columns.any(|column| column.protection != Protection::None)
 }
 
 /// Answers one invocation.
@@ -271,8 +282,10 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
         .put_json(&context.silver_bucket, &bronze.object_record(), &record)
         .await?;
     let counts = record.counts;
+    let subject = Subject::Dataset(bronze.dataset.clone());
     if let Some(reason) = &record.rejection {
         tracing::warn!(key, reason, "object rejected");
+        metrics::record(&subject, &[(Metric::ObjectsRejected, 1)]);
         return Ok(output(TransformStatus::Rejected, &record));
     }
     tracing::info!(
@@ -285,6 +298,14 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
         files = record.files.len(),
         "object transformed"
     );
+    let figures = [
+        (Metric::RowsRead, counts.bronze_rows),
+        (Metric::RowsValid, counts.silver_rows),
+        (Metric::RowsQuarantined, counts.quarantined),
+        (Metric::RowsDuplicate, counts.duplicates),
+        (Metric::RowsLate, counts.late_rows),
+    ];
+    metrics::record(&subject, &figures);
     Ok(output(TransformStatus::Transformed, &record))
 }
 

@@ -7,8 +7,10 @@ mod lake;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
+use cardlake_shared::config::Variables;
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::events::{TransformStatus, TransformerEvent, TransformerOutput};
+use cardlake_shared::metrics::{self, Metric, Subject};
 use cardlake_shared::paths::BronzeKey;
 use cardlake_shared::pii::Tokenizer;
 use cardlake_shared::records::RowCounts;
@@ -519,16 +521,33 @@ async fn personal_data_never_arrives_in_the_clear() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn protected_datasets_need_token_keys() {
+#[tokio::test]
+async fn the_token_keys_are_missed_at_start_beside_every_other_mistake_and_only_where_a_contract_needs_them() {
     let lake = Lake::new().await;
-    let key = "cards/ingest_date=2026-01-15/cards.csv";
-    lake.put(key, "card_id\n").await;
-    let error = transform(&TransformerEvent::of(key), &lake.context().await)
-        .await
-        .unwrap_err();
+    let start = async |settings: &[(&str, &str)]| {
+        let settings = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Context::new(Variables::new(settings.collect()), lake.aws.clone()).await
+    };
+    let error = start(&[("CARDLAKE_SILVER_BUCKET", SILVER)]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(error.to_string().contains("CARDLAKE_TOKEN_KEY_SECRET"));
+    let told = error.to_string();
+    assert!(told.contains("CARDLAKE_BRONZE_BUCKET is not set"), "{told}");
+    assert!(told.contains("CARDLAKE_TOKEN_KEY_SECRET is not set"), "{told}");
+
+    // Transactions alone have nothing that is to be hidden.
+    let assets = tempfile::tempdir().unwrap();
+    let contracts = assets.path().join("contracts");
+    std::fs::create_dir(&contracts).unwrap();
+    let of_project = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/transactions.yaml");
+    std::fs::copy(of_project, contracts.join("transactions.yaml")).unwrap();
+    let buckets = [("CARDLAKE_BRONZE_BUCKET", "bronze"), ("CARDLAKE_SILVER_BUCKET", SILVER)];
+    start(&buckets).await.unwrap_err();
+    let folder = assets.path().to_str().unwrap();
+    start(&[&buckets[..], &[("CARDLAKE_ASSETS_DIR", folder)]].concat())
+        .await
+        .unwrap();
 }
 
 fn notification(keys: &[&str]) -> Event {
@@ -567,6 +586,33 @@ async fn a_notification_names_the_objects_that_failed_after_the_others_went_thro
     };
     assert_eq!(outputs[0].status, TransformStatus::Unchanged);
     assert_eq!(outputs[0].key, key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_measured_once_for_each_object_and_a_rejected_one_too_though_its_event_fails() {
+    let lake = Lake::new().await;
+    let context = lake.context().await;
+    let (good, bad) = (
+        "transactions/ingest_date=2026-01-15/a.csv",
+        "transactions/ingest_date=2026-01-15/b.csv.gz",
+    );
+    lake.put(good, day(3) + "not-an-id\n").await;
+    lake.put(bad, "no gzip").await;
+    let transactions = Subject::Dataset("transactions".to_owned());
+    let measure = async || {
+        let (outcome, figures) = metrics::collect(handle(notification(&[good, bad]), &context)).await;
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Corrupt);
+        let of = |metric| figures.get(&transactions, metric);
+        [
+            Metric::RowsRead,
+            Metric::RowsValid,
+            Metric::RowsQuarantined,
+            Metric::ObjectsRejected,
+        ]
+        .map(of)
+    };
+    assert_eq!(measure().await, [Some(4.0), Some(3.0), Some(1.0), Some(1.0)]);
+    assert_eq!(measure().await, [None; 4], "nothing is read again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ use cardlake_shared::contract::{Contract, Contracts};
 use cardlake_shared::delta::{DeltaStore, DeltaTable};
 use cardlake_shared::env;
 use cardlake_shared::events::{ValidatorEvent, ValidatorOutput};
+use cardlake_shared::metrics::{self, Metric, Subject};
 use cardlake_shared::paths;
 use cardlake_shared::pii::mask_card_numbers;
 use cardlake_shared::records::{BatchCounts, Candidate, FORMAT_VERSION};
@@ -107,6 +108,12 @@ async fn audit(event: ValidatorEvent, context: &Context) -> Result<ValidatorOutp
         successful = result.statistics.successful_expectations,
         "candidate audited"
     );
+    let statistics = &result.statistics;
+    let figures = [
+        (Metric::ExpectationsEvaluated, statistics.evaluated_expectations),
+        (Metric::ExpectationsFailed, statistics.unsuccessful_expectations),
+    ];
+    metrics::record(&Subject::Dataset(event.dataset.clone()), &figures);
     let result_key = paths::validation_result(&event.dataset, event.batch_date, &candidate.id);
     let critical: Vec<String> = result.failures(Severity::Critical).map(told).collect();
     if !critical.is_empty() {

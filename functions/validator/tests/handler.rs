@@ -12,6 +12,7 @@ use cardlake_shared::assets::Assets;
 use cardlake_shared::contract::Contracts;
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::events::{ValidatorEvent, ValidatorOutput};
+use cardlake_shared::metrics::{self, Metric, Subject};
 use cardlake_validator::{Context, Error, handle};
 use loopback_s3::LoopbackS3;
 use parquet::arrow::ArrowWriter;
@@ -131,9 +132,11 @@ async fn a_sound_candidate_passes_and_leaves_its_result() {
 #[tokio::test]
 async fn a_duplicate_across_files_stops_the_batch_and_is_named() {
     let server = LoopbackS3::start().await;
-    let error = audit(&server, &[vec![row(1), row(2)], vec![row(2)]], &json!({}))
-        .await
-        .unwrap_err();
+    let files = [vec![row(1), row(2)], vec![row(2)]];
+    let (outcome, figures) = metrics::collect(audit(&server, &files, &json!({}))).await;
+    let transactions = Subject::Dataset("transactions".to_owned());
+    assert_eq!(figures.get(&transactions, Metric::ExpectationsFailed), Some(1.0));
+    let error = outcome.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ExpectationFailed);
     let message = error.to_string();
     assert!(

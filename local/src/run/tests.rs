@@ -291,6 +291,12 @@ async fn every_stage_that_fails_is_named_to_people_and_fails_the_run() {
             "{call}"
         );
         assert!(told["cause"].as_str().unwrap().contains("what went wrong"));
+        let told: NotifierEvent = serde_json::from_value(told).expect("the notifier takes it");
+        let NotifierEvent::Failed { plan, .. } = told else {
+            panic!("{told:?}")
+        };
+        let is_planned = !["generator", "plan"].contains(&call);
+        assert_eq!(plan.output.is_some(), is_planned, "{call}");
     }
 }
 

@@ -283,6 +283,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.keep_results().await?;
+        self.measure();
         if self.state.nodes.values().any(|node| node.status.is_failure()) {
             self.keep_compiled().await?;
             self.state.phase = Phase::Failed;

@@ -5,6 +5,7 @@ use crate::artifacts::{Compiled, run_results_json};
 use crate::error::MartBuilderError;
 use crate::manifest::Node;
 use crate::state::Status;
+use cardlake_shared::metrics::{self, Metric, Subject};
 use cardlake_shared::paths;
 
 impl Run<'_> {
@@ -14,6 +15,18 @@ impl Run<'_> {
         let bytes = super::publish::bytes(&results)?;
         let bucket = &self.context.silver_bucket;
         Ok(self.context.files.put(bucket, paths::LAST_RUN_RESULTS, bytes).await?)
+    }
+
+    /// How many nodes ended well, and how many did not.
+    pub(super) fn measure(&self) {
+        let count = |status| self.state.count(status);
+        let figures = [
+            (Metric::ModelsBuilt, count(Status::Success)),
+            (Metric::BuildErrors, count(Status::Error)),
+            (Metric::TestsPassed, count(Status::Pass)),
+            (Metric::TestsFailed, count(Status::Fail) + count(Status::Warn)),
+        ];
+        metrics::record(&Subject::All, &figures);
     }
 
     /// Writes the SQL of what failed where an operator can look at it.

@@ -9,6 +9,7 @@ use crate::project::Project;
 use cardlake_shared::assets::{Asset, AssetFolder, Assets};
 use cardlake_shared::error::StageError;
 use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
+use cardlake_shared::metrics::{self, Metric, Subject};
 use fakes::{FakeFiles, FakeWarehouse};
 use std::collections::BTreeMap;
 
@@ -235,7 +236,11 @@ async fn a_failed_model_skips_what_depends_on_it_and_names_itself() {
         1,
     );
     shop.warehouse.0.lock().unwrap().fail.push(failing);
-    let error = shop.run().await.unwrap_err();
+    let (outcome, figures) = metrics::collect(shop.run()).await;
+    let measured = [Metric::ModelsBuilt, Metric::BuildErrors, Metric::TestsFailed];
+    let measured = measured.map(|metric| figures.get(&Subject::All, metric));
+    assert_eq!(measured, [Some(1.0), Some(1.0), Some(0.0)]);
+    let error = outcome.unwrap_err();
     assert_eq!(error.kind().error_type(), "Cardlake.BuildFailed");
     insta::assert_snapshot!(error, @r#"model fact (models/fact.sql) failed: ERROR: relation "x" does not exist; compiled SQL: s3://silver/_builds/run-1/compiled/models/fact.sql; 3 models and tests that depend on them were skipped"#);
     assert_eq!(
@@ -274,7 +279,10 @@ async fn a_failed_test_keeps_the_mart_from_being_built_and_a_warning_does_not() 
         .replace("[unique,", "[{unique: {config: {severity: warn}}},");
     let lenient = shop_with(&assets);
     lenient.warehouse.0.lock().unwrap().findings = vec![("n_records", 3)];
-    let output = lenient.run().await.unwrap();
+    let (output, figures) = metrics::collect(lenient.run()).await;
+    let output = output.unwrap();
+    let measured = [Metric::TestsPassed, Metric::TestsFailed].map(|metric| figures.get(&Subject::All, metric));
+    assert_eq!(measured, [Some(1.0), Some(1.0)]);
     assert_eq!(
         output.warnings,
         ["test unique_fact_id (models/m.yml): 3 rows should not be there"]

@@ -73,6 +73,7 @@ impl Lake {
         let mut variables = HashMap::from([
             (env::BRONZE_BUCKET.to_owned(), BRONZE.to_owned()),
             (env::SILVER_BUCKET.to_owned(), SILVER.to_owned()),
+            (env::TOKEN_KEY_SECRET.to_owned(), "token-keys".to_owned()),
         ]);
         variables.extend(
             more.iter()
