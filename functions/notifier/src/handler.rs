@@ -9,6 +9,7 @@ use cardlake_shared::config::Variables;
 use cardlake_shared::env;
 use cardlake_shared::error::with_causes;
 use cardlake_shared::events::{NotifierEvent, NotifierOutput};
+use cardlake_shared::lease::Lease;
 use cardlake_shared::paths;
 use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use cardlake_shared::storage::Storage;
@@ -73,7 +74,7 @@ impl Context {
 }
 
 /// Writes the record of a run, then tells every receiver that was not told of it yet; without receivers the message goes to
-/// the log.
+/// the log. A run that failed gives back the lease on the warehouse: a function that was killed could not do so.
 ///
 /// # Errors
 /// The record cannot be written, or a message cannot be sent; the others are sent all the same.
@@ -81,6 +82,9 @@ pub async fn handle(event: NotifierEvent, context: &Context) -> Result<NotifierO
     let (record, message) = context.tell(event);
     let key = paths::run_record(record.batch_date, &record.run_id);
     context.storage.put_json(&context.silver_bucket, &key, &record).await?;
+    if matches!(record.outcome, RunOutcome::Failed(_)) {
+        context.release_lease(&record.run_id).await;
+    }
     if context.receivers.is_empty() {
         tracing::info!(batch_date = %record.batch_date, run_id = record.run_id, text = message.text, "{}", message.subject);
     }
@@ -92,6 +96,14 @@ pub async fn handle(event: NotifierEvent, context: &Context) -> Result<NotifierO
 }
 
 impl Context {
+    /// Gives the lease back, if the run has it. If that cannot be done it expires, so that is no reason to tell nobody.
+    async fn release_lease(&self, run_id: &str) {
+        let lease = Lease::new(self.storage.clone(), &self.silver_bucket, paths::WAREHOUSE_LEASE);
+        if let Err(error) = lease.release(run_id).await {
+            tracing::warn!(run_id, %error, "the lease of a failed run stays until it expires");
+        }
+    }
+
     /// The record and the message of an event.
     fn tell(&self, event: NotifierEvent) -> (RunRecord, Message) {
         let place =
