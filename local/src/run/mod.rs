@@ -149,24 +149,26 @@ fn part<T: serde::de::DeserializeOwned>(output: &Value, name: &str) -> Result<T,
         .map_err(|error| CliError::caused(&format!("read '{name}' in the output of {DAILY}"), &error))
 }
 
-/// The cause of a failed function is the JSON of its error reply; people want the message in it.
 fn failure(stage: String, error: String, cause: &str) -> Failure {
+    Failure {
+        message: message(&error, cause),
+        stage,
+        error,
+    }
+}
+
+/// The cause of a failed function is the JSON of its error reply; people want the message in it.
+pub(crate) fn message(error: &str, cause: &str) -> String {
     let reply: Option<Value> = serde_json::from_str(cause).ok();
     let message = reply
         .as_ref()
         .and_then(|reply| reply.get("errorMessage"))
         .and_then(Value::as_str)
         .unwrap_or(cause);
-    let message = if message.is_empty() {
-        run_record::Failure::without_cause(&error)
-    } else {
-        message
-    };
-    Failure {
-        message: message.to_owned(),
-        stage,
-        error,
+    if message.is_empty() {
+        return run_record::Failure::without_cause(error).to_owned();
     }
+    message.to_owned()
 }
 
 #[cfg(test)]
