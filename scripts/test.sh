@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 scripts/python-env.sh >/dev/null
 scripts/python-env.sh target/python-aws tests/data_api/requirements.txt >/dev/null
 scripts/chromium.sh >/dev/null
+scripts/definition-samples.sh >/dev/null
 cargo test --locked --workspace

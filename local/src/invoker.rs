@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What stands for the daily state machine's ARN.
 pub const DAILY_STATE_MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:cardlake-daily";
@@ -20,6 +21,17 @@ pub const DAILY_STATE_MACHINE: &str = "arn:aws:states:us-east-1:000000000000:sta
 /// The longest answer of a function, in bytes: 6 MiB and the 100 bytes that Lambda adds.
 /// Source: quotas of AWS Lambda, "Invocation payload".
 const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 + 100;
+
+/// The functions by name, and how many seconds each may take where it is deployed: `infra/functions.tf`.
+const FUNCTIONS: [(&str, u64); 7] = [
+    ("generator", 900),
+    ("transformer", 900),
+    ("reconciler", 900),
+    ("validator", 900),
+    ("loader", 120),
+    ("mart_builder", 120),
+    ("notifier", 60),
+];
 
 /// The stages, each with its own context as a function of its own has it.
 pub struct StageInvoker {
@@ -32,6 +44,7 @@ pub struct StageInvoker {
     notifier: Arc<cardlake_notifier::Context>,
     storage: Storage,
     transformed: Arc<AtomicU64>,
+    timeouts: BTreeMap<&'static str, Duration>,
 }
 
 impl StageInvoker {
@@ -59,7 +72,17 @@ impl StageInvoker {
             notifier: context!(cardlake_notifier, "notifier"),
             storage: environment.storage().clone(),
             transformed: Arc::default(),
+            timeouts: FUNCTIONS
+                .map(|(name, seconds)| (name, Duration::from_secs(seconds)))
+                .into(),
         })
+    }
+
+    /// Lets a function take another time than it may where it is deployed.
+    #[cfg(test)]
+    pub(crate) fn with_timeout(mut self, function: &'static str, timeout: Duration) -> Self {
+        self.timeouts.insert(function, timeout);
+        self
     }
 
     /// Rows that the transformer has read so far.
@@ -71,16 +94,7 @@ impl StageInvoker {
     /// What stands for the placeholders of the state machine files.
     #[must_use]
     pub fn substitutions() -> BTreeMap<String, String> {
-        let stages = [
-            "generator",
-            "transformer",
-            "reconciler",
-            "validator",
-            "loader",
-            "mart_builder",
-            "notifier",
-        ];
-        let functions = stages.map(|stage| (format!("{stage}_function"), stage.to_owned()));
+        let functions = FUNCTIONS.map(|(stage, _)| (format!("{stage}_function"), stage.to_owned()));
         functions
             .into_iter()
             .chain([
@@ -95,10 +109,11 @@ impl StageInvoker {
     /// # Errors
     /// The error reply of the stage, as Step Functions shows it.
     pub async fn invoke_function(&self, function: &str, payload: Value) -> Result<Value, TaskFailure> {
+        let timeout = self.timeouts.get(function).copied().unwrap_or(Duration::MAX);
         macro_rules! call {
             ($stage:ident, $context:expr) => {{
                 let context = Arc::clone(&$context);
-                call(payload, move |event| async move {
+                call(payload, timeout, move |event| async move {
                     $stage::handle(event, &context).await
                 })
                 .await
@@ -120,9 +135,11 @@ impl StageInvoker {
     }
 }
 
-/// One invocation, on a thread of its own as a function has a process of its own: a panic fails the invocation alone.
+/// One invocation, on a thread of its own as a function has a process of its own: a panic fails the invocation alone, and
+/// what is not done in time is stopped where it waits.
 async fn call<Event, Output, Error, Running>(
     payload: Value,
+    timeout: Duration,
     handler: impl FnOnce(Event) -> Running + Send + 'static,
 ) -> Result<Value, TaskFailure>
 where
@@ -138,11 +155,24 @@ where
         })
     })?;
     let runtime = tokio::runtime::Handle::current();
-    let running = tokio::task::spawn_blocking(move || runtime.block_on(handler(event)));
+    let running = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async { tokio::time::timeout(timeout, handler(event)).await })
+    });
     let output = running.await.map_err(|error| {
         refused(Diagnostic {
             error_type: "Runtime.ExitError".to_owned(),
             error_message: error.to_string(),
+        })
+    })?;
+    // What Lambda answers in its place.
+    let output = output.map_err(|_| {
+        refused(Diagnostic {
+            error_type: "Sandbox.Timedout".to_owned(),
+            error_message: format!(
+                "RequestId: {} Error: Task timed out after {:.2} seconds",
+                uuid::Uuid::new_v4(),
+                timeout.as_secs_f64()
+            ),
         })
     })?;
     let output = output.map_err(|error| refused(diagnostic(&error)))?;
@@ -215,5 +245,25 @@ impl TaskInvoker for StageInvoker {
                 })
                 .collect())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_have_the_time_that_they_are_deployed_with() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/functions.tf");
+        let deployed = std::fs::read_to_string(file).unwrap();
+        let line = regex::Regex::new(r"(?m)^ +([a-z-]+) += \{ description.* timeout = (\d+),").unwrap();
+        let timeouts: BTreeMap<String, u64> = line
+            .captures_iter(&deployed)
+            .map(|found| (found[1].replace('-', "_"), found[2].parse().unwrap()))
+            .collect();
+        assert_eq!(
+            timeouts,
+            FUNCTIONS.map(|(name, seconds)| (name.to_owned(), seconds)).into()
+        );
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::error::CliError;
 use crate::progress::Progress;
+use crate::run::message;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use cardlake_shared::aws::Aws;
@@ -99,7 +100,16 @@ impl Stack {
     ) -> Result<(String, Result<(), CliError>), CliError> {
         let execution = self.start(variable, name, input).await?;
         progress.note(&execution);
-        let ended = self.follow(&execution, progress).await?;
+        // A call that does not come back must not keep anybody from leaving.
+        let ended = tokio::select! {
+            ended = self.follow(&execution, progress) => ended?,
+            _ = tokio::signal::ctrl_c() => {
+                return Err(CliError::interrupted(format!("{execution} goes on")).hint(format!(
+                    "see how it ends with `cardlake status --aws`, stop it with \
+                     `aws stepfunctions stop-execution --execution-arn {execution}`"
+                )));
+            }
+        };
         Ok((execution, ended))
     }
 
@@ -137,15 +147,7 @@ impl Stack {
     async fn follow(&self, execution: &str, progress: &Progress) -> Result<Result<(), CliError>, CliError> {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                _ = tokio::signal::ctrl_c() => {
-                    return Err(CliError::interrupted(format!("{execution} goes on")).hint(format!(
-                        "see how it ends with `cardlake status --aws`, stop it with \
-                         `aws stepfunctions stop-execution --execution-arn {execution}`"
-                    )));
-                }
-            }
+            ticks.tick().await;
             if let Some(ended) = self.look(execution).await? {
                 return Ok(ended);
             }
@@ -165,7 +167,7 @@ impl Stack {
             ExecutionStatus::Succeeded => Some(Ok(())),
             status => {
                 let error = described.error().unwrap_or_else(|| status.as_str());
-                let cause = described.cause().unwrap_or("no cause was given");
+                let cause = message(error, described.cause().unwrap_or_default());
                 let steps = format!("aws stepfunctions get-execution-history --execution-arn {execution}");
                 let failed = CliError::failed(format!("the execution failed: {cause} ({error})"));
                 Some(Err(failed.hint(format!("its steps: {steps}"))))

@@ -210,6 +210,18 @@ pub struct Failure {
     pub advice: String,
 }
 
+impl Failure {
+    /// What to say of an error that came without a cause. Step Functions gives none for a task that took too long.
+    #[must_use]
+    pub fn without_cause(error: &str) -> &'static str {
+        if error == "States.Timeout" {
+            "it took longer than the state machine lets it"
+        } else {
+            "no cause was given"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

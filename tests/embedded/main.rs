@@ -11,6 +11,7 @@ mod browser;
 mod build;
 mod dashboard;
 mod data_api;
+mod deployed;
 mod failures;
 mod generated;
 mod harness;

@@ -10,6 +10,7 @@ use cardlake_shared::config::{LakeConfig, Variables, WarehouseName, WarehouseTar
 use cardlake_shared::env;
 use cardlake_shared::error::with_causes;
 use cardlake_shared::events::{NotifierEvent, NotifierOutput};
+use cardlake_shared::lease::Lease;
 use cardlake_shared::metrics::{self, Metric, Subject};
 use cardlake_shared::paths;
 use cardlake_shared::run_record::{RunOutcome, RunRecord};
@@ -85,7 +86,7 @@ impl Context {
 }
 
 /// Writes the record of a run, then tells every receiver that was not told of it yet; without receivers the message goes to
-/// the log.
+/// the log. A run that failed gives back the lease on the warehouse: a function that was killed could not do so.
 ///
 /// # Errors
 /// The record cannot be written, or a message cannot be sent; the others are sent all the same.
@@ -102,6 +103,9 @@ pub async fn handle(event: NotifierEvent, context: &Context) -> Result<NotifierO
         context.storage.put(silver_bucket, &key, lines.into_bytes()).await?;
     }
     measure(&record);
+    if matches!(record.outcome, RunOutcome::Failed(_)) {
+        context.release_lease(&record.run_id).await;
+    }
     if context.receivers.is_empty() {
         tracing::info!(batch_date = %record.batch_date, run_id = record.run_id, text = message.text, "{}", message.subject);
     }
@@ -136,6 +140,14 @@ fn measure(record: &RunRecord) {
 }
 
 impl Context {
+    /// Gives the lease back, if the run has it. If that cannot be done it expires, so that is no reason to tell nobody.
+    async fn release_lease(&self, run_id: &str) {
+        let lease = Lease::new(self.storage.clone(), &self.places.silver_bucket, paths::WAREHOUSE_LEASE);
+        if let Err(error) = lease.release(run_id).await {
+            tracing::warn!(run_id, %error, "the lease of a failed run stays until it expires");
+        }
+    }
+
     /// The record and the message of an event.
     fn tell(&self, event: NotifierEvent) -> (RunRecord, Message) {
         let place = |batch_date, run_id: &str| {

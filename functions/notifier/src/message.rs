@@ -43,7 +43,7 @@ pub(crate) fn failure(stage: &str, error: &str, cause: &str) -> Failure {
         _ => error.to_owned(),
     };
     let message = if message.is_empty() {
-        "no cause was given".to_owned()
+        Failure::without_cause(&error).to_owned()
     } else {
         masked(&message)
     };
@@ -274,7 +274,7 @@ mod tests {
     fn other_causes_are_told_as_they_are() {
         for (cause, message) in [
             ("The execution ran out of time", "The execution ran out of time"),
-            ("", "no cause was given"),
+            ("", "it took longer than the state machine lets it"),
             (r#"{"Input":"{}"}"#, r#"{"Input":"{}"}"#),
         ] {
             assert_eq!(failure("Load", "States.Timeout", cause).message, message);
@@ -283,9 +283,10 @@ mod tests {
             failure("Load", "States.Timeout", "").advice,
             "Load took longer than it may: look into its logs, then run the day again"
         );
+        let unknown = failure("Load", "Lambda.Unknown", "");
         assert_eq!(
-            failure("Load", "Lambda.Unknown", "").advice,
-            "look into the logs of Load"
+            (unknown.message.as_str(), unknown.advice.as_str()),
+            ("no cause was given", "look into the logs of Load")
         );
     }
 

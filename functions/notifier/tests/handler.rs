@@ -12,6 +12,8 @@ use cardlake_notifier::{Context, Error, handle};
 use cardlake_shared::aws::{Aws, Endpoints};
 use cardlake_shared::error::{ErrorKind, StageError};
 use cardlake_shared::events::{NotifierEvent, NotifierOutput};
+use cardlake_shared::lease::Lease;
+use cardlake_shared::paths;
 use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use loopback_s3::LoopbackS3;
 use serde_json::json;
@@ -215,6 +217,51 @@ async fn a_bad_end_says_what_where_and_what_to_do() {
     What to do: nothing of the batch is visible; look at the validation result, correct the data or the suite, and run the day again.
     Run record: s3://silver/_runs/batch_date=2026-01-15/run-8.json
     ");
+}
+
+#[tokio::test]
+async fn a_function_that_ran_out_of_time_is_told_in_lambdas_words_and_a_step_in_ours() {
+    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::OK).await);
+    let function = r#"{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: 5d0c6b3e-1f5e-4b4f-8f5e-0a1b2c3d4e5f Error: Task timed out after 120.00 seconds"}"#;
+    for (run, error, cause) in [("run-8", "Sandbox.Timedout", function), ("run-9", "States.Timeout", "")] {
+        let mut event = failed(cause);
+        event["run_id"] = run.into();
+        event["stage"] = "Load".into();
+        event["error"] = error.into();
+        notify(&server, Some(&topic), event).await.unwrap();
+    }
+    let published = topic.published.lock().unwrap();
+    let subjects =
+        ["Sandbox.Timedout", "States.Timeout"].map(|error| format!("cardlake 2026-01-15: failed at Load ({error})"));
+    assert_eq!([0, 1].map(|index| published[index]["Subject"].clone()), subjects);
+    insta::assert_snapshot!([0, 1].map(|index| published[index]["Message"].clone()).join("\n"), @r"
+    The run run-8 for 2026-01-15 failed at Load.
+    What: RequestId: 5d0c6b3e-1f5e-4b4f-8f5e-0a1b2c3d4e5f Error: Task timed out after 120.00 seconds (Sandbox.Timedout)
+    What to do: Load took longer than it may: look into its logs, then run the day again.
+    Run record: s3://silver/_runs/batch_date=2026-01-15/run-8.json
+
+    The run run-9 for 2026-01-15 failed at Load.
+    What: it took longer than the state machine lets it (States.Timeout)
+    What to do: Load took longer than it may: look into its logs, then run the day again.
+    Run record: s3://silver/_runs/batch_date=2026-01-15/run-9.json
+    ");
+}
+
+#[tokio::test]
+async fn a_run_that_failed_gives_its_lease_back_and_leaves_that_of_another() {
+    let server = LoopbackS3::start().await;
+    let lease = Lease::new(server.storage(), "silver", paths::WAREHOUSE_LEASE);
+    let now = chrono::Utc::now();
+    assert!(lease.acquire("run-8", now).await.unwrap());
+    notify(&server, None, succeeded()).await.unwrap();
+    assert!(
+        !lease.acquire("run-9", now).await.unwrap(),
+        "a run that has ended well has none"
+    );
+    notify(&server, None, failed("")).await.unwrap();
+    assert!(lease.acquire("run-9", now).await.unwrap());
+    notify(&server, None, failed("")).await.unwrap();
+    assert!(!lease.acquire("run-8", now).await.unwrap());
 }
 
 #[tokio::test]

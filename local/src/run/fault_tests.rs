@@ -3,10 +3,12 @@
 use super::*;
 use crate::environment::{BRONZE, SILVER, Servers};
 use crate::s3_server::{HookDecision, RequestHook};
+use cardlake_shared::paths;
 use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const FILE: &str = "merchant_id,name,mcc,city,country,opened_at\nMER0001,A,5411,Seoul,KR,2020-01-01\n";
@@ -78,4 +80,92 @@ async fn a_service_that_stays_away_fails_the_day_with_stage_cause_and_advice() {
     let (again, records) = run_throttled(&folder, 0).await;
     assert_eq!(again.failure, None);
     assert_eq!(records.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_that_run_out_of_time_fail_the_day_by_name_and_the_next_run_goes_on_from_there() {
+    let folder = TempDir::new().unwrap();
+    let environment = Environment::open(folder.path()).await.unwrap();
+    let key = "merchants/ingest_date=2026-01-15/a.csv";
+    let storage = environment.storage();
+    storage.put(BRONZE, key, FILE.as_bytes().to_vec()).await.unwrap();
+    let run = async |function: &'static str| {
+        let invoker = StageInvoker::new(&environment).await.unwrap();
+        // Whoever waits for anything is too late.
+        let invoker = invoker.with_timeout(function, Duration::ZERO);
+        let input = json!({"batch_date": "2026-01-15"});
+        let day = "2026-01-15".parse().unwrap();
+        let outcome = run_day_with(&invoker, &environment, day, input, &Progress::new(false, 1)).await;
+        outcome.unwrap()
+    };
+    for (function, stage) in [
+        ("reconciler", "Plan"),
+        ("validator", "Validate"),
+        ("loader", "Load"),
+        ("mart_builder", "Build"),
+    ] {
+        let outcome = run(function).await;
+        let failure = outcome.failure.unwrap();
+        assert_eq!(
+            (failure.stage.as_str(), failure.error.as_str()),
+            (stage, "Sandbox.Timedout")
+        );
+        let message = failure.message;
+        assert!(message.starts_with("RequestId: "), "{message}");
+        assert!(
+            message.ends_with(" Error: Task timed out after 0.00 seconds"),
+            "{message}"
+        );
+        // The names that the state machine retries are those of errors that may pass.
+        let attempts = |event: &&HistoryEvent| event.event_type == "TaskFailed";
+        assert_eq!(outcome.history.iter().filter(attempts).count(), 1);
+
+        let records = RunRecord::last(storage, SILVER, 1).await.unwrap();
+        let RunOutcome::Failed(recorded) = &records[0].outcome else {
+            panic!("{records:?}");
+        };
+        assert_eq!(
+            (recorded.stage.as_str(), recorded.error.as_str()),
+            (stage, "Sandbox.Timedout")
+        );
+        assert_eq!(recorded.message, message);
+        let advice = format!("{stage} took longer than it may: look into its logs, then run the day again");
+        assert_eq!(recorded.advice, advice);
+        // Whoever is next need not wait for the lease to expire.
+        let lease = storage.get(SILVER, paths::WAREHOUSE_LEASE).await.unwrap();
+        assert!(lease.is_none(), "{function}: {lease:?}");
+    }
+    let outcome = run("none").await;
+    assert_eq!(outcome.failure, None);
+    let books = &outcome.books.unwrap().datasets["merchants"];
+    assert_eq!((books.balanced, books.silver_rows, books.warehouse_rows), (true, 1, 1));
+    environment.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_function_runs_out_of_time_is_named_and_the_day_can_be_run_again() {
+    let folder = TempDir::new().unwrap();
+    let environment = Environment::open(folder.path()).await.unwrap();
+    let key = "merchants/ingest_date=2026-01-15/a.csv";
+    let body = FILE.as_bytes().to_vec();
+    environment.storage().put(BRONZE, key, body).await.unwrap();
+    let run = async |timeout: Duration| {
+        let invoker = StageInvoker::new(&environment).await.unwrap();
+        let invoker = invoker.with_timeout("transformer", timeout);
+        let input = json!({"batch_date": "2026-01-15"});
+        let day = "2026-01-15".parse().unwrap();
+        let outcome = run_day_with(&invoker, &environment, day, input, &Progress::new(false, 1)).await;
+        outcome.unwrap()
+    };
+    let failure = run(Duration::ZERO).await.failure.unwrap();
+    assert_eq!(
+        (failure.stage.as_str(), failure.error.as_str()),
+        ("Reconcile", "Cardlake.IncompleteBatch")
+    );
+    assert!(failure.message.contains(key), "{}", failure.message);
+
+    let outcome = run(Duration::from_secs(900)).await;
+    assert_eq!(outcome.failure, None);
+    assert!(outcome.books.unwrap().datasets["merchants"].balanced);
+    environment.close().await.unwrap();
 }

@@ -10,6 +10,7 @@ use crate::progress::Progress;
 use crate::step_functions::{ExecutionOptions, HistoryEvent, Outcome, StateMachine, execute};
 use cardlake_shared::assets::{AssetFolder, Assets};
 use cardlake_shared::events::{BalanceOutput, MartBuilderOutput};
+use cardlake_shared::run_record;
 use chrono::{NaiveDate, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -74,6 +75,16 @@ pub async fn run_day(
     progress: &Progress,
 ) -> Result<DayOutcome, CliError> {
     let invoker = StageInvoker::new(environment).await?;
+    run_day_with(&invoker, environment, day, input, progress).await
+}
+
+async fn run_day_with(
+    invoker: &StageInvoker,
+    environment: &Environment,
+    day: NaiveDate,
+    input: Value,
+    progress: &Progress,
+) -> Result<DayOutcome, CliError> {
     let machine = state_machine(&environment.assets(), DAILY)?;
     let started = Instant::now();
     let observer = progress.day(day, invoker.transformed());
@@ -85,7 +96,7 @@ pub async fn run_day(
         max_concurrency: std::thread::available_parallelism().map_or(2, usize::from),
         ..ExecutionOptions::new("cardlake-daily", &name, Utc::now(), input)
     };
-    let result = execute(&machine, options, &invoker, &observer).await;
+    let result = execute(&machine, options, invoker, &observer).await;
     let stages = observer.stages();
     let mut outcome = DayOutcome {
         batch_date: day,
@@ -138,18 +149,26 @@ fn part<T: serde::de::DeserializeOwned>(output: &Value, name: &str) -> Result<T,
         .map_err(|error| CliError::caused(&format!("read '{name}' in the output of {DAILY}"), &error))
 }
 
-/// The cause of a failed function is the JSON of its error reply; people want the message in it.
 fn failure(stage: String, error: String, cause: &str) -> Failure {
+    Failure {
+        message: message(&error, cause),
+        stage,
+        error,
+    }
+}
+
+/// The cause of a failed function is the JSON of its error reply; people want the message in it.
+pub(crate) fn message(error: &str, cause: &str) -> String {
     let reply: Option<Value> = serde_json::from_str(cause).ok();
     let message = reply
         .as_ref()
         .and_then(|reply| reply.get("errorMessage"))
-        .and_then(Value::as_str);
-    Failure {
-        stage,
-        error,
-        message: message.unwrap_or(cause).to_owned(),
+        .and_then(Value::as_str)
+        .unwrap_or(cause);
+    if message.is_empty() {
+        return run_record::Failure::without_cause(error).to_owned();
     }
+    message.to_owned()
 }
 
 #[cfg(test)]

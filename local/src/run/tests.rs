@@ -12,6 +12,7 @@ use std::sync::Mutex;
 struct Script {
     answers: HashMap<&'static str, Vec<Result<Value, &'static str>>>,
     calls: Mutex<Vec<(String, Value)>>,
+    objects: Vec<String>,
 }
 
 impl Script {
@@ -67,6 +68,7 @@ impl Script {
         Self {
             answers,
             calls: Mutex::default(),
+            objects: vec!["a.csv".to_owned(), "b.csv".to_owned()],
         }
     }
 
@@ -111,11 +113,11 @@ impl TaskInvoker for Script {
         prefix: &'a str,
         _max_items: Option<usize>,
     ) -> BoxFuture<'a, Result<Vec<ObjectItem>, TaskFailure>> {
-        let item = |name: &str| ObjectItem {
+        let item = |name: &String| ObjectItem {
             key: format!("{prefix}{name}"),
             size: 1,
         };
-        let objects = vec![item("a.csv"), item("b.csv")];
+        let objects = self.objects.iter().map(item).collect();
         Box::pin(async move { Ok(objects) })
     }
 }
@@ -310,6 +312,32 @@ async fn an_object_that_fails_does_not_stop_the_others() {
         1,
         "reconcile decides what a missing record means"
     );
+}
+
+#[tokio::test]
+async fn what_thousands_of_objects_come_to_fits_into_one_payload() {
+    // Two megabytes together; a payload has a quarter of one.
+    let output = json!({"key": "k".repeat(1000), "status": "transformed", "counts": {}});
+    for answer in [Ok(output), Err("Cardlake.Internal")] {
+        let mut script = Script::new(&[("transformer", vec![answer])]);
+        script.objects = (0..2000).map(|number| format!("{number:0200}.csv")).collect();
+        let outcome = day(&script, json!({"batch_date": "2026-01-15"})).await;
+        assert!(matches!(outcome, Outcome::Succeeded { .. }), "{outcome:?}");
+        assert_eq!(script.calls_of("transformer").len(), 2000);
+    }
+}
+
+#[test]
+fn a_cause_is_told_in_the_words_of_the_function_or_in_ours() {
+    let reply = json!({"errorType": "E", "errorMessage": "it broke", "stackTrace": []}).to_string();
+    for (error, cause, told) in [
+        ("E", reply.as_str(), "it broke"),
+        ("E", "as it is", "as it is"),
+        ("E", "", "no cause was given"),
+        ("States.Timeout", "", "it took longer than the state machine lets it"),
+    ] {
+        assert_eq!(message(error, cause), told);
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
 
+/// In real time a scaled wait is at least this part of the time that has passed: of what an execution takes, no more than
+/// half a per cent goes into the last wait for something that is done already.
+const LEAST_SHARE_OF_PASSED_TIME: u32 = 200;
+
 /// The clock of an execution: it starts at a given time, follows tokio's clock (so a paused one works), and may jump
 /// over the part of a wait that the scale saves.
 #[derive(Debug)]
@@ -45,9 +49,20 @@ impl Clock {
         self.now().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
+    /// The part of a wait that is really waited, `passed` after the start. In real time it grows with what has passed: an
+    /// execution that takes long must not look so often that its events reach their quota.
+    fn waited(&self, duration: Duration, passed: Duration) -> Duration {
+        let scaled = duration.mul_f64(self.scale);
+        if self.skips {
+            scaled
+        } else {
+            scaled.max(passed / LEAST_SHARE_OF_PASSED_TIME).min(duration)
+        }
+    }
+
     /// Waits for the scaled part of `duration`.
     pub(super) async fn sleep(&self, duration: Duration) {
-        let waited = duration.mul_f64(self.scale);
+        let waited = self.waited(duration, self.origin.elapsed());
         tokio::time::sleep(waited).await;
         if !self.skips {
             return;
@@ -87,5 +102,25 @@ impl Random {
     pub(super) fn uuid(&self) -> uuid::Uuid {
         let bytes: [u8; 16] = self.0.lock().unwrap_or_else(PoisonError::into_inner).random();
         uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaled_waits_grow_with_the_time_that_has_passed_up_to_their_whole_length() {
+        let start = "2026-01-15T02:00:00Z".parse().unwrap();
+        let milliseconds = |skips, passed| {
+            let clock = Clock::new(start, 0.0025, skips);
+            let waited = clock.waited(Duration::from_secs(10), Duration::from_secs(passed));
+            waited.as_millis()
+        };
+        assert_eq!(
+            [0, 5, 100, 9999].map(|passed| milliseconds(false, passed)),
+            [25, 25, 500, 10_000]
+        );
+        assert_eq!(milliseconds(true, 9999), 25);
     }
 }

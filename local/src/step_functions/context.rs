@@ -13,7 +13,7 @@ pub(super) struct Context {
     pub(super) execution: Arc<Value>,
     /// `Id` and `Name`.
     pub(super) state_machine: Arc<Value>,
-    /// `Name`, `EnteredTime`, `RetryCount`.
+    /// `Name`, `EnteredTime`, and `RetryCount` where the state can be retried.
     pub(super) state: Value,
     /// `Index` and `Value` of the innermost map.
     pub(super) map_item: Option<Arc<Value>>,

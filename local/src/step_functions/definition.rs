@@ -14,6 +14,9 @@ use super::paths::{Path, ReferencePath};
 use super::retry::{Catcher, Retrier};
 use super::template::Template;
 
+/// The quota for `Seconds` of a `Wait`: about three years.
+const MAX_WAIT_SECONDS: u64 = 99_999_999;
+
 /// Why a definition is refused.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum DefinitionError {
@@ -451,7 +454,11 @@ fn read_choice(fields: &mut Fields) -> Result<Kind, DefinitionError> {
 }
 
 fn read_wait(fields: &mut Fields) -> Result<Wait, DefinitionError> {
-    let seconds = Amount::read(fields, "Seconds")?.map(Wait::Seconds);
+    let seconds = Amount::read(fields, "Seconds")?;
+    if matches!(seconds, Some(Amount::Literal(seconds)) if seconds > MAX_WAIT_SECONDS) {
+        return Err(fields.fault("Seconds", format!("must be at most {MAX_WAIT_SECONDS}")));
+    }
+    let seconds = seconds.map(Wait::Seconds);
     let literal: Option<String> = fields.optional("Timestamp")?;
     if literal.as_deref().is_some_and(|text| timestamp(text).is_none()) {
         return Err(fields.fault("Timestamp", "must look like 2026-01-15T02:00:00Z"));

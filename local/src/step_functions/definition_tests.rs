@@ -121,6 +121,10 @@ fn wrong_values_are_refused_with_state_and_field() {
             "Timestamp: must look like 2026-01-15T02:00:00Z",
         ),
         (
+            json!({"Type": "Wait", "Seconds": 100_000_000}),
+            "Seconds: must be at most 99999999",
+        ),
+        (
             json!({"Type": "Choice", "Choices": []}),
             "Choices: must hold one rule or more",
         ),
@@ -161,6 +165,10 @@ fn faults_of_a_distributed_map_name_the_field() {
     assert_eq!(
         fault(json!({"Type": "Map", "ItemProcessor": distributed(), "ItemBatcher": {}})),
         "state `S`, ItemBatcher, MaxItemsPerBatch: is missing, and so is MaxInputBytesPerBatch"
+    );
+    assert_eq!(
+        fault(json!({"Type": "Map", "ItemProcessor": distributed(), "Label": "two words"})),
+        "state `S`, Label: must not hold ' '"
     );
     assert_eq!(
         fault(json!({"Type": "Map", "ItemProcessor": distributed(), "ToleratedFailurePercentage": 101})),

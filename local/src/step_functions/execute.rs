@@ -21,6 +21,9 @@ use super::history::{self, Recorder, json_bytes};
 use super::intrinsics::Expression;
 use super::{MAX_PAYLOAD_BYTES, Observer, StateEvent, TaskInvoker};
 
+/// The longest wait for a point in time: as many seconds as 31 bits hold, which is 68 years.
+const MAX_WAIT: Duration = Duration::from_secs(0x7fff_ffff);
+
 /// Runs `machine` to its end. Dropping the future abandons the execution and every task in it.
 pub async fn execute(
     machine: &StateMachine,
@@ -195,7 +198,7 @@ impl Engine<'_> {
     async fn run_state(&self, state: &State, input: Value, path: &str, scope: &Scope<'_>) -> Result<Step, Failure> {
         self.transitions.fetch_add(1, Ordering::Relaxed);
         let mut context = scope.context.clone();
-        context.state = json!({ "Name": state.name, "EnteredTime": self.clock.now_text(), "RetryCount": 0 });
+        context.state = json!({ "Name": state.name, "EnteredTime": self.clock.now_text() });
         let mut visit = Visit {
             state,
             path,
@@ -212,6 +215,7 @@ impl Engine<'_> {
         let mut caught = None;
         let result = match &state.kind {
             Kind::Task(_) | Kind::Map(_) | Kind::Parallel { .. } => {
+                visit.context.state["RetryCount"] = Value::from(0);
                 self.run_with_retries(&mut visit, input, &mut caught).await
             }
             _ => self.run_simple(&visit, input).await,
@@ -292,10 +296,14 @@ impl Engine<'_> {
                     ))
                 })?;
                 // A time that has passed is no wait.
-                Ok(until
+                let wait = until
                     .signed_duration_since(self.clock.now())
                     .to_std()
-                    .unwrap_or_default())
+                    .unwrap_or_default();
+                if wait > MAX_WAIT {
+                    return Err(Failure::runtime(format!("the wait until {value} is too long")));
+                }
+                Ok(wait)
             }
         }
     }
@@ -392,10 +400,8 @@ impl Engine<'_> {
             None => invocation.await.map_err(Failure::from),
             Some(limit) => match timeout(limit, invocation).await {
                 Ok(result) => result.map_err(Failure::from),
-                Err(_) => Err(Failure::new(
-                    TIMEOUT,
-                    format!("the task took longer than {} s", limit.as_secs()),
-                )),
+                // Step Functions gives no cause.
+                Err(_) => Err(Failure::new(TIMEOUT, String::new())),
             },
         };
         let event = match &result {
@@ -483,6 +489,9 @@ impl ResultPath {
     }
 }
 
+#[cfg(test)]
+#[path = "conformance_tests.rs"]
+mod conformance_tests;
 #[cfg(test)]
 #[path = "execute_tests.rs"]
 pub(super) mod tests;

@@ -16,7 +16,8 @@ pub struct ExecutionOptions {
     pub start_time: DateTime<Utc>,
     /// The input, at most [`MAX_PAYLOAD_BYTES`](super::MAX_PAYLOAD_BYTES).
     pub input: Value,
-    /// The share of every `Wait` and retry delay that is really waited, from 0 to 1. Timeouts are not scaled.
+    /// The share of every `Wait` and retry delay that is really waited, from 0 to 1; it is more in an execution that takes
+    /// long and whose clock shows real time. Timeouts are not scaled.
     pub time_scale: f64,
     /// Whether the execution's own clock moves by the whole of a wait that was scaled, so that waits for a point in time
     /// end there; otherwise it shows the time that really passes.

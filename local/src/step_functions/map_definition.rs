@@ -43,6 +43,9 @@ pub(super) enum Percentage {
     Path(Path),
 }
 
+/// Beside control characters, what the label of a distributed map must not hold.
+const NOT_IN_A_LABEL: &str = " ?*<>{}[]:;,\\|^~$#%&`\"";
+
 /// How a map runs its items.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -107,6 +110,10 @@ impl MapState {
                 .is_some_and(|label| label.is_empty() || label.chars().count() > 40)
             {
                 return Err(fields.fault("Label", "must have 1 to 40 characters"));
+            }
+            let refused = |c: char| c.is_control() || NOT_IN_A_LABEL.contains(c);
+            if let Some(character) = map.label.as_ref().and_then(|label| label.chars().find(|c| refused(*c))) {
+                return Err(fields.fault("Label", format!("must not hold {character:?}")));
             }
         }
         Ok(map)
