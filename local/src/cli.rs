@@ -10,12 +10,13 @@ use crate::commands::generate::GenerateArgs;
 use crate::commands::validate::ValidateArgs;
 use crate::console::Console;
 use crate::error::CliError;
+use crate::full_disk;
 use cardlake_shared::events::DEFAULT_RETENTION_DAYS;
 use cardlake_shared::paths::parse_day;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -417,6 +418,7 @@ pub fn main() -> ExitCode {
     };
     let Cli { console, command } = cli;
     console.start_logging();
+    let data_dir = command.data_dir().map(Path::to_owned);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&CliError::caused("start", &error)),
@@ -434,7 +436,7 @@ pub fn main() -> ExitCode {
     runtime.shutdown_timeout(Duration::from_secs(1));
     match outcome {
         Ok(code) => code,
-        Err(error) => report(&error),
+        Err(error) => report(&full_disk::explained(error, data_dir.as_deref())),
     }
 }
 
@@ -463,10 +465,27 @@ async fn execute(command: Command, console: Console) -> Result<ExitCode, CliErro
 }
 
 impl Command {
+    /// The folder of the lake that the command works on.
+    fn data_dir(&self) -> Option<&Path> {
+        let data = match self {
+            Self::Run(args) => &args.data,
+            Self::Backfill(args) => &args.data,
+            Self::Status(args) => &args.data,
+            Self::Up(args) => &args.data,
+            Self::Sql(args) => &args.data,
+            Self::Report(args) => &args.data,
+            Self::Vacuum(args) => &args.data,
+            Self::Build(args) => &args.data,
+            Self::Doctor(args) => &args.data,
+            Self::Generate(_) | Self::Validate(_) | Self::Docs(_) | Self::Completions(_) | Self::Man(_) => return None,
+        };
+        Some(&data.data_dir)
+    }
+
     /// Whether the command itself waits for Ctrl-C.
     const fn ends_by_itself(&self) -> bool {
         match self {
-            Self::Up(_) => true,
+            Self::Up(_) | Self::Build(_) => true,
             Self::Report(args) => args.serve,
             Self::Run(args) => args.aws,
             Self::Backfill(args) => args.aws,
@@ -481,8 +500,11 @@ pub(crate) fn command() -> clap::Command {
 }
 
 fn report(error: &CliError) -> ExitCode {
+    let text = error.to_string();
+    let (kind, told) = text.split_once(':').unwrap_or(("error", &text));
+    let kind = console::style(kind).for_stderr().red().bold();
     // Nothing is left to tell when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{error}");
+    let _ = writeln!(std::io::stderr(), "{kind}:{told}");
     error.exit_code()
 }
 

@@ -153,6 +153,7 @@ impl Environment {
             region: REGION.to_owned(),
             known_secrets: Arc::new(secrets.names()),
             memory_limit: None,
+            max_result_bytes: None,
             access_log: log,
         })
         .await

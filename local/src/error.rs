@@ -64,6 +64,19 @@ impl CliError {
         self
     }
 
+    /// What went wrong, without what to do about it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Puts the cause that matters in front.
+    #[must_use]
+    pub fn because(mut self, cause: &str) -> Self {
+        self.message = format!("{cause}: {}", self.message);
+        self
+    }
+
     /// The exit code: 1 failed, 2 wrong usage.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {

@@ -10,6 +10,7 @@ mod commands;
 mod console;
 pub mod environment;
 mod error;
+mod full_disk;
 mod input;
 mod invoker;
 pub mod loopback;
@@ -22,5 +23,6 @@ pub mod s3_server;
 pub mod secrets_server;
 pub mod sigv4;
 pub mod step_functions;
+mod table;
 
 pub use error::CliError;

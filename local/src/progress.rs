@@ -1,13 +1,30 @@
 //! What a person sees while days run (one line for each day, with the stage under way) or rows are made (a bar).
 
 use crate::run::{DayOutcome, StageTime};
-use crate::step_functions::{Observer, StateEvent, TaskFailure};
+use crate::step_functions::{MapProgress, Observer, StateEvent, TaskFailure};
+use cardlake_shared::records::BatchCounts;
+use cardlake_shared::text::thousands;
 use chrono::NaiveDate;
+use console::StyledObject;
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// The stages of a day, in their order: the bar has a step for each.
+const STAGES: [&str; 10] = [
+    "Generate",
+    "Plan",
+    "Transform",
+    "Reconcile",
+    "Validate",
+    "Publish",
+    "Load",
+    "Balance",
+    "Build",
+    "Notify",
+];
 
 /// The display. Silent unless standard error is a terminal.
 #[derive(Debug, Clone)]
@@ -24,10 +41,10 @@ impl Progress {
                 bar: ProgressBar::hidden(),
             };
         }
-        let bar = ProgressBar::new(days as u64);
+        let bar = ProgressBar::new((days * STAGES.len()) as u64);
         // The template is a constant; the plain style serves should a new version refuse it.
-        let style = ProgressStyle::with_template("{spinner} day {pos}/{len} {wide_msg} {elapsed}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        let style = ProgressStyle::with_template("{spinner:.cyan} {bar:20.cyan/dim} {wide_msg} {elapsed:.dim}");
+        bar.set_style(style.map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("━╸─")));
         bar.enable_steady_tick(Duration::from_millis(100));
         Self { bar }
     }
@@ -38,8 +55,9 @@ impl Progress {
     }
 
     /// What happens now, on the line that moves.
-    pub fn tell(&self, text: &str) {
-        self.bar.set_message(text.to_owned());
+    pub fn tell(&self, state: &str) {
+        self.bar.set_message(state.to_owned());
+        step_to(&self.bar, state, 0);
     }
 
     /// Follows one day; `transformed` counts rows.
@@ -55,14 +73,56 @@ impl Progress {
 
     /// A day has ended.
     pub fn day_done(&self, outcome: &DayOutcome) {
-        self.bar.inc(1);
-        let result = if outcome.failure.is_none() { "done" } else { "FAILED" };
-        self.note(&format!("{} {result} in {:.1} s", outcome.batch_date, outcome.seconds));
+        let day = format!("{} in {:.1} s", outcome.batch_date, outcome.seconds);
+        let line = match (&outcome.failure, &outcome.books) {
+            (Some(failure), _) => format!("{} {day}, at {}", red("failed"), failure.stage),
+            (None, Some(books)) => {
+                let sum = |count: fn(&BatchCounts) -> u64| {
+                    thousands(books.datasets.values().map(|books| count(&books.counts)).sum())
+                };
+                format!(
+                    "{} {day}: {} rows, {} new, {} duplicates, {} quarantined",
+                    green("done"),
+                    sum(|counts| counts.bronze_rows),
+                    sum(|counts| counts.silver_rows_added),
+                    sum(|counts| counts.duplicates),
+                    sum(|counts| counts.quarantined),
+                )
+            }
+            (None, None) => format!("{} {day}", green("done")),
+        };
+        self.note(&line);
+        self.next_day();
+    }
+
+    /// The day after begins, whichever stages this one had.
+    pub fn next_day(&self) {
+        self.bar
+            .set_position(self.bar.position().next_multiple_of(STAGES.len() as u64));
     }
 
     /// Takes the display away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+fn green(text: &str) -> StyledObject<&str> {
+    console::style(text).for_stderr().green()
+}
+
+fn red(text: &str) -> StyledObject<&str> {
+    console::style(text).for_stderr().red().bold()
+}
+
+/// Moves the bar to a state's stage of the day under way; `done` is 1 when it has ended.
+fn step_to(bar: &ProgressBar, state: &str, done: u64) {
+    let stage = stage_of(state).and_then(|stage| STAGES.iter().position(|known| *known == stage));
+    if let Some(stage) = stage {
+        let stages = STAGES.len() as u64;
+        // The last stage of a day does not end on the first step of the next one.
+        let day = bar.position() / stages * stages;
+        bar.set_position((day + stage as u64 + done).min(day + stages - 1).max(bar.position()));
     }
 }
 
@@ -125,14 +185,19 @@ struct Stages {
     began: Option<(String, Instant)>,
     /// Items of the stage's map that are done: parts, objects or datasets.
     items: u64,
+    /// Items of it that there are.
+    all_items: u64,
     failed: Option<String>,
+    /// Why the first item failed that did.
+    failed_item: Option<TaskFailure>,
 }
 
 impl DayObserver {
     /// What is done of the stage under way.
     fn tell(&self, stages: &Stages, what: &str) {
         let Some((stage, began)) = &stages.began else { return };
-        let mut text = format!("{} {}, {} {what}", self.day, stage.to_lowercase(), stages.items);
+        let (done, all) = (stages.items, stages.all_items.max(stages.items));
+        let mut text = format!("{} {}, {done} of {all} {what}", self.day, stage.to_lowercase());
         let rows = self.transformed.load(Ordering::Relaxed);
         if stage == "Transform" {
             let rate = rows as f64 / began.elapsed().as_secs_f64().max(0.001);
@@ -161,6 +226,13 @@ impl DayObserver {
             .unwrap_or_else(PoisonError::into_inner)
             .failed
             .clone()
+    }
+
+    /// Why the first item of a map failed that did: a map may go on without it.
+    #[must_use]
+    pub fn failed_item(&self) -> Option<TaskFailure> {
+        let stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        stages.failed_item.clone()
     }
 }
 
@@ -195,26 +267,43 @@ impl Observer for DayObserver {
         }
         if let Some(stage) = stage_of(path) {
             stages.began = Some((stage.to_owned(), Instant::now()));
-            stages.items = 0;
+            (stages.items, stages.all_items) = (0, 0);
             self.bar.set_message(format!("{} {}", self.day, stage.to_lowercase()));
+            step_to(&self.bar, stage, 0);
         }
     }
 
-    fn state_exited(&self, event: StateEvent<'_>, _duration: Duration, _failure: Option<&TaskFailure>) {
+    fn state_exited(&self, event: StateEvent<'_>, _duration: Duration, failure: Option<&TaskFailure>) {
         let path = event.path;
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(what) = path.rsplit('/').next().and_then(items_of) {
             stages.items += 1;
+            if stages.failed_item.is_none() {
+                stages.failed_item = failure.cloned();
+            }
             self.tell(&stages, what);
         }
         let Some(stage) = stage_of(path) else { return };
         let Some((name, began)) = stages.began.take_if(|(name, _)| name == stage) else {
             return;
         };
+        step_to(&self.bar, stage, 1);
         let elapsed = began.elapsed();
         match stages.times.iter_mut().find(|(known, _)| *known == name) {
             Some((_, time)) => *time += elapsed,
             None => stages.times.push((name, elapsed)),
+        }
+    }
+
+    fn map_progressed(&self, event: StateEvent<'_>, progress: MapProgress) {
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_items = matches!(
+            event.path.rsplit('/').next(),
+            Some("Generate" | "TransformObjects" | "Reconcile" | "Validate" | "Publish")
+        );
+        // Told once before the first item, and after each.
+        if has_items && progress.succeeded + progress.failed == 0 {
+            stages.all_items += progress.total as u64;
         }
     }
 }

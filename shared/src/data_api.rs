@@ -214,6 +214,8 @@ pub trait DataApi: Send + Sync {
     fn poll<'a>(&'a self, id: &'a str) -> Answer<'a, StatementState>;
     /// The result of a statement that has one.
     fn results<'a>(&'a self, id: &'a str) -> Answer<'a, ResultSet>;
+    /// Stops a submission that is waiting or running, soon; one that has ended is an error.
+    fn cancel<'a>(&'a self, id: &'a str) -> Answer<'a, ()>;
 }
 
 /// The Redshift Data API itself.
@@ -342,6 +344,14 @@ impl DataApi for Warehouse {
 
     fn results<'a>(&'a self, id: &'a str) -> Answer<'a, ResultSet> {
         Box::pin(self.fetch(id))
+    }
+
+    fn cancel<'a>(&'a self, id: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let cancelled = self.client.cancel_statement().id(id).send().await;
+            cancelled.map_err(|error| failure("cancel statement", id, &error))?;
+            Ok(())
+        })
     }
 }
 

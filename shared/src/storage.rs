@@ -453,7 +453,10 @@ where
         operation,
         bucket: bucket.to_owned(),
         key: key.to_owned(),
-        cause: with_causes(error),
+        cause: match (error.code(), error.message()) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            _ => with_causes(error),
+        },
     }
 }
 

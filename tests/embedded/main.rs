@@ -13,6 +13,7 @@ mod dashboard;
 mod data_api;
 mod deployed;
 mod failures;
+mod full_disk;
 mod generated;
 mod harness;
 mod input;

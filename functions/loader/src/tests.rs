@@ -168,6 +168,10 @@ impl DataApi for FakeWarehouse {
     fn results<'a>(&'a self, id: &'a str) -> Answer<'a, ResultSet> {
         Box::pin(async move { Ok(self.0.lock().unwrap().results[id].clone()) })
     }
+
+    fn cancel<'a>(&'a self, id: &'a str) -> Answer<'a, ()> {
+        panic!("the loader cancels nothing: {id}")
+    }
 }
 
 /// Tables at a version, one file each version; manifests are kept.

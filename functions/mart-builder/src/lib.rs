@@ -11,6 +11,7 @@
 //! graph, selection          who waits for whom, and what a selection means
 //! materialize/, data_tests  the SQL of a node
 //! state, handler            the ticks
+//! interruption              a build that is broken off
 //! gold, dashboard, artifacts   what is published once everything is built and tested
 //! offline, docs             compiled SQL, manifest and documentation without a warehouse
 //! ```
@@ -35,6 +36,7 @@ mod files;
 mod gold;
 mod graph;
 pub mod handler;
+pub mod interruption;
 mod jinja;
 mod manifest;
 mod materialize;

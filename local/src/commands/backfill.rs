@@ -72,6 +72,6 @@ async fn deployed(
     let runs: Vec<(NaiveDate, String)> = days.iter().map(|day| (*day, run(day))).collect();
     let records = stack.run_records(&runs).await?;
     progress.finish();
-    console.print(args.json, &records, || format!("{}\n", status::table(&records)))?;
+    console.print(args.json, &records, || status::text(&records))?;
     ended.map(|()| ExitCode::SUCCESS)
 }

@@ -4,8 +4,9 @@ use crate::cli::DoctorArgs;
 use crate::commands::sql::ask;
 use crate::environment::Environment;
 use crate::error::{CliError, print};
+use crate::full_disk::{self, SPACE_OF_A_DAY};
 use crate::remote::{Stack, required};
-use crate::run::report::new_table;
+use crate::table::{bad, good, new_table, notable};
 use cardlake_shared::assets::Assets;
 use cardlake_shared::contract::Contracts;
 use cardlake_shared::env;
@@ -67,11 +68,11 @@ pub(crate) async fn doctor(args: DoctorArgs) -> Result<ExitCode, CliError> {
         let mut table = new_table(&["", "what", "found"]);
         for check in &checks {
             let sign = match check.finding {
-                Finding::Good => "ok",
-                Finding::Warning => "warning",
-                Finding::Bad => "BAD",
+                Finding::Good => good(Cell::new("ok")),
+                Finding::Warning => notable(Cell::new("warning")),
+                Finding::Bad => bad(Cell::new("BAD")),
             };
-            table.add_row([Cell::new(sign), Cell::new(&check.what), Cell::new(&check.told)]);
+            table.add_row([sign, Cell::new(&check.what), Cell::new(&check.told)]);
         }
         format!("{table}\n")
     })?;
@@ -98,15 +99,16 @@ fn disk(path: &Path) -> Check {
     let present = path
         .ancestors()
         .find(|folder| folder.is_dir() && !folder.as_os_str().is_empty());
-    let space = fs4::available_space(present.unwrap_or_else(|| Path::new(".")));
-    let gigabytes = |bytes: u64| format!("{:.1} GB free", bytes as f64 / f64::from(1 << 30));
+    let folder = present.unwrap_or_else(|| Path::new("."));
+    let space = fs4::available_space(folder);
+    let told = full_disk::free_space(folder);
     match space {
         Ok(bytes) if bytes < MINIMUM_DISK_BYTES => Check {
             what: "disk".to_owned(),
             finding: Finding::Warning,
-            told: format!("{}: a day of a million rows takes about 1 GB", gigabytes(bytes)),
+            told: format!("{}: {SPACE_OF_A_DAY}", told.unwrap_or_default()),
         },
-        space => Check::new("disk", space.map(gigabytes).map_err(|error| error.to_string())),
+        _ => Check::new("disk", told.map_err(|error| error.to_string())),
     }
 }
 

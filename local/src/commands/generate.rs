@@ -4,17 +4,16 @@ use crate::cli::{Rates, parse_date};
 use crate::console::Console;
 use crate::error::{CliError, printed};
 use crate::progress::RowProgress;
-use crate::run::report::new_table;
+use crate::table::{count, new_table};
 use cardlake_generator::{DayOptions, Destination, FolderSink, Sink, all_parts, upload_day, write_day};
 use cardlake_shared::aws::Aws;
 use cardlake_shared::config::Variables;
 use cardlake_shared::events::{Compression, FileFormat, GeneratorEvent, GeneratorOutput, GeneratorPart};
 use cardlake_shared::paths::bronze_prefix;
 use cardlake_shared::storage::Storage;
-use cardlake_shared::text::thousands;
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::Cell;
 use futures::future::{BoxFuture, try_join_all};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -358,7 +357,7 @@ impl Outcome {
                 day.objects.len() as u64,
             ];
             let mut row = vec![Cell::new(day.batch_date)];
-            row.extend(numbers.map(|number| Cell::new(thousands(number)).set_alignment(CellAlignment::Right)));
+            row.extend(numbers.map(count));
             table.add_row(row);
         }
         let next = if self.out.starts_with("s3://") {

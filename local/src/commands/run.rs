@@ -76,6 +76,7 @@ async fn deployed(args: &RunArgs, console: Console) -> Result<ExitCode, CliError
         let (_, ended) = stack
             .run(env::DAILY_STATE_MACHINE_ARN, &name, &input, &progress)
             .await?;
+        progress.next_day();
         runs.push((day, name));
         outcome = ended;
         if outcome.is_err() {
@@ -84,7 +85,7 @@ async fn deployed(args: &RunArgs, console: Console) -> Result<ExitCode, CliError
     }
     let records = stack.run_records(&runs).await?;
     progress.finish();
-    console.print(args.json, &records, || format!("{}\n", status::table(&records)))?;
+    console.print(args.json, &records, || status::text(&records))?;
     outcome.map(|()| ExitCode::SUCCESS)
 }
 

@@ -4,8 +4,9 @@ use crate::cli::{SqlArgs, SqlFormat};
 use crate::environment::Environment;
 use crate::error::{CliError, printed};
 use crate::remote::Stack;
+use crate::table::new_table;
 use cardlake_shared::data_api::{DataApi as _, ResultSet, StatementState, Submission, Value, Warehouse, client_token};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::CellAlignment;
 use serde_json::{Map, json};
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -80,10 +81,7 @@ fn print(rows: &ResultSet, format: SqlFormat) -> std::io::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     match format {
         SqlFormat::Table => {
-            let mut table = Table::new();
-            table
-                .load_preset(presets::UTF8_HORIZONTAL_ONLY)
-                .set_header(&rows.columns);
+            let mut table = new_table(&rows.columns);
             for record in &rows.rows {
                 table.add_row(record.iter().map(Value::display));
             }

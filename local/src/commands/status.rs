@@ -4,10 +4,11 @@ use crate::cli::StatusArgs;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
 use crate::remote::{Stack, silver_bucket};
-use crate::run::report::new_table;
-use cardlake_shared::run_record::{RunOutcome, RunRecord};
-use cardlake_shared::text::thousands;
-use comfy_table::{Cell, CellAlignment, Table};
+use crate::table::{bad, count, good, new_table, notable, right};
+use cardlake_shared::records::BatchCounts;
+use cardlake_shared::run_record::{Failure, RunOutcome, RunRecord};
+use comfy_table::Cell;
+use std::fmt::Write;
 use std::process::ExitCode;
 
 /// Prints the last runs, the latest first.
@@ -29,13 +30,14 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, CliError> {
         if records.is_empty() {
             "no runs yet: start one with `cardlake run`\n".to_owned()
         } else {
-            format!("{}\n", table(&records))
+            text(&records)
         }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn table(records: &[RunRecord]) -> Table {
+/// The runs as a table, and why those failed that did.
+pub(crate) fn text(records: &[RunRecord]) -> String {
     let mut table = new_table(&[
         "day",
         "outcome",
@@ -45,45 +47,53 @@ pub(crate) fn table(records: &[RunRecord]) -> Table {
         "silver +",
         "quarantined",
         "marts",
-        "run",
-        "what failed",
     ]);
+    let mut failures = String::new();
     for record in records {
-        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         let (started, ended) = (record.execution.started_at, record.execution.ended_at);
         let seconds = started
             .zip(ended)
             .map(|(from, to)| (to - from).num_milliseconds() as f64 / 1000.0);
         let mut row = vec![Cell::new(record.batch_date)];
-        let (outcome, counts, marts, failure) = match &record.outcome {
+        let started = started.map_or_else(String::new, |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
+        let seconds = right(seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}")));
+        match &record.outcome {
             RunOutcome::Succeeded { books, marts, .. } => {
-                let sum = |count: fn(&cardlake_shared::records::BatchCounts) -> u64| {
-                    thousands(books.datasets.values().map(|books| count(&books.counts)).sum())
+                let sum = |count: fn(&BatchCounts) -> u64| {
+                    books.datasets.values().map(|books| count(&books.counts)).sum::<u64>()
                 };
-                let counts = [
-                    sum(|counts| counts.bronze_rows),
-                    sum(|counts| counts.silver_rows_added),
-                    sum(|counts| counts.quarantined),
-                ];
-                ("succeeded", counts, marts.marts.len().to_string(), String::new())
+                let quarantined = sum(|counts| counts.quarantined);
+                row.extend([
+                    good(Cell::new("succeeded")),
+                    Cell::new(started),
+                    seconds,
+                    count(sum(|counts| counts.bronze_rows)),
+                    count(sum(|counts| counts.silver_rows_added)),
+                    if quarantined == 0 {
+                        count(0)
+                    } else {
+                        notable(count(quarantined))
+                    },
+                    right(marts.marts.len().to_string()),
+                ]);
             }
             RunOutcome::Failed(failure) => {
-                let what = format!("{}: {}", failure.stage, failure.error);
-                ("failed", [const { String::new() }; 3], String::new(), what)
+                let Failure {
+                    stage, error, message, ..
+                } = failure;
+                // Writing to a String cannot fail.
+                let _ = writeln!(
+                    failures,
+                    " {} failed at {stage}: {message} ({error})",
+                    record.batch_date
+                );
+                row.extend([bad(Cell::new("FAILED")), Cell::new(started), seconds]);
             }
-        };
-        row.push(Cell::new(outcome));
-        row.push(Cell::new(started.map_or_else(String::new, |time| {
-            time.format("%Y-%m-%d %H:%M:%S").to_string()
-        })));
-        row.push(right(
-            seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}")),
-        ));
-        row.extend(counts.map(right));
-        row.push(right(marts));
-        row.push(Cell::new(&record.run_id));
-        row.push(Cell::new(failure));
+        }
         table.add_row(row);
     }
-    table
+    if !failures.is_empty() {
+        failures.insert(0, '\n');
+    }
+    format!("{table}\n{failures}")
 }

@@ -3,10 +3,11 @@
 use crate::cli::VacuumArgs;
 use crate::environment::Environment;
 use crate::error::{CliError, print};
+use crate::table::{count, new_table, right};
 use cardlake_reconciler::{Context, Output, handle};
 use cardlake_shared::events::{ReconcilerEvent, RemovedObjects, VacuumOutput};
 use cardlake_shared::text::thousands;
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::Cell;
 use indicatif::HumanBytes;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -46,10 +47,7 @@ async fn run(environment: &Environment, event: ReconcilerEvent) -> Result<Vacuum
 
 /// For people: a row for each dataset and kind, some names, and what comes next.
 fn text(output: &VacuumOutput) -> String {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
-        .set_header(["dataset", "what", "objects", "size"]);
+    let mut table = new_table(&["dataset", "what", "objects", "size"]);
     let mut found: Vec<&RemovedObjects> = Vec::new();
     for (dataset, past) in &output.datasets {
         for (what, objects) in [
@@ -58,11 +56,10 @@ fn text(output: &VacuumOutput) -> String {
             ("candidates", &past.candidates),
         ] {
             if objects.count > 0 {
-                let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
                 table.add_row([
                     Cell::new(dataset),
                     Cell::new(what),
-                    right(thousands(objects.count)),
+                    count(objects.count),
                     right(HumanBytes(objects.bytes).to_string()),
                 ]);
                 found.push(objects);

@@ -32,6 +32,8 @@ pub(crate) struct Engine {
     /// Where files wait on their way between S3 and the database.
     pub(crate) staging: PathBuf,
     pub(crate) objects: Objects,
+    /// The bytes that a result may have.
+    pub(crate) max_result_bytes: usize,
     /// Runs the S3 calls of statements, which run on blocking threads.
     pub(crate) runtime: tokio::runtime::Handle,
     /// Given up when the database has been closed, so it comes after the connection.
@@ -46,6 +48,7 @@ impl Engine {
         file: &Path,
         database: &str,
         memory_limit: Option<&str>,
+        max_result_bytes: usize,
         objects: Objects,
     ) -> Result<Self, RedshiftError> {
         let parent = file
@@ -58,9 +61,14 @@ impl Engine {
             source,
         })?;
         let lock = lock_file(file)?;
+        let is_new = !file.exists();
         let connection = open_file(file, database, memory_limit, &staging).map_err(|error| {
             let message = error.to_string().lines().next().unwrap_or_default().to_owned();
             let path = file.to_owned();
+            if is_new {
+                // Half a header, where there was no room for it, could never be opened. Nobody can have written to it yet.
+                let _ = std::fs::remove_file(file);
+            }
             if message.contains("Could not set lock") {
                 RedshiftError::Locked { path, message }
             } else {
@@ -85,6 +93,7 @@ impl Engine {
             database: database.to_owned(),
             staging,
             objects,
+            max_result_bytes,
             runtime: tokio::runtime::Handle::current(),
             _lock: lock,
         })

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::sql::SqlError;
+use crate::full_disk;
 
 /// Two transactions wrote the same rows; the client should run its transaction again.
 const SERIALIZABLE: &str = "1023 DETAIL: Serializable isolation violation on table in Redshift";
@@ -81,12 +82,16 @@ fn from_message(message: &str) -> SqlError {
     if message.starts_with("INTERRUPT Error") {
         return SqlError::Cancelled;
     }
+    // Before conflicts: what cannot be written shows at the commit, too.
+    if full_disk::is_told(message) {
+        return SqlError::redshift(format!("Disk Full DETAIL: {}", first_line(message)));
+    }
     let conflict = message.starts_with("TransactionContext Error")
         && (message.contains("onflict") || message.contains("Failed to commit"));
     if conflict || message.contains("write-write conflict") || message.contains("by a different transaction") {
         return SqlError::redshift(SERIALIZABLE);
     }
-    let line = message.lines().next().unwrap_or_default();
+    let line = first_line(message);
     if let Some(invalid) = invalid_digit(line) {
         return invalid;
     }
@@ -98,6 +103,10 @@ fn from_message(message: &str) -> SqlError {
         }
     }
     SqlError::redshift(line)
+}
+
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
 }
 
 /// A text that is no whole number: Redshift names the first character that does not belong there.
@@ -159,6 +168,9 @@ mod tests {
             text("TransactionContext Error: Conflict on update!"),
             "ERROR: 1023 DETAIL: Serializable isolation violation on table in Redshift"
         );
+        let full =
+            "TransactionContext Error: Failed to commit: Could not write file \"w.wal\": No space left on device";
+        assert_eq!(text(full), format!("ERROR: Disk Full DETAIL: {full}"));
         assert_eq!(from_message("INTERRUPT Error: Interrupted!"), SqlError::Cancelled);
     }
 }

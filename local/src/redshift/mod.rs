@@ -66,6 +66,8 @@ pub struct RedshiftOptions {
     /// The memory that DuckDB may use, as DuckDB writes it (`2GB`); DuckDB's own limit, four fifths of the machine's,
     /// when there is none. Most of what does not fit is spilled to files beside the database; a MERGE has to fit.
     pub memory_limit: Option<String>,
+    /// The bytes that a result may have, as it is encoded; Redshift's limit, 500 MB, when there is none.
+    pub max_result_bytes: Option<usize>,
     /// Where requests are noted.
     pub access_log: Option<AccessLog>,
 }

@@ -17,7 +17,7 @@ use super::sql::types::RedshiftType;
 /// A page is closed when its encoded rows reach this many bytes.
 const PAGE_BYTES: usize = 1024 * 1024;
 /// A result may have this many bytes at most, like in Redshift.
-const MAX_RESULT_BYTES: usize = 500 * 1024 * 1024;
+pub(crate) const MAX_RESULT_BYTES: usize = 500 * 1024 * 1024;
 
 /// How rows are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,8 +77,12 @@ impl ColumnMetadata {
     }
 }
 
-/// Runs a prepared query and encodes its rows.
-pub(crate) fn collect(statement: &mut Statement<'_>, format: ResultFormat) -> Result<ResultSet, SqlError> {
+/// Runs a prepared query and encodes its rows, of which there may be `limit` bytes.
+pub(crate) fn collect(
+    statement: &mut Statement<'_>,
+    format: ResultFormat,
+    limit: usize,
+) -> Result<ResultSet, SqlError> {
     let mut rows = statement.query([]).map_err(|error| engine_error::translate(&error))?;
     let (columns, types) = rows.as_ref().map(describe).unwrap_or_default();
     let mut result = ResultSet {
@@ -95,22 +99,22 @@ pub(crate) fn collect(statement: &mut Statement<'_>, format: ResultFormat) -> Re
         page.end_row();
         result.rows += 1;
         if page.text.len() >= PAGE_BYTES {
-            result.close(&mut page)?;
+            result.close(&mut page, limit)?;
         }
     }
     if result.pages.is_empty() || page.has_rows {
-        result.close(&mut page)?;
+        result.close(&mut page, limit)?;
     }
     Ok(result)
 }
 
 impl ResultSet {
-    fn close(&mut self, page: &mut Page) -> Result<(), SqlError> {
+    fn close(&mut self, page: &mut Page, limit: usize) -> Result<(), SqlError> {
         let text = page.take();
         self.size += text.len();
-        if self.size > MAX_RESULT_BYTES {
+        if self.size > limit {
             return Err(SqlError::redshift(format!(
-                "the result is larger than {MAX_RESULT_BYTES} bytes: add a LIMIT, or UNLOAD it"
+                "the result is larger than {limit} bytes: add a LIMIT, or UNLOAD it"
             )));
         }
         self.pages.push(text);

@@ -20,6 +20,7 @@ use super::engine::Engine;
 use super::error::{ApiError, RedshiftError};
 use super::objects::Objects;
 use super::operations;
+use super::results::MAX_RESULT_BYTES;
 use super::statements::Statements;
 use super::{RedshiftOptions, Service};
 use crate::loopback;
@@ -61,7 +62,14 @@ pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftE
         region: options.region.clone(),
     };
     let memory_limit = options.memory_limit.as_deref();
-    let engine = Engine::open(&options.database_file, &options.database, memory_limit, objects)?;
+    let max_result_bytes = options.max_result_bytes.unwrap_or(MAX_RESULT_BYTES);
+    let engine = Engine::open(
+        &options.database_file,
+        &options.database,
+        memory_limit,
+        max_result_bytes,
+        objects,
+    )?;
     let statements = Arc::new(Statements::new(Arc::new(engine)));
     let service = Arc::new(Service {
         statements: Arc::clone(&statements),

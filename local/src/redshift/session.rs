@@ -104,7 +104,7 @@ impl Session {
             Command::Query(sql) => {
                 let sql = self.resolve(sql);
                 let mut statement = self.connection.prepare(&sql).map_err(|error| translate(&error))?;
-                let result = results::collect(&mut statement, format)?;
+                let result = results::collect(&mut statement, format, self.engine.max_result_bytes)?;
                 Ok(Outcome {
                     rows: result.rows,
                     result: Some(result),

@@ -9,6 +9,7 @@ use crate::invoker::StageInvoker;
 use crate::progress::Progress;
 use crate::step_functions::{ExecutionOptions, HistoryEvent, Outcome, StateMachine, execute};
 use cardlake_shared::assets::{AssetFolder, Assets};
+use cardlake_shared::error::ErrorKind;
 use cardlake_shared::events::{BalanceOutput, MartBuilderOutput};
 use cardlake_shared::run_record;
 use chrono::{NaiveDate, Utc};
@@ -118,7 +119,15 @@ async fn run_day_with(
             outcome.marts = marts.marts;
         }
         Outcome::Failed { error, cause, state } => {
-            outcome.failure = Some(failure(observer.failed_stage().unwrap_or(state), error, &cause));
+            let mut failure = failure(observer.failed_stage().unwrap_or(state), error, &cause);
+            // The map goes on without objects that fail, and the reconciler only knows that they are missing.
+            if failure.error == ErrorKind::IncompleteBatch.error_type()
+                && let Some(item) = observer.failed_item()
+            {
+                let why = format!("; why the first one failed: {}", message(&item.error, &item.cause));
+                failure.message.push_str(&why);
+            }
+            outcome.failure = Some(failure);
         }
         Outcome::TimedOut => {
             let message = "the execution took longer than the state machine allows";

@@ -2,14 +2,17 @@
 
 use super::{DayOutcome, StageTime};
 use crate::error::CliError;
+use crate::table::{bad, count, faint, new_table, notable, right};
 use cardlake_shared::events::DatasetBooks;
-use cardlake_shared::text::thousands;
 use chrono::NaiveDate;
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, Table};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+
+/// A stage has a column of its own if it takes more than this share of a day.
+const LONG: f64 = 0.02;
 
 /// All days of a call.
 #[derive(Debug, Serialize)]
@@ -80,32 +83,55 @@ impl RunsReport {
         Some(CliError::failed(message))
     }
 
-    /// The table for people, and where things are.
+    /// The tables for people, and where things are.
     #[must_use]
     pub fn table(&self, data_dir: &Path) -> String {
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}", self.rows_table());
-        let _ = writeln!(text, "{}", self.seconds_table());
+        let mut text = format!("{}\n\n{}\n\n", self.rows_table(), self.seconds_table());
         let marts = self.runs.iter().rev().find(|run| !run.marts.is_empty());
         if let Some(run) = marts {
-            let rows = run
-                .marts
-                .iter()
-                .map(|(mart, rows)| format!("{mart} {}", thousands(*rows)));
-            let _ = writeln!(text, "Marts (rows): {}", rows.collect::<Vec<_>>().join(", "));
+            let mut table = new_table(&["mart", "rows"]);
+            for (mart, rows) in &run.marts {
+                table.add_row([Cell::new(mart), count(*rows)]);
+            }
+            let _ = writeln!(text, "{table}\n");
+        }
+        // Writing to a String cannot fail.
+        if let Some(balanced) = self.are_balanced() {
+            let _ = writeln!(text, " Books   {balanced}");
         }
         if let Some(report) = self.runs.iter().rev().find_map(|run| run.report.as_ref()) {
-            let _ = writeln!(text, "Report:       {}", report.display());
+            let _ = writeln!(text, " Report  {}", within(report, data_dir).display());
         }
-        let _ = writeln!(
-            text,
-            "Data:         {} (ask it: cardlake sql \"select * from mart_sales_daily limit 10\")",
-            data_dir.display()
-        );
+        let _ = writeln!(text, " Data    {}", data_dir.display());
+        if marts.is_some() {
+            let _ = writeln!(
+                text,
+                " Ask it  cardlake sql \"select * from mart_sales_daily limit 10\""
+            );
+        }
         text
     }
 
+    /// Whether every row is accounted for; none when no books were made.
+    fn are_balanced(&self) -> Option<String> {
+        let all = || {
+            self.runs
+                .iter()
+                .flat_map(|run| run.datasets.iter().map(move |(dataset, books)| (run, dataset, books)))
+        };
+        let off = all().filter(|(_, _, books)| !books.balanced);
+        let off: Vec<String> = off
+            .map(|(run, dataset, _)| format!("{dataset} of {}", run.batch_date))
+            .collect();
+        all().next()?;
+        Some(if off.is_empty() {
+            "balanced: every row is in the warehouse, a duplicate, or in quarantine".to_owned()
+        } else {
+            format!("NOT BALANCED: {}", off.join(", "))
+        })
+    }
+
+    /// What became of the rows of each day.
     fn rows_table(&self) -> Table {
         let mut table = new_table(&[
             "day",
@@ -116,59 +142,79 @@ impl RunsReport {
             "quarantined",
             "late",
             "replaced",
-            "silver",
             "warehouse",
-            "books",
         ]);
         for run in &self.runs {
+            let mut day = Cell::new(run.batch_date);
             for (dataset, books) in &run.datasets {
-                let mut row = vec![Cell::new(run.batch_date), Cell::new(dataset)];
-                row.extend(
-                    books
-                        .columns()
-                        .map(|number| Cell::new(thousands(number)).set_alignment(CellAlignment::Right)),
-                );
-                row.push(Cell::new(if books.balanced { "balanced" } else { "NOT BALANCED" }));
-                table.add_row(row);
+                let [bronze, added, duplicates, quarantined, late, replaced, _, warehouse] = books.columns();
+                let plain = |number: u64| {
+                    if number == 0 {
+                        faint(count(number))
+                    } else {
+                        count(number)
+                    }
+                };
+                let quarantined = match quarantined {
+                    0 => plain(0),
+                    rows => notable(count(rows)),
+                };
+                table.add_row(vec![
+                    std::mem::replace(&mut day, Cell::new("")),
+                    Cell::new(dataset),
+                    plain(bronze),
+                    plain(added),
+                    plain(duplicates),
+                    quarantined,
+                    plain(late),
+                    plain(replaced),
+                    plain(warehouse),
+                ]);
             }
             if run.datasets.is_empty() {
-                let what = run.failure.as_ref().map_or("no input", |_| "failed");
-                table.add_row(vec![Cell::new(run.batch_date), Cell::new(what)]);
+                let what = run
+                    .failure
+                    .as_ref()
+                    .map_or_else(|| Cell::new("no input"), |_| bad(Cell::new("FAILED")));
+                table.add_row(vec![day, what]);
             }
         }
         table
     }
 
+    /// How long the stages took; those that never take long stand together.
     fn seconds_table(&self) -> Table {
+        let seconds = |run: &RunReport, name: &str| {
+            let stage = run.stages.iter().find(|stage| stage.name == name);
+            stage.map_or(0.0, |stage| stage.seconds)
+        };
+        let is_long = |name: &str| self.runs.iter().any(|run| seconds(run, name) > LONG * run.seconds);
         let mut names: Vec<&str> = Vec::new();
         for stage in self.runs.iter().flat_map(|run| &run.stages) {
-            if !names.contains(&stage.name.as_str()) {
+            if !names.contains(&stage.name.as_str()) && is_long(&stage.name) {
                 names.push(&stage.name);
             }
         }
-        let mut header = vec!["seconds"];
-        header.extend(&names);
-        header.push("all");
-        let mut table = new_table(&header);
+        let mut table = new_table(&[["seconds"].as_slice(), &names, &["other", "all"]].concat());
         for run in &self.runs {
-            let mut row = vec![Cell::new(run.batch_date)];
-            for name in &names {
-                let stage = run.stages.iter().find(|stage| stage.name == *name);
-                let text = stage.map_or_else(String::new, |stage| format!("{:.2}", stage.seconds));
-                row.push(Cell::new(text).set_alignment(CellAlignment::Right));
-            }
-            row.push(Cell::new(format!("{:.2}", run.seconds)).set_alignment(CellAlignment::Right));
-            table.add_row(row);
+            let named: f64 = names.iter().map(|name| seconds(run, name)).sum();
+            let other = (run.seconds - named).max(0.0);
+            let times = names.iter().map(|name| seconds(run, name)).chain([other, run.seconds]);
+            let cells = times.map(|time| right(format!("{time:.2}")));
+            table.add_row(std::iter::once(Cell::new(run.batch_date)).chain(cells));
         }
         table
     }
 }
 
-/// A table with a header and no lines down.
-pub(crate) fn new_table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
-    table
+/// A path as the person wrote the folder that it is in.
+fn within(path: &Path, folder: &Path) -> PathBuf {
+    let canonical = folder.canonicalize();
+    let below = canonical
+        .as_ref()
+        .ok()
+        .and_then(|folder| path.strip_prefix(folder).ok());
+    below.map_or_else(|| path.to_owned(), |below| folder.join(below))
 }
 
 fn rounded(seconds: f64) -> f64 {

@@ -5,6 +5,7 @@ use std::io::{Seek, SeekFrom};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use hyper::StatusCode;
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use tokio::task::spawn_blocking;
@@ -15,6 +16,7 @@ use super::conditions::{ReadConditions, write_condition};
 use super::listing::{self, After, Entry, MAX_KEYS, Query};
 use super::store::{Condition, ObjectInfo, Store, StoreError};
 use super::transfer::{Span, receive, signed, stream};
+use crate::full_disk;
 use crate::s3_events::Created;
 
 /// S3 on a store.
@@ -52,6 +54,12 @@ impl From<StoreError> for S3Error {
             StoreError::EntityTooSmall(_) => S3ErrorCode::EntityTooSmall,
             StoreError::UnusableKey { .. } => S3ErrorCode::InvalidArgument,
             StoreError::PreconditionFailed => S3ErrorCode::PreconditionFailed,
+            // As Ceph answers when there is no room: clients take it for final. A server's error they would try again for long.
+            StoreError::Io { source, .. } if full_disk::is_full(source) => {
+                let mut refused = Self::with_message(S3ErrorCode::Custom("QuotaExceeded".into()), error.to_string());
+                refused.set_status_code(StatusCode::FORBIDDEN);
+                return refused;
+            }
             StoreError::Io { .. } => {
                 tracing::error!(%error, "an object could not be read or written");
                 S3ErrorCode::InternalError

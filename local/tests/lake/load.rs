@@ -57,6 +57,7 @@ impl Fixture {
             region: "us-east-1".to_owned(),
             known_secrets: Arc::new(NoSecrets),
             memory_limit: None,
+            max_result_bytes: None,
             access_log: None,
         })
         .await

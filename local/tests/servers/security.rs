@@ -64,6 +64,7 @@ fn redshift_options(listen: &str, folder: &Path, s3: aws_sdk_s3::Client) -> Reds
         region: "us-east-1".to_owned(),
         known_secrets: Arc::new(NoSecrets),
         memory_limit: None,
+        max_result_bytes: None,
         access_log: None,
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Inner {
     /// Polls that answer "running" first.
     pub(super) slow: usize,
     pub(super) throttle: usize,
+    /// Statements that were to be stopped.
+    pub(super) cancelled: Vec<String>,
 }
 
 #[derive(Clone, Default)]
@@ -137,6 +139,13 @@ impl DataApi for FakeWarehouse {
 
     fn results<'a>(&'a self, id: &'a str) -> Answer<'a, ResultSet> {
         Box::pin(async move { Ok(self.0.lock().unwrap().results[id].clone()) })
+    }
+
+    fn cancel<'a>(&'a self, id: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.0.lock().unwrap().cancelled.push(id.to_owned());
+            Ok(())
+        })
     }
 }
 

@@ -5,6 +5,7 @@ mod features;
 
 use crate::error::MartBuilderError;
 use crate::handler::{Context, handle};
+use crate::interruption;
 use crate::project::Project;
 use cardlake_shared::assets::{Asset, AssetFolder, Assets};
 use cardlake_shared::error::StageError;
@@ -373,4 +374,18 @@ async fn a_cursor_needs_its_state() {
         let error = handle(event, &shop.context).await.unwrap_err();
         assert_eq!(error.kind().error_type(), "Cardlake.InvalidEvent");
     }
+}
+
+#[tokio::test]
+async fn a_build_that_is_stopped_cancels_what_it_runs() {
+    let shop = shop();
+    shop.warehouse.0.lock().unwrap().slow = 5;
+    let output = handle(first_event(), &shop.context).await.unwrap();
+    assert_eq!(output.status, TickStatus::Running);
+    interruption::stop(&shop.context, &first_event().run_id).await.unwrap();
+    assert_eq!(shop.warehouse.0.lock().unwrap().cancelled, ["0"]);
+    // Whoever goes on all the same, or begins anew, is not in the way of anybody.
+    shop.run_from(next(&output)).await.unwrap();
+    interruption::stop(&shop.context, "never begun").await.unwrap();
+    assert_eq!(shop.warehouse.0.lock().unwrap().cancelled.len(), 1);
 }

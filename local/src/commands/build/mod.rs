@@ -9,9 +9,11 @@ use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
 use crate::remote::{Stack, silver_bucket};
 use cardlake_mart_builder::offline::{CompiledProject, Request, compile};
-use cardlake_mart_builder::{Context, handle, progress, project_folder};
+use cardlake_mart_builder::{Context, handle, interruption, progress, project_folder};
 use cardlake_shared::assets::{Asset, AssetFolder, Assets};
+use cardlake_shared::error::with_causes;
 use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
+use cardlake_shared::lease::EXPIRY;
 use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use cardlake_shared::storage::Storage;
 use cardlake_shared::{aws::Aws, config::Variables, env};
@@ -23,10 +25,13 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Between two ticks: statements of a local warehouse take milliseconds, those of a deployed one seconds.
 const WAIT: Duration = Duration::from_millis(20);
 const WAIT_FOR_AWS: Duration = Duration::from_secs(1);
+/// How long a build that is broken off may take to give the warehouse back.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// How many runs are looked through for the newest day.
 const RUNS: usize = 30;
 
@@ -187,6 +192,8 @@ async fn run(
         audits,
         cursor: None,
     };
+    // From here on Ctrl-C does not end the process: the lease on the warehouse is to be given back.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed(&error))?;
     let started = Instant::now();
     let mut display = Display::new(console.shows_progress(args.json));
     let outcome = loop {
@@ -199,7 +206,14 @@ async fn run(
             Ok(MartBuilderOutput { cursor, .. }) => event.cursor = cursor,
             Err(error) => break Err(error),
         }
-        tokio::time::sleep(place.wait).await;
+        // A tick runs to its end, so that what it submits is known.
+        tokio::select! {
+            () = tokio::time::sleep(place.wait) => {}
+            _ = interrupt.recv() => {
+                display.finish();
+                return Err(stopped(&context, &event.run_id).await);
+            }
+        }
     };
     display.finish();
     let nodes = nodes(&context, &event.run_id).await?;
@@ -207,6 +221,24 @@ async fn run(
         // Nothing was begun: the project or the selection is wrong.
         Err(error) if nodes.is_empty() => Err(failed(&error)),
         outcome => Ok(BuildReport::new(&event, started.elapsed(), nodes, outcome)),
+    }
+}
+
+/// Breaks the build off.
+async fn stopped(context: &Context, run_id: &str) -> CliError {
+    let told = CliError::interrupted("what was built stays, nothing was published");
+    match tokio::time::timeout(STOP_WITHIN, interruption::stop(context, run_id)).await {
+        Ok(Ok(())) => told.hint("run the same command again"),
+        outcome => {
+            let why = outcome.map_or_else(
+                |_| "no answer".to_owned(),
+                |outcome| outcome.err().map_or_else(String::new, |error| with_causes(&error)),
+            );
+            told.hint(format!(
+                "other builds and loads have to wait for up to {} minutes: {why}",
+                EXPIRY.num_minutes()
+            ))
+        }
     }
 }
 

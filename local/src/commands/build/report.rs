@@ -1,13 +1,13 @@
 //! What came of a build: one JSON document for machines, one table for people.
 
 use crate::error::CliError;
-use crate::run::report::new_table;
+use crate::table::{bad, good, new_table, notable, right};
 use cardlake_mart_builder::MartBuilderError;
 use cardlake_mart_builder::progress::NodeProgress;
 use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput};
 use cardlake_shared::text::thousands;
 use chrono::NaiveDate;
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::Cell;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -68,8 +68,8 @@ impl BuildReport {
             table.add_row(vec![
                 Cell::new(node.kind),
                 Cell::new(&node.name),
-                Cell::new(node.status),
-                Cell::new(format!("{:.2}", node.seconds)).set_alignment(CellAlignment::Right),
+                status(node.status),
+                right(format!("{:.2}", node.seconds)),
                 Cell::new(node.message.as_deref().unwrap_or_default()),
             ]);
         }
@@ -92,6 +92,15 @@ impl BuildReport {
             let _ = writeln!(text, "Warning: {warning}");
         }
         text
+    }
+}
+
+fn status(status: &str) -> Cell {
+    let cell = Cell::new(status);
+    match status {
+        "success" | "pass" => good(cell),
+        "error" | "fail" => bad(cell),
+        _ => notable(cell),
     }
 }
 

@@ -1,8 +1,9 @@
 //! A validation result for people: what was not met, and how much was.
 
-use crate::run::report::new_table;
+use crate::table::{bad, good, new_table};
 use cardlake_shared::text::thousands;
 use cardlake_validator::{Severity, ValidationResult};
+use comfy_table::Cell;
 use std::fmt::Write as _;
 
 /// The table of failures (or of all expectations) and a line that sums it up.
@@ -14,11 +15,15 @@ pub(super) fn table(result: &ValidationResult, rows: u64, seconds: f64, all: boo
             shown += 1;
             let name = &each.expectation_config.expectation_type;
             table.add_row([
-                if each.success { "met" } else { "NOT MET" }.to_owned(),
-                each.severity().name().to_owned(),
-                name.strip_prefix("expect_").unwrap_or(name).to_owned(),
-                short(&each.columns(), 40),
-                short(&each.found(), 90),
+                if each.success {
+                    good(Cell::new("met"))
+                } else {
+                    bad(Cell::new("NOT MET"))
+                },
+                Cell::new(each.severity().name()),
+                Cell::new(name.strip_prefix("expect_").unwrap_or(name)),
+                Cell::new(short(&each.columns(), 40)),
+                Cell::new(short(&each.found(), 90)),
             ]);
         }
     }

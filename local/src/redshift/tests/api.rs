@@ -92,6 +92,33 @@ async fn a_large_result_comes_in_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_beyond_the_limit_fails_its_statement_and_no_other() {
+    let limit = 50_000;
+    let fixture = Fixture::start_with(|options| options.max_result_bytes = Some(limit)).await;
+    // A page of one row: the text, and [[{"stringValue":""}]] around it.
+    let fits = limit - 22;
+    fixture.run(&format!("select repeat('x', {fits})")).await;
+    let expected = format!("ERROR: the result is larger than {limit} bytes: add a LIMIT, or UNLOAD it");
+    assert_eq!(
+        fixture.error(&format!("select repeat('x', {})", fits + 1)).await,
+        expected
+    );
+    // What a statement reads does not count, what it gives does.
+    fixture
+        .run("create table texts as select repeat('x', 20000) as text")
+        .await;
+    fixture
+        .run("insert into texts select text from texts union all select text from texts")
+        .await;
+    assert_eq!(fixture.error("select text from texts").await, expected);
+    fixture.run("select text from texts limit 2").await;
+    assert_eq!(
+        fixture.query("select count(*), max(length(text)) from texts").await,
+        "3|20000"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn csv_results_come_from_the_second_version() {
     let fixture = Fixture::start().await;
     let submitted = fixture

@@ -39,6 +39,10 @@ struct Fixture {
 
 impl Fixture {
     async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut RedshiftOptions)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let s3_server = s3_server::start(S3ServerOptions {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -50,7 +54,9 @@ impl Fixture {
         .await
         .unwrap();
         let s3 = s3_client(&s3_server);
-        let server = start(options(&folder, &s3)).await.unwrap();
+        let mut options = options(&folder, &s3);
+        change(&mut options);
+        let server = start(options).await.unwrap();
         Self {
             client: data_api(&server, SECRET),
             s3,
@@ -202,6 +208,7 @@ fn options(folder: &TempDir, s3: &aws_sdk_s3::Client) -> RedshiftOptions {
         region: REGION.to_owned(),
         known_secrets: Arc::new(OneSecret),
         memory_limit: None,
+        max_result_bytes: None,
         access_log: None,
     }
 }
