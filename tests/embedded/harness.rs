@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -136,7 +136,10 @@ pub fn files_in(root: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn outcome(command: &mut Command) -> Outcome {
-    let output = command.output().unwrap();
+    outcome_of(command.output().unwrap())
+}
+
+fn outcome_of(output: Output) -> Outcome {
     Outcome {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
@@ -168,4 +171,29 @@ pub fn project_files() -> TempDir {
         }
     }
     folder
+}
+
+/// The command with this lake as its data directory, not started yet; what it says is kept.
+pub fn cardlake(lake: &Lake, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cardlake"));
+    command
+        .args(arguments)
+        .env("CARDLAKE_DATA_DIR", lake.path(""))
+        .env_remove("RUST_LOG");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Ctrl-C.
+pub fn interrupt(child: &Child) {
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
+/// How a started command ended.
+pub fn ended(child: Child) -> Outcome {
+    outcome_of(child.wait_with_output().unwrap())
 }

@@ -18,6 +18,7 @@ mod generated;
 mod harness;
 mod input;
 mod lineage;
+mod stack;
 mod terminal;
 mod validation;
 

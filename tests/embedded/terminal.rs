@@ -1,36 +1,8 @@
-//! What a person at a terminal meets: help, completions, pages of the manual, Ctrl-C, a check-up, another machine's stack.
+//! What a person at a terminal meets: help, completions, pages of the manual, Ctrl-C, a check-up.
 
-use crate::harness::{Lake, Outcome};
+use crate::harness::{Lake, cardlake, ended, interrupt};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
-fn cardlake(lake: &Lake, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cardlake"));
-    command
-        .args(arguments)
-        .env("CARDLAKE_DATA_DIR", lake.path(""))
-        .env_remove("RUST_LOG");
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn interrupt(child: &Child) {
-    let sent = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(sent.success());
-}
-
-fn ended(child: Child) -> Outcome {
-    let output = child.wait_with_output().unwrap();
-    Outcome {
-        code: output.status.code().unwrap(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
 
 #[test]
 fn a_wrong_option_names_the_help_of_its_command() {
@@ -157,65 +129,4 @@ fn quiet_says_nothing_and_json_is_json_all_the_same() {
     assert_eq!(report["runs"][0]["status"], "succeeded");
     let built = lake.cardlake(&["build", "--select", "mart_sales_daily", "--quiet"]);
     assert_eq!((built.code, built.stdout.as_str(), built.stderr.as_str()), (0, "", ""));
-}
-
-#[test]
-fn the_stack_that_the_environment_names_is_asked_like_ones_own() {
-    let lake = Lake::new();
-    lake.run_json(&["--date", "2026-01-15", "--rows", "500"]);
-    let printed = tempfile::NamedTempFile::new().unwrap();
-    let mut up = cardlake(&lake, &["up"]);
-    let mut server = up.stdout(printed.reopen().unwrap()).spawn().unwrap();
-    let mut line = String::new();
-    // Once it says that it serves, the exports are printed.
-    BufReader::new(server.stderr.as_mut().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    assert!(line.starts_with("serving "), "{line}");
-    let exports: Vec<(String, String)> = std::fs::read_to_string(printed.path())
-        .unwrap()
-        .lines()
-        .map(|line| line.strip_prefix("export ").unwrap().split_once('=').unwrap())
-        .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
-        .collect();
-    let variables: Vec<(&str, String)> = exports
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.clone()))
-        .collect();
-    let other = Lake::new();
-    let asked = other.cardlake_with(
-        &[
-            "sql",
-            "--aws",
-            "--format",
-            "csv",
-            "select count(*) as n from raw.transactions",
-        ],
-        &variables,
-    );
-    assert_eq!(asked.code, 0, "{}", asked.stderr);
-    assert!(
-        asked.stdout.starts_with("n\n") && asked.stdout.len() > 3,
-        "{}",
-        asked.stdout
-    );
-    let status = other.cardlake_with(&["status", "--aws", "--json"], &variables);
-    let records: Value = serde_json::from_str(&status.stdout).unwrap();
-    assert_eq!(records[0]["batch_date"], "2026-01-15");
-
-    // There is no Step Functions here: the setting that is missing is named, with where to get it.
-    let backfill = other.cardlake_with(
-        &["backfill", "--aws", "--from", "2026-01-15", "--to", "2026-01-15"],
-        &variables,
-    );
-    assert_eq!(backfill.code, 2, "{}", backfill.stderr);
-    assert!(
-        backfill.stderr.contains("CARDLAKE_BACKFILL_STATE_MACHINE_ARN"),
-        "{}",
-        backfill.stderr
-    );
-    assert!(backfill.stderr.contains("terraform"), "{}", backfill.stderr);
-
-    interrupt(&server);
-    assert!(server.wait().unwrap().success());
 }
