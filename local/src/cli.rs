@@ -529,6 +529,13 @@ fn usage(error: &clap::Error) -> ExitCode {
     let usage = text.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
     let words = usage.unwrap_or("cardlake").split_whitespace();
     let named = words.take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
-    let command = named.collect::<Vec<_>>().join(" ");
+    let mut command = named.collect::<Vec<_>>().join(" ");
+    // It does not for values, which it names itself: the first word that is a command is the one.
+    if usage.is_none() {
+        let known = |word: &String| self::command().find_subcommand(word).is_some();
+        if let Some(subcommand) = std::env::args().skip(1).find(known) {
+            command = format!("{command} {subcommand}");
+        }
+    }
     report(&CliError::usage(first).hint(format!("see `{command} --help`")))
 }

@@ -81,11 +81,10 @@ impl Progress {
                     thousands(books.datasets.values().map(|books| count(&books.counts)).sum())
                 };
                 format!(
-                    "{} {day}: {} rows, {} new, {} duplicates, {} quarantined",
+                    "{} {day}: {} rows, {} new, {} quarantined",
                     green("done"),
                     sum(|counts| counts.bronze_rows),
                     sum(|counts| counts.silver_rows_added),
-                    sum(|counts| counts.duplicates),
                     sum(|counts| counts.quarantined),
                 )
             }

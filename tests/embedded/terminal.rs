@@ -10,6 +10,7 @@ fn a_wrong_option_names_the_help_of_its_command() {
     for (arguments, hint) in [
         (vec!["backfill", "--form", "2026-01-13"], "`cardlake backfill --help`"),
         (vec!["sql"], "`cardlake sql --help`"),
+        (vec!["run", "--date", "tomorrow"], "`cardlake run --help`"),
         (vec!["dance"], "`cardlake --help`"),
     ] {
         let outcome = lake.cardlake(&arguments);

@@ -4,7 +4,7 @@ use crate::cli::{SqlArgs, SqlFormat};
 use crate::environment::Environment;
 use crate::error::{CliError, printed};
 use crate::remote::Stack;
-use crate::table::new_table;
+use crate::table::{fit, new_table};
 use cardlake_shared::data_api::{DataApi as _, ResultSet, StatementState, Submission, Value, Warehouse, client_token};
 use comfy_table::CellAlignment;
 use serde_json::{Map, json};
@@ -60,8 +60,13 @@ pub(crate) async fn ask(warehouse: &Warehouse, statement: &str) -> Result<Result
                 return Ok(ResultSet::default());
             }
             StatementState::Failed { error, .. } => {
-                return Err(CliError::failed(error)
-                    .hint("tables are listed by: select table_schema, table_name from information_schema.tables"));
+                let is_missing = error.contains("does not exist");
+                let failed = CliError::failed(error);
+                return Err(if is_missing {
+                    failed.hint("tables are listed by: select table_schema, table_name from information_schema.tables")
+                } else {
+                    failed
+                });
             }
         }
     }
@@ -94,6 +99,7 @@ fn print(rows: &ResultSet, format: SqlFormat) -> std::io::Result<()> {
                     column.set_cell_alignment(CellAlignment::Right);
                 }
             }
+            fit(&mut table, &[]);
             writeln!(out, "{table}")?;
             writeln!(
                 out,

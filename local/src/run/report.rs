@@ -2,7 +2,7 @@
 
 use super::{DayOutcome, StageTime};
 use crate::error::CliError;
-use crate::table::{bad, count, faint, new_table, notable, right};
+use crate::table::{bad, count, faint, fit, new_table, notable, right};
 use cardlake_shared::events::DatasetBooks;
 use chrono::NaiveDate;
 use comfy_table::{Cell, Table};
@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// A stage has a column of its own if it takes more than this share of a day.
-const LONG: f64 = 0.02;
+const LONG: f64 = 0.05;
 
 /// All days of a call.
 #[derive(Debug, Serialize)]
@@ -86,7 +86,8 @@ impl RunsReport {
     /// The tables for people, and where things are.
     #[must_use]
     pub fn table(&self, data_dir: &Path) -> String {
-        let mut text = format!("{}\n\n{}\n\n", self.rows_table(), self.seconds_table());
+        let (rows, left_out) = self.rows_table();
+        let mut text = format!("{rows}\n{left_out}\n{}\n\n", self.seconds_table());
         let marts = self.runs.iter().rev().find(|run| !run.marts.is_empty());
         if let Some(run) = marts {
             let mut table = new_table(&["mart", "rows"]);
@@ -131,8 +132,8 @@ impl RunsReport {
         })
     }
 
-    /// What became of the rows of each day.
-    fn rows_table(&self) -> Table {
+    /// What became of the rows of each day, and which columns are missing.
+    fn rows_table(&self) -> (Table, &'static str) {
         let mut table = new_table(&[
             "day",
             "dataset",
@@ -179,7 +180,9 @@ impl RunsReport {
                 table.add_row(vec![day, what]);
             }
         }
-        table
+        // Replaced, late, duplicates, quarantined.
+        let left_out = fit(&mut table, &[7, 6, 4, 5]);
+        (table, left_out)
     }
 
     /// How long the stages took; those that never take long stand together.

@@ -108,7 +108,7 @@ async fn a_result_beyond_the_limit_fails_its_statement_and_no_other() {
         .run("create table texts as select repeat('x', 20000) as text")
         .await;
     fixture
-        .run("insert into texts select text from texts union all select text from texts")
+        .run("insert into texts select repeat('y', 20000) union all select repeat('z', 20000)")
         .await;
     assert_eq!(fixture.error("select text from texts").await, expected);
     fixture.run("select text from texts limit 2").await;
