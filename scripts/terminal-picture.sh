@@ -44,7 +44,7 @@ theme = TerminalTheme(
 )
 console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True, color_system="256")
 with open(screen) as lines:
-    console.print(Text.from_ansi(lines.read().rstrip()), soft_wrap=True)
+    console.print(Text.from_ansi(lines.read().rstrip()), soft_wrap=True, end="\n\n")
 svg = console.export_svg(title="cardlake", theme=theme, unique_id="terminal")
 # Nothing is fetched from elsewhere: the fonts of the reader's own machine do.
 svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)

@@ -100,8 +100,9 @@ impl Progress {
             .set_position(self.bar.position().next_multiple_of(STAGES.len() as u64));
     }
 
-    /// Takes the display away.
+    /// Takes the display away, but for the lines that stay.
     pub fn finish(&self) {
+        self.bar.println("");
         self.bar.finish_and_clear();
     }
 }

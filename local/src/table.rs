@@ -55,6 +55,13 @@ pub(crate) fn fit(table: &mut Table, expendable: &[usize]) -> &'static str {
     }
 }
 
+/// From this column on there are numbers: their headers stand above their ends.
+pub(crate) fn numbers_from(table: &mut Table, first: usize) {
+    for column in table.column_iter_mut().skip(first) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
 /// A number with its thousands apart.
 pub(crate) fn count(number: u64) -> Cell {
     right(thousands(number))

@@ -4,7 +4,7 @@ use crate::cli::StatusArgs;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
 use crate::remote::{Stack, silver_bucket};
-use crate::table::{bad, count, fit, good, new_table, notable, right};
+use crate::table::{bad, count, fit, good, new_table, notable, numbers_from, right};
 use cardlake_shared::records::BatchCounts;
 use cardlake_shared::run_record::{Failure, RunOutcome, RunRecord};
 use comfy_table::Cell;
@@ -92,6 +92,7 @@ pub(crate) fn text(records: &[RunRecord]) -> String {
         }
         table.add_row(row);
     }
+    numbers_from(&mut table, 3);
     // Marts, silver, bronze, seconds.
     let left_out = fit(&mut table, &[7, 5, 4, 3]);
     if !failures.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{DayOutcome, StageTime};
 use crate::error::CliError;
-use crate::table::{bad, count, faint, fit, new_table, notable, right};
+use crate::table::{bad, count, faint, fit, new_table, notable, numbers_from, right};
 use cardlake_shared::events::DatasetBooks;
 use chrono::NaiveDate;
 use comfy_table::{Cell, Table};
@@ -94,6 +94,7 @@ impl RunsReport {
             for (mart, rows) in &run.marts {
                 table.add_row([Cell::new(mart), count(*rows)]);
             }
+            numbers_from(&mut table, 1);
             let _ = writeln!(text, "{table}\n");
         }
         // Writing to a String cannot fail.
@@ -126,9 +127,10 @@ impl RunsReport {
             .collect();
         all().next()?;
         Some(if off.is_empty() {
-            "balanced: every row is in the warehouse, a duplicate, or in quarantine".to_owned()
+            let balanced = console::style("balanced").green();
+            format!("{balanced}: every row is in the warehouse, a duplicate, or in quarantine")
         } else {
-            format!("NOT BALANCED: {}", off.join(", "))
+            format!("{}: {}", console::style("NOT BALANCED").red().bold(), off.join(", "))
         })
     }
 
@@ -180,6 +182,7 @@ impl RunsReport {
                 table.add_row(vec![day, what]);
             }
         }
+        numbers_from(&mut table, 2);
         // Replaced, late, duplicates, quarantined.
         let left_out = fit(&mut table, &[7, 6, 4, 5]);
         (table, left_out)
@@ -206,6 +209,7 @@ impl RunsReport {
             let cells = times.map(|time| right(format!("{time:.2}")));
             table.add_row(std::iter::once(Cell::new(run.batch_date)).chain(cells));
         }
+        numbers_from(&mut table, 1);
         table
     }
 }
