@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::catalog::{self, Table};
 use super::copy_text;
+use super::definitions::described;
 use super::engine_error::translate;
 use super::objects::Location;
 use super::session::Session;
