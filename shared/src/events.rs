@@ -3,139 +3,18 @@
 //! Unknown fields are refused, dates are ISO (`2026-01-15`), every output carries its counts. The state machine passes
 //! these documents along; anything large travels as a key in the silver bucket (see [`crate::records`]).
 
+mod generator;
+mod notifier;
 mod vacuum;
 
+pub use generator::{Compression, FileFormat, GeneratorEvent, GeneratorOutput, GeneratorPart};
+pub use notifier::{ExecutionFacts, NotifierEvent, NotifierOutput, PlannedRun};
 pub use vacuum::{DEFAULT_RETENTION_DAYS, RemovedObjects, VacuumOutput, VacuumedDataset};
 
 use crate::records::{BatchCounts, RowCounts};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// What the generator makes when a run asks for synthetic input. Rates are shares of `rows`, 0 to 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GeneratorEvent {
-    /// The day to make.
-    pub batch_date: NaiveDate,
-    /// Transaction rows to write, late, duplicated and broken ones included.
-    pub rows: u64,
-    /// Same seed and date: same bytes.
-    #[serde(default = "default_seed")]
-    pub seed: u64,
-    /// Share of rows whose event happened one or two days before `batch_date`.
-    #[serde(default)]
-    pub late_rate: f64,
-    /// Share of rows that repeat the transaction_id of another row.
-    #[serde(default)]
-    pub duplicate_rate: f64,
-    /// Share of rows that break the contract.
-    #[serde(default)]
-    pub corrupt_rate: f64,
-    /// Format of the files.
-    #[serde(default)]
-    pub format: FileFormat,
-    /// Compression of the files.
-    #[serde(default)]
-    pub compression: Compression,
-    /// Transaction rows in one object; default: the generator's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rows_per_object: Option<u64>,
-    /// Event day from which transactions carry a field that the contract does not know; none: never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drift_from: Option<NaiveDate>,
-    /// First day of the history: it gets customers, cards and merchants in full, later days what is new or changed; and
-    /// what happened before it counts as never delivered. None: every day gets them in full.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_date: Option<NaiveDate>,
-    /// Share of events that belong to fraud-like bursts on one card; default: the generator's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub burst_rate: Option<f64>,
-    /// How many generators make the day together. The state machine reads this, and gives each one its `part`; a generator
-    /// that is called without a `part` makes all of the day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parts: Option<u32>,
-    /// The share of the day's objects to make; none: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<GeneratorPart>,
-}
-
-/// One of several generators that make a day together. All parts together give the objects that one alone would give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GeneratorPart {
-    /// Which one, from 0.
-    pub index: u32,
-    /// How many there are, at least 1.
-    pub of: u32,
-}
-
-const fn default_seed() -> u64 {
-    42
-}
-
-/// Format of a bronze file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FileFormat {
-    /// JSON lines: one object on each line.
-    #[default]
-    Jsonl,
-    /// Comma-separated values, RFC 4180, with a header row.
-    Csv,
-}
-
-/// Compression of a bronze file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compression {
-    /// As it is.
-    #[default]
-    None,
-    /// gzip, `.gz`.
-    Gz,
-    /// Zstandard, `.zst`.
-    Zst,
-}
-
-/// What the generator wrote.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GeneratorOutput {
-    /// The day.
-    pub batch_date: NaiveDate,
-    /// Rows written, by dataset.
-    pub rows: BTreeMap<String, u64>,
-    /// Keys written to the bronze bucket.
-    pub objects: Vec<String>,
-    /// Rows of `transactions` that the pipeline has to quarantine.
-    pub corrupt_rows: u64,
-    /// The `corrupt_rows` by what is wrong with them, in the words of the quarantine; a row that breaks several rules
-    /// counts under each.
-    #[serde(default)]
-    pub corrupt_by_reason: BTreeMap<String, u64>,
-    /// Transaction_ids that no earlier row has, in this or an earlier day's files. This and the other counts against
-    /// earlier days hold given that the two days before were made with the same options (or lie before the event's
-    /// `first_date`): rows = `corrupt_rows` + `distinct_ids` + `duplicate_rows` + all `corrected_rows`.
-    #[serde(default)]
-    pub distinct_ids: u64,
-    /// Valid rows of `transactions` that add nothing: they repeat a transaction_id of the same day, or say once more what
-    /// an earlier day said.
-    pub duplicate_rows: u64,
-    /// Those among `duplicate_rows` that repeat a row of an earlier day, by that day. Where that day was never made and the
-    /// event did not say so, they are first deliveries.
-    #[serde(default)]
-    pub redelivered_rows: BTreeMap<NaiveDate, u64>,
-    /// Valid rows of `transactions` that replace a row of an earlier day, by that day: amount or status have changed.
-    #[serde(default)]
-    pub corrected_rows: BTreeMap<NaiveDate, u64>,
-    /// Valid rows of `transactions` with an event day before the batch day, re-delivered ones included.
-    pub late_rows: u64,
-    /// Rows of `transactions` with a value in a field that the contract does not know, by field; broken rows count too
-    /// unless they cannot be taken apart.
-    #[serde(default)]
-    pub drift_rows: BTreeMap<String, u64>,
-}
 
 /// One bronze object to transform: a task of the state machine. (S3 events arrive in AWS's own form.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -521,87 +400,6 @@ pub struct MartBuilderOutput {
     pub warnings: Vec<String>,
     /// Key of the report in the gold bucket, once written.
     pub report: Option<String>,
-}
-
-/// The end of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
-pub enum NotifierEvent {
-    /// Everything was built and published.
-    Succeeded {
-        /// The day.
-        batch_date: NaiveDate,
-        /// Identifies the run.
-        run_id: String,
-        /// The books.
-        books: BalanceOutput,
-        /// What the audits gave.
-        audits: Vec<ValidatorOutput>,
-        /// What the mart builder gave at its last tick.
-        marts: MartBuilderOutput,
-        /// The execution.
-        #[serde(default)]
-        execution: ExecutionFacts,
-    },
-    /// A stage failed.
-    Failed {
-        /// The day.
-        batch_date: NaiveDate,
-        /// Identifies the run.
-        run_id: String,
-        /// The failed state of the state machine.
-        stage: String,
-        /// The error name.
-        error: String,
-        /// The cause, as Step Functions gives it: for a function the JSON of its error reply.
-        cause: String,
-        /// What the run was about.
-        #[serde(default)]
-        plan: PlannedRun,
-        /// The execution.
-        #[serde(default)]
-        execution: ExecutionFacts,
-    },
-}
-
-/// What the state machine keeps of its step `Plan`, whether it came so far or not.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlannedRun {
-    /// What lies in bronze; none: nobody has looked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<PlanOutput>,
-    /// When it was entered.
-    #[serde(default)]
-    pub entered: Option<DateTime<Utc>>,
-}
-
-/// What the state machine knows about an execution.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExecutionFacts {
-    /// When it was started.
-    #[serde(default)]
-    pub started_at: Option<DateTime<Utc>>,
-    /// When it came to its last step.
-    #[serde(default)]
-    pub ended_at: Option<DateTime<Utc>>,
-    /// What it was started with.
-    #[serde(default)]
-    pub input: serde_json::Value,
-    /// When it came to each stage; none: it did not.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub entered: BTreeMap<String, Option<DateTime<Utc>>>,
-}
-
-/// What the notifier did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NotifierOutput {
-    /// Key of the run record in the silver bucket.
-    pub run_record: String,
-    /// Messages sent.
-    pub messages: u64,
 }
 
 #[cfg(test)]
