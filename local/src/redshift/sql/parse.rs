@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     CreateView, Expr, FromTable, Insert as AstInsert, ObjectName, Query, SchemaName, SetExpr, Statement as Ast,
-    TableFactor, TableObject, Visit, Visitor,
+    TableFactor, TableObject, Visit, Visitor, visit_relations,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -180,11 +180,29 @@ fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
     let TableObject::TableName(table) = &insert.table else {
         return Err(SqlError::unsupported("INSERT into something else than a table"));
     };
+    let target = last_part(table);
     Ok(Command::Insert(Insert {
         relation: Relation::new(table, database)?,
         columns: insert.columns.iter().map(last_part).collect(),
-        source: insert.source.map(|source| source.to_string()),
+        source: insert.source.map(|source| source_of(&source, &target)),
     }))
+}
+
+/// The rows to insert. Those that come from the table itself are gathered first: DuckDB runs the branches of a UNION ALL one
+/// after the other, and a later one would read what the earlier ones have inserted.
+fn source_of(source: &Query, target: &str) -> String {
+    let reads_the_target = visit_relations(source, |name| {
+        if last_part(name) == target {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    if reads_the_target.is_break() {
+        format!("WITH \"rows to insert\" AS MATERIALIZED ({source}) SELECT * FROM \"rows to insert\"")
+    } else {
+        source.to_string()
+    }
 }
 
 fn is_subquery(expr: &Expr) -> bool {

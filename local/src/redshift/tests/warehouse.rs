@@ -167,6 +167,21 @@ async fn truncate_commits_what_came_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_insert_does_not_read_the_rows_that_it_inserts() {
+    let fixture = Fixture::start().await;
+    fixture.run("create table t (a int, b varchar(3))").await;
+    fixture.run("insert into t values (1, 'x')").await;
+    fixture
+        .run("insert into T (b, a) select b, a from t union all select b, a from public.t")
+        .await;
+    assert_eq!(fixture.query("select count(*), max(a), max(b) from t").await, "3|1|x");
+    fixture
+        .run("insert into t with u as (select * from t) select * from u union all select * from u")
+        .await;
+    assert_eq!(fixture.query("select count(*) from t").await, "9");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn merge_refuses_several_matches() {
     let fixture = Fixture::start().await;
     fixture.run("create table t (k int, v int)").await;
