@@ -30,7 +30,7 @@ from cardlake_localstack.sandbox import FunctionError, Job, Sandbox  # noqa: E40
 
 FUNCTIONS = ["generator", "transformer", "reconciler", "validator", "loader", "mart-builder", "notifier"]
 # Those that open the Delta log carry its library.
-MEGABYTES = dict.fromkeys(FUNCTIONS, 6) | {"reconciler": 8, "loader": 8}
+MEGABYTES = dict.fromkeys(FUNCTIONS, 6) | {"reconciler": 8, "validator": 8, "loader": 8}
 START_MILLISECONDS = 30
 SECONDS = 900
 DAY = "2026-01-15"

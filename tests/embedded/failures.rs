@@ -33,6 +33,11 @@ fn a_failed_data_test_is_named_and_no_mart_is_published() {
         (&record["outcome"], &record["stage"]),
         (&"failed".into(), &"Build".into())
     );
+    let status = lake.cardlake(&["status"]);
+    let execution = format!("execution {}", record["run_id"].as_str().unwrap());
+    for told in ["FAILED", "2026-01-13 failed at Build", &execution] {
+        assert!(status.stdout.contains(told), "{told}: {}", status.stdout);
+    }
 
     // Without the test the same day succeeds: what was done is taken over.
     let report = lake.run_json(&["--date", "2026-01-13", "--input", landing.path()]);

@@ -84,8 +84,8 @@ pub(crate) fn text(records: &[RunRecord]) -> String {
                 // Writing to a String cannot fail.
                 let _ = writeln!(
                     failures,
-                    " {} failed at {stage}: {message} ({error})",
-                    record.batch_date
+                    " {} failed at {stage}: {message} ({error}, execution {})",
+                    record.batch_date, record.run_id
                 );
                 row.extend([bad(Cell::new("FAILED")), Cell::new(started), seconds]);
             }
