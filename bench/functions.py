@@ -4,8 +4,8 @@ usage: functions.py --cardlake BINARY --packages DIR [--rows N] [--starts N]
 
 --packages holds <function>/bootstrap.zip, as scripts/package.sh leaves them. A day of N made-up transactions goes through
 all functions in the order of the state machine, against the servers of `cardlake up`; peak memory is the kernel's count of
-each process (VmHWM). Cold start is the time from the start of the process to its first request for an invocation, the
-median over N starts. Exits with 1 when a budget is passed.
+each process (VmHWM), the busy seconds are those of all its invocations. Cold start is the time from the start of the process
+to its first request for an invocation, the median over N starts. Exits with 1 when a limit is passed.
 """
 
 import argparse
@@ -29,8 +29,8 @@ sys.path.insert(0, str(PROJECT / "localstack" / "plugin"))
 from cardlake_localstack.sandbox import FunctionError, Job, Sandbox  # noqa: E402
 
 FUNCTIONS = ["generator", "transformer", "reconciler", "validator", "loader", "mart-builder", "notifier"]
-# Those that open the Delta log carry its library.
-MEGABYTES = dict.fromkeys(FUNCTIONS, 6) | {"reconciler": 8, "validator": 8, "loader": 8}
+# Room for a few per cent more than they have; those that open the Delta log carry its library.
+MEGABYTES = dict.fromkeys(FUNCTIONS, 6.5) | {"reconciler": 10.5, "validator": 10.5, "loader": 10.5}
 START_MILLISECONDS = 30
 SECONDS = 900
 DAY = "2026-01-15"
@@ -44,6 +44,7 @@ class Functions:
         self.code = {}
         self.sizes = {}
         self.sandboxes = {}
+        self.seconds = dict.fromkeys(FUNCTIONS, 0.0)
         for name in FUNCTIONS:
             package = packages / name / "bootstrap.zip"
             self.sizes[name] = package.stat().st_size
@@ -60,7 +61,9 @@ class Functions:
         if name not in self.sandboxes:
             self.sandboxes[name] = self.start(name)
         job = Job(str(uuid.uuid4()), f"arn:aws:lambda:us-east-1:000000000000:function:{name}", json.dumps(event).encode(), "", SECONDS)
+        began = time.monotonic()
         is_error, reply = self.sandboxes[name].invoke(job, SECONDS)
+        self.seconds[name] += time.monotonic() - began
         if is_error:
             raise FunctionError(name, reply.decode())
         return json.loads(reply)
@@ -140,10 +143,12 @@ def main():
                 starts.setdefault(name, []).append(sandbox.start_seconds * 1000)
                 sandbox.stop()
             run_day(functions, arguments.rows)
-            print(f"| function | zip, MB | cold start, ms | peak memory, MB, {arguments.rows:,} rows |\n|---|---|---|---|")
+            print(f"A day of {arguments.rows:,} rows:\n")
+            print("| function | zip, MB | cold start, ms | peak memory, MB | busy, s |\n|---|--:|--:|--:|--:|")
             for name in FUNCTIONS:
                 size, start = functions.sizes[name] / 1e6, statistics.median(starts[name])
-                print(f"| {name} | {size:.2f} | {start:.1f} | {functions.peak_megabytes(name):.0f} |")
+                peak, seconds = functions.peak_megabytes(name), functions.seconds[name]
+                print(f"| {name} | {size:.2f} | {start:.1f} | {peak:.0f} | {seconds:.1f} |")
                 if size > MEGABYTES[name]:
                     passed.append(f"{name}: {size:.2f} MB zipped, {MEGABYTES[name]} are allowed")
                 if start > START_MILLISECONDS:
@@ -152,8 +157,8 @@ def main():
             functions.close()
             server.send_signal(signal.SIGTERM)
             server.wait()
-    for budget in passed:
-        print(budget, file=sys.stderr)
+    for limit in passed:
+        print(limit, file=sys.stderr)
     sys.exit(1 if passed else 0)
 
 
