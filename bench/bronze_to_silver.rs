@@ -14,13 +14,14 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use cardlake::environment::{BRONZE, SILVER};
 use cardlake::s3_server::{self, S3ServerOptions};
 use cardlake::sigv4::ServerCredentials;
+use cardlake_aws::clients::{Aws, Endpoints};
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::config::Variables;
+use cardlake_core::env;
+use cardlake_core::events::{ReconcilerEvent, TransformerEvent};
+use cardlake_core::paths::{self, parse_day};
 use cardlake_reconciler as reconciler;
-use cardlake_shared::aws::{Aws, Endpoints};
-use cardlake_shared::config::Variables;
-use cardlake_shared::env;
-use cardlake_shared::events::{ReconcilerEvent, TransformerEvent};
-use cardlake_shared::paths::{self, parse_day};
-use cardlake_shared::storage::Storage;
 use cardlake_transformer as transformer;
 use process::{peak_kilobytes, processor_seconds};
 use std::collections::HashMap;
@@ -76,8 +77,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
-    let transform = transformer::Context::new(Variables::new(variables.clone()), aws.clone()).await?;
-    let reconcile = reconciler::Context::new(Variables::new(variables), aws.clone()).await?;
+    let resources = |values| Resources::new(Variables::new(values), aws.clone(), cardlake_assets::embedded());
+    let transform = transformer::Context::new(resources(variables.clone())).await?;
+    let reconcile = reconciler::Context::new(resources(variables)).await?;
     let storage = Storage::new(aws.s3());
 
     let mut rows = 0;

@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo bench --locked -p cardlake-reconciler --bench memory -- "$@"
+cargo bench --locked -p cardlake-functions --bench reconcile -- "$@"

@@ -27,10 +27,10 @@ done
 if [ ${#functions[@]} = 0 ]; then
   for folder in functions/*/; do functions+=("$(basename "$folder")"); done
 fi
-selection=()
+selection=(--package cardlake-functions)
 for function in "${functions[@]}"; do
   [ -f "functions/$function/Cargo.toml" ] || { echo "package: there is no functions/$function" >&2; exit 2; }
-  selection+=(--package "cardlake-$function" --bin "$function")
+  selection+=(--bin "$function")
 done
 machine=$(uname -m)
 machine=${machine/aarch64/arm64}

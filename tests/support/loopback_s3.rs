@@ -5,10 +5,11 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use cardlake_shared::aws::{Aws, Endpoints};
-use cardlake_shared::config::Variables;
-use cardlake_shared::env;
-use cardlake_shared::storage::Storage;
+use cardlake_aws::clients::{Aws, Endpoints};
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::config::Variables;
+use cardlake_core::env;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
@@ -78,6 +79,11 @@ impl LoopbackS3 {
     /// The folder whose subfolders are the buckets.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// What a stage's context is made from: clients, and settings that name the buckets and whatever else is given.
+    pub fn resources(&self, more: &[(&str, &str)]) -> Resources {
+        Resources::new(self.variables(more), self.aws(), cardlake_assets::embedded())
     }
 
     /// Settings that name the buckets, and whatever else is given.

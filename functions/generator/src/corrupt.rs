@@ -7,7 +7,7 @@
 use crate::random::Key;
 use crate::record::{TransactionWriter, Value, push_record};
 use crate::transaction::Transaction;
-use cardlake_shared::events::FileFormat;
+use cardlake_core::events::FileFormat;
 
 /// Days before the batch day that the contract accepts, and days after it.
 const LATE_WINDOW_DAYS: i32 = 2;
@@ -195,8 +195,7 @@ fn malformed_uuid(value: &Value, draw: usize) -> Value {
 mod tests {
     use super::*;
     use crate::record::TRANSACTION_COLUMNS;
-    use cardlake_shared::assets::Assets;
-    use cardlake_shared::contract::{Column, ColumnType, Contract, Contracts, TextFormat};
+    use cardlake_core::contract::{Column, ColumnType, Contract, Contracts, TextFormat};
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
@@ -217,7 +216,7 @@ mod tests {
     }
 
     fn contract() -> Arc<Contract> {
-        let contracts = Contracts::load(&Assets::default()).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         Arc::clone(contracts.get("transactions").unwrap())
     }
 

@@ -336,7 +336,7 @@ mod tests {
         with_dimensions(|dimensions| {
             let line = |record: &Record| {
                 let mut out = Vec::new();
-                crate::record::push_record(&mut out, cardlake_shared::events::FileFormat::Csv, record);
+                crate::record::push_record(&mut out, cardlake_core::events::FileFormat::Csv, record);
                 String::from_utf8(out).unwrap()
             };
             let lines = [

@@ -1,9 +1,9 @@
 //! What can go wrong while generating.
 
 use crate::options::OptionError;
-use cardlake_shared::config::ConfigError;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::storage::StorageError;
+use cardlake_aws::storage::StorageError;
+use cardlake_core::config::ConfigError;
+use cardlake_core::error::{ErrorKind, StageError};
 
 /// A failed generation.
 #[derive(Debug, thiserror::Error)]

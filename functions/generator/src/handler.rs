@@ -3,12 +3,11 @@
 use crate::error::Error;
 use crate::options::DayOptions;
 use crate::upload::{Destination, upload_day};
-use cardlake_shared::aws::Aws;
-use cardlake_shared::config::Variables;
-use cardlake_shared::env;
-use cardlake_shared::events::{GeneratorEvent, GeneratorOutput};
-use cardlake_shared::metrics::{self, Metric, Subject};
-use cardlake_shared::storage::Storage;
+use cardlake_aws::metrics::{self, Metric, Subject};
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::env;
+use cardlake_core::events::{GeneratorEvent, GeneratorOutput};
 
 /// Settings and clients of the stage.
 #[derive(Debug, Clone)]
@@ -22,7 +21,8 @@ impl Context {
     /// # Errors
     /// All mistakes in the settings.
     #[expect(clippy::unused_async, reason = "all stages are made alike")]
-    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, Error> {
+    pub async fn new(resources: Resources) -> Result<Self, Error> {
+        let Resources { mut variables, aws, .. } = resources;
         let bronze_bucket = variables.required(env::BRONZE_BUCKET, "the bucket of the raw files");
         Ok(variables.finish(Self {
             bronze: Destination {

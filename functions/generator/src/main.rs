@@ -1,12 +1,9 @@
-//! The generator as a Lambda function.
+//! The Lambda function around [`cardlake_generator::handle`].
 
+use cardlake_aws::runtime::serve;
 use cardlake_generator::{Context, handle};
-use cardlake_shared::runtime;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    runtime::serve(Context::new, async |event, context: &Context| {
-        handle(event, context).await
-    })
-    .await
+    serve(cardlake_assets::embedded(), Context::new, handle).await
 }

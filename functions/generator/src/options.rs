@@ -1,6 +1,6 @@
 //! What a day is made from, checked.
 
-use cardlake_shared::events::{Compression, FileFormat, GeneratorEvent, GeneratorPart};
+use cardlake_core::events::{Compression, FileFormat, GeneratorEvent, GeneratorPart};
 use chrono::{Datelike, NaiveDate};
 
 /// Transaction rows in one object unless asked otherwise: some 60 MB as plain JSON lines, so that a day of a million

@@ -168,7 +168,7 @@ impl DayPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardlake_shared::events::GeneratorEvent;
+    use cardlake_core::events::GeneratorEvent;
     use std::collections::HashSet;
 
     fn plan(rows: u64, late: f64, duplicate: f64, corrupt: f64) -> (DayOptions, DayPlan) {

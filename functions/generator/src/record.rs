@@ -7,7 +7,7 @@ use crate::calendar;
 use crate::population::FIRST_NUMBER;
 use crate::text::{push_amount, push_csv_field, push_json_string, push_number, time, uuid};
 use crate::transaction::Transaction;
-use cardlake_shared::events::FileFormat;
+use cardlake_core::events::FileFormat;
 
 /// The currency of all amounts.
 pub(crate) const CURRENCY: &str = "KRW";

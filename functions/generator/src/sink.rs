@@ -1,6 +1,6 @@
 //! Where the bytes go, compressed or not.
 
-use cardlake_shared::events::Compression;
+use cardlake_core::events::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
 use std::io::{self, Write};

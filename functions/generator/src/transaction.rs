@@ -298,7 +298,7 @@ fn corrected_row(original: Transaction, stream: &mut Stream) -> Transaction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardlake_shared::events::GeneratorEvent;
+    use cardlake_core::events::GeneratorEvent;
     use std::collections::HashMap;
 
     fn world(changes: &serde_json::Value) -> (DayOptions, World) {

@@ -9,10 +9,10 @@
 use crate::silver::{FileContents, Partition, SilverFile};
 use crate::sql::{RAW, Role};
 use arrow::datatypes::{Decimal128Type, DecimalType};
-use cardlake_shared::contract::{ColumnType, Contract, Derivation};
-use cardlake_shared::data_api::{ResultSet, Value};
-use cardlake_shared::events::ComparedPartitions;
-use cardlake_shared::sql::{identifier, identifiers, literal, relation};
+use cardlake_aws::data_api::{ResultSet, Value};
+use cardlake_core::contract::{ColumnType, Contract, Derivation};
+use cardlake_core::events::ComparedPartitions;
+use cardlake_core::sql::{identifier, identifiers, literal, relation};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups that are compared at most; beyond, partition columns are left out from the last one on.
@@ -314,12 +314,11 @@ fn decimal(units: i128, scale: i8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardlake_shared::assets::Assets;
-    use cardlake_shared::contract::Contracts;
+    use cardlake_core::contract::Contracts;
     use std::sync::Arc;
 
     fn contract(dataset: &str) -> Arc<Contract> {
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         Arc::clone(contracts.get(dataset).unwrap())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::error::LoaderError;
 use crate::sql::Role;
-use cardlake_shared::events::ComparedPartitions;
+use cardlake_core::events::ComparedPartitions;
 use serde::{Deserialize, Serialize};
 
 /// The version of the cursor's form.

@@ -1,11 +1,11 @@
 //! What can go wrong in a load.
 
-use cardlake_shared::config::ConfigError;
-use cardlake_shared::contract::ContractError;
-use cardlake_shared::data_api::DataApiError;
-use cardlake_shared::delta::DeltaError;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::storage::StorageError;
+use cardlake_aws::data_api::DataApiError;
+use cardlake_aws::storage::StorageError;
+use cardlake_core::config::ConfigError;
+use cardlake_core::contract::ContractError;
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_lake::delta::DeltaError;
 use parquet::errors::ParquetError;
 
 /// Why a tick failed.

@@ -9,17 +9,16 @@ use crate::plan::{Need, WarehouseState, need};
 use crate::silver::{Lake, Silver, SilverFile};
 use crate::sql::{Role, count, define, prepare};
 use crate::staging::groups;
-use cardlake_shared::assets::Assets;
-use cardlake_shared::aws::Aws;
-use cardlake_shared::config::{LakeConfig, Variables, WarehouseConfig};
-use cardlake_shared::contract::{Contract, Contracts};
-use cardlake_shared::data_api::{
+use cardlake_aws::data_api::{
     DataApi, MAX_BATCH_STATEMENTS, StatementState, Submission, Warehouse, client_token, is_conflict,
 };
-use cardlake_shared::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
-use cardlake_shared::lease::Lease;
-use cardlake_shared::storage::Storage;
-use cardlake_shared::{env, paths};
+use cardlake_aws::lease::Lease;
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::config::{LakeConfig, WarehouseConfig};
+use cardlake_core::contract::{Contract, Contracts};
+use cardlake_core::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
+use cardlake_core::paths;
 use uuid::Uuid;
 
 /// How often a load is planned anew after a conflict, before it counts as failed.
@@ -41,10 +40,14 @@ impl Context {
     ///
     /// # Errors
     /// A variable is missing or wrong, or a contract is.
-    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, LoaderError> {
+    pub async fn new(resources: Resources) -> Result<Self, LoaderError> {
+        let Resources {
+            mut variables,
+            aws,
+            assets,
+        } = resources;
         let lake = LakeConfig::read(&mut variables);
         let config = WarehouseConfig::read(&mut variables);
-        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
         let config = variables.finish(config)?;
         let storage = Storage::new(aws.s3());
         Ok(Self {

@@ -4,8 +4,8 @@ use crate::balance::Expected;
 use crate::error::LoaderError;
 use crate::sql::{LOAD_VERSION, RAW, Role};
 use crate::staging::FileGroup;
-use cardlake_shared::contract::{Column, Contract, Derivation};
-use cardlake_shared::sql::{identifier, identifiers, literal, relation};
+use cardlake_core::contract::{Column, Contract, Derivation};
+use cardlake_core::sql::{identifier, identifiers, literal, relation};
 use chrono::NaiveDate;
 
 /// The batch that brings new files of a dataset into its raw table.
@@ -285,8 +285,7 @@ mod tests {
     use super::*;
     use crate::silver::{Partition, SilverFile};
     use crate::sql::{count, define, load_errors, prepare};
-    use cardlake_shared::assets::Assets;
-    use cardlake_shared::contract::Contracts;
+    use cardlake_core::contract::Contracts;
     use sqlparser::dialect::RedshiftSqlDialect;
     use sqlparser::parser::Parser;
 
@@ -329,7 +328,7 @@ mod tests {
     }
 
     fn contract(dataset: &str) -> std::sync::Arc<Contract> {
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         contracts.get(dataset).unwrap().clone()
     }
 
@@ -388,7 +387,7 @@ mod tests {
 
     #[test]
     fn redshift_can_parse_what_is_generated() {
-        for contract in Contracts::load(&Assets::Embedded).unwrap().iter() {
+        for contract in Contracts::load(&cardlake_assets::embedded()).unwrap().iter() {
             let mut statements = prepare(&[&contract.dataset], "2026-01-15".parse().unwrap());
             for full_refresh in [false, true] {
                 let sources = [source(contract, &[]), source(contract, &["ingest_ts"])];

@@ -4,8 +4,8 @@ use crate::cursor::{Cursor, Loading, Step};
 use crate::error::LoaderError;
 use crate::handler::{MAX_ATTEMPTS, Tick};
 use crate::sql::{Role, load_errors};
-use cardlake_shared::data_api::{ResultSet, StatementOutcome, StatementState, Value, is_conflict};
-use cardlake_shared::metrics::{self, Metric, Subject};
+use cardlake_aws::data_api::{ResultSet, StatementOutcome, StatementState, Value, is_conflict};
+use cardlake_aws::metrics::{self, Metric, Subject};
 
 impl Tick<'_> {
     /// A table that was widened ahead of its load is looked at anew.

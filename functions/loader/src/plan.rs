@@ -2,7 +2,7 @@
 
 use crate::error::LoaderError;
 use crate::sql::NEVER;
-use cardlake_shared::data_api::{ResultSet, Value};
+use cardlake_aws::data_api::{ResultSet, Value};
 use std::collections::BTreeMap;
 
 /// What the warehouse said about itself.

@@ -3,10 +3,10 @@
 use crate::contents;
 use crate::error::LoaderError;
 use arrow::datatypes::DataType;
-use cardlake_shared::aws::Aws;
-use cardlake_shared::delta::{ActiveFile, DeltaStore, DeltaTable};
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::storage::Storage;
+use cardlake_aws::clients::Aws;
+use cardlake_aws::storage::Storage;
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_lake::delta::{ActiveFile, DeltaStore, DeltaTable};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 

@@ -1,7 +1,7 @@
 //! The statements around a load: ledger, tables from contracts, counts, load errors. Pure: no I/O.
 
-use cardlake_shared::contract::{ColumnType, Contract};
-use cardlake_shared::sql::{identifier, identifiers, literal, relation};
+use cardlake_core::contract::{ColumnType, Contract};
+use cardlake_core::sql::{identifier, identifiers, literal, relation};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -176,11 +176,10 @@ pub(crate) fn load_errors(query_id: Option<i64>, folder: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardlake_shared::assets::Assets;
-    use cardlake_shared::contract::Contracts;
+    use cardlake_core::contract::Contracts;
 
     fn contract(dataset: &str) -> std::sync::Arc<Contract> {
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         contracts.get(dataset).unwrap().clone()
     }
 

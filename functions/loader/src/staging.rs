@@ -3,7 +3,7 @@
 use crate::error::LoaderError;
 use crate::silver::{FileContents, SilverFile};
 use arrow::datatypes::DataType;
-use cardlake_shared::contract::Contract;
+use cardlake_core::contract::Contract;
 
 /// Files with the same columns, which COPY takes to the same places.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +64,7 @@ fn redshift_type(data_type: &DataType) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardlake_shared::assets::Assets;
-    use cardlake_shared::contract::Contracts;
+    use cardlake_core::contract::Contracts;
 
     fn file(path: &str) -> SilverFile {
         SilverFile {
@@ -88,7 +87,7 @@ mod tests {
 
     #[test]
     fn files_go_together_when_their_columns_have_the_same_order() {
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         let contract = contracts.get("merchants").unwrap();
         let (name, city) = (("name", DataType::Utf8), ("city", DataType::Utf8));
         let old = ("old", DataType::Decimal128(9, 3));
@@ -107,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_given_up_column_of_a_nested_type_is_refused_by_name() {
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         let contract = contracts.get("merchants").unwrap();
         let nested = contents(&[("tags", DataType::new_list(DataType::Utf8, true))]);
         let error = groups(contract, &[file("a.parquet")], &[nested]).unwrap_err();

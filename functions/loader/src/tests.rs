@@ -3,13 +3,12 @@
 use crate::error::LoaderError;
 use crate::handler::{Context, handle};
 use crate::silver::{Answer as SilverAnswer, FileContents, Partition, Silver, SilverFile};
-use cardlake_shared::assets::Assets;
-use cardlake_shared::contract::Contracts;
-use cardlake_shared::data_api::{
+use cardlake_aws::data_api::{
     Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
 };
-use cardlake_shared::error::StageError;
-use cardlake_shared::events::{LoaderEvent, LoaderOutput, TickStatus};
+use cardlake_core::contract::Contracts;
+use cardlake_core::error::StageError;
+use cardlake_core::events::{LoaderEvent, LoaderOutput, TickStatus};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -99,7 +98,7 @@ impl Inner {
             rows.map(|(name, version)| vec![text(name), Value::Integer(*version)])
                 .collect()
         } else if statement.contains("information_schema") {
-            let contracts = Contracts::load(&Assets::Embedded).unwrap();
+            let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
             let tables = self.tables.iter().map(|table| contracts.get(table).unwrap());
             let columns = tables.flat_map(|table| {
                 let names = table.columns.iter().map(|column| column.name.as_str());
@@ -210,7 +209,7 @@ impl Silver for FakeSilver {
         files: &'a [SilverFile],
         _: &'a [String],
     ) -> SilverAnswer<'a, Vec<FileContents>> {
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         let columns = contracts.get(dataset).unwrap().file_columns();
         let contents = FileContents {
             columns: columns
@@ -231,7 +230,7 @@ impl Silver for FakeSilver {
 
 fn context(warehouse: &FakeWarehouse, silver: &FakeSilver) -> Context {
     Context {
-        contracts: Contracts::load(&Assets::Embedded).unwrap(),
+        contracts: Contracts::load(&cardlake_assets::embedded()).unwrap(),
         silver_bucket: "silver".to_owned(),
         copy_role_arn: None,
         silver: Box::new(silver.clone()),

@@ -182,7 +182,7 @@ fn sources_json(manifest: &Manifest) -> Value {
             "identifier": source.identifier,
             "database": invocation.database,
             "schema": source.schema,
-            "relation_name": cardlake_shared::sql::relation(&source.schema, &source.identifier),
+            "relation_name": cardlake_core::sql::relation(&source.schema, &source.identifier),
             "path": source.described.file,
             "original_file_path": source.described.file,
             "fqn": [invocation.project, source.source, table.name],

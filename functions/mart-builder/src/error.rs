@@ -1,11 +1,11 @@
 //! What can go wrong in a build.
 
 use crate::dashboard::DashboardError;
-use cardlake_shared::assets::AssetError;
-use cardlake_shared::config::ConfigError;
-use cardlake_shared::data_api::DataApiError;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::storage::StorageError;
+use cardlake_aws::data_api::DataApiError;
+use cardlake_aws::storage::StorageError;
+use cardlake_core::assets::AssetError;
+use cardlake_core::config::ConfigError;
+use cardlake_core::error::{ErrorKind, StageError};
 
 /// Why a tick failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,8 @@
 //! Where state, artifacts and report lie: objects in two buckets.
 
-use cardlake_shared::run_record::RunRecord;
-use cardlake_shared::storage::{Storage, StorageError};
+use cardlake_aws::run_records;
+use cardlake_aws::storage::{Storage, StorageError};
+use cardlake_core::run_record::RunRecord;
 use std::pin::Pin;
 
 /// An answer that takes a while.
@@ -27,6 +28,6 @@ impl Files for Storage {
     }
 
     fn runs<'a>(&'a self, silver_bucket: &'a str, count: usize) -> Answer<'a, Vec<RunRecord>> {
-        Box::pin(RunRecord::last(self, silver_bucket, count))
+        Box::pin(run_records::last(self, silver_bucket, count))
     }
 }

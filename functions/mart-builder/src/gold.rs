@@ -2,8 +2,8 @@
 
 use crate::manifest::{Manifest, Node};
 use crate::state::BuildState;
-use cardlake_shared::paths;
-use cardlake_shared::sql::literal;
+use cardlake_core::paths;
+use cardlake_core::sql::literal;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 

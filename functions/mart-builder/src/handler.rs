@@ -10,14 +10,15 @@ use crate::project::Project;
 use crate::run::Run;
 use crate::selection::Selection;
 use crate::state::{BuildState, FORMAT_VERSION, NodeState, Phase, Status};
-use cardlake_shared::assets::{Asset, AssetFolder, Assets};
-use cardlake_shared::aws::Aws;
-use cardlake_shared::config::{LakeConfig, Variables, WarehouseConfig};
-use cardlake_shared::data_api::{DataApi, Warehouse};
-use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
-use cardlake_shared::lease::Lease;
-use cardlake_shared::storage::Storage;
-use cardlake_shared::{env, paths};
+use cardlake_aws::clients::Aws;
+use cardlake_aws::data_api::{DataApi, Warehouse};
+use cardlake_aws::lease::Lease;
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::assets::{Asset, AssetFolder};
+use cardlake_core::config::{LakeConfig, Variables, WarehouseConfig};
+use cardlake_core::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
+use cardlake_core::paths;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -58,8 +59,8 @@ impl Context {
     ///
     /// # Errors
     /// A variable is missing or wrong, or the project's files are.
-    pub async fn new(variables: Variables, aws: Aws) -> Result<Self, MartBuilderError> {
-        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
+    pub async fn new(resources: Resources) -> Result<Self, MartBuilderError> {
+        let Resources { variables, aws, assets } = resources;
         Self::for_project(variables, &aws, &assets.list(AssetFolder::Warehouse)?)
     }
 

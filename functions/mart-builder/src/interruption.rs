@@ -3,7 +3,7 @@
 use crate::error::MartBuilderError;
 use crate::handler::{Context, load};
 use crate::state::BuildState;
-use cardlake_shared::paths;
+use cardlake_core::paths;
 
 /// Cancels the statements that the last tick of a run left running, and gives the lease on the warehouse back. What was
 /// built stays; a statement that is cut off leaves nothing, since each is a transaction.

@@ -1,9 +1,9 @@
 //! The Lambda function around [`cardlake_mart_builder::handle`].
 
+use cardlake_aws::runtime::serve;
 use cardlake_mart_builder::{Context, handle};
-use cardlake_shared::runtime::serve;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    serve(Context::new, handle).await
+    serve(cardlake_assets::embedded(), Context::new, handle).await
 }

@@ -8,7 +8,7 @@ use crate::handler::invocation_without_run;
 use crate::manifest::Manifest;
 use crate::project::Project;
 use crate::selection::Selection;
-use cardlake_shared::assets::Asset;
+use cardlake_core::assets::Asset;
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

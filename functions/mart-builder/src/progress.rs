@@ -3,7 +3,7 @@
 use crate::error::MartBuilderError;
 use crate::handler::{Context, load};
 use crate::state::{BuildState, NodeState, Status};
-use cardlake_shared::paths;
+use cardlake_core::paths;
 use serde::Serialize;
 
 /// A model, snapshot, seed or data test of a build.

@@ -1,6 +1,6 @@
 //! The files of a dbt project in a folder of this machine.
 
-use cardlake_shared::assets::{Asset, AssetError};
+use cardlake_core::assets::{Asset, AssetError};
 use std::path::Path;
 
 /// What a project is made of, by extension.

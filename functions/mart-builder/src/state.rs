@@ -1,7 +1,7 @@
 //! Where a build stands between two ticks: a document in silver under the run's id.
 
 use crate::materialize::{Column, Existing};
-use cardlake_shared::events::MartBuilderEvent;
+use cardlake_core::events::MartBuilderEvent;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

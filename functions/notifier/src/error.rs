@@ -1,8 +1,8 @@
 //! What can go wrong while notifying.
 
-use cardlake_shared::config::ConfigError;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::storage::StorageError;
+use cardlake_aws::storage::StorageError;
+use cardlake_core::config::ConfigError;
+use cardlake_core::error::{ErrorKind, StageError};
 
 /// A failed notification.
 #[derive(Debug, thiserror::Error)]

@@ -5,16 +5,16 @@ use crate::lineage::{self, Places};
 use crate::message::{Message, failure};
 use crate::slack::Webhook;
 use aws_sdk_sns::error::SdkError;
-use cardlake_shared::aws::Aws;
-use cardlake_shared::config::{LakeConfig, Variables, WarehouseName, WarehouseTarget};
-use cardlake_shared::env;
-use cardlake_shared::error::with_causes;
-use cardlake_shared::events::{NotifierEvent, NotifierOutput};
-use cardlake_shared::lease::Lease;
-use cardlake_shared::metrics::{self, Metric, Subject};
-use cardlake_shared::paths;
-use cardlake_shared::run_record::{RunOutcome, RunRecord};
-use cardlake_shared::storage::Storage;
+use cardlake_aws::lease::Lease;
+use cardlake_aws::metrics::{self, Metric, Subject};
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::config::{LakeConfig, WarehouseName, WarehouseTarget};
+use cardlake_core::env;
+use cardlake_core::error::with_causes;
+use cardlake_core::events::{NotifierEvent, NotifierOutput};
+use cardlake_core::paths;
+use cardlake_core::run_record::{RunOutcome, RunRecord};
 
 /// Settings and clients of the stage.
 #[derive(Debug, Clone)]
@@ -55,7 +55,8 @@ impl Context {
     /// # Errors
     /// All mistakes in the settings.
     #[expect(clippy::unused_async, reason = "all stages are made alike")]
-    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, Error> {
+    pub async fn new(resources: Resources) -> Result<Self, Error> {
+        let Resources { mut variables, aws, .. } = resources;
         let lake = LakeConfig::read(&mut variables);
         let WarehouseName { target, database } = WarehouseName::read(&mut variables);
         let topic = variables.optional(env::NOTIFICATION_TOPIC_ARN);

@@ -11,9 +11,9 @@
 //! events, and the end of the stage before it, have the time at which the run came to its end.
 
 use crate::message::masked;
-use cardlake_shared::events::{DatasetBooks, ValidatorOutput};
-use cardlake_shared::paths;
-use cardlake_shared::run_record::{Failure, RunOutcome, RunRecord, StageSpan};
+use cardlake_core::events::{DatasetBooks, ValidatorOutput};
+use cardlake_core::paths;
+use cardlake_core::run_record::{Failure, RunOutcome, RunRecord, StageSpan};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use sha1::{Digest, Sha1};

@@ -1,12 +1,9 @@
-//! The notifier as a Lambda function.
+//! The Lambda function around [`cardlake_notifier::handle`].
 
+use cardlake_aws::runtime::serve;
 use cardlake_notifier::{Context, handle};
-use cardlake_shared::runtime;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    runtime::serve(Context::new, async |event, context: &Context| {
-        handle(event, context).await
-    })
-    .await
+    serve(cardlake_assets::embedded(), Context::new, handle).await
 }

@@ -2,10 +2,10 @@
 //!
 //! Messages leave the account (mail, chat), so whatever looks personal in the words of another stage is masked.
 
-use cardlake_shared::error::ErrorKind;
-use cardlake_shared::events::{BalanceOutput, DatasetBooks, MartBuilderOutput, ValidatorOutput};
-use cardlake_shared::pii::{MASK, mask_card_numbers};
-use cardlake_shared::run_record::Failure;
+use cardlake_core::error::ErrorKind;
+use cardlake_core::events::{BalanceOutput, DatasetBooks, MartBuilderOutput, ValidatorOutput};
+use cardlake_core::pii::{MASK, mask_card_numbers};
+use cardlake_core::run_record::Failure;
 use chrono::NaiveDate;
 use regex::Regex;
 use serde::Deserialize;

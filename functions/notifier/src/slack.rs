@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::message::{Message, Tone};
-use cardlake_shared::error::with_causes;
+use cardlake_core::error::with_causes;
 use serde_json::{Value, json};
 use std::time::Duration;
 

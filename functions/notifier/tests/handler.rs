@@ -8,13 +8,14 @@ mod loopback_s3;
 
 use axum::Router;
 use axum::http::StatusCode;
+use cardlake_aws::clients::{Aws, Endpoints};
+use cardlake_aws::lease::Lease;
+use cardlake_aws::runtime::Resources;
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::events::{NotifierEvent, NotifierOutput};
+use cardlake_core::paths;
+use cardlake_core::run_record::{RunOutcome, RunRecord};
 use cardlake_notifier::{Context, Error, handle};
-use cardlake_shared::aws::{Aws, Endpoints};
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::events::{NotifierEvent, NotifierOutput};
-use cardlake_shared::lease::Lease;
-use cardlake_shared::paths;
-use cardlake_shared::run_record::{RunOutcome, RunRecord};
 use loopback_s3::LoopbackS3;
 use serde_json::json;
 use std::collections::HashMap;
@@ -111,9 +112,12 @@ async fn notify_all(
         secrets_manager: slack.map(|slack| slack.endpoint.clone()),
         ..Endpoints::default()
     };
-    let context = Context::new(server.variables(&more), Aws::new(aws.sdk().clone(), endpoints))
-        .await
-        .unwrap();
+    let context = Context::new(Resources {
+        aws: Aws::new(aws.sdk().clone(), endpoints),
+        ..server.resources(&more)
+    })
+    .await
+    .unwrap();
     let event: NotifierEvent = serde_json::from_value(event).unwrap();
     handle(event, &context).await
 }
@@ -345,8 +349,8 @@ async fn a_webhook_that_is_gone_is_refused_and_its_url_stays_secret() {
 #[tokio::test]
 async fn a_topic_that_is_no_arn_is_refused_at_the_start() {
     let server = LoopbackS3::start().await;
-    let variables = server.variables(&[("CARDLAKE_NOTIFICATION_TOPIC_ARN", "cardlake")]);
-    let error = Context::new(variables, server.aws()).await.unwrap_err();
+    let resources = server.resources(&[("CARDLAKE_NOTIFICATION_TOPIC_ARN", "cardlake")]);
+    let error = Context::new(resources).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(
         error

@@ -2,9 +2,9 @@
 
 use crate::error::ReconcilerError;
 use crate::handler::Context;
-use cardlake_shared::delta::DeltaTable;
-use cardlake_shared::events::{BalanceOutput, DatasetBooks, LoadedDataset, PublishOutput};
-use cardlake_shared::records::BatchCounts;
+use cardlake_core::events::{BalanceOutput, DatasetBooks, LoadedDataset, PublishOutput};
+use cardlake_core::records::BatchCounts;
+use cardlake_lake::delta::DeltaTable;
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 

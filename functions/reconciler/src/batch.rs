@@ -2,9 +2,9 @@
 
 use crate::error::ReconcilerError;
 use crate::handler::Context;
-use cardlake_shared::paths::{BronzeKey, bronze_prefix};
-use cardlake_shared::records::{FORMAT_VERSION, ObjectRecord};
-use cardlake_shared::storage::ObjectMeta;
+use cardlake_aws::storage::ObjectMeta;
+use cardlake_core::paths::{BronzeKey, bronze_prefix};
+use cardlake_core::records::{FORMAT_VERSION, ObjectRecord};
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt, stream};
 

@@ -2,7 +2,7 @@
 
 use crate::batch::object_id;
 use crate::compare::{FileTally, Rows, Tally};
-use cardlake_shared::records::{BatchCounts, ObjectRecord, SettledObject};
+use cardlake_core::records::{BatchCounts, ObjectRecord, SettledObject};
 use std::collections::BTreeMap;
 
 /// The books of all objects, the new ones included.
@@ -98,7 +98,7 @@ fn lose_own(books: &mut BTreeMap<String, SettledObject>, key: &str, mut rows: Ro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardlake_shared::records::{FORMAT_VERSION, RowCounts, SourceObject};
+    use cardlake_core::records::{FORMAT_VERSION, RowCounts, SourceObject};
     use chrono::{DateTime, NaiveDate};
 
     fn record(key: &str, rules: &str, counts: RowCounts) -> ObjectRecord {

@@ -13,7 +13,7 @@ use crate::remote::{READ_BATCH_ROWS, Ranges, RemoteFile};
 use crate::rows::RowSet;
 use crate::spool::{Groups, LineageReader, Lineages, RunWriter};
 use crate::winner::{Origin, winner};
-use cardlake_shared::error::{ErrorKind, StageError};
+use cardlake_core::error::{ErrorKind, StageError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! What can go wrong in the reconciler.
 
-use cardlake_shared::config::ConfigError;
-use cardlake_shared::contract::ContractError;
-use cardlake_shared::delta::DeltaError;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::storage::StorageError;
+use cardlake_aws::storage::StorageError;
+use cardlake_core::config::ConfigError;
+use cardlake_core::contract::ContractError;
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_lake::delta::DeltaError;
 
 /// A failed reconciliation, publication, plan or balance.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ pub enum ReconcilerError {
         "{share:.2} % of {dataset} for {batch_date} is unusable, allowed are {allowed:.2} %: {quarantined} of \
          {bronze_rows} rows quarantined, {rejected} of {objects} objects rejected; look at {look_at}; mend the input, or \
          raise {}",
-        cardlake_shared::env::QUARANTINE_THRESHOLD
+        cardlake_core::env::QUARANTINE_THRESHOLD
     )]
     QuarantineThreshold {
         /// The dataset.

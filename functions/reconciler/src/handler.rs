@@ -2,16 +2,15 @@
 
 use crate::error::ReconcilerError;
 use crate::{balance, plan, publish, reconcile, vacuum};
-use cardlake_shared::assets::Assets;
-use cardlake_shared::aws::Aws;
-use cardlake_shared::config::{LakeConfig, Variables};
-use cardlake_shared::contract::Contracts;
-use cardlake_shared::delta::DeltaStore;
-use cardlake_shared::env;
-use cardlake_shared::events::{
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::config::LakeConfig;
+use cardlake_core::contract::Contracts;
+use cardlake_core::env;
+use cardlake_core::events::{
     BalanceOutput, DayOutput, PlanOutput, PublishOutput, ReconcileOutput, ReconcilerEvent, VacuumOutput,
 };
-use cardlake_shared::storage::Storage;
+use cardlake_lake::delta::DeltaStore;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +34,12 @@ impl Context {
     ///
     /// # Errors
     /// A setting or a contract is missing or wrong.
-    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, ReconcilerError> {
+    pub async fn new(resources: Resources) -> Result<Self, ReconcilerError> {
+        let Resources {
+            mut variables,
+            aws,
+            assets,
+        } = resources;
         let lake = LakeConfig::read(&mut variables);
         let what = "a share from 0 to 1";
         let quarantine_threshold = variables.parsed(env::QUARANTINE_THRESHOLD, what, DEFAULT_QUARANTINE_THRESHOLD);
@@ -45,7 +49,6 @@ impl Context {
                 env::QUARANTINE_THRESHOLD
             ));
         }
-        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
         let lake = variables.finish(lake)?;
         Ok(Self {
             contracts: Contracts::load(&assets)?,

@@ -8,7 +8,7 @@ use crate::merge::{Cursor, Member};
 use crate::remote::{Failures, READ_BATCH_ROWS, RemoteFile};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::row::{RowConverter, Rows, SortField};
-use cardlake_shared::contract::{ColumnType, Contract, TextFormat};
+use cardlake_core::contract::{ColumnType, Contract, TextFormat};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,7 +4,7 @@ use crate::error::ReconcilerError;
 use crate::remote::{Failures, READ_BATCH_ROWS, RemoteFile};
 use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
-use cardlake_shared::contract::{Contract, Derivation};
+use cardlake_core::contract::{Contract, Derivation};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use std::sync::Arc;
 

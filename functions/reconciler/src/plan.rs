@@ -2,8 +2,8 @@
 
 use crate::error::ReconcilerError;
 use crate::handler::Context;
-use cardlake_shared::events::{DayOutput, PlanOutput, PlannedDataset};
-use cardlake_shared::paths::{BronzeKey, bronze_prefix};
+use cardlake_core::events::{DayOutput, PlanOutput, PlannedDataset};
+use cardlake_core::paths::{BronzeKey, bronze_prefix};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use futures::future::try_join_all;
 

@@ -4,10 +4,10 @@ use crate::books;
 use crate::error::ReconcilerError;
 use crate::handler::Context;
 use crate::settle;
-use cardlake_shared::delta::{CommitOutcome, CommitRequest, DeltaTable};
-use cardlake_shared::events::PublishOutput;
-use cardlake_shared::metrics::{self, Metric, Subject};
-use cardlake_shared::records::Candidate;
+use cardlake_aws::metrics::{self, Metric, Subject};
+use cardlake_core::events::PublishOutput;
+use cardlake_core::records::Candidate;
+use cardlake_lake::delta::{CommitOutcome, CommitRequest, DeltaTable};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 use crate::error::ReconcilerError;
 use crate::windows::Windows;
 use bytes::Bytes;
-use cardlake_shared::storage::{Storage, StorageError};
+use cardlake_aws::storage::{Storage, StorageError};
 use futures::future::BoxFuture;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -170,8 +170,8 @@ mod tests {
     use super::*;
     use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
     use arrow::datatypes::Int64Type;
-    use cardlake_shared::error::{ErrorKind, StageError};
-    use cardlake_shared::storage::StorageErrorKind;
+    use cardlake_aws::storage::StorageErrorKind;
+    use cardlake_core::error::{ErrorKind, StageError};
     use parquet::arrow::ArrowWriter;
     use parquet::file::properties::WriterProperties;
 

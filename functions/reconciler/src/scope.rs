@@ -4,9 +4,9 @@
 //! their batches come. So the committed files of the days around the new rows are looked at, and no others. A table that
 //! is not partitioned by the event day is looked at as a whole. What the statistics of the log rule out is left out.
 
-use cardlake_shared::contract::{Contract, Derivation};
-use cardlake_shared::delta::ActiveFile;
-use cardlake_shared::records::{ColumnStatistics, DataFile};
+use cardlake_core::contract::{Contract, Derivation};
+use cardlake_core::records::{ColumnStatistics, DataFile};
+use cardlake_lake::delta::ActiveFile;
 use chrono::{Days, NaiveDate};
 use std::collections::BTreeMap;
 

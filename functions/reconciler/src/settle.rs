@@ -7,9 +7,9 @@
 use crate::batch::object_id;
 use crate::error::ReconcilerError;
 use crate::handler::Context;
-use cardlake_shared::delta::DeltaTable;
-use cardlake_shared::paths::{all_candidates_prefix, candidate_batch_date, candidates_prefix, object_records_prefix};
-use cardlake_shared::records::{Candidate, DataFile, FORMAT_VERSION, ObjectRecord};
+use cardlake_core::paths::{all_candidates_prefix, candidate_batch_date, candidates_prefix, object_records_prefix};
+use cardlake_core::records::{Candidate, DataFile, FORMAT_VERSION, ObjectRecord};
+use cardlake_lake::delta::DeltaTable;
 use chrono::NaiveDate;
 use futures::future::try_join_all;
 use std::collections::BTreeSet;

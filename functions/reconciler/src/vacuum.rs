@@ -16,14 +16,14 @@
 use crate::error::ReconcilerError;
 use crate::handler::Context;
 use crate::settle;
-use cardlake_shared::contract::Contract;
-use cardlake_shared::delta::DeltaTable;
-use cardlake_shared::events::{RemovedObjects, VacuumOutput, VacuumedDataset};
-use cardlake_shared::paths::{
+use cardlake_aws::storage::ObjectMeta;
+use cardlake_core::contract::Contract;
+use cardlake_core::events::{RemovedObjects, VacuumOutput, VacuumedDataset};
+use cardlake_core::paths::{
     all_candidates_prefix, all_object_records_prefix, candidate_batch_date, data_file_path, table_prefix,
 };
-use cardlake_shared::records::{Candidate, ObjectRecord};
-use cardlake_shared::storage::ObjectMeta;
+use cardlake_core::records::{Candidate, ObjectRecord};
+use cardlake_lake::delta::DeltaTable;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,7 +7,7 @@
 
 use crate::remote::Ranges;
 use bytes::{Buf, Bytes, BytesMut};
-use cardlake_shared::storage::StorageError;
+use cardlake_aws::storage::StorageError;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use std::collections::{HashMap, VecDeque};

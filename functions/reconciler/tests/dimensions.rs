@@ -9,14 +9,13 @@
 mod common;
 
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, new_null_array};
+use cardlake_core::contract::Contracts;
+use cardlake_core::events::ReconcilerEvent;
+use cardlake_core::paths::BronzeKey;
+use cardlake_core::records::{BatchCounts, DataFile, FORMAT_VERSION, ObjectRecord, RowCounts, SourceObject};
+use cardlake_lake::delta::{DeltaStore, DeltaTable};
+use cardlake_lake::parquet::{column_statistics, writer_properties};
 use cardlake_reconciler::Output;
-use cardlake_shared::assets::Assets;
-use cardlake_shared::contract::Contracts;
-use cardlake_shared::delta::{DeltaStore, DeltaTable};
-use cardlake_shared::events::ReconcilerEvent;
-use cardlake_shared::parquet::{column_statistics, writer_properties};
-use cardlake_shared::paths::BronzeKey;
-use cardlake_shared::records::{BatchCounts, DataFile, FORMAT_VERSION, ObjectRecord, RowCounts, SourceObject};
 use common::{BRONZE, Lake, SILVER, date};
 use parquet::arrow::ArrowWriter;
 use std::collections::BTreeMap;
@@ -24,7 +23,7 @@ use std::sync::Arc;
 
 /// Delivers customers, by id and city, as the transformer would.
 async fn deliver(lake: &Lake, day: u32, rows: &[(&str, &str)]) {
-    let contracts = Contracts::load(&Assets::Embedded).unwrap();
+    let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
     let contract = contracts.get("customers").unwrap();
     let bronze = BronzeKey {
         dataset: "customers".into(),

@@ -2,10 +2,10 @@
 
 mod common;
 
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::events::{LoadedDataset, ReconcilerEvent};
+use cardlake_core::records::BatchCounts;
 use cardlake_reconciler::{Output, ReconcilerError};
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::events::{LoadedDataset, ReconcilerEvent};
-use cardlake_shared::records::BatchCounts;
 use common::{BRONZE, Lake, Row, SILVER, date, expected};
 
 fn rows(ids: std::ops::Range<u32>, day: u32, amount: i64) -> Vec<Row> {
@@ -249,7 +249,7 @@ async fn a_batch_of_quarantined_rows_is_settled_too() {
     let published = lake.run(13).await;
     assert_eq!((published.counts.quarantined, published.table_rows), (3, 100));
     record.rejection = Some("truncated".into());
-    record.counts = cardlake_shared::records::RowCounts::default();
+    record.counts = cardlake_core::records::RowCounts::default();
     record.source = lake.put_bronze("c.csv", 13, &"x".repeat(1_000_000)).await;
     lake.put_record(&record).await;
     let error = lake.reconcile(13).await.unwrap_err();

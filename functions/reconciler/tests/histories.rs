@@ -4,7 +4,7 @@
 
 mod common;
 
-use cardlake_shared::events::ReconcilerEvent;
+use cardlake_core::events::ReconcilerEvent;
 use chrono::{Duration, Utc};
 use common::{Lake, Row, date, transaction_id};
 use proptest::prelude::*;

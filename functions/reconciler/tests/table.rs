@@ -2,9 +2,9 @@
 
 mod common;
 
-use cardlake_shared::assets::{AssetFolder, Assets};
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::records::BatchCounts;
+use cardlake_core::assets::AssetFolder;
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::records::BatchCounts;
 use common::{Lake, Row, SILVER, expected};
 
 fn rows(ids: std::ops::Range<u32>, day: u32, amount: i64) -> Vec<Row> {
@@ -178,7 +178,7 @@ async fn a_column_that_the_contract_gains_becomes_one_of_the_table_in_the_same_c
     let first = rows(0..10, 13, 500);
     lake.deliver("a.csv", 13, &first).await;
     lake.run(13).await;
-    let contract = Assets::Embedded
+    let contract = cardlake_assets::embedded()
         .read(AssetFolder::Contracts, "transactions.yaml")
         .unwrap()
         .text;
@@ -215,7 +215,7 @@ async fn a_contract_that_does_not_fit_the_table_is_refused() {
     lake.run(13).await;
     lake.deliver("a.csv", 14, &rows(10..20, 14, 500)).await;
     let candidate = lake.reconcile(14).await.unwrap().candidate;
-    let contract = Assets::Embedded
+    let contract = cardlake_assets::embedded()
         .read(AssetFolder::Contracts, "transactions.yaml")
         .unwrap()
         .text;

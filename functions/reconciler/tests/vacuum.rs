@@ -4,10 +4,10 @@
 
 mod common;
 
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::events::{ReconcilerEvent, RemovedObjects, VacuumedDataset};
+use cardlake_core::records::ObjectRecord;
 use cardlake_reconciler::Output;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::events::{ReconcilerEvent, RemovedObjects, VacuumedDataset};
-use cardlake_shared::records::ObjectRecord;
 use chrono::{DateTime, Duration, Utc};
 use common::{Lake, Row, SILVER, expected};
 use std::collections::BTreeSet;

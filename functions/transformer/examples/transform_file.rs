@@ -6,8 +6,7 @@
 #[path = "../../../bench/process.rs"]
 mod process;
 
-use cardlake_shared::assets::Assets;
-use cardlake_shared::contract::Contracts;
+use cardlake_core::contract::Contracts;
 use cardlake_transformer::decompress::{decompressed, format_of};
 use cardlake_transformer::partition::FileNames;
 use cardlake_transformer::pipeline::{self, Limits};
@@ -27,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let repeats: u32 = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let (format, compression) = format_of(&input).ok_or("the input is neither .csv nor .jsonl")?;
-    let contracts = Contracts::load(&Assets::Embedded)?;
+    let contracts = Contracts::load(&cardlake_assets::embedded())?;
     let name = Path::new(&input).file_name().unwrap_or_default().to_string_lossy();
     let date = name.get(13..23).and_then(|date| date.parse().ok());
     let facts = ObjectFacts {

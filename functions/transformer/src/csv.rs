@@ -8,7 +8,7 @@ use crate::blocks::{RecordEnd, quoted_end, record_end};
 use crate::plan::Plan;
 use crate::quarantine::Guard;
 use crate::rule::Rule;
-use cardlake_shared::pii::MASK;
+use cardlake_core::pii::MASK;
 use memchr::{memchr, memchr_iter, memchr2_iter};
 
 /// Where the field of a header goes.

@@ -1,7 +1,7 @@
 //! From the bytes of an object to the bytes of its file: plain, gzip (several members too) or Zstandard, by extension.
 
 use bytes::{Buf, Bytes};
-use cardlake_shared::events::{Compression, FileFormat};
+use cardlake_core::events::{Compression, FileFormat};
 use std::io::{BufRead, Read, Result};
 
 /// Format and compression by the name of an object; none for other extensions.

@@ -3,9 +3,9 @@
 use crate::builder::{Column as RowColumn, Pool, Rows, Values};
 use crate::plan::{Fill, Kind, Plan};
 use crate::values::{MICROS_PER_DAY, uuid_text};
-use cardlake_shared::contract::ColumnType;
-use cardlake_shared::parquet::pages::{Chunk, ChunkEncoder, Coding, Dictionary, MAXIMUM_DICTIONARY_BYTES};
-use cardlake_shared::parquet::{PAGE_ROWS, file_properties, plain_coding};
+use cardlake_core::contract::ColumnType;
+use cardlake_lake::parquet::pages::{Chunk, ChunkEncoder, Coding, Dictionary, MAXIMUM_DICTIONARY_BYTES};
+use cardlake_lake::parquet::{PAGE_ROWS, file_properties, plain_coding};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::{ParquetError, Result};

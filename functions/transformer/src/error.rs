@@ -1,10 +1,10 @@
 //! What can go wrong with an invocation. What is wrong with rows and objects is data: quarantine and rejection.
 
-use cardlake_shared::config::ConfigError;
-use cardlake_shared::contract::{Contract, ContractError};
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::pii::TokenKeyError;
-use cardlake_shared::storage::StorageError;
+use cardlake_aws::storage::StorageError;
+use cardlake_aws::token_keys::TokenKeyError;
+use cardlake_core::config::ConfigError;
+use cardlake_core::contract::{Contract, ContractError};
+use cardlake_core::error::{ErrorKind, StageError};
 
 /// Why an object could not be transformed.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! What invokes the transformer: a task of the state machine, or S3 itself.
 
 use aws_lambda_events::event::s3::S3Event;
-use cardlake_shared::events::{TransformerEvent, TransformerOutput};
+use cardlake_core::events::{TransformerEvent, TransformerOutput};
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -12,18 +12,17 @@ use crate::plan::{ObjectFacts, Plan};
 use crate::record::{self, Rules};
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use bytes::Bytes;
-use cardlake_shared::assets::Assets;
-use cardlake_shared::aws::Aws;
-use cardlake_shared::config::Variables;
-use cardlake_shared::contract::{Contract, Contracts, Protection};
-use cardlake_shared::env;
-use cardlake_shared::error::{ErrorKind, StageError, with_causes};
-use cardlake_shared::events::{Compression, FileFormat, TransformStatus, TransformerEvent, TransformerOutput};
-use cardlake_shared::metrics::{self, Metric, Subject};
-use cardlake_shared::paths::BronzeKey;
-use cardlake_shared::pii::Tokenizer;
-use cardlake_shared::records::{ObjectRecord, RowCounts};
-use cardlake_shared::storage::{ObjectMeta, Storage, StorageError, StorageErrorKind};
+use cardlake_aws::metrics::{self, Metric, Subject};
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::{ObjectMeta, Storage, StorageError, StorageErrorKind};
+use cardlake_aws::token_keys;
+use cardlake_core::contract::{Contract, Contracts, Protection};
+use cardlake_core::env;
+use cardlake_core::error::{ErrorKind, StageError, with_causes};
+use cardlake_core::events::{Compression, FileFormat, TransformStatus, TransformerEvent, TransformerOutput};
+use cardlake_core::paths::BronzeKey;
+use cardlake_core::pii::Tokenizer;
+use cardlake_core::records::{ObjectRecord, RowCounts};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::io::Seek;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,10 +61,14 @@ impl Context {
     /// # Errors
     /// All mistakes in the settings at once; a contract that cannot be used.
     #[expect(clippy::unused_async, reason = "stages are made alike")]
-    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, Error> {
+    pub async fn new(resources: Resources) -> Result<Self, Error> {
+        let Resources {
+            mut variables,
+            aws,
+            assets,
+        } = resources;
         let bronze_bucket = variables.required(env::BRONZE_BUCKET, "the bucket of the raw files");
         let silver_bucket = variables.required(env::SILVER_BUCKET, "the bucket of the Delta tables");
-        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
         // A contract that cannot be used is told of once the settings are right.
         let contracts = Contracts::load(&assets);
         let protects = |contracts: &Contracts| contracts.iter().any(|contract| needs_token_keys(contract));
@@ -111,7 +114,7 @@ impl Context {
             return Ok(None);
         }
         let load = || async {
-            let tokenizer = Tokenizer::load(&self.secrets, &self.token_key_secret).await?;
+            let tokenizer = token_keys::load(&self.secrets, &self.token_key_secret).await?;
             Ok::<_, Error>(Arc::new(tokenizer))
         };
         Ok(Some(Arc::clone(self.tokenizer.get_or_try_init(load).await?)))

@@ -9,7 +9,7 @@ use crate::batch::{BATCH_ROWS, Batch, Field, FieldKind};
 use crate::plan::Plan;
 use crate::quarantine::Guard;
 use crate::rule::Rule;
-use cardlake_shared::pii::MASK;
+use cardlake_core::pii::MASK;
 use memchr::{memchr, memchr2};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};

@@ -1,8 +1,9 @@
-//! The transformer as a Lambda function.
+//! The Lambda function around [`cardlake_transformer::handle`].
 
+use cardlake_aws::runtime::serve;
 use cardlake_transformer::{Context, handle};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    cardlake_shared::runtime::serve(Context::new, handle).await
+    serve(cardlake_assets::embedded(), Context::new, handle).await
 }

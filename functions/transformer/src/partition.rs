@@ -7,7 +7,7 @@
 use crate::builder::{Column, Rows, Values};
 use crate::plan::{Fill, Kind, Plan};
 use crate::values::{MICROS_PER_DAY, uuid_text};
-use cardlake_shared::contract::ColumnType;
+use cardlake_core::contract::ColumnType;
 use chrono::{DateTime, NaiveDate, SecondsFormat};
 use serde_json::Value;
 use sha2::{Digest, Sha256};

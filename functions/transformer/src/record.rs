@@ -1,10 +1,10 @@
 //! The object record: what the transformer leaves for the stages behind it, and by which it knows its own work again.
 
 use crate::pipeline::Summary;
-use cardlake_shared::contract::Contract;
-use cardlake_shared::paths::BronzeKey;
-use cardlake_shared::records::{FORMAT_VERSION, ObjectRecord, QuarantineFile, SourceObject};
-use cardlake_shared::storage::ObjectMeta;
+use cardlake_aws::storage::ObjectMeta;
+use cardlake_core::contract::Contract;
+use cardlake_core::paths::BronzeKey;
+use cardlake_core::records::{FORMAT_VERSION, ObjectRecord, QuarantineFile, SourceObject};
 use sha2::{Digest, Sha256};
 
 /// Version of what this crate makes of a row. It has to change whenever the same object would give other data files.

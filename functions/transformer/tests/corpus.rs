@@ -4,7 +4,7 @@
 #[path = "support/pipe.rs"]
 mod pipe;
 
-use cardlake_shared::events::FileFormat;
+use cardlake_core::events::FileFormat;
 use std::path::Path;
 
 fn replay(folder: &str, format: FileFormat) {

@@ -7,13 +7,14 @@ mod lake;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
-use cardlake_shared::config::Variables;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::events::{TransformStatus, TransformerEvent, TransformerOutput};
-use cardlake_shared::metrics::{self, Metric, Subject};
-use cardlake_shared::paths::BronzeKey;
-use cardlake_shared::pii::Tokenizer;
-use cardlake_shared::records::RowCounts;
+use cardlake_aws::metrics::{self, Metric, Subject};
+use cardlake_aws::runtime::Resources;
+use cardlake_core::config::Variables;
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::events::{TransformStatus, TransformerEvent, TransformerOutput};
+use cardlake_core::paths::BronzeKey;
+use cardlake_core::pii::Tokenizer;
+use cardlake_core::records::RowCounts;
 use cardlake_transformer::{Context, Event, Output, handle, transform};
 use lake::{Lake, SILVER};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -528,7 +529,8 @@ async fn the_token_keys_are_missed_at_start_beside_every_other_mistake_and_only_
         let settings = settings
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Context::new(Variables::new(settings.collect()), lake.aws.clone()).await
+        let variables = Variables::new(settings.collect());
+        Context::new(Resources::new(variables, lake.aws.clone(), cardlake_assets::embedded())).await
     };
     let error = start(&[("CARDLAKE_SILVER_BUCKET", SILVER)]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);

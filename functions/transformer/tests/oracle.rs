@@ -6,7 +6,7 @@ mod pipe;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
-use cardlake_shared::events::FileFormat;
+use cardlake_core::events::FileFormat;
 use cardlake_transformer::pipeline::Limits;
 use cardlake_transformer::plan::Plan;
 use pipe::{Files, LIMITS, plan, read, run};

@@ -5,7 +5,7 @@
 mod pipe;
 
 use arrow::util::display::array_value_to_string;
-use cardlake_shared::events::FileFormat;
+use cardlake_core::events::FileFormat;
 use pipe::{LIMITS, plan, read, run};
 use std::fmt::Write as _;
 

@@ -2,7 +2,7 @@
 
 use crate::result::{ExpectationResult, ValidationResult};
 use crate::suite::Severity;
-use cardlake_shared::text::thousands;
+use cardlake_core::text::thousands;
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

@@ -4,12 +4,12 @@ use crate::docs::DocsError;
 use crate::evaluate::EvaluationError;
 use crate::source::SourceError;
 use crate::suite::SuiteError;
-use cardlake_shared::assets::AssetError;
-use cardlake_shared::config::ConfigError;
-use cardlake_shared::contract::ContractError;
-use cardlake_shared::delta::DeltaError;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::storage::StorageError;
+use cardlake_aws::storage::StorageError;
+use cardlake_core::assets::AssetError;
+use cardlake_core::config::ConfigError;
+use cardlake_core::contract::ContractError;
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_lake::delta::DeltaError;
 use chrono::NaiveDate;
 
 /// A failed audit.

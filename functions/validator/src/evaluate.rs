@@ -8,7 +8,7 @@ use crate::value::normalise;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
-use cardlake_shared::error::{ErrorKind, StageError};
+use cardlake_core::error::{ErrorKind, StageError};
 use futures::TryStreamExt;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;

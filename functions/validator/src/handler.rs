@@ -10,18 +10,18 @@ use crate::source::{Location, ParquetTable, Source, TableFile};
 use crate::suite::{Severity, Suite};
 use crate::trend;
 use arrow::datatypes::Schema;
-use cardlake_shared::assets::{AssetFolder, Assets};
-use cardlake_shared::aws::Aws;
-use cardlake_shared::config::Variables;
-use cardlake_shared::contract::{Contract, Contracts};
-use cardlake_shared::delta::{DeltaStore, DeltaTable};
-use cardlake_shared::env;
-use cardlake_shared::events::{ValidatorEvent, ValidatorOutput};
-use cardlake_shared::metrics::{self, Metric, Subject};
-use cardlake_shared::paths;
-use cardlake_shared::pii::mask_card_numbers;
-use cardlake_shared::records::{BatchCounts, Candidate, FORMAT_VERSION};
-use cardlake_shared::storage::Storage;
+use cardlake_aws::clients::Aws;
+use cardlake_aws::metrics::{self, Metric, Subject};
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::assets::{AssetFolder, Assets};
+use cardlake_core::contract::{Contract, Contracts};
+use cardlake_core::env;
+use cardlake_core::events::{ValidatorEvent, ValidatorOutput};
+use cardlake_core::paths;
+use cardlake_core::pii::mask_card_numbers;
+use cardlake_core::records::{BatchCounts, Candidate, FORMAT_VERSION};
+use cardlake_lake::delta::{DeltaStore, DeltaTable};
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,9 +45,13 @@ impl Context {
     /// # Errors
     /// All mistakes in the settings; a contract that cannot be used.
     #[expect(clippy::unused_async, reason = "all stages are made alike")]
-    pub async fn new(mut variables: Variables, aws: Aws) -> Result<Self, Error> {
+    pub async fn new(resources: Resources) -> Result<Self, Error> {
+        let Resources {
+            mut variables,
+            aws,
+            assets,
+        } = resources;
         let silver_bucket = variables.required(env::SILVER_BUCKET, "the bucket of the Delta tables");
-        let assets = Assets::from_setting(variables.optional(env::ASSETS_DIR));
         variables.finish(())?;
         Ok(Self {
             storage: Storage::new(aws.s3()),

@@ -1,12 +1,9 @@
-//! The validator as a Lambda function.
+//! The Lambda function around [`cardlake_validator::handle`].
 
-use cardlake_shared::runtime;
+use cardlake_aws::runtime::serve;
 use cardlake_validator::{Context, handle};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    runtime::serve(Context::new, async |event, context: &Context| {
-        handle(event, context).await
-    })
-    .await
+    serve(cardlake_assets::embedded(), Context::new, handle).await
 }

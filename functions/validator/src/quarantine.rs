@@ -9,7 +9,7 @@ use crate::result::{ExpectationResult, ValidationResult};
 use crate::source::{ParquetTable, PickedRows};
 use crate::suite::Severity;
 use crate::value::show;
-use cardlake_shared::pii::mask_card_numbers;
+use cardlake_core::pii::mask_card_numbers;
 use futures::TryStreamExt;
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -1,7 +1,7 @@
 //! Validation results: the JSON of Great Expectations 1.x.
 
 use crate::suite::{ExpectationConfiguration, Severity};
-use cardlake_shared::text::thousands;
+use cardlake_core::text::thousands;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

@@ -10,9 +10,9 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::parquet::object::ObjectReader;
-use cardlake_shared::storage::{Storage, StorageError};
+use cardlake_aws::storage::{Storage, StorageError};
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_lake::parquet::object::ObjectReader;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::AsyncFileReader;

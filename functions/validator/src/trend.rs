@@ -2,8 +2,8 @@
 
 use crate::docs::TrendPoint;
 use crate::result::ValidationResult;
-use cardlake_shared::paths;
-use cardlake_shared::storage::{ObjectMeta, Storage, StorageError};
+use cardlake_aws::storage::{ObjectMeta, Storage, StorageError};
+use cardlake_core::paths;
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;

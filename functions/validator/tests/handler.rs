@@ -8,11 +8,10 @@ mod loopback_s3;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, new_null_array};
 use arrow::compute::cast;
-use cardlake_shared::assets::Assets;
-use cardlake_shared::contract::Contracts;
-use cardlake_shared::error::{ErrorKind, StageError};
-use cardlake_shared::events::{ValidatorEvent, ValidatorOutput};
-use cardlake_shared::metrics::{self, Metric, Subject};
+use cardlake_aws::metrics::{self, Metric, Subject};
+use cardlake_core::contract::Contracts;
+use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::events::{ValidatorEvent, ValidatorOutput};
 use cardlake_validator::{Context, Error, handle};
 use loopback_s3::LoopbackS3;
 use parquet::arrow::ArrowWriter;
@@ -35,7 +34,7 @@ fn row(number: u64) -> Value {
 
 /// A Parquet file in the form of the contract.
 fn parquet(rows: &[Value]) -> Vec<u8> {
-    let contracts = Contracts::load(&Assets::Embedded).unwrap();
+    let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
     let schema = contracts.get("transactions").unwrap().file_schema();
     let columns = schema.fields().iter().map(|field| -> ArrayRef {
         let texts: StringArray = rows.iter().map(|row| row[field.name()].as_str()).collect();
@@ -91,7 +90,7 @@ async fn audit(server: &LoopbackS3, files: &[Vec<Value>], changes: &Value) -> Re
 }
 
 async fn run(server: &LoopbackS3, candidate: Option<&str>) -> Result<ValidatorOutput, Error> {
-    let context = Context::new(server.variables(&[]), server.aws()).await.unwrap();
+    let context = Context::new(server.resources(&[])).await.unwrap();
     let event = ValidatorEvent {
         batch_date: "2026-01-15".parse().unwrap(),
         dataset: "transactions".to_owned(),

@@ -2,14 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
-use cardlake_shared::assets::{AssetFolder, Assets};
-use cardlake_shared::contract::{Contracts, Protection};
+use cardlake_core::assets::AssetFolder;
+use cardlake_core::contract::{Contracts, Protection};
 use cardlake_validator::{Severity, Suite};
 use serde_json::Value;
 
 fn suite(dataset: &str) -> Suite {
     let file = format!("{dataset}.json");
-    let asset = Assets::Embedded.read(AssetFolder::Expectations, &file).unwrap();
+    let asset = cardlake_assets::embedded()
+        .read(AssetFolder::Expectations, &file)
+        .unwrap();
     Suite::from_json(&file, &asset.text).unwrap()
 }
 
@@ -28,7 +30,7 @@ fn has(suite: &Suite, kind: &str, column: &str, fits: impl Fn(&Value) -> bool) -
 #[test]
 fn every_promise_of_a_contract_is_an_expectation() {
     let mut missing = Vec::new();
-    for contract in Contracts::load(&Assets::Embedded).unwrap().iter() {
+    for contract in Contracts::load(&cardlake_assets::embedded()).unwrap().iter() {
         let suite = suite(&contract.dataset);
         let mut wants = |kind: &str, column: &str, fits: &dyn Fn(&Value) -> bool| {
             if !has(&suite, kind, column, fits) {

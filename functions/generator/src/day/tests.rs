@@ -1,5 +1,5 @@
 use super::*;
-use cardlake_shared::events::GeneratorEvent;
+use cardlake_core::events::GeneratorEvent;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 

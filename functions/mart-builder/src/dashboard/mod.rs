@@ -11,10 +11,10 @@ mod tests;
 
 pub use queries::queries;
 
-use cardlake_shared::data_api::Value;
-use cardlake_shared::events::{BalanceOutput, MartBuilderOutput, ValidatorOutput};
-use cardlake_shared::run_record::RunRecord;
-use cardlake_shared::text::thousands;
+use cardlake_aws::data_api::Value;
+use cardlake_core::events::{BalanceOutput, MartBuilderOutput, ValidatorOutput};
+use cardlake_core::run_record::RunRecord;
+use cardlake_core::text::thousands;
 use chrono::NaiveDate;
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::json;

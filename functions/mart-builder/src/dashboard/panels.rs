@@ -5,9 +5,9 @@ use super::queries::{
     CATEGORIES, CHANNELS, COHORTS, CREDIT, FRAUD, LATENESS, LIFETIME_VALUE, MERCHANTS, RFM_GRID, SALES, SEGMENTS,
 };
 use super::{Answer, Dashboard, DashboardError};
-use cardlake_shared::data_api::Value;
-use cardlake_shared::run_record::{RunOutcome, RunRecord};
-use cardlake_shared::text::{grouped, thousands};
+use cardlake_aws::data_api::Value;
+use cardlake_core::run_record::{RunOutcome, RunRecord};
+use cardlake_core::text::{grouped, thousands};
 use chrono::NaiveDate;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use super::library::DISPATCHED;
 use super::objects::StartedAt;
 use super::{Asked, Invocation, Scope};
-use cardlake_shared::sql::identifier;
+use cardlake_core::sql::identifier;
 use chrono::{NaiveTime, TimeZone, Utc};
 use minijinja::value::{Object, Rest, Serde, Value, ValueKind, ValueOrKwargs, from_args};
 use minijinja::{Environment, Error, ErrorKind, State};

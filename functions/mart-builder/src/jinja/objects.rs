@@ -1,6 +1,6 @@
 //! Things that templates hold in their hands: relations, the run's start.
 
-use cardlake_shared::sql::{identifier, relation};
+use cardlake_core::sql::{identifier, relation};
 use chrono::{DateTime, Utc};
 use minijinja::value::{Object, Value};
 use minijinja::{Error, ErrorKind, State};

@@ -1,5 +1,5 @@
 use super::*;
-use cardlake_shared::assets::{Asset, AssetFolder, Assets};
+use cardlake_core::assets::{Asset, AssetFolder};
 use serde_json::json;
 use sqlparser::dialect::RedshiftSqlDialect;
 use sqlparser::parser::Parser;
@@ -33,7 +33,7 @@ pub(crate) fn manifest(files: &[(&str, &str)]) -> Result<Manifest, ProjectError>
 }
 
 pub(crate) fn warehouse_project() -> Project {
-    Project::load(&Assets::Embedded.list(AssetFolder::Warehouse).unwrap()).unwrap()
+    Project::load(&cardlake_assets::embedded().list(AssetFolder::Warehouse).unwrap()).unwrap()
 }
 
 pub(crate) fn warehouse() -> Manifest {

@@ -5,7 +5,7 @@ mod snapshot;
 
 use crate::jinja::Relation;
 use crate::project::config::{Materialization, ModelConfig, OnSchemaChange, Strategy};
-use cardlake_shared::sql::{identifier, identifiers, literal, relation};
+use cardlake_core::sql::{identifier, identifiers, literal, relation};
 use chrono::NaiveDate;
 use seed::Seed;
 use serde::{Deserialize, Serialize};

@@ -4,8 +4,8 @@
 //! fields and `null` are null. The table is built beside the old one and takes its place, in one transaction.
 
 use crate::project::config::ModelConfig;
-use cardlake_shared::data_api::{MAX_BATCH_STATEMENTS, MAX_STATEMENT_BYTES};
-use cardlake_shared::sql::{identifier, literal};
+use cardlake_aws::data_api::{MAX_BATCH_STATEMENTS, MAX_STATEMENT_BYTES};
+use cardlake_core::sql::{identifier, literal};
 use chrono::{NaiveDate, NaiveDateTime};
 
 /// Bytes of rows in one statement; some are left for what stands around them.

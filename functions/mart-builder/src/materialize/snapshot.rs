@@ -9,7 +9,7 @@ use super::{Column, Existing, storage};
 use crate::jinja::Relation;
 use crate::project::config::ModelConfig;
 use crate::project::snapshot_config::{ChangeStrategy, SnapshotConfig};
-use cardlake_shared::sql::{identifier, identifiers};
+use cardlake_core::sql::{identifier, identifiers};
 use chrono::NaiveDate;
 
 /// Columns that a snapshot adds to those of its query.

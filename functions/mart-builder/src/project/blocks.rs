@@ -2,7 +2,7 @@
 
 use super::{Resource, ResourceKind, TemplateFile, template};
 use crate::error::ProjectError;
-use cardlake_shared::assets::Asset;
+use cardlake_core::assets::Asset;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use std::collections::BTreeMap;
 

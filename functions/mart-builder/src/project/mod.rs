@@ -7,7 +7,7 @@ pub(crate) mod snapshot_config;
 pub(crate) mod yaml;
 
 use crate::error::ProjectError;
-use cardlake_shared::assets::Asset;
+use cardlake_core::assets::Asset;
 use freshness::Freshness;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};

@@ -5,7 +5,7 @@ use crate::error::MartBuilderError;
 use crate::manifest::{ModelNode, Node};
 use crate::materialize::{Column, wants_columns};
 use crate::state::{Batch, Status};
-use cardlake_shared::data_api::{StatementOutcome, Value};
+use cardlake_aws::data_api::{StatementOutcome, Value};
 
 impl Run<'_> {
     /// Whether the warehouse has to be asked for the columns first.

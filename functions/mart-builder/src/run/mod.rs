@@ -11,11 +11,11 @@ use crate::handler::Context;
 use crate::manifest::{Manifest, Node};
 use crate::materialize::Existing;
 use crate::state::{Batch, BuildState, Phase, Status};
-use cardlake_shared::data_api::{
+use cardlake_aws::data_api::{
     ResultSet, StatementOutcome, StatementState, Submission, Value, client_token, is_conflict,
 };
-use cardlake_shared::events::MartBuilderEvent;
-use cardlake_shared::sql::{identifier, literal};
+use cardlake_core::events::MartBuilderEvent;
+use cardlake_core::sql::{identifier, literal};
 use std::collections::BTreeSet;
 
 /// How often a model is submitted when transactions of others get in its way.

@@ -5,8 +5,8 @@ use crate::artifacts::{Compiled, run_results_json};
 use crate::error::MartBuilderError;
 use crate::manifest::Node;
 use crate::state::Status;
-use cardlake_shared::metrics::{self, Metric, Subject};
-use cardlake_shared::paths;
+use cardlake_aws::metrics::{self, Metric, Subject};
+use cardlake_core::paths;
 
 impl Run<'_> {
     /// Remembers how every node ended, so that the next build can do again what failed.

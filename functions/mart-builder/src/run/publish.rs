@@ -9,9 +9,9 @@ use crate::gold;
 use crate::gold::Latest;
 use crate::handler::succeeded;
 use crate::state::{Phase, Publication};
-use cardlake_shared::data_api::StatementState;
-use cardlake_shared::events::BalanceOutput;
-use cardlake_shared::paths;
+use cardlake_aws::data_api::StatementState;
+use cardlake_core::events::BalanceOutput;
+use cardlake_core::paths;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

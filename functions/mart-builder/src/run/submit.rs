@@ -6,7 +6,7 @@ use crate::error::MartBuilderError;
 use crate::manifest::{ModelNode, Node};
 use crate::materialize::{Build, Existing, is_incremental, probe};
 use crate::state::{Batch, Status};
-use cardlake_shared::data_api::DataApiErrorKind;
+use cardlake_aws::data_api::DataApiErrorKind;
 
 /// Submissions under way at once.
 const MAX_RUNNING: usize = 8;

@@ -1,11 +1,11 @@
 //! A warehouse that remembers what it was sent and fails on demand, and buckets in memory.
 
 use crate::files::{Answer as FilesAnswer, Files};
-use cardlake_shared::data_api::{
+use cardlake_aws::data_api::{
     Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
 };
-use cardlake_shared::run_record::RunRecord;
-use cardlake_shared::storage::{StorageError, StorageErrorKind};
+use cardlake_aws::storage::{StorageError, StorageErrorKind};
+use cardlake_core::run_record::RunRecord;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

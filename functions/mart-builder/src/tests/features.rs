@@ -2,8 +2,8 @@
 
 use super::{SHOP, Shop, first_event, shop, shop_with};
 use crate::project::Project;
-use cardlake_shared::assets::Asset;
-use cardlake_shared::events::MartBuilderEvent;
+use cardlake_core::assets::Asset;
+use cardlake_core::events::MartBuilderEvent;
 
 /// The shop with other files: those of the same path take the place of its own.
 fn shop_of(files: &[(&str, &str)]) -> Shop {

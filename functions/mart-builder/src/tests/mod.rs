@@ -7,10 +7,10 @@ use crate::error::MartBuilderError;
 use crate::handler::{Context, handle};
 use crate::interruption;
 use crate::project::Project;
-use cardlake_shared::assets::{Asset, AssetFolder, Assets};
-use cardlake_shared::error::StageError;
-use cardlake_shared::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
-use cardlake_shared::metrics::{self, Metric, Subject};
+use cardlake_aws::metrics::{self, Metric, Subject};
+use cardlake_core::assets::{Asset, AssetFolder};
+use cardlake_core::error::StageError;
+use cardlake_core::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
 use fakes::{FakeFiles, FakeWarehouse};
 use std::collections::BTreeMap;
 
@@ -165,7 +165,7 @@ async fn a_build_goes_from_the_sources_to_gold() {
 
 #[tokio::test]
 async fn the_project_of_this_repository_builds_and_writes_its_report() {
-    let shop = shop_with(&Assets::Embedded.list(AssetFolder::Warehouse).unwrap());
+    let shop = shop_with(&cardlake_assets::embedded().list(AssetFolder::Warehouse).unwrap());
     let output = shop.run().await.unwrap();
     assert_eq!(output.report.as_deref(), Some("report/index.html"));
     assert!(output.marts.contains_key("mart_sales_daily") && output.marts.contains_key("mart_rfm_customer"));

@@ -1,7 +1,7 @@
 //! The bytes of a rewritten file until they are uploaded: in memory, or in a temporary file when they are many.
 
 use crate::error::ReconcilerError;
-use cardlake_shared::storage::Storage;
+use cardlake_aws::storage::Storage;
 use std::fs::File;
 use std::io::{Result, Seek, Write};
 

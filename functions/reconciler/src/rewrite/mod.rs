@@ -13,9 +13,9 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use cardlake_shared::contract::Contract;
-use cardlake_shared::parquet::{column_statistics, writer_properties};
-use cardlake_shared::records::DataFile;
+use cardlake_core::contract::Contract;
+use cardlake_core::records::DataFile;
+use cardlake_lake::parquet::{column_statistics, writer_properties};
 use content::Content;
 use parquet::arrow::{ArrowWriter, ProjectionMask, parquet_to_arrow_schema};
 use parquet::file::metadata::ParquetMetaData;
@@ -154,12 +154,11 @@ fn new_path(contract: &Contract, original: &str, losers: &RowSet) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardlake_shared::assets::Assets;
-    use cardlake_shared::contract::Contracts;
+    use cardlake_core::contract::Contracts;
 
     #[test]
     fn the_new_name_stays_in_the_folder_and_follows_from_the_original() {
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         let contract = contracts.get("transactions").unwrap();
         let none = RowSet::default();
         let path = new_path(
@@ -188,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_file_gains_the_contracts_columns_and_keeps_its_own() {
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         let contract = contracts.get("customers").unwrap();
         let mut fields: Vec<FieldRef> = contract.file_schema().fields().iter().skip(1).map(Arc::clone).collect();
         fields.push(Arc::new(arrow::datatypes::Field::new(

@@ -9,11 +9,9 @@ use super::content::Content;
 use crate::remote::RemoteFile;
 use crate::rows::RowSet;
 use crate::windows::Windows;
-use cardlake_shared::contract::{Column, Contract};
-use cardlake_shared::parquet::pages::{
-    Chunk, ChunkEncoder, ChunkWriter, Coding, MAXIMUM_DICTIONARY_BYTES, read_hybrid,
-};
-use cardlake_shared::parquet::{file_properties, plain_coding};
+use cardlake_core::contract::{Column, Contract};
+use cardlake_lake::parquet::pages::{Chunk, ChunkEncoder, ChunkWriter, Coding, MAXIMUM_DICTIONARY_BYTES, read_hybrid};
+use cardlake_lake::parquet::{file_properties, plain_coding};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, Type as PhysicalType};
 use parquet::column::page::{Page, PageReader};

@@ -8,25 +8,24 @@
     reason = "helpers of tests, each of which uses a part of them"
 )]
 
-pub mod function;
-mod server;
+pub mod server;
 
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::array::{Date32Array, TimestampMicrosecondArray, new_null_array};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use cardlake_aws::clients::{Aws, Endpoints};
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::config::Variables;
+use cardlake_core::contract::{Contract, Contracts};
+use cardlake_core::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
+use cardlake_core::paths::BronzeKey;
+use cardlake_core::records::{DataFile, FORMAT_VERSION, ObjectRecord, RowCounts, SourceObject};
+use cardlake_lake::delta::{DeltaStore, DeltaTable};
+use cardlake_lake::parquet::{column_statistics, writer_properties};
 use cardlake_reconciler::{Context, Output, ReconcilerError, handle};
-use cardlake_shared::assets::Assets;
-use cardlake_shared::aws::{Aws, Endpoints};
-use cardlake_shared::config::Variables;
-use cardlake_shared::contract::{Contract, Contracts};
-use cardlake_shared::delta::{DeltaStore, DeltaTable};
-use cardlake_shared::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
-use cardlake_shared::parquet::{column_statistics, writer_properties};
-use cardlake_shared::paths::BronzeKey;
-use cardlake_shared::records::{DataFile, FORMAT_VERSION, ObjectRecord, RowCounts, SourceObject};
-use cardlake_shared::storage::Storage;
 use chrono::{DateTime, NaiveDate, Utc};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -106,6 +105,10 @@ pub struct Lake {
     deliveries: AtomicI64,
 }
 
+fn resources(values: std::collections::HashMap<String, String>, aws: &Aws) -> Resources {
+    Resources::new(Variables::new(values), aws.clone(), cardlake_assets::embedded())
+}
+
 impl Lake {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -124,9 +127,9 @@ impl Lake {
             ..Endpoints::default()
         };
         let aws = Aws::new(sdk, endpoints);
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         Self {
-            context: Context::new(Variables::new(settings()), aws.clone()).await.unwrap(),
+            context: Context::new(resources(settings(), &aws)).await.unwrap(),
             storage: Storage::new(aws.s3()),
             contract: Arc::clone(contracts.get("transactions").unwrap()),
             deliveries: AtomicI64::new(0),
@@ -141,17 +144,14 @@ impl Lake {
         std::fs::create_dir_all(assets.join("contracts")).unwrap();
         std::fs::write(assets.join("contracts/transactions.yaml"), text).unwrap();
         let mut values = settings();
-        values.insert(cardlake_shared::env::ASSETS_DIR.into(), assets.to_str().unwrap().into());
-        self.context = Context::new(Variables::new(values), self.aws.clone()).await.unwrap();
+        values.insert(cardlake_core::env::ASSETS_DIR.into(), assets.to_str().unwrap().into());
+        self.context = Context::new(resources(values, &self.aws)).await.unwrap();
         self.contract = Arc::new(Contract::from_yaml("transactions.yaml", text).unwrap());
     }
 
     /// From now on as if it were this time.
     pub async fn set_time(&mut self, now: DateTime<Utc>) {
-        self.context = Context::new(Variables::new(settings()), self.aws.clone())
-            .await
-            .unwrap()
-            .at(now);
+        self.context = Context::new(resources(settings(), &self.aws)).await.unwrap().at(now);
     }
 
     /// Makes what was written to silver since the call before as old as this, the log included.

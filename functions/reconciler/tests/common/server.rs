@@ -1,7 +1,7 @@
 //! The S3 server of the tests, and the settings that go with it.
 
 use super::{BRONZE, SILVER};
-use cardlake_shared::env;
+use cardlake_core::env;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};

@@ -4,7 +4,7 @@
 #[path = "../../tests/support/pipe.rs"]
 mod pipe;
 
-use cardlake_shared::events::FileFormat;
+use cardlake_core::events::FileFormat;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| pipe::survive(text, FileFormat::Csv));

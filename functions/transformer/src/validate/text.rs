@@ -5,8 +5,8 @@ use crate::builder::Pool;
 use crate::plan::{Lookup, SourceColumn, Word, missing_lookups};
 use crate::rule::{Rule, Subject};
 use crate::values;
-use cardlake_shared::contract::{Normalisation, Protection, TextFormat};
-use cardlake_shared::pii::{self, Tokenizer};
+use cardlake_core::contract::{Normalisation, Protection, TextFormat};
+use cardlake_core::pii::{self, Tokenizer};
 use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 

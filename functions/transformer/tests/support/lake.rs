@@ -3,12 +3,13 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use cardlake_shared::aws::{Aws, Endpoints};
-use cardlake_shared::config::Variables;
-use cardlake_shared::env;
-use cardlake_shared::paths::BronzeKey;
-use cardlake_shared::records::ObjectRecord;
-use cardlake_shared::storage::Storage;
+use cardlake_aws::clients::{Aws, Endpoints};
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::config::Variables;
+use cardlake_core::env;
+use cardlake_core::paths::BronzeKey;
+use cardlake_core::records::ObjectRecord;
 use cardlake_transformer::Context;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use s3s::auth::SimpleAuth;
@@ -79,7 +80,10 @@ impl Lake {
             more.iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        Context::new(Variables::new(variables), self.aws.clone()).await.unwrap()
+        let variables = Variables::new(variables);
+        Context::new(Resources::new(variables, self.aws.clone(), cardlake_assets::embedded()))
+            .await
+            .unwrap()
     }
 
     pub async fn put(&self, key: &str, body: impl Into<Vec<u8>>) {

@@ -1,8 +1,8 @@
 //! The pipeline without S3: text in, files as bytes out.
 
 use arrow::array::RecordBatch;
-use cardlake_shared::contract::Contract;
-use cardlake_shared::events::FileFormat;
+use cardlake_core::contract::Contract;
+use cardlake_core::events::FileFormat;
 use cardlake_transformer::partition::FileNames;
 use cardlake_transformer::pipeline::{self, EncodedFile, Failure, Limits, Summary};
 use cardlake_transformer::plan::{ObjectFacts, Plan};

@@ -361,16 +361,18 @@ fn evaluation(expectation: &ExpectationConfiguration, table: &Table) -> Result<E
 mod tests {
     use super::*;
     use arrow::datatypes::{DataType, Field, Schema};
-    use cardlake_shared::assets::{AssetFolder, Assets};
-    use cardlake_shared::contract::Contracts;
+    use cardlake_core::assets::AssetFolder;
+    use cardlake_core::contract::Contracts;
     use std::sync::Arc;
 
     #[test]
     fn the_suites_of_the_project_fit_the_contracts() {
-        let contracts = Contracts::load(&Assets::Embedded).unwrap();
+        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         for contract in contracts.iter() {
             let file = format!("{}.json", contract.dataset);
-            let asset = Assets::Embedded.read(AssetFolder::Expectations, &file).unwrap();
+            let asset = cardlake_assets::embedded()
+                .read(AssetFolder::Expectations, &file)
+                .unwrap();
             let suite = Suite::from_json(&file, &asset.text).unwrap();
             let table = Table {
                 schema: contract.table_schema(),

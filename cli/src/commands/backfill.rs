@@ -1,0 +1,77 @@
+//! `cardlake backfill`: days of the past once more, in order.
+
+use crate::cli::{BackfillArgs, FromStage};
+use crate::commands::run::{days_between, generation};
+use crate::commands::status;
+use crate::console::Console;
+use crate::environment::Environment;
+use crate::error::CliError;
+use crate::progress::Progress;
+use crate::remote::Stack;
+use crate::run::backfill::backfill as run_backfill;
+use crate::run::report::RunsReport;
+use cardlake_core::env;
+use chrono::NaiveDate;
+use md5::{Digest as _, Md5};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// Runs the days and prints what came of them.
+///
+/// # Errors
+/// Wrong usage, or there is no lake yet. Days that fail are reported like the others and give exit code 1.
+pub(crate) async fn backfill(args: BackfillArgs, console: Console) -> Result<ExitCode, CliError> {
+    if args.from_stage != FromStage::Transform && (args.reprocess || args.regenerate) {
+        return Err(
+            CliError::usage("--reprocess and --regenerate begin with bronze, --from-stage behind it")
+                .hint("leave one of them out"),
+        );
+    }
+    let days = days_between(args.from, args.to)?;
+    let input = json!({
+        "dates": days,
+        "generate": args.regenerate.then(|| generation(&args.made_up)),
+        "reprocess": args.reprocess,
+        "from_stage": args.from_stage.name(),
+        "full_refresh": args.full_refresh,
+        "late_window_days": args.late_window_days,
+        "keep_going": args.keep_going,
+    });
+    let progress = Progress::new(console.shows_progress(args.json), days.len());
+    if args.aws {
+        return deployed(&args, console, &days, &input, &progress).await;
+    }
+    let environment = Environment::open_existing(&args.data.data_dir).await?;
+    let outcome = run_backfill(&environment, input, &progress).await?;
+    progress.finish();
+    let closed = environment.close().await;
+    let report = RunsReport::new(outcome.days);
+    console.print(args.json, &report, || report.table(&args.data.data_dir))?;
+    match (report.failure(), outcome.failure) {
+        (None, None) => closed.map(|()| ExitCode::SUCCESS),
+        (Some(failure), _) => Err(failure),
+        (None, Some((error, cause))) => Err(CliError::failed(format!("the backfill failed: {cause} ({error})"))),
+    }
+}
+
+/// The same by the deployed state machine, followed to its end.
+async fn deployed(
+    args: &BackfillArgs,
+    console: Console,
+    days: &[NaiveDate],
+    input: &Value,
+    progress: &Progress,
+) -> Result<ExitCode, CliError> {
+    let stack = Stack::connect().await?;
+    let name = format!("cardlake-{}", uuid::Uuid::new_v4().simple());
+    let (execution, ended) = stack
+        .run(env::BACKFILL_STATE_MACHINE_ARN, &name, input, progress)
+        .await?;
+    // The name that the state machine gives to the execution of a day.
+    let run = |day: &NaiveDate| format!("{day}_{}", hex::encode(Md5::digest(execution.as_bytes())));
+    let runs: Vec<(NaiveDate, String)> = days.iter().map(|day| (*day, run(day))).collect();
+    let records = stack.run_records(&runs).await?;
+    progress.finish();
+    console.print(args.json, &records, || status::text(&records))?;
+    ended.map(|()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,316 @@
+//! `cardlake build`: a dbt project, built and tested by the mart builder's own ticks, in the local warehouse or a deployed one.
+
+mod display;
+mod report;
+
+use crate::cli::{DataDir, parse_date};
+use crate::console::Console;
+use crate::environment::{Environment, SILVER};
+use crate::error::{CliError, print};
+use crate::remote::{Stack, silver_bucket};
+use cardlake_aws::clients::Aws;
+use cardlake_aws::lease::EXPIRY;
+use cardlake_aws::run_records;
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::assets::{Asset, AssetFolder};
+use cardlake_core::config::Variables;
+use cardlake_core::env;
+use cardlake_core::error::with_causes;
+use cardlake_core::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
+use cardlake_core::run_record::RunOutcome;
+use cardlake_mart_builder::offline::{CompiledProject, Request, compile};
+use cardlake_mart_builder::{Context, handle, interruption, progress, project_folder};
+use chrono::{Days, NaiveDate, Utc};
+use clap::Args;
+use display::Display;
+use report::BuildReport;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Between two ticks: statements of a local warehouse take milliseconds, those of a deployed one seconds.
+const WAIT: Duration = Duration::from_millis(20);
+const WAIT_FOR_AWS: Duration = Duration::from_secs(1);
+/// How long a build that is broken off may take to give the warehouse back.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How many runs are looked through for the newest day.
+const RUNS: usize = 30;
+
+/// Where a project is built.
+struct Place {
+    variables: Variables,
+    aws: Aws,
+    storage: Storage,
+    silver_bucket: String,
+    wait: Duration,
+}
+
+impl Place {
+    fn local(environment: &Environment) -> Self {
+        Self {
+            variables: environment.variables(),
+            aws: environment.aws().clone(),
+            storage: environment.storage().clone(),
+            silver_bucket: SILVER.to_owned(),
+            wait: WAIT,
+        }
+    }
+
+    async fn deployed() -> Result<Self, CliError> {
+        let stack = Stack::connect().await?;
+        Ok(Self {
+            variables: Variables::from_process(),
+            aws: stack.aws().clone(),
+            storage: stack.storage(),
+            silver_bucket: silver_bucket()?,
+            wait: WAIT_FOR_AWS,
+        })
+    }
+}
+
+/// Options of `cardlake build`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake build                                       every model and test, as of the last day that was run
+  cardlake build --select fact_transactions+           the facts and everything below
+  cardlake build --select tag:mart --exclude path:models/marts/mart_rfm_customer.sql
+  cardlake build --select result:error result:fail result:skipped
+                                                       what the last build did not get done
+  cardlake build --project ./shop --vars '{\"region\": \"north\"}'
+  cardlake build --compile-only --out ./compiled
+
+A selection is dbt's: names, folders, tag:, path:, source:, config.materialized:, test_type:, result:; + before and after
+for everything above and below, 2+ for two steps, a comma for and, a blank for or.")]
+pub struct BuildArgs {
+    /// Folder of the dbt project; default: the one that comes with this program.
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// The day that counts as today; default: the newest day that was run, or else yesterday.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub date: Option<NaiveDate>,
+    /// What to build; default: everything.
+    #[arg(long, value_name = "SELECTION", num_args = 1..)]
+    pub select: Vec<String>,
+    /// What to leave out.
+    #[arg(long, value_name = "SELECTION", num_args = 1..)]
+    pub exclude: Vec<String>,
+    /// Variables that have another value than in the project, as a JSON object.
+    #[arg(long, value_name = "JSON", value_parser = parse_vars, default_value = "{}", hide_default_value = true)]
+    pub vars: Map<String, Value>,
+    /// Build incremental models anew.
+    #[arg(long)]
+    pub full_refresh: bool,
+    /// Build in the warehouse of the deployed stack that the environment names.
+    #[arg(long, conflicts_with = "compile_only")]
+    pub aws: bool,
+    /// Only write the SQL and dbt's manifest, without a warehouse, as for one in which nothing is there yet.
+    #[arg(long)]
+    pub compile_only: bool,
+    /// Where --compile-only writes.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "target/compiled",
+        requires = "compile_only"
+    )]
+    pub out: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_vars(text: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(vars)) => Ok(vars),
+        Ok(_) => Err("not an object: write variables as {\"name\": \"value\"}".to_owned()),
+        Err(error) => Err(format!("not JSON: {error}")),
+    }
+}
+
+/// Builds the project and prints what came of each model and test.
+///
+/// # Errors
+/// Wrong usage, the project or the selection is wrong, or the warehouse cannot be opened. A model or test that fails is
+/// reported like the others and gives exit code 1.
+pub(crate) async fn build(args: BuildArgs, console: Console) -> Result<ExitCode, CliError> {
+    if args.compile_only {
+        return compile_only(&args);
+    }
+    let files = args.project.as_deref().map(project_files).transpose()?;
+    let report = if args.aws {
+        run(Place::deployed().await?, &args, files.as_deref(), console).await?
+    } else {
+        let environment = Environment::open(&args.data.data_dir).await?;
+        let built = run(Place::local(&environment), &args, files.as_deref(), console).await;
+        environment.close().await?;
+        built?
+    };
+    console.print(args.json, &report, || report.text())?;
+    match report.failure() {
+        None => Ok(ExitCode::SUCCESS),
+        Some(failure) => Err(failure),
+    }
+}
+
+async fn run(
+    place: Place,
+    args: &BuildArgs,
+    files: Option<&[Asset]>,
+    console: Console,
+) -> Result<BuildReport, CliError> {
+    let failed = |error: &dyn std::error::Error| CliError::caused("build", error);
+    let runs = run_records::last(&place.storage, &place.silver_bucket, RUNS).await;
+    let runs = runs.map_err(|error| CliError::caused("look for the last run", &error))?;
+    let context = match files {
+        Some(files) => Context::for_project(place.variables, &place.aws, files),
+        None => {
+            let resources = Resources::new(place.variables, place.aws, cardlake_assets::embedded());
+            Context::new(resources).await
+        }
+    };
+    let context = context.map_err(|error| failed(&error))?;
+    let newest = runs.iter().map(|run| run.batch_date).max();
+    let yesterday = || Utc::now().date_naive() - Days::new(1);
+    let batch_date = args.date.or(newest).unwrap_or_else(yesterday);
+    let of_the_day = runs.into_iter().filter(|run| run.batch_date == batch_date);
+    // For the dashboard, which shows them beside the marts.
+    let (books, audits) = of_the_day
+        .filter_map(|run| match run.outcome {
+            RunOutcome::Succeeded { books, audits, .. } => Some((Some(books), audits)),
+            RunOutcome::Failed(_) => None,
+        })
+        .next()
+        .unwrap_or_default();
+    let mut event = MartBuilderEvent {
+        batch_date,
+        run_id: format!("build-{batch_date}-{}", uuid::Uuid::new_v4().simple()),
+        select: joined(&args.select),
+        exclude: joined(&args.exclude),
+        vars: args.vars.clone(),
+        full_refresh: args.full_refresh,
+        books,
+        audits,
+        cursor: None,
+    };
+    // From here on Ctrl-C does not end the process: the lease on the warehouse is to be given back.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed(&error))?;
+    let started = Instant::now();
+    let mut display = Display::new(console.shows_progress(args.json));
+    let outcome = loop {
+        let outcome = handle(event.clone(), &context).await;
+        if display.is_visible() {
+            display.show(&nodes(&context, &event.run_id).await?);
+        }
+        match outcome {
+            Ok(output) if output.status == TickStatus::Succeeded => break Ok(output),
+            Ok(MartBuilderOutput { cursor, .. }) => event.cursor = cursor,
+            Err(error) => break Err(error),
+        }
+        // A tick runs to its end, so that what it submits is known.
+        tokio::select! {
+            () = tokio::time::sleep(place.wait) => {}
+            _ = interrupt.recv() => {
+                display.finish();
+                return Err(stopped(&context, &event.run_id).await);
+            }
+        }
+    };
+    display.finish();
+    let nodes = nodes(&context, &event.run_id).await?;
+    match outcome {
+        // Nothing was begun: the project or the selection is wrong.
+        Err(error) if nodes.is_empty() => Err(failed(&error)),
+        outcome => Ok(BuildReport::new(&event, started.elapsed(), nodes, outcome)),
+    }
+}
+
+/// Breaks the build off.
+async fn stopped(context: &Context, run_id: &str) -> CliError {
+    let told = CliError::interrupted("what was built stays, nothing was published");
+    match tokio::time::timeout(STOP_WITHIN, interruption::stop(context, run_id)).await {
+        Ok(Ok(())) => told.hint("run the same command again"),
+        outcome => {
+            let why = outcome.map_or_else(
+                |_| "no answer".to_owned(),
+                |outcome| outcome.err().map_or_else(String::new, |error| with_causes(&error)),
+            );
+            told.hint(format!(
+                "other builds and loads have to wait for up to {} minutes: {why}",
+                EXPIRY.num_minutes()
+            ))
+        }
+    }
+}
+
+async fn nodes(context: &Context, run_id: &str) -> Result<Vec<progress::NodeProgress>, CliError> {
+    let nodes = progress::nodes(context, run_id).await;
+    nodes.map_err(|error| CliError::caused("read how far the build is", &error))
+}
+
+fn joined(selection: &[String]) -> Option<String> {
+    (!selection.is_empty()).then(|| selection.join(" "))
+}
+
+/// The files of a dbt project.
+pub(super) fn project_files(folder: &Path) -> Result<Vec<Asset>, CliError> {
+    if !folder.join("dbt_project.yml").is_file() {
+        return Err(
+            CliError::usage(format!("there is no dbt_project.yml in {}", folder.display()))
+                .hint("--project takes the folder of a dbt project"),
+        );
+    }
+    project_folder::read(folder).map_err(|error| CliError::caused("read the project", &error))
+}
+
+/// A project as it is compiled: the one in the folder, or the one that comes with this program.
+pub(super) fn compiled(project: Option<&Path>, request: &Request<'_>) -> Result<CompiledProject, CliError> {
+    let files = match project {
+        Some(folder) => project_files(folder)?,
+        None => cardlake_assets::embedded()
+            .or_folder(std::env::var(env::ASSETS_DIR).ok())
+            .list(AssetFolder::Warehouse)
+            .map_err(|error| CliError::caused("read the project", &error))?,
+    };
+    compile(&files, request).map_err(|error| CliError::caused("compile the project", &error))
+}
+
+fn compile_only(args: &BuildArgs) -> Result<ExitCode, CliError> {
+    let (select, exclude) = (joined(&args.select), joined(&args.exclude));
+    let request = Request {
+        batch_date: args.date.unwrap_or_else(|| Utc::now().date_naive() - Days::new(1)),
+        select: select.as_deref(),
+        exclude: exclude.as_deref(),
+        vars: args.vars.clone(),
+    };
+    let project = compiled(args.project.as_deref(), &request)?;
+    let folder = args.out.join(&project.name);
+    for (path, sql) in &project.files {
+        write(&folder.join(path), sql)?;
+    }
+    let manifest = args.out.join("manifest.json");
+    write(&manifest, &format!("{:#}\n", project.manifest))?;
+    let written = json!({"folder": folder, "manifest": manifest, "files": project.files.keys().collect::<Vec<_>>()});
+    print(args.json, &written, || {
+        format!(
+            "{} models and tests compiled, in {}\n",
+            project.files.len(),
+            folder.display()
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file and the folders above it.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(path, text))
+        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error))
+}

@@ -1,0 +1,109 @@
+//! What came of a build: one JSON document for machines, one table for people.
+
+use crate::error::CliError;
+use crate::table::{bad, good, new_table, notable, right};
+use cardlake_core::events::{MartBuilderEvent, MartBuilderOutput};
+use cardlake_core::text::thousands;
+use cardlake_mart_builder::MartBuilderError;
+use cardlake_mart_builder::progress::NodeProgress;
+use chrono::NaiveDate;
+use comfy_table::Cell;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// A build that has ended.
+#[derive(Debug, Serialize)]
+pub(super) struct BuildReport {
+    batch_date: NaiveDate,
+    run_id: String,
+    status: &'static str,
+    /// Wall time.
+    seconds: f64,
+    nodes: Vec<NodeProgress>,
+    /// Rows of the marts that were published.
+    marts: BTreeMap<String, u64>,
+    tests_passed: u64,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+impl BuildReport {
+    pub(super) fn new(
+        event: &MartBuilderEvent,
+        elapsed: Duration,
+        mut nodes: Vec<NodeProgress>,
+        outcome: Result<MartBuilderOutput, MartBuilderError>,
+    ) -> Self {
+        for node in &mut nodes {
+            node.seconds = rounded(node.seconds);
+        }
+        let (marts, warnings, failure) = match outcome {
+            Ok(output) => (output.marts, output.warnings, None),
+            Err(error) => (BTreeMap::new(), Vec::new(), Some(error.to_string())),
+        };
+        Self {
+            batch_date: event.batch_date,
+            run_id: event.run_id.clone(),
+            status: if failure.is_none() { "succeeded" } else { "failed" },
+            seconds: rounded(elapsed.as_secs_f64()),
+            tests_passed: nodes.iter().filter(|node| node.status == "pass").count() as u64,
+            nodes,
+            marts,
+            warnings,
+            failure,
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<CliError> {
+        self.failure.clone().map(CliError::failed)
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut table = new_table(&["kind", "name", "status", "seconds", "what happened"]);
+        let worth_telling = |node: &&NodeProgress| node.kind != "test" || node.status != "pass";
+        for node in self.nodes.iter().filter(worth_telling) {
+            table.add_row(vec![
+                Cell::new(node.kind),
+                Cell::new(&node.name),
+                status(node.status),
+                right(format!("{:.2}", node.seconds)),
+                Cell::new(node.message.as_deref().unwrap_or_default()),
+            ]);
+        }
+        let mut text = format!("{table}\n");
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "As of {}: {} tests passed, {} s",
+            self.batch_date, self.tests_passed, self.seconds
+        );
+        let rows = self
+            .marts
+            .iter()
+            .map(|(mart, rows)| format!("{mart} {}", thousands(*rows)));
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        if !rows.is_empty() {
+            let _ = writeln!(text, "Published (rows): {rows}");
+        }
+        for warning in &self.warnings {
+            let _ = writeln!(text, "Warning: {warning}");
+        }
+        text
+    }
+}
+
+fn status(status: &str) -> Cell {
+    let cell = Cell::new(status);
+    match status {
+        "success" | "pass" => good(cell),
+        "error" | "fail" => bad(cell),
+        _ => notable(cell),
+    }
+}
+
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,157 @@
+//! `cardlake run`: days through the whole pipeline, one after the other.
+
+use crate::cli::{MadeUp, RunArgs};
+use crate::commands::status;
+use crate::console::Console;
+use crate::environment::Environment;
+use crate::error::CliError;
+use crate::input::{Input, put_into_bronze};
+use crate::progress::Progress;
+use crate::remote::Stack;
+use crate::run::{DayOutcome, report::RunsReport, run_day};
+use cardlake_core::env;
+use chrono::{Days, NaiveDate, Utc};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs the days and prints what came of them.
+///
+/// # Errors
+/// Wrong usage, or the local servers cannot be started. A day that fails is reported like the others and gives exit
+/// code 1; the days after it are not run.
+pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, CliError> {
+    if args.aws {
+        return deployed(&args, console).await;
+    }
+    let input = args.input.as_deref().map(Input::scan).transpose()?;
+    let days = days(&args, input.as_ref())?;
+    let environment = Environment::open(&args.data.data_dir).await?;
+    let progress = Progress::new(console.shows_progress(args.json), days.len());
+    if let Some(input) = &input {
+        for path in &input.ignored {
+            progress.note(&format!(
+                "not taken, its name says neither dataset nor date: {}",
+                path.display()
+            ));
+        }
+    }
+    let mut outcomes: Vec<DayOutcome> = Vec::new();
+    for day in days {
+        if let Some(input) = &input {
+            put_into_bronze(input, day, environment.storage(), crate::environment::BRONZE).await?;
+        }
+        let outcome = run_day(&environment, day, execution_input(&args, day), &progress).await?;
+        if let Some(folder) = &args.history {
+            write_history(folder, &outcome)?;
+        }
+        let failed = outcome.failure.is_some();
+        outcomes.push(outcome);
+        if failed {
+            break;
+        }
+    }
+    progress.finish();
+    let closed = environment.close().await;
+    let report = RunsReport::new(outcomes);
+    console.print(args.json, &report, || report.table(&args.data.data_dir))?;
+    match report.failure() {
+        None => closed.map(|()| ExitCode::SUCCESS),
+        Some(failure) => Err(failure),
+    }
+}
+
+/// The same by the deployed state machine: what lies in its bronze bucket, one day after the other.
+async fn deployed(args: &RunArgs, console: Console) -> Result<ExitCode, CliError> {
+    let days = days(args, None)?;
+    let stack = Stack::connect().await?;
+    let progress = Progress::new(console.shows_progress(args.json), days.len());
+    let mut runs = Vec::new();
+    let mut outcome = Ok(());
+    for day in days {
+        let name = format!("{day}_{}", uuid::Uuid::new_v4().simple());
+        let input = json!({ "batch_date": day });
+        let (_, ended) = stack
+            .run(env::DAILY_STATE_MACHINE_ARN, &name, &input, &progress)
+            .await?;
+        progress.next_day();
+        runs.push((day, name));
+        outcome = ended;
+        if outcome.is_err() {
+            break;
+        }
+    }
+    let records = stack.run_records(&runs).await?;
+    progress.finish();
+    console.print(args.json, &records, || status::text(&records))?;
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// The events of a day's execution, in `FOLDER/<day>.jsonl`.
+fn write_history(folder: &Path, outcome: &DayOutcome) -> Result<(), CliError> {
+    let path = folder.join(format!("{}.jsonl", outcome.batch_date));
+    let write = || -> std::io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut file = BufWriter::new(fs::File::create(&path)?);
+        for event in &outcome.history {
+            serde_json::to_writer(&mut file, event)?;
+            file.write_all(b"\n")?;
+        }
+        file.flush()
+    };
+    write().map_err(|error| CliError::caused(&format!("write {}", path.display()), &error))
+}
+
+/// The days asked for, in order.
+fn days(args: &RunArgs, input: Option<&Input>) -> Result<Vec<NaiveDate>, CliError> {
+    let present = input.map(Input::days);
+    let (from, to) = match (args.date, args.from, args.to, &present) {
+        (Some(date), ..) => (date, date),
+        (None, None, None, Some(present)) => return Ok(present.iter().copied().collect()),
+        (None, None, None, None) => {
+            let yesterday = Utc::now().date_naive() - Days::new(1);
+            (yesterday, yesterday)
+        }
+        (None, from, to, present) => {
+            let first = present.as_ref().and_then(|days| days.first().copied());
+            let last = present.as_ref().and_then(|days| days.last().copied());
+            match (from.or(first), to.or(last)) {
+                (Some(from), Some(to)) => (from, to),
+                (Some(day), None) | (None, Some(day)) => (day, day),
+                (None, None) => return Err(CliError::usage("no day is given")),
+            }
+        }
+    };
+    days_between(from, to)
+}
+
+/// The days from one to another, both included.
+pub(crate) fn days_between(from: NaiveDate, to: NaiveDate) -> Result<Vec<NaiveDate>, CliError> {
+    if from > to {
+        return Err(CliError::usage(format!("--from {from} lies after --to {to}")).hint("swap the two dates"));
+    }
+    Ok(from.iter_days().take_while(|day| *day <= to).collect())
+}
+
+/// What the state machine is started with.
+fn execution_input(args: &RunArgs, day: NaiveDate) -> Value {
+    if args.input.is_some() {
+        return json!({ "batch_date": day });
+    }
+    json!({ "batch_date": day, "generate": generation(&args.made_up) })
+}
+
+/// What the generator is asked for.
+pub(crate) fn generation(made_up: &MadeUp) -> Value {
+    let rates = &made_up.rates;
+    json!({
+        "rows": made_up.rows,
+        "seed": made_up.seed,
+        "late_rate": rates.late_rate,
+        "duplicate_rate": rates.dup_rate,
+        "corrupt_rate": rates.corrupt_rate,
+        "parts": std::thread::available_parallelism().map_or(1, usize::from),
+    })
+}

@@ -1,0 +1,156 @@
+//! What `--data` names, as a table.
+
+use super::csv::CsvTable;
+use crate::error::CliError;
+use arrow::datatypes::{DataType, Field, Schema};
+use cardlake_core::events::FileFormat;
+use cardlake_core::paths::parse_day;
+use cardlake_lake::delta::{DeltaStore, DeltaTable};
+use cardlake_transformer::decompress::format_of;
+use cardlake_validator::{Location, ParquetTable, Source, TableFile};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const WANTED: &str = "give a .parquet, .csv, .csv.gz or .csv.zst file, or a folder of such files";
+
+/// Opens a file, a folder of files, or the folder of a Delta table.
+///
+/// # Errors
+/// There is nothing that can be read as a table.
+pub(super) async fn open(path: &Path) -> Result<Box<dyn Source>, CliError> {
+    let name = path.display();
+    let read = |error: io::Error| CliError::usage(format!("cannot read --data {name}: {error}")).hint(WANTED);
+    if !std::fs::metadata(path).map_err(read)?.is_dir() {
+        return open_files(path, vec![path.to_path_buf()], Path::new("")).await;
+    }
+    if path.join("_delta_log").is_dir() {
+        return open_delta(&path.canonicalize().map_err(read)?).await;
+    }
+    let mut files = Vec::new();
+    collect(path, &mut files).map_err(read)?;
+    files.retain(|file| is_parquet(file) || is_csv(file));
+    files.sort_unstable();
+    open_files(path, files, path).await
+}
+
+/// All files below a folder, but for those that begin with `_` or `.`, which are no part of the data.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(['_', '.']) {
+            continue;
+        }
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "parquet")
+}
+
+fn is_csv(path: &Path) -> bool {
+    matches!(format_of(&path.to_string_lossy()), Some((FileFormat::Csv, _)))
+}
+
+async fn open_files(named: &Path, files: Vec<PathBuf>, below: &Path) -> Result<Box<dyn Source>, CliError> {
+    let wrong = |problem: &str| CliError::usage(format!("--data {}: {problem}", named.display())).hint(WANTED);
+    if files.is_empty() {
+        return Err(wrong("there is no file in it that can be read as a table"));
+    }
+    if files.iter().all(|file| is_csv(file)) {
+        let reading = tokio::task::spawn_blocking(move || CsvTable::open(files)).await;
+        let table = reading.map_err(|error| CliError::caused("read the data", &error))?;
+        return Ok(Box::new(
+            table.map_err(|error| CliError::caused("read the data", &error))?,
+        ));
+    }
+    if !files.iter().all(|file| is_parquet(file)) {
+        return Err(wrong(if files.len() == 1 {
+            "its name does not tell what it is"
+        } else {
+            "it holds Parquet and CSV files"
+        }));
+    }
+    let (types, values) = partitions(below, &files);
+    let files = files.into_iter().zip(values).map(|(path, partition_values)| TableFile {
+        location: Location::Path(path),
+        partition_values,
+    });
+    let table = ParquetTable::open(files.collect(), &types).await;
+    Ok(Box::new(
+        table.map_err(|error| CliError::caused("read the data", &error))?,
+    ))
+}
+
+/// Columns that the names of folders hold (`day=2026-01-15`), with the narrowest type that all their values fit, and the
+/// values for each file.
+fn partitions(below: &Path, files: &[PathBuf]) -> (Schema, Vec<BTreeMap<String, Option<String>>>) {
+    let values = files.iter().map(|file| {
+        let folders = file.strip_prefix(below).ok().and_then(Path::parent);
+        let parts = folders.into_iter().flat_map(Path::iter).filter_map(|part| {
+            let (name, value) = part.to_str()?.split_once('=')?;
+            // What Hive and its followers write for null.
+            let value = (value != "__HIVE_DEFAULT_PARTITION__").then(|| value.to_owned());
+            Some((name.to_owned(), value))
+        });
+        parts.collect::<BTreeMap<_, _>>()
+    });
+    let values: Vec<BTreeMap<String, Option<String>>> = values.collect();
+    let mut columns: BTreeMap<&String, Vec<&str>> = BTreeMap::new();
+    for (name, value) in values.iter().flatten() {
+        columns.entry(name).or_default().extend(value.as_deref());
+    }
+    let fields = columns.into_iter().map(|(name, values)| {
+        let data_type = if values.is_empty() {
+            DataType::Utf8
+        } else if values.iter().all(|value| parse_day(value).is_some()) {
+            DataType::Date32
+        } else if values.iter().all(|value| value.parse::<i64>().is_ok()) {
+            DataType::Int64
+        } else {
+            DataType::Utf8
+        };
+        Field::new(name, data_type, true)
+    });
+    (Schema::new(fields.collect::<Vec<_>>()), values)
+}
+
+/// The newest version of a Delta table, by its log.
+async fn open_delta(folder: &Path) -> Result<Box<dyn Source>, CliError> {
+    let failed = |error: &dyn std::error::Error| CliError::caused("read the data", error);
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name().and_then(|name| name.to_str())) else {
+        return Err(CliError::usage(format!("--data {}: not the folder of a table", folder.display())).hint(WANTED));
+    };
+    let store = DeltaStore::folder(parent).map_err(|error| failed(&error))?;
+    let table = DeltaTable::open(&store, name).await.map_err(|error| failed(&error))?;
+    let schema = table.schema().map_err(|error| failed(&error))?;
+    let active = table.active_files().await.map_err(|error| failed(&error))?;
+    let files = active.into_iter().map(|file| TableFile {
+        location: Location::Path(folder.join(&file.path)),
+        partition_values: file.partition_values,
+    });
+    let table = ParquetTable::open(files.collect(), &schema).await;
+    Ok(Box::new(table.map_err(|error| failed(&error))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_folders_are_columns_with_the_type_that_fits() {
+        let files = ["data/day=2026-01-15/n=1/a.parquet", "data/day=2026-01-16/n=x/b.parquet"].map(PathBuf::from);
+        let (schema, values) = partitions(Path::new("data"), &files);
+        let types: Vec<_> = schema.fields().iter().map(|field| field.data_type()).collect();
+        assert_eq!(types, [&DataType::Date32, &DataType::Utf8]);
+        assert_eq!(values[1]["day"].as_deref(), Some("2026-01-16"));
+        assert_eq!(values[0]["n"].as_deref(), Some("1"));
+    }
+}

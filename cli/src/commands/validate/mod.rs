@@ -1,0 +1,174 @@
+//! `cardlake validate`: any suite of Great Expectations over any Parquet or CSV files, as the pipeline would judge them.
+
+mod csv;
+mod data;
+mod text;
+
+use crate::error::{CliError, printed};
+use cardlake_core::error::ErrorKind;
+use cardlake_core::error::StageError;
+use cardlake_validator::{DocsPage, ResultFormat, Severity, Suite, ValidationResult, evaluate};
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Options of `cardlake validate`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake validate --suite expectations/cards.json --data .cardlake/s3/cardlake-silver/cards
+  cardlake validate --suite orders.json --data orders.csv.gz --all
+  cardlake validate --suite orders.json --data exports/ --json --result-format complete
+  cardlake validate --suite orders.json --data orders.parquet --docs orders.html
+
+Data: one file (.parquet, .csv, .csv.gz, .csv.zst) or a folder of them. A folder with a Delta
+log is that table: what its newest version has, and nothing else. Parts of a path such as
+day=2026-01-15 are columns of Parquet files below a folder. The type of a CSV column is the
+one that all its values fit; a column of digits holds numbers.
+
+Exit code: 0 when no expectation of the severity of --fail-on or above failed, 1 when one did
+or the data cannot be read, 2 for wrong usage, a suite that cannot be used included.")]
+pub(crate) struct ValidateArgs {
+    /// The suite: a file in the JSON of Great Expectations 1.x (or older).
+    #[arg(long, value_name = "FILE")]
+    suite: PathBuf,
+    /// What to validate.
+    #[arg(long, value_name = "FILE|DIR")]
+    data: PathBuf,
+    /// How much --json says of each expectation.
+    #[arg(long, value_enum, default_value_t = Format::Summary, ignore_case = true)]
+    result_format: Format,
+    /// Least severity of a failed expectation that gives exit code 1.
+    #[arg(long, value_enum, default_value_t = FailOn::Critical)]
+    fail_on: FailOn,
+    /// List the expectations that were met, too.
+    #[arg(long, conflicts_with = "json")]
+    all: bool,
+    /// Also write the result as a page of HTML that needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    docs: Option<PathBuf>,
+    /// Print the result in the JSON of Great Expectations instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// As Great Expectations names them; case does not matter.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Format {
+    /// Whether it was met.
+    BooleanOnly,
+    /// Counts and examples.
+    Basic,
+    /// Also the most frequent unexpected values, and where examples stand.
+    Summary,
+    /// Also the unexpected values, up to 1,000.
+    Complete,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FailOn {
+    /// Only critical ones, as in the pipeline.
+    Critical,
+    /// Warnings as well.
+    Warning,
+    /// Any.
+    Info,
+}
+
+impl From<Format> for ResultFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::BooleanOnly => Self::BooleanOnly,
+            Format::Basic => Self::Basic,
+            Format::Summary => Self::Summary,
+            Format::Complete => Self::Complete,
+        }
+    }
+}
+
+impl From<FailOn> for Severity {
+    fn from(fail_on: FailOn) -> Self {
+        match fail_on {
+            FailOn::Critical => Self::Critical,
+            FailOn::Warning => Self::Warning,
+            FailOn::Info => Self::Info,
+        }
+    }
+}
+
+/// Evaluates the suite and prints the result.
+///
+/// # Errors
+/// Wrong usage, or the data cannot be read.
+pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
+    let suite = read_suite(&args.suite)?;
+    let started = Instant::now();
+    let table = data::open(&args.data).await?;
+    let rows = table.rows();
+    let asked = ResultFormat::from(args.result_format);
+    // The table and the page show values whatever the document says.
+    let format = if args.json && args.docs.is_none() {
+        asked
+    } else {
+        asked.max(ResultFormat::Summary)
+    };
+    let result = evaluate(&suite, table.as_ref(), format, meta(&suite, &args.data, rows)).await;
+    let mut result = result.map_err(|error| match error.kind() {
+        ErrorKind::Configuration => CliError::usage(error.to_string()).hint("correct the suite, or the data it is for"),
+        _ => CliError::caused("validate the data", &error),
+    })?;
+    if let Some(path) = &args.docs {
+        write_docs(path, &args.data, &result)?;
+    }
+    let mut out = std::io::stdout().lock();
+    printed(if args.json {
+        if asked == ResultFormat::BooleanOnly {
+            result.results.iter_mut().for_each(|each| each.result.clear());
+        }
+        serde_json::to_writer_pretty(&mut out, &result)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else {
+        let seconds = started.elapsed().as_secs_f64();
+        write!(out, "{}", text::table(&result, rows, seconds, args.all))
+    })?;
+    let failed = result.failed_at_least(args.fail_on.into());
+    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn read_suite(path: &Path) -> Result<Suite, CliError> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CliError::usage(format!("cannot read the suite {name}: {error}"))
+            .hint("--suite names a file in the JSON of Great Expectations; the project's own are in expectations/")
+    })?;
+    Suite::from_json(&name, &text).map_err(|error| {
+        CliError::usage(error.to_string())
+            .hint("save it with Great Expectations, or see expectations/ for how it looks")
+    })
+}
+
+/// What the result says about itself.
+fn meta(suite: &Suite, data: &Path, rows: u64) -> Map<String, Value> {
+    let version = suite.meta.get("great_expectations_version").cloned();
+    Map::from_iter([
+        ("great_expectations_version".to_owned(), version.unwrap_or(Value::Null)),
+        ("data".to_owned(), data.display().to_string().into()),
+        ("rows".to_owned(), rows.into()),
+    ])
+}
+
+fn write_docs(path: &Path, data: &Path, result: &ValidationResult) -> Result<(), CliError> {
+    let page = DocsPage {
+        title: data.display().to_string(),
+        subtitle: String::new(),
+        result,
+        trend: Vec::new(),
+    };
+    let html = page.html().map_err(|error| CliError::caused("make the page", &error))?;
+    std::fs::write(path, html).map_err(|error| CliError::caused(&format!("write {}", path.display()), &error))
+}

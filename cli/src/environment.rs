@@ -1,0 +1,382 @@
+//! The stand-ins for AWS on this machine, and the stages wired to them.
+//!
+//! ```text
+//! DATA_DIR/s3/<bucket>/<key>      objects as plain files: Delta tables open straight from here
+//! DATA_DIR/warehouse.duckdb       the warehouse
+//! DATA_DIR/secrets/               secrets, readable by their owner alone
+//! DATA_DIR/lock                   held by the one process that may write
+//! ```
+
+use crate::access_log::AccessLog;
+use crate::error::CliError;
+use crate::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
+use crate::s3_server::{self, RequestHook, S3Server, S3ServerOptions};
+use crate::secrets_server::{self, SecretNames, SecretsServer, SecretsServerOptions};
+use crate::sigv4::ServerCredentials;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
+use base64::Engine as _;
+use cardlake_aws::clients::{Aws, Endpoints};
+use cardlake_aws::data_api::Warehouse;
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::assets::Assets;
+use cardlake_core::config::{Variables, WarehouseConfig};
+use cardlake_core::env;
+use cardlake_core::paths;
+use std::collections::HashMap;
+use std::fs::{self, File, TryLockError};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bucket of the raw files.
+pub const BRONZE: &str = "cardlake-bronze";
+/// Bucket of the Delta tables.
+pub const SILVER: &str = "cardlake-silver";
+/// Bucket of the published marts.
+pub const GOLD: &str = "cardlake-gold";
+/// Name of the local workgroup.
+pub const WORKGROUP: &str = "cardlake";
+/// Name of the local database.
+pub const DATABASE: &str = "cardlake";
+/// Secret with the keys of the tokens.
+pub const TOKEN_KEY_SECRET: &str = "cardlake/token-keys";
+
+/// Under this name the warehouse reads and writes objects for COPY and UNLOAD.
+pub const WAREHOUSE: &str = "warehouse";
+
+const REGION: &str = "us-east-1";
+
+/// How the servers are started. Ports are on the loopback interface; 0 takes any free one.
+#[derive(Debug, Clone, Default)]
+pub struct Servers {
+    /// Port of S3.
+    pub s3_port: u16,
+    /// An S3 that somebody else serves, in the place of one of our own. Its buckets are not made here.
+    pub s3_endpoint: Option<String>,
+    /// Port of Secrets Manager.
+    pub secrets_port: u16,
+    /// Port of the Redshift Data API.
+    pub redshift_port: u16,
+    /// Sees every request to S3.
+    pub s3_hook: Option<Arc<dyn RequestHook>>,
+    /// Notes who asks the servers for what; S3 has this or a hook.
+    pub log: Option<AccessLog>,
+}
+
+/// Running servers over one data directory.
+pub struct Environment {
+    aws: Aws,
+    endpoints: Endpoints,
+    storage: Storage,
+    credentials: ServerCredentials,
+    variables: HashMap<String, String>,
+    s3_endpoint: String,
+    // None: somebody else's is used.
+    s3: Option<S3Server>,
+    secrets: SecretsServer,
+    redshift: RedshiftServer,
+    data_dir: PathBuf,
+    // Held as long as the servers run; the lock goes with the handle.
+    _lock: File,
+}
+
+impl Environment {
+    /// Opens a data directory, making it if need be, and starts the servers on free loopback ports.
+    ///
+    /// # Errors
+    /// The folder cannot be written, another process has it open, or a server cannot start.
+    pub async fn open(data_dir: &Path) -> Result<Self, CliError> {
+        Self::open_with(data_dir, Servers::default()).await
+    }
+
+    /// As [`Self::open`], with the given servers.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also when a port is in use.
+    pub async fn open_with(data_dir: &Path, servers: Servers) -> Result<Self, CliError> {
+        let doing = format!("use the folder {}", data_dir.display());
+        fs::create_dir_all(data_dir)
+            .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
+        let data_dir = data_dir
+            .canonicalize()
+            .map_err(|error| CliError::caused(&doing, &error))?;
+        let lock = lock(&data_dir)?;
+        // The key is for these servers on loopback alone; they refuse any other.
+        let credentials = ServerCredentials {
+            access_key_id: "cardlake".to_owned(),
+            secret_access_key: uuid::Uuid::new_v4().simple().to_string(),
+        };
+        let listen = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let log = servers.log;
+        let (s3, s3_endpoint) = match servers.s3_endpoint {
+            Some(endpoint) => (None, endpoint),
+            None => {
+                let logged = log
+                    .as_ref()
+                    .map(|log| log.of_s3(data_dir.join("s3"), credentials.clone()));
+                let options = S3ServerOptions {
+                    listen: listen(servers.s3_port),
+                    root: data_dir.join("s3"),
+                    buckets: [BRONZE, SILVER, GOLD].map(str::to_owned).to_vec(),
+                    credentials: credentials.clone(),
+                    hook: servers.s3_hook.or(logged),
+                };
+                let server = s3_server::start(options)
+                    .await
+                    .map_err(|error| CliError::caused("start the S3 server", &error))?;
+                let endpoint = server.endpoint_url();
+                (Some(server), endpoint)
+            }
+        };
+        let secrets = secrets_server::start(SecretsServerOptions {
+            listen: listen(servers.secrets_port),
+            folder: data_dir.join("secrets"),
+            credentials: credentials.clone(),
+            access_log: log.clone(),
+        })
+        .await
+        .map_err(|error| CliError::caused("start the secrets server", &error))?;
+        let sdk = sdk_config(&credentials);
+        let process = Variables::from_process();
+        let mut endpoints = Endpoints {
+            s3: Some(s3_endpoint.clone()),
+            secrets_manager: Some(secrets.endpoint_url()),
+            sns: process.optional(env::AWS_ENDPOINT_URL_SNS),
+            ..Endpoints::default()
+        };
+        let redshift = redshift::start(RedshiftOptions {
+            listen: listen(servers.redshift_port),
+            database_file: data_dir.join("warehouse.duckdb"),
+            database: DATABASE.to_owned(),
+            s3: Aws::new(sdk_config(&credentials.of(WAREHOUSE)), endpoints.clone()).s3(),
+            credentials: credentials.clone(),
+            region: REGION.to_owned(),
+            known_secrets: Arc::new(secrets.names()),
+            memory_limit: None,
+            max_result_bytes: None,
+            access_log: log,
+        })
+        .await
+        .map_err(|error| CliError::caused("start the warehouse", &error))?;
+        endpoints.redshift_data = Some(redshift.endpoint_url());
+        let aws = Aws::new(sdk, endpoints.clone());
+        make_token_key(&aws).await?;
+        let storage = Storage::new(aws.s3());
+        // The folder is locked: whoever held the lease is gone. Of another S3 that cannot be said.
+        if s3.is_some() {
+            let cleared = storage.delete(SILVER, paths::WAREHOUSE_LEASE).await;
+            cleared.map_err(|error| CliError::caused(&doing, &error))?;
+        }
+        let mut variables: HashMap<String, String> = [
+            (env::BRONZE_BUCKET, BRONZE),
+            (env::SILVER_BUCKET, SILVER),
+            (env::GOLD_BUCKET, GOLD),
+            (env::REDSHIFT_WORKGROUP, WORKGROUP),
+            (env::REDSHIFT_DATABASE, DATABASE),
+            (env::TOKEN_KEY_SECRET, TOKEN_KEY_SECRET),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        // Project files to be tried without a build, and a topic, are those of this process. A topic wants an endpoint: with
+        // the credentials of these servers nobody else would take a message.
+        let has_topic = process.optional(env::AWS_ENDPOINT_URL_SNS).is_some();
+        let mut of_process = vec![env::ASSETS_DIR];
+        of_process.extend(has_topic.then_some(env::NOTIFICATION_TOPIC_ARN));
+        for name in of_process {
+            variables.extend(process.optional(name).map(|value| (name.to_owned(), value)));
+        }
+        Ok(Self {
+            aws,
+            endpoints,
+            storage,
+            credentials,
+            variables,
+            s3_endpoint,
+            s3,
+            secrets,
+            redshift,
+            data_dir,
+            _lock: lock,
+        })
+    }
+
+    /// Opens a data directory that a run has made before.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also when there is no warehouse in the folder.
+    pub async fn open_existing(data_dir: &Path) -> Result<Self, CliError> {
+        if !data_dir.join("warehouse.duckdb").is_file() {
+            return Err(
+                CliError::failed(format!("there is no warehouse in {}", data_dir.display()))
+                    .hint("make one with `cardlake run`, or name its folder with --data-dir"),
+            );
+        }
+        Self::open(data_dir).await
+    }
+
+    /// Clients for the servers.
+    #[must_use]
+    pub const fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// Clients for the servers that sign as a stage: each has a key of its own, as each function has a role of its own.
+    #[must_use]
+    pub fn aws_of(&self, stage: &str) -> Aws {
+        Aws::new(sdk_config(&self.credentials.of(stage)), self.endpoints.clone())
+    }
+
+    /// Objects of the local S3.
+    #[must_use]
+    pub const fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// The local warehouse, as a client of the Data API.
+    ///
+    /// # Errors
+    /// Never: the settings are this environment's own.
+    pub fn warehouse(&self) -> Result<Warehouse, CliError> {
+        let mut variables = self.variables();
+        let config = WarehouseConfig::read(&mut variables);
+        let config = variables.finish(config);
+        let config = config.map_err(|error| CliError::caused("reach the warehouse", &error))?;
+        Ok(Warehouse::new(self.aws.redshift_data(), config))
+    }
+
+    /// The settings of the stages.
+    #[must_use]
+    pub fn variables(&self) -> Variables {
+        Variables::new(self.variables.clone())
+    }
+
+    /// What the context of a stage is made from.
+    #[must_use]
+    pub fn resources(&self) -> Resources {
+        Resources::new(self.variables(), self.aws.clone(), cardlake_assets::embedded())
+    }
+
+    /// The same, with the credentials of one function.
+    #[must_use]
+    pub fn resources_of(&self, function: &str) -> Resources {
+        Resources {
+            aws: self.aws_of(function),
+            ..self.resources()
+        }
+    }
+
+    /// The project's files: contracts, suites, models, state machines.
+    #[must_use]
+    pub fn assets(&self) -> Assets {
+        cardlake_assets::embedded().or_folder(self.variables.get(env::ASSETS_DIR).cloned())
+    }
+
+    /// What another process needs in its environment to use these servers with any AWS SDK, and to run the stages: name
+    /// and value, the stages' settings last, each group sorted.
+    #[must_use]
+    pub fn exports(&self) -> Vec<(String, String)> {
+        let mut exports: Vec<(String, String)> = [
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id.clone()),
+            // Some SDKs know only the older name.
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
+            ("AWS_ENDPOINT_URL_REDSHIFT_DATA", self.redshift.endpoint_url()),
+            ("AWS_ENDPOINT_URL_S3", self.s3_endpoint.clone()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets.endpoint_url()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key.clone()),
+            // A token left over from real credentials does not belong to this key.
+            ("AWS_SESSION_TOKEN", String::new()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let mut settings: Vec<_> = self.variables.clone().into_iter().collect();
+        settings.sort();
+        exports.extend(settings);
+        exports
+    }
+
+    /// The file that holds an object.
+    #[must_use]
+    pub fn object_path(&self, bucket: &str, key: &str) -> PathBuf {
+        self.data_dir.join("s3").join(bucket).join(key)
+    }
+
+    /// Stops the servers, once what they are doing is done.
+    ///
+    /// # Errors
+    /// A statement of the warehouse does not come to an end.
+    pub async fn close(self) -> Result<(), CliError> {
+        let stopped = self.redshift.shutdown().await;
+        self.secrets.shutdown().await;
+        if let Some(s3) = self.s3 {
+            s3.shutdown().await;
+        }
+        stopped.map_err(|error| CliError::caused("stop the warehouse", &error))
+    }
+}
+
+impl KnownSecrets for SecretNames {
+    fn contains(&self, name_or_arn: &str) -> bool {
+        Self::contains(self, name_or_arn)
+    }
+}
+
+fn sdk_config(credentials: &ServerCredentials) -> SdkConfig {
+    let keys = aws_credential_types::Credentials::new(
+        credentials.access_key_id.clone(),
+        credentials.secret_access_key.clone(),
+        None,
+        None,
+        "cardlake",
+    );
+    let provider = aws_credential_types::provider::SharedCredentialsProvider::new(keys);
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .credentials_provider(provider)
+        .build()
+}
+
+fn lock(data_dir: &Path) -> Result<File, CliError> {
+    let path = data_dir.join("lock");
+    let failed = |error: &std::io::Error| CliError::caused(&format!("lock {}", path.display()), error);
+    let file = File::create(&path).map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CliError::failed(format!(
+            "another cardlake is using {}",
+            data_dir.display()
+        ))
+        .hint("wait for it to end, or give another folder with --data-dir")),
+        Err(TryLockError::Error(error)) => Err(failed(&error)),
+    }
+}
+
+/// The key of the tokens is made once for each data directory and never leaves it.
+async fn make_token_key(aws: &Aws) -> Result<(), CliError> {
+    let client = aws.secrets_manager();
+    let known = client.describe_secret().secret_id(TOKEN_KEY_SECRET).send().await;
+    match known {
+        Ok(_) => return Ok(()),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(DescribeSecretError::is_resource_not_found_exception) => {}
+        Err(error) => return Err(CliError::caused("look for the token key", &error)),
+    }
+    let mut key = [0_u8; 32];
+    key[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    key[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    let encoded = base64::engine::general_purpose::STANDARD.encode(key);
+    let secret = serde_json::json!({ "current": "1", "keys": { "1": encoded } }).to_string();
+    let made = client
+        .create_secret()
+        .name(TOKEN_KEY_SECRET)
+        .secret_string(secret)
+        .send()
+        .await;
+    made.map_err(|error| CliError::caused("make the token key", &error))?;
+    Ok(())
+}

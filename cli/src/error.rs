@@ -1,0 +1,138 @@
+//! What the command says when it cannot go on.
+
+use cardlake_core::error::with_causes;
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Why a command ends without having done what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// It was tried and failed: exit code 1.
+    Failed,
+    /// It was asked for the wrong way: exit code 2.
+    Usage,
+    /// Ctrl-C: exit code 130, as shells have it.
+    Interrupted,
+}
+
+/// A sentence about what went wrong, and one about what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CliError {
+    exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl CliError {
+    /// The call itself is wrong (exit code 2).
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// What was asked for failed (exit code 1).
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Failed,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// What was asked for failed for this cause (exit code 1); `doing` completes "cannot …".
+    pub fn caused(doing: &str, error: &dyn std::error::Error) -> Self {
+        Self::failed(format!("cannot {doing}: {}", with_causes(error)))
+    }
+
+    /// Somebody pressed Ctrl-C (exit code 130).
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Interrupted,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What went wrong, without what to do about it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Puts the cause that matters in front.
+    #[must_use]
+    pub fn because(mut self, cause: &str) -> Self {
+        self.message = format!("{cause}: {}", self.message);
+        self
+    }
+
+    /// The exit code: 1 failed, 2 wrong usage.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self.exit {
+            Exit::Failed => ExitCode::from(1),
+            Exit::Usage => ExitCode::from(2),
+            Exit::Interrupted => ExitCode::from(130),
+        }
+    }
+}
+
+/// The outcome of printing: whoever stops reading (`| head`) has had enough, which is no error.
+///
+/// # Errors
+/// Standard output cannot be written for another reason.
+pub(crate) fn printed(outcome: std::io::Result<()>) -> Result<(), CliError> {
+    match outcome {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::caused("write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a document for machines, or a text for people, to standard output.
+///
+/// # Errors
+/// As [`printed`].
+pub(crate) fn print(
+    json: bool,
+    document: &impl serde::Serialize,
+    text: impl FnOnce() -> String,
+) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    printed(if json {
+        serde_json::to_writer_pretty(&mut out, document)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else {
+        out.write_all(text().as_bytes())
+    })
+}
+
+impl std::error::Error for CliError {}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.exit == Exit::Interrupted {
+            "interrupted"
+        } else {
+            "error"
+        };
+        write!(f, "{kind}: {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, " (hint: {hint})"),
+            None => Ok(()),
+        }
+    }
+}

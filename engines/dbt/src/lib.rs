@@ -1,0 +1,1 @@
+//! dbt projects: parsing, Jinja, manifest, selection, materialisations, artifacts, docs.

@@ -1,0 +1,1 @@
+//! Redshift SQL to DuckDB SQL, text to text.

@@ -1,0 +1,1 @@
+//! Panels as data to one self-contained page.

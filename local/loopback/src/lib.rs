@@ -1,0 +1,1 @@
+//! What all loopback servers share: listener, signature check, access log, full disk.

@@ -1,0 +1,1 @@
+//! Secrets Manager over a file, on loopback.

@@ -1,0 +1,1 @@
+//! Loopback lake, fake warehouse, sample days and browser, for tests only.

@@ -1,0 +1,181 @@
+//! The names under which errors reach the state machine.
+//!
+//! Step Functions matches `Retry` and `Catch` against the `errorType` of a failed function. These names are a contract
+//! with `statemachine/*.asl.json`, so they live in one enum and never follow a Rust type name. A stage has an error enum
+//! of its own and answers [`StageError::kind`]; the runtime turns that into the reply.
+
+use std::fmt;
+
+/// What went wrong, as far as an operator or the state machine has to tell cases apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The event is not what the stage takes: unknown field, bad date, missing value. Trying again cannot help.
+    InvalidEvent,
+    /// An environment variable or a packaged file (contract, suite, model) is missing or wrong.
+    Configuration,
+    /// A service refused for now (throttling, 5xx, connection lost, timeout). Trying again can help.
+    Transient,
+    /// A service refused for good: access denied, no such bucket, malformed request.
+    Service,
+    /// Something that had to be there is not: an object, a record, a table version.
+    NotFound,
+    /// Another writer committed to the Delta log first. The way out is to reconcile again.
+    CommitConflict,
+    /// A bronze object of the batch has neither an object record nor a rejection.
+    IncompleteBatch,
+    /// More rows were quarantined, or objects rejected, than the threshold allows.
+    QuarantineThreshold,
+    /// A critical expectation failed: nothing of the batch becomes visible.
+    ExpectationFailed,
+    /// A statement failed in the warehouse.
+    StatementFailed,
+    /// A model could not be built, or a data test of severity error failed.
+    BuildFailed,
+    /// The books do not balance: rows appeared or got lost between two layers.
+    BooksImbalance,
+    /// A stored document or file is not what its own format says. Somebody else wrote there, or a defect of ours.
+    Corrupt,
+    /// A defect of ours.
+    Internal,
+}
+
+impl ErrorKind {
+    /// All kinds, for checks against the state machine files.
+    pub const ALL: [Self; 14] = [
+        Self::InvalidEvent,
+        Self::Configuration,
+        Self::Transient,
+        Self::Service,
+        Self::NotFound,
+        Self::CommitConflict,
+        Self::IncompleteBatch,
+        Self::QuarantineThreshold,
+        Self::ExpectationFailed,
+        Self::StatementFailed,
+        Self::BuildFailed,
+        Self::BooksImbalance,
+        Self::Corrupt,
+        Self::Internal,
+    ];
+
+    /// The `errorType`, as `Retry` and `Catch` name it.
+    #[must_use]
+    pub const fn error_type(self) -> &'static str {
+        match self {
+            Self::InvalidEvent => "Cardlake.InvalidEvent",
+            Self::Configuration => "Cardlake.Configuration",
+            Self::Transient => "Cardlake.Transient",
+            Self::Service => "Cardlake.Service",
+            Self::NotFound => "Cardlake.NotFound",
+            Self::CommitConflict => "Cardlake.CommitConflict",
+            Self::IncompleteBatch => "Cardlake.IncompleteBatch",
+            Self::QuarantineThreshold => "Cardlake.QuarantineThreshold",
+            Self::ExpectationFailed => "Cardlake.ExpectationFailed",
+            Self::StatementFailed => "Cardlake.StatementFailed",
+            Self::BuildFailed => "Cardlake.BuildFailed",
+            Self::BooksImbalance => "Cardlake.BooksImbalance",
+            Self::Corrupt => "Cardlake.Corrupt",
+            Self::Internal => "Cardlake.Internal",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody doing anything.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(self, Self::Transient)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.error_type())
+    }
+}
+
+/// An error that a stage hands back to whoever invoked it.
+pub trait StageError: std::error::Error {
+    /// The kind under which the state machine sees it.
+    fn kind(&self) -> ErrorKind;
+}
+
+/// The message of an error followed by those of its sources, separated by `: `; a source whose text is already part of
+/// the message is not repeated.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl<E: StageError + ?Sized> StageError for &E {
+    fn kind(&self) -> ErrorKind {
+        (**self).kind()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assets::{AssetFolder, Assets};
+    use std::collections::HashSet;
+    use std::path::PathBuf;
+
+    fn project() -> PathBuf {
+        [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
+    }
+
+    #[test]
+    fn error_types_are_unique_and_prefixed() {
+        let names: HashSet<_> = ErrorKind::ALL.iter().map(|kind| kind.error_type()).collect();
+        assert_eq!(names.len(), ErrorKind::ALL.len());
+        assert!(names.iter().all(|name| name.starts_with("Cardlake.")));
+    }
+
+    /// Every error name that the state machines match on.
+    fn matched_names(value: &serde_json::Value, names: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (field, value) in fields {
+                    if field == "ErrorEquals" || field == "Error" {
+                        let listed = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+                        names.extend(listed.iter().filter_map(|name| name.as_str().map(str::to_owned)));
+                    } else {
+                        matched_names(value, names);
+                    }
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| matched_names(item, names)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_state_machines_match_on_known_names_only() {
+        let known: HashSet<_> = ErrorKind::ALL.iter().map(|kind| kind.error_type()).collect();
+        let mut names = Vec::new();
+        for asset in Assets::Folder(project()).list(AssetFolder::StateMachines).unwrap() {
+            matched_names(&serde_json::from_str(&asset.text).unwrap(), &mut names);
+        }
+        let ours: HashSet<_> = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| name.starts_with("Cardlake."))
+            .collect();
+        assert!(
+            ours.contains(ErrorKind::Transient.error_type()),
+            "transient errors are retried nowhere"
+        );
+        assert!(
+            ours.contains(ErrorKind::CommitConflict.error_type()),
+            "commit conflicts are caught nowhere"
+        );
+        assert!(ours.is_subset(&known), "{:?}", ours.difference(&known));
+    }
+}

@@ -1,0 +1,272 @@
+//! The data files of a table: which are active, and what changed between two versions.
+
+use super::{DeltaError, DeltaTable, blocking, statistics};
+use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StructArray};
+use arrow::datatypes::Int64Type;
+use cardlake_core::records::ColumnStatistics;
+use delta_kernel::SnapshotRef;
+use delta_kernel::commit_range::{CommitRange, DeltaAction};
+use delta_kernel::engine::arrow_data::EngineDataArrowExt;
+use delta_kernel::scan::Scan;
+use object_store::path::Path;
+use std::collections::BTreeMap;
+use url::Url;
+
+/// A data file that is part of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveFile {
+    /// Path relative to the table's folder, not encoded.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Number of rows.
+    pub rows: u64,
+    /// Value of each partition column, as text; none: null.
+    pub partition_values: BTreeMap<String, Option<String>>,
+    /// Time in milliseconds since 1970 that the log shows as the file's.
+    pub modification_time: i64,
+    statistics: String,
+}
+
+impl ActiveFile {
+    /// Statistics by column. Bounds of timestamps are cut to milliseconds, the upper one too: add one when comparing.
+    #[must_use]
+    pub fn columns(&self) -> BTreeMap<String, ColumnStatistics> {
+        statistics::from_text(&self.statistics)
+    }
+}
+
+/// What changed between two versions of a table. Files that came and went in between are not listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileChanges {
+    /// Files of the later version that the earlier one does not have, by path.
+    pub added: Vec<ActiveFile>,
+    /// Paths of files of the earlier version that the later one does not have, sorted.
+    pub removed: Vec<String>,
+}
+
+impl DeltaTable {
+    /// All data files of this version, sorted by path.
+    ///
+    /// # Errors
+    /// The log cannot be read, or a file in it has no row count.
+    pub async fn active_files(&self) -> Result<Vec<ActiveFile>, DeltaError> {
+        let table = self.clone();
+        blocking(move || match &table.snapshot {
+            Some(snapshot) => table.scan_files(snapshot),
+            None => Ok(Vec::new()),
+        })
+        .await
+    }
+
+    /// Rows of this version: the sum of what the log says about its files.
+    ///
+    /// # Errors
+    /// As [`Self::active_files`].
+    pub async fn rows(&self) -> Result<u64, DeltaError> {
+        Ok(self.active_files().await?.iter().map(|file| file.rows).sum())
+    }
+
+    /// What changed after version `from` (none: since the table was made) up to and with version `to`.
+    ///
+    /// # Errors
+    /// The log does not reach back that far, or cannot be read.
+    pub async fn changes(&self, from: Option<u64>, to: u64) -> Result<FileChanges, DeltaError> {
+        let table = self.clone();
+        blocking(move || {
+            let start = from.map_or(0, |version| version + 1);
+            if table.version().is_none_or(|version| version < to) {
+                return Err(DeltaError::Corrupt {
+                    table: table.name.clone(),
+                    problem: format!("version {to} is not there"),
+                });
+            }
+            if start > to {
+                return Ok(FileChanges::default());
+            }
+            table.read_changes(start, to)
+        })
+        .await
+    }
+
+    fn scan_files(&self, snapshot: &SnapshotRef) -> Result<Vec<ActiveFile>, DeltaError> {
+        let failed = self.failed("list the files of");
+        let mut files = Vec::new();
+        for metadata in self
+            .scan(snapshot)?
+            .scan_metadata(self.store.engine.as_ref())
+            .map_err(&failed)?
+        {
+            let batch = metadata
+                .map_err(&failed)?
+                .scan_files
+                .apply_selection_vector()
+                .try_into_record_batch()
+                .map_err(&failed)?;
+            let constants = column(&batch, "fileConstantValues").and_then(|array| array.as_struct_opt().cloned());
+            let partitions = constants.and_then(|constants| constants.column_by_name("partitionValues").cloned());
+            self.read_files(&StructArray::from(batch), partitions.as_ref(), &mut files)?;
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    pub(super) fn scan(&self, snapshot: &SnapshotRef) -> Result<Scan, DeltaError> {
+        SnapshotRef::clone(snapshot)
+            .scan_builder()
+            .without_row_transforms()
+            .build()
+            .map_err(self.failed("list the files of"))
+    }
+
+    /// Adds and removes of a range of commits, with what cancels out left out.
+    fn read_changes(&self, start: u64, end: u64) -> Result<FileChanges, DeltaError> {
+        let failed = self.failed("read the history of");
+        let engine = &self.store.engine;
+        let range = CommitRange::builder_for(self.url.as_str(), start)
+            .with_end_version(end)
+            .build(engine.as_ref())
+            .map_err(&failed)?;
+        let mut added: BTreeMap<String, ActiveFile> = BTreeMap::new();
+        let mut removed: BTreeMap<String, ()> = BTreeMap::new();
+        let commits = range
+            .commits(engine.clone(), None, &[DeltaAction::Add, DeltaAction::Remove])
+            .map_err(&failed)?;
+        for commit in commits {
+            for batch in commit.map_err(&failed)?.get_actions(engine.as_ref()).map_err(&failed)? {
+                let batch = batch.try_into_record_batch().map_err(&failed)?;
+                for path in removed_paths(&batch) {
+                    let path = self.decode(&path)?;
+                    if added.remove(&path).is_none() {
+                        removed.insert(path, ());
+                    }
+                }
+                let mut files = Vec::new();
+                if let Some(adds) = column(&batch, "add").and_then(|array| array.as_struct_opt()) {
+                    self.read_files(adds, adds.column_by_name("partitionValues"), &mut files)?;
+                }
+                for file in files {
+                    if removed.remove(&file.path).is_none() {
+                        added.insert(file.path.clone(), file);
+                    }
+                }
+            }
+        }
+        Ok(FileChanges {
+            added: added.into_values().collect(),
+            removed: removed.into_keys().collect(),
+        })
+    }
+
+    /// Files from rows with the columns of an add action; rows without a path are other actions.
+    fn read_files(
+        &self,
+        rows: &StructArray,
+        partitions: Option<&ArrayRef>,
+        files: &mut Vec<ActiveFile>,
+    ) -> Result<(), DeltaError> {
+        let corrupt = |problem: String| DeltaError::Corrupt {
+            table: self.name.clone(),
+            problem,
+        };
+        let missing = |name: &str| corrupt(format!("the kernel gave no column {name}"));
+        let text = |name: &str| {
+            rows.column_by_name(name)
+                .and_then(|array| array.as_string_opt::<i32>())
+                .ok_or_else(|| missing(name))
+        };
+        let number = |name: &str| {
+            rows.column_by_name(name)
+                .and_then(|array| array.as_primitive_opt::<Int64Type>())
+                .ok_or_else(|| missing(name))
+        };
+        let (paths, statistics) = (text("path")?, text("stats")?);
+        let (sizes, times) = (number("size")?, number("modificationTime")?);
+        let partitions = partitions
+            .and_then(|array| array.as_map_opt())
+            .ok_or_else(|| missing("partitionValues"))?;
+        for row in 0..rows.len() {
+            if rows.is_null(row) || paths.is_null(row) {
+                continue;
+            }
+            let path = self.decode(paths.value(row))?;
+            let statistics = if statistics.is_null(row) {
+                ""
+            } else {
+                statistics.value(row)
+            };
+            files.push(ActiveFile {
+                rows: statistics::rows(statistics)
+                    .ok_or_else(|| corrupt(format!("the log has no row count for {path}")))?,
+                size: sizes.value(row).try_into().unwrap_or_default(),
+                partition_values: map_entries(partitions, row),
+                modification_time: times.value(row),
+                statistics: statistics.to_owned(),
+                path,
+            });
+        }
+        Ok(())
+    }
+
+    /// Path of the log as a plain one.
+    pub(super) fn decode(&self, path: &str) -> Result<String, DeltaError> {
+        let decoded = Path::from_url_path(path).map_err(|error| DeltaError::Corrupt {
+            table: self.name.clone(),
+            problem: format!("'{path}' is not the path of a data file: {error}"),
+        })?;
+        Ok(decoded.into())
+    }
+
+    /// A plain path as the log has it: percent-encoded, relative to the table.
+    pub(super) fn encode(&self, path: &str) -> Result<String, DeltaError> {
+        let unusable = || DeltaError::Corrupt {
+            table: self.name.clone(),
+            problem: format!("'{path}' cannot be the path of a data file"),
+        };
+        let mut url = Url::parse("s3://table/").map_err(|_| unusable())?;
+        url.path_segments_mut()
+            .map_err(|()| unusable())?
+            .clear()
+            .extend(path.split('/'));
+        let encoded = url.path().trim_start_matches('/').to_owned();
+        // The same path has to come back, or a reader would look for another object.
+        if encoded.is_empty() || self.decode(&encoded)? != path {
+            return Err(unusable());
+        }
+        Ok(encoded)
+    }
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
+    batch.column_by_name(name)
+}
+
+pub(super) fn removed_paths(batch: &RecordBatch) -> Vec<String> {
+    let paths = column(batch, "remove")
+        .and_then(|array| array.as_struct_opt())
+        .and_then(|removes| Some((removes, removes.column_by_name("path")?.as_string_opt::<i32>()?)));
+    let Some((removes, paths)) = paths else {
+        return Vec::new();
+    };
+    (0..batch.num_rows())
+        .filter(|&row| removes.is_valid(row) && paths.is_valid(row))
+        .map(|row| paths.value(row).to_owned())
+        .collect()
+}
+
+fn map_entries(map: &MapArray, row: usize) -> BTreeMap<String, Option<String>> {
+    if map.is_null(row) {
+        return BTreeMap::new();
+    }
+    let entries = map.value(row);
+    let (Some(keys), Some(values)) = (
+        entries.column(0).as_string_opt::<i32>(),
+        entries.column(1).as_string_opt::<i32>(),
+    ) else {
+        return BTreeMap::new();
+    };
+    keys.iter()
+        .zip(values)
+        .filter_map(|(key, value)| Some((key?.to_owned(), value.map(str::to_owned))))
+        .collect()
+}
