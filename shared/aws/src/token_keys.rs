@@ -25,7 +25,8 @@ impl StageError for TokenKeyError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Unavailable { source, .. } if is_transient(source) => ErrorKind::Transient,
-            _ => ErrorKind::Configuration,
+            Self::Unavailable { .. } => ErrorKind::Configuration,
+            Self::Malformed(error) => error.kind(),
         }
     }
 }

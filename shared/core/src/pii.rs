@@ -5,6 +5,7 @@
 //! from one secret, `{"current":"2","keys":{"1":"<base64>","2":"<base64>"}}`: to rotate, add a key and name it `current`;
 //! older ones stay so that old tokens can be recomputed. No value and no key ever stands in an error or a log line.
 
+use crate::error::{ErrorKind, StageError};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,6 +25,12 @@ pub const MINIMUM_KEY_BYTES: usize = 32;
 pub struct MalformedTokenKeys {
     /// What is wrong; never a part of the secret.
     pub problem: &'static str,
+}
+
+impl StageError for MalformedTokenKeys {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Configuration
+    }
 }
 
 /// The secret as it is stored.
