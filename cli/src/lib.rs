@@ -5,6 +5,7 @@
 //! the very handlers that run in Lambda. Nothing depends on this crate.
 
 pub mod access_log;
+mod arguments;
 pub mod cli;
 mod commands;
 mod console;
@@ -24,5 +25,6 @@ pub mod secrets_server;
 pub mod sigv4;
 pub mod step_functions;
 mod table;
+mod usage;
 
 pub use error::CliError;

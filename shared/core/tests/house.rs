@@ -81,12 +81,18 @@ fn crates_depend_downwards_only() {
             let target = &packages[dependency].folder;
             let is_allowed = |rule: &&str| target == rule || (rule.ends_with('/') && target.starts_with(*rule));
             if target == "local/test-support" || !allowed(&package.folder).iter().any(|rule| is_allowed(&rule)) {
-                violations.push(format!("{name} ({}) depends on {dependency} ({target})", package.folder));
+                violations.push(format!(
+                    "{name} ({}) depends on {dependency} ({target})",
+                    package.folder
+                ));
             }
         }
         // Tests of an engine, too: it has to be publishable alone.
         if package.folder.starts_with("engines/") && !package.development.is_empty() {
-            violations.push(format!("{name} has dev-dependencies of ours: {:?}", package.development));
+            violations.push(format!(
+                "{name} has dev-dependencies of ours: {:?}",
+                package.development
+            ));
         }
     }
     assert!(violations.is_empty(), "{violations:#?}");
@@ -246,7 +252,10 @@ fn a_circle_is_found() {
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("lib.rs", "mod a; mod b; mod c; pub use a::A;");
     write("a.rs", "use crate::b::B; pub struct A(B);");
-    write("b.rs", "pub struct B; impl B { fn back() -> Option<super::a::A> { None } }");
+    write(
+        "b.rs",
+        "pub struct B; impl B { fn back() -> Option<super::a::A> { None } }",
+    );
     write("c.rs", "use crate::A; #[cfg(test)] mod tests { use crate::b::B; }");
     let found = circles(&edges(&folder.path().join("lib.rs")));
     let expected = BTreeSet::from(["crate::a".to_owned(), "crate::b".to_owned()]);
