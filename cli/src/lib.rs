@@ -15,6 +15,7 @@ mod full_disk;
 mod input;
 mod invoker;
 pub mod loopback;
+mod outcome;
 mod progress;
 pub mod redshift;
 mod remote;
@@ -23,7 +24,6 @@ pub mod s3_events;
 pub mod s3_server;
 pub mod secrets_server;
 pub mod sigv4;
-pub mod step_functions;
 mod table;
 mod usage;
 

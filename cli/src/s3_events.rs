@@ -3,7 +3,7 @@
 
 use crate::environment::BRONZE;
 use crate::s3_server::{HookDecision, RequestHook};
-use crate::step_functions::TaskFailure;
+use cardlake_states::TaskFailure;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::fmt;

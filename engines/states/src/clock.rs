@@ -16,7 +16,7 @@ const LEAST_SHARE_OF_PASSED_TIME: u32 = 200;
 /// The clock of an execution: it starts at a given time, follows tokio's clock (so a paused one works), and may jump
 /// over the part of a wait that the scale saves.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     start: DateTime<Utc>,
     origin: Instant,
     skipped_nanos: AtomicU64,
@@ -26,7 +26,7 @@ pub(super) struct Clock {
 
 impl Clock {
     /// `scale` is the share of every wait that is really waited, 0 to 1; `skips` moves the clock by the rest.
-    pub(super) fn new(start: DateTime<Utc>, scale: f64, skips: bool) -> Self {
+    pub(crate) fn new(start: DateTime<Utc>, scale: f64, skips: bool) -> Self {
         let scale = if scale.is_finite() { scale.clamp(0.0, 1.0) } else { 1.0 };
         Self {
             start,
@@ -37,7 +37,7 @@ impl Clock {
         }
     }
 
-    pub(super) fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         let passed = self.origin.elapsed() + Duration::from_nanos(self.skipped_nanos.load(Ordering::Relaxed));
         TimeDelta::from_std(passed)
             .ok()
@@ -45,7 +45,7 @@ impl Clock {
             .unwrap_or(self.start)
     }
 
-    pub(super) fn now_text(&self) -> String {
+    pub(crate) fn now_text(&self) -> String {
         self.now().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
@@ -61,7 +61,7 @@ impl Clock {
     }
 
     /// Waits for the scaled part of `duration`.
-    pub(super) async fn sleep(&self, duration: Duration) {
+    pub(crate) async fn sleep(&self, duration: Duration) {
         let waited = self.waited(duration, self.origin.elapsed());
         tokio::time::sleep(waited).await;
         if !self.skips {
@@ -74,20 +74,20 @@ impl Clock {
 
 /// Random numbers from a seed: the same seed gives the same delays and the same identifiers.
 #[derive(Debug)]
-pub(super) struct Random(Mutex<ChaCha8Rng>);
+pub(crate) struct Random(Mutex<ChaCha8Rng>);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(Mutex::new(ChaCha8Rng::seed_from_u64(seed)))
     }
 
     /// A number in `0.0 .. 1.0`.
-    pub(super) fn fraction(&self) -> f64 {
+    pub(crate) fn fraction(&self) -> f64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
     }
 
     /// An integer in `start .. end`, or `start` if that range is empty.
-    pub(super) fn integer(&self, start: i64, end: i64) -> i64 {
+    pub(crate) fn integer(&self, start: i64, end: i64) -> i64 {
         if start >= end {
             start
         } else {
@@ -99,7 +99,7 @@ impl Random {
     }
 
     /// A version 4 UUID.
-    pub(super) fn uuid(&self) -> uuid::Uuid {
+    pub(crate) fn uuid(&self) -> uuid::Uuid {
         let bytes: [u8; 16] = self.0.lock().unwrap_or_else(PoisonError::into_inner).random();
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }

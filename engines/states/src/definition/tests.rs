@@ -275,23 +275,3 @@ fn older_spellings_of_a_map_are_read() {
     }}));
     assert!(machine.is_ok(), "{machine:?}");
 }
-
-#[test]
-fn the_state_machines_of_the_project_load() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../statemachine");
-    let placeholder = regex::Regex::new(r"\$\{(\w+)\}").unwrap();
-    let mut loaded = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let names = placeholder
-                .captures_iter(&text)
-                .map(|found| (found[1].to_owned(), "1".to_owned()));
-            let machine = StateMachine::from_json(&text, &names.collect());
-            assert!(machine.is_ok(), "{}: {}", path.display(), machine.unwrap_err());
-            loaded += 1;
-        }
-    }
-    assert!(loaded > 0);
-}

@@ -6,16 +6,15 @@ pub mod report;
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::invoker::StageInvoker;
+use crate::outcome::{DayOutcome, Failure, failure_message};
 use crate::progress::Progress;
-use crate::step_functions::{ExecutionOptions, HistoryEvent, Outcome, StateMachine, execute};
 use cardlake_core::assets::{AssetFolder, Assets};
 use cardlake_core::error::ErrorKind;
 use cardlake_core::events::{BalanceOutput, MartBuilderOutput};
-use cardlake_core::run_record;
+use cardlake_states::{ExecutionOptions, Outcome, StateMachine, execute};
 use chrono::{NaiveDate, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// The file that a run follows.
@@ -23,47 +22,6 @@ const DAILY: &str = "daily.asl.json";
 
 /// How much shorter the waits between ticks are than in AWS: statements of a local warehouse take milliseconds.
 const WAIT_SCALE: f64 = 0.0025;
-
-/// Seconds of one stage.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct StageTime {
-    /// The state of the state machine, in lower case.
-    pub name: String,
-    /// Wall time, waits between ticks included.
-    pub seconds: f64,
-}
-
-/// A day that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The state that failed.
-    pub stage: String,
-    /// The error name.
-    pub error: String,
-    /// What went wrong, for people.
-    pub message: String,
-}
-
-/// What came of a day.
-#[derive(Debug, Clone)]
-pub struct DayOutcome {
-    /// The day.
-    pub batch_date: NaiveDate,
-    /// Wall time of the whole run.
-    pub seconds: f64,
-    /// The stages, in the order in which they began.
-    pub stages: Vec<StageTime>,
-    /// The books; none when the run failed before they were made.
-    pub books: Option<BalanceOutput>,
-    /// Rows of each mart.
-    pub marts: BTreeMap<String, u64>,
-    /// The report.
-    pub report: Option<PathBuf>,
-    /// Why the run failed, if it did.
-    pub failure: Option<Failure>,
-    /// The events of the execution.
-    pub history: Vec<HistoryEvent>,
-}
 
 /// Runs a day.
 ///
@@ -124,7 +82,10 @@ async fn run_day_with(
             if failure.error == ErrorKind::IncompleteBatch.error_type()
                 && let Some(item) = observer.failed_item()
             {
-                let why = format!("; why the first one failed: {}", message(&item.error, &item.cause));
+                let why = format!(
+                    "; why the first one failed: {}",
+                    failure_message(&item.error, &item.cause)
+                );
                 failure.message.push_str(&why);
             }
             outcome.failure = Some(failure);
@@ -160,24 +121,10 @@ fn part<T: serde::de::DeserializeOwned>(output: &Value, name: &str) -> Result<T,
 
 fn failure(stage: String, error: String, cause: &str) -> Failure {
     Failure {
-        message: message(&error, cause),
+        message: failure_message(&error, cause),
         stage,
         error,
     }
-}
-
-/// The cause of a failed function is the JSON of its error reply; people want the message in it.
-pub(crate) fn message(error: &str, cause: &str) -> String {
-    let reply: Option<Value> = serde_json::from_str(cause).ok();
-    let message = reply
-        .as_ref()
-        .and_then(|reply| reply.get("errorMessage"))
-        .and_then(Value::as_str)
-        .unwrap_or(cause);
-    if message.is_empty() {
-        return run_record::Failure::without_cause(error).to_owned();
-    }
-    message.to_owned()
 }
 
 #[cfg(test)]

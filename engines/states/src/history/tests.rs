@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::execute::execute;
-use super::super::execute::tests::{Script, error_of, fail, machine, options, run_with, seconds_passed};
-use super::super::{MapProgress, Observer, StateEvent, TaskFailure};
+use crate::execute::execute;
+use crate::execute::tests::{Script, error_of, fail, machine, options, run_with, seconds_passed};
+use crate::{MapProgress, Observer, StateEvent, TaskFailure};
 
 #[tokio::test]
 async fn the_history_tells_every_step() {

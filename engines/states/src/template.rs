@@ -3,14 +3,14 @@
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::clock::Random;
-use super::context::Context;
-use super::failure::Failure;
-use super::intrinsics::{Expression, IntrinsicError};
+use crate::clock::Random;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::intrinsics::{Expression, IntrinsicError};
 
 /// A template that the interpreter refuses.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub(super) enum TemplateError {
+pub(crate) enum TemplateError {
     #[error("`{0}` ends in `.$`, so its value must be a string with a path or an intrinsic function")]
     NotAString(String),
     #[error("`{0}` is given twice, with and without `.$`")]
@@ -21,7 +21,7 @@ pub(super) enum TemplateError {
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Template {
+pub(crate) enum Template {
     Literal(Value),
     Object(Vec<(String, Template)>),
     Array(Vec<Template>),
@@ -30,7 +30,7 @@ pub(super) enum Template {
 }
 
 impl Template {
-    pub(super) fn parse(value: Value) -> Result<Self, TemplateError> {
+    pub(crate) fn parse(value: Value) -> Result<Self, TemplateError> {
         match value {
             Value::Object(members) => Self::parse_object(members),
             Value::Array(items) => {
@@ -81,7 +81,7 @@ impl Template {
     }
 
     /// The payload for `input`.
-    pub(super) fn evaluate(&self, input: &Value, context: &Context, random: &Random) -> Result<Value, Failure> {
+    pub(crate) fn evaluate(&self, input: &Value, context: &Context, random: &Random) -> Result<Value, Failure> {
         match self {
             Self::Literal(value) => Ok(value.clone()),
             Self::Object(fields) => fields

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::clock::Clock;
-use super::failure::Failure;
+use crate::clock::Clock;
+use crate::failure::Failure;
 
 /// The quota for events: an execution that needs more fails.
 pub const MAX_HISTORY_EVENTS: usize = 25_000;
@@ -25,7 +25,7 @@ pub struct HistoryEvent {
     /// `TaskStateEntered`, `TaskSucceeded`, `MapRunFailed`, ...
     #[serde(rename = "type")]
     pub event_type: String,
-    /// The path of the state as [`StateEvent`](super::StateEvent) has it; empty for the execution itself.
+    /// The path of the state as [`StateEvent`](crate::StateEvent) has it; empty for the execution itself.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub state: String,
     /// `input`, `output`, `error` and `cause`, whichever the event has. A payload of more than 16 KiB is replaced by
@@ -36,20 +36,20 @@ pub struct HistoryEvent {
 
 /// Collects events, or only counts them: the children of a distributed map have histories of their own.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     keep: bool,
     state: Mutex<(usize, Vec<HistoryEvent>)>,
 }
 
 impl Recorder {
-    pub(super) fn keeping() -> Self {
+    pub(crate) fn keeping() -> Self {
         Self {
             keep: true,
             state: Mutex::default(),
         }
     }
 
-    pub(super) fn counting() -> Self {
+    pub(crate) fn counting() -> Self {
         Self {
             keep: false,
             state: Mutex::default(),
@@ -57,7 +57,7 @@ impl Recorder {
     }
 
     /// Adds an event. Fails where Step Functions would end the execution for its number of events.
-    pub(super) fn record(
+    pub(crate) fn record(
         &self,
         clock: &Clock,
         event_type: impl Into<String>,
@@ -88,7 +88,7 @@ impl Recorder {
     }
 
     /// Adds the event that ends the execution, and gives all of them.
-    pub(super) fn finish(self, clock: &Clock, event_type: &str, details: Value) -> Vec<HistoryEvent> {
+    pub(crate) fn finish(self, clock: &Clock, event_type: &str, details: Value) -> Vec<HistoryEvent> {
         let (count, mut events) = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let id = count.min(MAX_HISTORY_EVENTS - 1) + 1;
         let event_type = event_type.to_owned();
@@ -104,7 +104,7 @@ impl Recorder {
 }
 
 /// `{"<name>": value}`, or the size of a long value.
-pub(super) fn payload(name: &str, value: &Value) -> Value {
+pub(crate) fn payload(name: &str, value: &Value) -> Value {
     let bytes = json_bytes(value);
     if bytes > MAX_EVENT_PAYLOAD_BYTES {
         json!({ name: { "bytes": bytes } })
@@ -114,12 +114,12 @@ pub(super) fn payload(name: &str, value: &Value) -> Value {
 }
 
 /// The details of a failure.
-pub(super) fn failure(failure: &Failure) -> Value {
+pub(crate) fn failure(failure: &Failure) -> Value {
     json!({ "error": failure.error, "cause": failure.cause })
 }
 
 /// The length of `value` as compact JSON.
-pub(super) fn json_bytes(value: &Value) -> usize {
+pub(crate) fn json_bytes(value: &Value) -> usize {
     /// Counts and forgets.
     struct Counter(usize);
 
@@ -142,5 +142,4 @@ pub(super) fn json_bytes(value: &Value) -> usize {
 }
 
 #[cfg(test)]
-#[path = "history_tests.rs"]
 mod tests;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::clock::Random;
-use super::definition::{DefinitionError, ResultPath};
-use super::failure::{ALL, BRANCH_FAILED, Failure, RESERVED_NAMES, RUNTIME, TASK_FAILED, TIMEOUT};
-use super::fields::Fields;
+use crate::clock::Random;
+use crate::definition_error::DefinitionError;
+use crate::failure::{ALL, BRANCH_FAILED, Failure, RESERVED_NAMES, RUNTIME, TASK_FAILED, TIMEOUT};
+use crate::field_types::ResultPath;
+use crate::fields::Fields;
 
 /// Retries when a retrier does not say how many.
 const DEFAULT_MAX_ATTEMPTS: u32 = 3;
@@ -22,7 +23,7 @@ const MAX_DELAY_SECONDS: u64 = 31_622_400;
 
 /// The names of errors that a retrier or catcher takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ErrorMatcher(Vec<String>);
+pub(crate) struct ErrorMatcher(Vec<String>);
 
 impl ErrorMatcher {
     fn read(fields: &mut Fields, is_last: bool) -> Result<Self, DefinitionError> {
@@ -47,7 +48,7 @@ impl ErrorMatcher {
 
     /// Whether this matcher takes `failure`. Nothing takes `States.Runtime`. Recorded executions on AWS show that
     /// `States.ALL` does take `States.DataLimitExceeded`, although the documentation denies it.
-    pub(super) fn matches(&self, failure: &Failure) -> bool {
+    pub(crate) fn matches(&self, failure: &Failure) -> bool {
         let error = failure.error.as_str();
         error != RUNTIME
             && self.0.iter().any(|name| match name.as_str() {
@@ -61,17 +62,17 @@ impl ErrorMatcher {
 
 /// One entry of `Retry`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Retrier {
-    pub(super) errors: ErrorMatcher,
+pub(crate) struct Retrier {
+    pub(crate) errors: ErrorMatcher,
     interval: Duration,
-    pub(super) max_attempts: u32,
+    pub(crate) max_attempts: u32,
     backoff_rate: f64,
     max_delay: Option<Duration>,
     full_jitter: bool,
 }
 
 impl Retrier {
-    pub(super) fn read(owner: String, value: Value, is_last: bool) -> Result<Self, DefinitionError> {
+    pub(crate) fn read(owner: String, value: Value, is_last: bool) -> Result<Self, DefinitionError> {
         let mut fields = Fields::new(owner, value)?;
         let errors = ErrorMatcher::read(&mut fields, is_last)?;
         let interval: u64 = fields.optional("IntervalSeconds")?.unwrap_or(DEFAULT_INTERVAL_SECONDS);
@@ -108,7 +109,7 @@ impl Retrier {
     }
 
     /// How long to wait before retry number `attempt`, counted from 0.
-    pub(super) fn delay(&self, attempt: u32, random: &Random) -> Duration {
+    pub(crate) fn delay(&self, attempt: u32, random: &Random) -> Duration {
         let limit = self.max_delay.unwrap_or(Duration::from_secs(MAX_DELAY_SECONDS));
         let factor = self.backoff_rate.powi(i32::try_from(attempt).unwrap_or(i32::MAX));
         let delay = Duration::try_from_secs_f64(self.interval.as_secs_f64() * factor).map_or(limit, |d| d.min(limit));
@@ -122,14 +123,14 @@ impl Retrier {
 
 /// One entry of `Catch`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Catcher {
-    pub(super) errors: ErrorMatcher,
-    pub(super) next: String,
-    pub(super) result_path: ResultPath,
+pub(crate) struct Catcher {
+    pub(crate) errors: ErrorMatcher,
+    pub(crate) next: String,
+    pub(crate) result_path: ResultPath,
 }
 
 impl Catcher {
-    pub(super) fn read(owner: String, value: Value, is_last: bool) -> Result<Self, DefinitionError> {
+    pub(crate) fn read(owner: String, value: Value, is_last: bool) -> Result<Self, DefinitionError> {
         let mut fields = Fields::new(owner, value)?;
         let errors = ErrorMatcher::read(&mut fields, is_last)?;
         let next = fields.required("Next")?;

@@ -3,13 +3,13 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::definition::DefinitionError;
-use super::paths::{Path, PathError};
-use super::template::Template;
+use crate::definition_error::DefinitionError;
+use crate::paths::{Path, PathError};
+use crate::template::Template;
 
 /// The fields of an object that are not read yet.
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     /// What the object is, for messages: ``state `Load` `` or ``state `Load`, Retry[0]``.
     owner: String,
     members: Map<String, Value>,
@@ -17,7 +17,7 @@ pub(super) struct Fields {
 
 impl Fields {
     /// Starts to read `value`, which must be an object.
-    pub(super) fn new(owner: impl Into<String>, value: Value) -> Result<Self, DefinitionError> {
+    pub(crate) fn new(owner: impl Into<String>, value: Value) -> Result<Self, DefinitionError> {
         let owner = owner.into();
         match value {
             Value::Object(members) => Ok(Self { owner, members }),
@@ -28,22 +28,22 @@ impl Fields {
         }
     }
 
-    pub(super) fn owner(&self) -> &str {
+    pub(crate) fn owner(&self) -> &str {
         &self.owner
     }
 
-    pub(super) fn has(&self, field: &str) -> bool {
+    pub(crate) fn has(&self, field: &str) -> bool {
         self.members.contains_key(field)
     }
 
     /// The name of the first field that is left.
-    pub(super) fn first_name(&self) -> Option<String> {
+    pub(crate) fn first_name(&self) -> Option<String> {
         self.members.keys().next().cloned()
     }
 
     /// An error about `field`.
     #[expect(clippy::needless_pass_by_value, reason = "callers pass errors and texts alike")]
-    pub(super) fn fault(&self, field: &str, problem: impl ToString) -> DefinitionError {
+    pub(crate) fn fault(&self, field: &str, problem: impl ToString) -> DefinitionError {
         DefinitionError::Field {
             owner: self.owner.clone(),
             field: field.to_owned(),
@@ -51,23 +51,23 @@ impl Fields {
         }
     }
 
-    pub(super) fn take(&mut self, field: &str) -> Option<Value> {
+    pub(crate) fn take(&mut self, field: &str) -> Option<Value> {
         // Not `swap_remove`: the order of the rest decides which unknown field is reported.
         self.members.shift_remove(field)
     }
 
-    pub(super) fn optional<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, DefinitionError> {
+    pub(crate) fn optional<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, DefinitionError> {
         self.take(field)
             .map(|value| serde_json::from_value(value).map_err(|error| self.fault(field, error)))
             .transpose()
     }
 
-    pub(super) fn required<T: DeserializeOwned>(&mut self, field: &str) -> Result<T, DefinitionError> {
+    pub(crate) fn required<T: DeserializeOwned>(&mut self, field: &str) -> Result<T, DefinitionError> {
         self.optional(field)?.ok_or_else(|| self.fault(field, "is missing"))
     }
 
     /// A string that `parse` turns into a path.
-    pub(super) fn path(
+    pub(crate) fn path(
         &mut self,
         field: &str,
         parse: fn(&str) -> Result<Path, PathError>,
@@ -77,14 +77,14 @@ impl Fields {
             .transpose()
     }
 
-    pub(super) fn template(&mut self, field: &str) -> Result<Option<Template>, DefinitionError> {
+    pub(crate) fn template(&mut self, field: &str) -> Result<Option<Template>, DefinitionError> {
         self.take(field)
             .map(|value| Template::parse(value).map_err(|error| self.fault(field, error)))
             .transpose()
     }
 
     /// Ends the reading: a field that is left is one the interpreter does not know here.
-    pub(super) fn finish(self) -> Result<(), DefinitionError> {
+    pub(crate) fn finish(self) -> Result<(), DefinitionError> {
         match self.members.keys().next() {
             None => Ok(()),
             Some(field) => Err(self.fault(field, "is not known or not supported here")),

@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::history::HistoryEvent;
+use crate::history::HistoryEvent;
+
+/// The largest payload a state takes or gives, in bytes of UTF-8 JSON.
+pub const MAX_PAYLOAD_BYTES: usize = 262_144;
 
 /// How to run an execution.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +17,7 @@ pub struct ExecutionOptions {
     pub name: String,
     /// When it starts; its clock goes on from there.
     pub start_time: DateTime<Utc>,
-    /// The input, at most [`MAX_PAYLOAD_BYTES`](super::MAX_PAYLOAD_BYTES).
+    /// The input, at most [`MAX_PAYLOAD_BYTES`].
     pub input: Value,
     /// The share of every `Wait` and retry delay that is really waited, from 0 to 1; it is more in an execution that takes
     /// long and whose clock shows real time. Timeouts are not scaled.

@@ -6,13 +6,14 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use serde_json::{Map, Value, json};
 
-use super::context::Context;
-use super::definition::Amount;
-use super::execute::{Engine, Scope, Visit};
-use super::failure::{EXCEED_TOLERATED_FAILURE_THRESHOLD, Failure, ITEM_READER_FAILED};
-use super::history::{self, Recorder, json_bytes};
-use super::map_definition::{Batcher, Items, MapState, Percentage};
-use super::{MAX_PAYLOAD_BYTES, MapProgress};
+use crate::context::Context;
+use crate::execute::{Engine, Scope, Visit};
+use crate::execution::MAX_PAYLOAD_BYTES;
+use crate::failure::{EXCEED_TOLERATED_FAILURE_THRESHOLD, Failure, ITEM_READER_FAILED};
+use crate::field_types::Amount;
+use crate::history::{self, Recorder, json_bytes};
+use crate::model::{Batcher, Items, MapState, Percentage};
+use crate::observer::MapProgress;
 
 /// How many items of an inline map run at the same time, at most.
 const INLINE_CONCURRENCY: u64 = 40;
@@ -42,7 +43,7 @@ impl Tolerance {
 
 impl Engine<'_> {
     /// Runs a map on its effective input and gives the array of results, in the order of the items.
-    pub(super) async fn run_map(&self, map: &MapState, input: &Value, visit: &Visit<'_>) -> Result<Value, Failure> {
+    pub(crate) async fn run_map(&self, map: &MapState, input: &Value, visit: &Visit<'_>) -> Result<Value, Failure> {
         let items = self.read_items(map, input, visit).await?;
         let items = match &map.batcher {
             Some(batcher) => self.batches(map, batcher, items, input, visit)?,
@@ -331,5 +332,4 @@ fn path_label(index: usize, item: &Value) -> String {
 }
 
 #[cfg(test)]
-#[path = "map_tests.rs"]
 mod tests;

@@ -5,21 +5,21 @@ use std::cmp::Ordering;
 use chrono::DateTime;
 use serde_json::{Map, Number, Value};
 
-use super::context::Context;
-use super::definition::DefinitionError;
-use super::failure::Failure;
-use super::fields::Fields;
-use super::paths::Path;
+use crate::context::Context;
+use crate::definition_error::DefinitionError;
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::paths::Path;
 
 /// A rule of a `Choice` state and where it leads.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Rule {
-    pub(super) condition: Condition,
-    pub(super) next: String,
+pub(crate) struct Rule {
+    pub(crate) condition: Condition,
+    pub(crate) next: String,
 }
 
 impl Rule {
-    pub(super) fn read(owner: &str, value: Value) -> Result<Self, DefinitionError> {
+    pub(crate) fn read(owner: &str, value: Value) -> Result<Self, DefinitionError> {
         let mut fields = Fields::new(owner, value)?;
         let next = fields.required("Next")?;
         Ok(Self {
@@ -31,7 +31,7 @@ impl Rule {
 
 /// What a rule asks.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     And(Vec<Condition>),
     Or(Vec<Condition>),
     Not(Box<Condition>),
@@ -40,7 +40,7 @@ pub(super) enum Condition {
 
 /// A question about one value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Test {
+pub(crate) enum Test {
     /// The field's name, the type both sides must have, the relation, and the other side.
     Compare {
         field: String,
@@ -54,7 +54,7 @@ pub(super) enum Test {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     String,
     Numeric,
     Boolean,
@@ -62,7 +62,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Relation {
+pub(crate) enum Relation {
     Equals,
     LessThan,
     GreaterThan,
@@ -83,13 +83,13 @@ impl Relation {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Operand {
+pub(crate) enum Operand {
     Literal(Value),
     Path(Path),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Property {
+pub(crate) enum Property {
     Null,
     Present,
     Numeric,
@@ -180,7 +180,7 @@ impl Condition {
 
     /// Whether the condition holds. A value of the wrong type makes a comparison false; a value that is missing is an
     /// error, except for `IsPresent`.
-    pub(super) fn holds(&self, input: &Value, context: &Context) -> Result<bool, Failure> {
+    pub(crate) fn holds(&self, input: &Value, context: &Context) -> Result<bool, Failure> {
         match self {
             Self::And(conditions) => {
                 for condition in conditions {
@@ -294,7 +294,7 @@ fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {
 }
 
 /// A timestamp of RFC 3339 with `T` and, for UTC, `Z` in capitals.
-pub(super) fn timestamp(text: &str) -> Option<DateTime<chrono::FixedOffset>> {
+pub(crate) fn timestamp(text: &str) -> Option<DateTime<chrono::FixedOffset>> {
     let strict = text.as_bytes().get(10) == Some(&b'T') && !text.ends_with('z');
     if strict {
         DateTime::parse_from_rfc3339(text).ok()
@@ -305,7 +305,7 @@ pub(super) fn timestamp(text: &str) -> Option<DateTime<chrono::FixedOffset>> {
 
 /// A pattern of `StringMatches`: the texts between the stars.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern(Vec<String>);
+pub(crate) struct Pattern(Vec<String>);
 
 impl Pattern {
     fn parse(text: &str) -> Self {
@@ -344,5 +344,4 @@ impl Pattern {
 }
 
 #[cfg(test)]
-#[path = "choice_tests.rs"]
 mod tests;

@@ -1,199 +1,21 @@
-//! The model of a state machine, and how it is read from a definition file.
+//! Reads a state machine from a definition file.
 
-use std::collections::BTreeMap;
-
+use crate::check;
+use crate::choice::{Rule, timestamp};
+use crate::definition_error::DefinitionError;
+use crate::field_types::{Amount, InputPath, ResultPath};
+use crate::fields::Fields;
+use crate::intrinsics::Expression;
+use crate::map_definition::read_map;
+use crate::model::{Flow, Kind, State, StateMachine, Task, Wait};
+use crate::paths::Path;
+use crate::retry::{Catcher, Retrier};
+use crate::unique_keys::UniqueKeys;
 use serde_json::Value;
-use thiserror::Error;
-
-use super::check;
-use super::choice::{Rule, timestamp};
-use super::fields::Fields;
-use super::intrinsics::Expression;
-use super::map_definition::MapState;
-use super::paths::{Path, ReferencePath};
-use super::retry::{Catcher, Retrier};
-use super::template::Template;
+use std::collections::BTreeMap;
 
 /// The quota for `Seconds` of a `Wait`: about three years.
 const MAX_WAIT_SECONDS: u64 = 99_999_999;
-
-/// Why a definition is refused.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum DefinitionError {
-    /// The text holds a placeholder without a value.
-    #[error("the placeholder `${{{0}}}` has no value: pass one in the substitutions")]
-    Placeholder(String),
-    /// The text holds a template directive; only placeholders are known.
-    #[error("the template directive `%{{` is not supported: use `${{name}}` placeholders only")]
-    Directive,
-    /// The text, with its placeholders filled, is not JSON.
-    #[error("the definition is not JSON: {0}")]
-    Json(String),
-    /// A field is missing, unknown, or holds what it must not hold.
-    #[error("{owner}, {field}: {problem}")]
-    Field {
-        /// Where the field is: ``state `Load` ``.
-        owner: String,
-        /// Its name.
-        field: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// Something is wrong with a state, or with the whole machine.
-    #[error("{owner}: {problem}")]
-    Invalid {
-        /// What is wrong: ``state `Load` `` or `the state machine`.
-        owner: String,
-        /// How it is wrong.
-        problem: String,
-    },
-}
-
-/// A state machine that was read and checked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StateMachine {
-    pub(super) comment: Option<String>,
-    pub(super) flow: Flow,
-    pub(super) timeout_seconds: Option<u64>,
-}
-
-/// A start and the states that follow: a machine, a branch, or what a map does with an item.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Flow {
-    pub(super) start_at: String,
-    pub(super) states: BTreeMap<String, State>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct State {
-    pub(super) name: String,
-    pub(super) kind: Kind,
-    pub(super) input_path: InputPath,
-    pub(super) output_path: InputPath,
-    pub(super) parameters: Option<Template>,
-    pub(super) result_selector: Option<Template>,
-    pub(super) result_path: ResultPath,
-    pub(super) retry: Vec<Retrier>,
-    pub(super) catch: Vec<Catcher>,
-    /// `None` for `End`, and for the states that have no `Next`.
-    pub(super) next: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
-    Task(Task),
-    Choice {
-        rules: Vec<Rule>,
-        default: Option<String>,
-    },
-    Wait(Wait),
-    Pass {
-        result: Option<Value>,
-    },
-    Map(Box<MapState>),
-    Parallel {
-        branches: Vec<Flow>,
-    },
-    Succeed,
-    Fail {
-        error: Option<Expression>,
-        cause: Option<Expression>,
-    },
-}
-
-impl Kind {
-    pub(super) fn type_name(&self) -> &'static str {
-        match self {
-            Self::Task(_) => "Task",
-            Self::Choice { .. } => "Choice",
-            Self::Wait(_) => "Wait",
-            Self::Pass { .. } => "Pass",
-            Self::Map(_) => "Map",
-            Self::Parallel { .. } => "Parallel",
-            Self::Succeed => "Succeed",
-            Self::Fail { .. } => "Fail",
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Task {
-    pub(super) resource: String,
-    pub(super) timeout: Option<Amount>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Wait {
-    Seconds(Amount),
-    Until(Expression),
-}
-
-/// A whole number that is given, or read from the input (or the context object).
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Amount {
-    Literal(u64),
-    /// The path, and the field's name for messages.
-    Path(Path, String),
-}
-
-impl Amount {
-    /// Reads `field`, or `field` with `Path` at its end.
-    pub(super) fn read(fields: &mut Fields, field: &str) -> Result<Option<Self>, DefinitionError> {
-        let path_field = format!("{field}Path");
-        let literal: Option<u64> = fields.optional(field)?;
-        let path = fields.path(&path_field, Path::parse_definite)?;
-        match (literal, path) {
-            (Some(_), Some(_)) => Err(fields.fault(&path_field, format!("excludes `{field}`"))),
-            (Some(number), None) => Ok(Some(Self::Literal(number))),
-            (None, Some(path)) => Ok(Some(Self::Path(path, path_field))),
-            (None, None) => Ok(None),
-        }
-    }
-}
-
-/// `InputPath` and `OutputPath`.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum InputPath {
-    Everything,
-    Nothing,
-    Path(Path),
-}
-
-impl InputPath {
-    fn read(fields: &mut Fields, field: &str) -> Result<Self, DefinitionError> {
-        match fields.take(field) {
-            None => Ok(Self::Everything),
-            Some(Value::Null) => Ok(Self::Nothing),
-            Some(Value::String(text)) if text == "$" => Ok(Self::Everything),
-            Some(Value::String(text)) => Path::parse(&text)
-                .map(Self::Path)
-                .map_err(|error| fields.fault(field, error)),
-            Some(_) => Err(fields.fault(field, "must be a path or null")),
-        }
-    }
-}
-
-/// `ResultPath`.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum ResultPath {
-    Replace,
-    Discard,
-    At(ReferencePath),
-}
-
-impl ResultPath {
-    pub(super) fn read(fields: &mut Fields) -> Result<Self, DefinitionError> {
-        match fields.take("ResultPath") {
-            None => Ok(Self::Replace),
-            Some(Value::Null) => Ok(Self::Discard),
-            Some(Value::String(text)) if text == "$" => Ok(Self::Replace),
-            Some(Value::String(text)) => ReferencePath::parse(&text)
-                .map(Self::At)
-                .map_err(|error| fields.fault("ResultPath", error)),
-            Some(_) => Err(fields.fault("ResultPath", "must be a path or null")),
-        }
-    }
-}
 
 impl StateMachine {
     /// Reads a definition. Every `${name}` is replaced by its value in `substitutions`, as text, the way Terraform's
@@ -204,7 +26,7 @@ impl StateMachine {
     /// interpreter does not know, a state that does not exist or cannot be reached. The message names the place.
     pub fn from_json(text: &str, substitutions: &BTreeMap<String, String>) -> Result<Self, DefinitionError> {
         let text = substitute(text, substitutions)?;
-        let value: check::UniqueKeys =
+        let value: UniqueKeys =
             serde_json::from_str(&text).map_err(|error| DefinitionError::Json(error.to_string()))?;
         let mut fields = Fields::new("the state machine", value.0)?;
         let comment = fields.optional("Comment")?;
@@ -223,28 +45,6 @@ impl StateMachine {
         };
         check::check(&machine)?;
         Ok(machine)
-    }
-
-    /// The machine's comment.
-    pub fn comment(&self) -> Option<&str> {
-        self.comment.as_deref()
-    }
-
-    /// Every `Resource` of a task, without repetition, in alphabetical order.
-    pub fn resources(&self) -> Vec<&str> {
-        let mut resources = Vec::new();
-        self.flow.collect_resources(&mut resources);
-        resources.sort_unstable();
-        resources.dedup();
-        resources
-    }
-
-    /// Checks that tasks of every resource can be carried out.
-    ///
-    /// # Errors
-    /// The first state whose resource `supports` says no to.
-    pub fn check_resources(&self, supports: impl Fn(&str) -> bool) -> Result<(), DefinitionError> {
-        self.flow.check_resources(&supports)
     }
 }
 
@@ -289,7 +89,7 @@ fn read_query_language(fields: &mut Fields) -> Result<(), DefinitionError> {
 }
 
 impl Flow {
-    pub(super) fn read(fields: &mut Fields) -> Result<Self, DefinitionError> {
+    pub(crate) fn read(fields: &mut Fields) -> Result<Self, DefinitionError> {
         let start_at = fields.required("StartAt")?;
         let states: serde_json::Map<String, Value> = fields.required("States")?;
         let read = |(name, value)| Ok((String::clone(&name), State::read(name, value)?));
@@ -298,49 +98,9 @@ impl Flow {
             states: states.into_iter().map(read).collect::<Result<_, _>>()?,
         })
     }
-
-    fn collect_resources<'a>(&'a self, resources: &mut Vec<&'a str>) {
-        for state in self.states.values() {
-            if let Kind::Task(task) = &state.kind {
-                resources.push(&task.resource);
-            }
-            state.flows().for_each(|flow| flow.collect_resources(resources));
-        }
-    }
-
-    fn check_resources(&self, supports: &impl Fn(&str) -> bool) -> Result<(), DefinitionError> {
-        for state in self.states.values() {
-            if let Kind::Task(task) = &state.kind
-                && !supports(&task.resource)
-            {
-                let problem = format!("`{}` is not supported here", task.resource);
-                return Err(DefinitionError::Field {
-                    owner: state.owner(),
-                    field: "Resource".to_owned(),
-                    problem,
-                });
-            }
-            state.flows().try_for_each(|flow| flow.check_resources(supports))?;
-        }
-        Ok(())
-    }
 }
 
 impl State {
-    /// The flows inside the state.
-    pub(super) fn flows(&self) -> impl Iterator<Item = &Flow> {
-        let (map, branches) = match &self.kind {
-            Kind::Map(map) => (Some(&map.processor), [].as_slice()),
-            Kind::Parallel { branches } => (None, branches.as_slice()),
-            _ => (None, [].as_slice()),
-        };
-        map.into_iter().chain(branches)
-    }
-
-    pub(super) fn owner(&self) -> String {
-        format!("state `{}`", self.name)
-    }
-
     fn read(name: String, value: Value) -> Result<Self, DefinitionError> {
         let mut fields = Fields::new(format!("state `{name}`"), value)?;
         let state_type: String = fields.required("Type")?;
@@ -383,7 +143,7 @@ impl State {
             "Pass" => Kind::Pass {
                 result: fields.take("Result"),
             },
-            "Map" => Kind::Map(Box::new(MapState::read(&mut fields)?)),
+            "Map" => Kind::Map(Box::new(read_map(&mut fields, Flow::read)?)),
             "Parallel" => Kind::Parallel {
                 branches: read_branches(&mut fields)?,
             },
@@ -508,3 +268,6 @@ fn read_branches(fields: &mut Fields) -> Result<Vec<Flow>, DefinitionError> {
     let read = |(index, value)| read_flow(format!("{}, Branches[{index}]", fields.owner()), value);
     branches.into_iter().enumerate().map(read).collect()
 }
+
+#[cfg(test)]
+mod tests;

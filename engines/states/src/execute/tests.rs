@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::json;
 
-use super::super::{ObjectItem, TaskFailure};
 use super::*;
+use crate::{ObjectItem, TaskFailure};
 
 /// Answers tasks with prepared results, in order and per resource; the last one is repeated.
 #[derive(Default)]

@@ -4,24 +4,24 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::paths::{Step, descend};
+use crate::steps::{Step, descend};
 
 /// What a state knows about its execution. Cloning is cheap: the input of the execution is shared.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Context {
+pub(crate) struct Context {
     /// `Id`, `Name`, `Input`, `StartTime`, `RoleArn`.
-    pub(super) execution: Arc<Value>,
+    pub(crate) execution: Arc<Value>,
     /// `Id` and `Name`.
-    pub(super) state_machine: Arc<Value>,
+    pub(crate) state_machine: Arc<Value>,
     /// `Name`, `EnteredTime`, and `RetryCount` where the state can be retried.
-    pub(super) state: Value,
+    pub(crate) state: Value,
     /// `Index` and `Value` of the innermost map.
-    pub(super) map_item: Option<Arc<Value>>,
+    pub(crate) map_item: Option<Arc<Value>>,
 }
 
 impl Context {
     /// This context inside an iteration of a map.
-    pub(super) fn with_item(&self, index: usize, value: Value) -> Self {
+    pub(crate) fn with_item(&self, index: usize, value: Value) -> Self {
         let item = Map::from_iter([("Index".to_owned(), Value::from(index)), ("Value".to_owned(), value)]);
         Self {
             map_item: Some(Arc::new(Value::Object(item))),
@@ -30,7 +30,7 @@ impl Context {
     }
 
     /// Follows `steps` without building the whole object.
-    pub(super) fn select(&self, steps: &[Step]) -> Option<Value> {
+    pub(crate) fn select(&self, steps: &[Step]) -> Option<Value> {
         let Some((Step::Key(first), rest)) = steps.split_first() else {
             return steps.is_empty().then(|| self.to_value());
         };
@@ -48,7 +48,7 @@ impl Context {
     }
 
     /// The whole object.
-    pub(super) fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         let mut members = Map::new();
         members.insert("Execution".to_owned(), (*self.execution).clone());
         members.insert("State".to_owned(), self.state.clone());
@@ -62,8 +62,8 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paths::Path;
     use super::*;
+    use crate::paths::Path;
 
     #[test]
     fn a_path_into_the_context_object_reads_the_same_as_the_whole_object() {

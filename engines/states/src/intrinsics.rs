@@ -9,10 +9,10 @@ use serde_json::{Map, Number, Value};
 use sha2::Digest as _;
 use thiserror::Error;
 
-use super::clock::Random;
-use super::context::Context;
-use super::failure::{Failure, INTRINSIC_FAILURE};
-use super::paths::{Path, PathError};
+use crate::clock::Random;
+use crate::context::Context;
+use crate::failure::{Failure, INTRINSIC_FAILURE};
+use crate::paths::{Path, PathError};
 
 /// How deep calls may be nested.
 const MAX_DEPTH: usize = 10;
@@ -26,7 +26,7 @@ const ANY: usize = usize::MAX;
 
 /// An expression that the interpreter refuses when it loads a definition.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub(super) enum IntrinsicError {
+pub(crate) enum IntrinsicError {
     #[error("the intrinsic function `{0}` is not known")]
     UnknownFunction(String),
     #[error("`{function}` takes {expected} arguments and has {given}")]
@@ -47,7 +47,7 @@ pub(super) enum IntrinsicError {
 
 /// What a field whose name ends in `.$` holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Expression {
+pub(crate) enum Expression {
     Path(Path),
     Literal(Value),
     /// A quoted text as written, its escapes not yet taken out: `States.Format` treats them in its own way.
@@ -59,7 +59,7 @@ macro_rules! functions {
     ($($variant:ident $name:literal $minimum:literal ..= $maximum:tt $text:literal;)*) => {
         /// The functions by name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Function { $($variant),* }
+        pub(crate) enum Function { $($variant),* }
 
         impl Function {
             fn by_name(name: &str) -> Option<Self> {
@@ -104,7 +104,7 @@ functions! {
 
 impl Expression {
     /// Parses a path or a call.
-    pub(super) fn parse(text: &str) -> Result<Self, IntrinsicError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, IntrinsicError> {
         if text.starts_with('$') {
             return Ok(Self::Path(Path::parse(text)?));
         }
@@ -118,7 +118,7 @@ impl Expression {
     }
 
     /// The value of the expression; `field` is named in the error.
-    pub(super) fn evaluate(
+    pub(crate) fn evaluate(
         &self,
         input: &Value,
         context: &Context,
@@ -504,5 +504,4 @@ fn kind(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "intrinsics_tests.rs"]
 mod tests;

@@ -7,26 +7,19 @@ use serde_json::{Map, Value};
 use serde_json_path::JsonPath;
 use thiserror::Error;
 
-use super::context::Context;
-use super::failure::Failure;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::steps::{Step, descend, parse_steps, position};
 
 /// A path that cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub(super) enum PathError {
+pub(crate) enum PathError {
     #[error("`{path}` is not a path: {reason}")]
     Syntax { path: String, reason: String },
     #[error("`{0}` must point to a single value: names and indices only, no `*`, `..`, `?`, `,` or `:`")]
     NotDefinite(String),
     #[error("`{0}` must start with `$.`: the context object cannot be written")]
     NotWritable(String),
-}
-
-/// One step of a definite path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    Key(String),
-    /// Counts from the end if negative.
-    Index(i64),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -37,14 +30,14 @@ enum Form {
 
 /// A path into the input of a state or into the context object.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Path {
+pub(crate) struct Path {
     text: String,
     context: bool,
     form: Form,
 }
 
 impl Path {
-    pub(super) fn parse(text: &str) -> Result<Self, PathError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
         let syntax = |reason: &str| PathError::Syntax {
             path: text.to_owned(),
             reason: reason.to_owned(),
@@ -65,7 +58,7 @@ impl Path {
     }
 
     /// Like [`Path::parse`], for the fields that need a single value.
-    pub(super) fn parse_definite(text: &str) -> Result<Self, PathError> {
+    pub(crate) fn parse_definite(text: &str) -> Result<Self, PathError> {
         let path = Self::parse(text)?;
         match path.form {
             Form::Definite(_) => Ok(path),
@@ -73,12 +66,12 @@ impl Path {
         }
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// The value the path selects; `None` where a definite path leads nowhere.
-    pub(super) fn select(&self, input: &Value, context: &Context) -> Option<Value> {
+    pub(crate) fn select(&self, input: &Value, context: &Context) -> Option<Value> {
         match (&self.form, self.context) {
             (Form::Definite(steps), false) => descend(input, steps).cloned(),
             (Form::Definite(steps), true) => context.select(steps),
@@ -88,7 +81,7 @@ impl Path {
     }
 
     /// Like [`Path::select`], borrowed; `None` also for queries and for the context object.
-    pub(super) fn select_reference<'a>(&self, input: &'a Value) -> Option<&'a Value> {
+    pub(crate) fn select_reference<'a>(&self, input: &'a Value) -> Option<&'a Value> {
         match &self.form {
             Form::Definite(steps) if !self.context => descend(input, steps),
             Form::Definite(_) | Form::Query(_) => None,
@@ -96,12 +89,12 @@ impl Path {
     }
 
     /// The value the path selects, or the error that Step Functions reports for `field`.
-    pub(super) fn require(&self, input: &Value, context: &Context, field: &str) -> Result<Value, Failure> {
+    pub(crate) fn require(&self, input: &Value, context: &Context, field: &str) -> Result<Value, Failure> {
         self.select(input, context)
             .ok_or_else(|| Failure::runtime(self.not_found(field)))
     }
 
-    pub(super) fn not_found(&self, field: &str) -> String {
+    pub(crate) fn not_found(&self, field: &str) -> String {
         format!(
             "The JSONPath '{}' specified for the field '{field}' could not be found in the input",
             self.text
@@ -113,34 +106,15 @@ fn query_all(query: &JsonPath, input: &Value) -> Value {
     Value::Array(query.query(input).all().into_iter().cloned().collect())
 }
 
-/// Follows `steps` from `value`.
-pub(super) fn descend<'a>(value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
-    steps.iter().try_fold(value, |value, step| match step {
-        Step::Key(key) => value.as_object()?.get(key),
-        Step::Index(index) => {
-            let items = value.as_array()?;
-            items.get(position(*index, items.len())?)
-        }
-    })
-}
-
-fn position(index: i64, length: usize) -> Option<usize> {
-    if index < 0 {
-        length.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)
-    } else {
-        usize::try_from(index).ok()
-    }
-}
-
 /// Where a result goes: a definite path that is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ReferencePath {
+pub(crate) struct ReferencePath {
     text: String,
     steps: Vec<Step>,
 }
 
 impl ReferencePath {
-    pub(super) fn parse(text: &str) -> Result<Self, PathError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
         let path = Path::parse_definite(text)?;
         if path.context {
             return Err(PathError::NotWritable(text.to_owned()));
@@ -153,7 +127,7 @@ impl ReferencePath {
 
     /// `input` with `value` placed at the path; missing objects on the way are made. `None` where a step meets a value
     /// that has no such member.
-    pub(super) fn place(&self, mut input: Value, value: Value) -> Option<Value> {
+    pub(crate) fn place(&self, mut input: Value, value: Value) -> Option<Value> {
         let mut slot = &mut input;
         for step in &self.steps {
             slot = match (step, slot) {
@@ -171,54 +145,9 @@ impl ReferencePath {
         Some(input)
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
-}
-
-/// The steps of a definite path, without its `$`; `None` if it is anything else.
-fn parse_steps(text: &str) -> Option<Vec<Step>> {
-    let mut steps = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix('.') {
-            let end = after.find(['.', '[']).unwrap_or(after.len());
-            let (name, tail) = after.split_at(end);
-            let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-            if name.is_empty() || !name.chars().all(plain) {
-                return None;
-            }
-            steps.push(Step::Key(name.to_owned()));
-            rest = tail;
-        } else {
-            let (step, tail) = parse_bracket(rest.strip_prefix('[')?)?;
-            steps.push(step);
-            rest = tail;
-        }
-    }
-    Some(steps)
-}
-
-/// A step in brackets, after the opening one; and what follows the closing one.
-fn parse_bracket(text: &str) -> Option<(Step, &str)> {
-    let Some(quote) = text.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
-        let (index, rest) = text.split_once(']')?;
-        return Some((Step::Index(index.parse().ok()?), rest));
-    };
-    let mut name = String::new();
-    let mut characters = text.char_indices().skip(1).peekable();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            // Only the quote itself needs its backslash; before anything else it stands for itself.
-            '\\' if characters.peek().is_some_and(|(_, next)| *next == quote) => {
-                characters.next();
-                name.push(quote);
-            }
-            c if c == quote => return Some((Step::Key(name), text[at + 1..].strip_prefix(']')?)),
-            c => name.push(c),
-        }
-    }
-    None
 }
 
 #[cfg(test)]

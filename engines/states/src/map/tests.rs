@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::execute::execute;
-use super::super::execute::tests::{Script, error_of, fail, machine, options, run_with, succeeded};
-use super::super::execution::{ExecutionOptions, ExecutionResult, Outcome};
-use super::super::{ObjectItem, Unobserved};
 use super::*;
+use crate::execute::execute;
+use crate::execute::tests::{Script, error_of, fail, machine, options, run_with, succeeded};
+use crate::execution::{ExecutionOptions, ExecutionResult, Outcome};
+use crate::{ObjectItem, Unobserved};
 
 fn processor() -> Value {
     json!({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "r", "End": true}}})

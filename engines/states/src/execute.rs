@@ -11,15 +11,18 @@ use futures::future::{BoxFuture, try_join_all};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use super::choice::timestamp;
-use super::clock::{Clock, Random};
-use super::context::Context;
-use super::definition::{Amount, Flow, InputPath, Kind, ResultPath, State, StateMachine, Task, Wait};
-use super::execution::{ExecutionOptions, ExecutionResult, Outcome};
-use super::failure::{DATA_LIMIT_EXCEEDED, Failure, NO_CHOICE_MATCHED, RESULT_PATH_MATCH_FAILURE, TIMEOUT};
-use super::history::{self, Recorder, json_bytes};
-use super::intrinsics::Expression;
-use super::{MAX_PAYLOAD_BYTES, Observer, StateEvent, TaskInvoker};
+use crate::choice::timestamp;
+use crate::clock::{Clock, Random};
+use crate::context::Context;
+use crate::execution::MAX_PAYLOAD_BYTES;
+use crate::execution::{ExecutionOptions, ExecutionResult, Outcome};
+use crate::failure::{DATA_LIMIT_EXCEEDED, Failure, NO_CHOICE_MATCHED, RESULT_PATH_MATCH_FAILURE, TIMEOUT};
+use crate::field_types::{Amount, InputPath, ResultPath};
+use crate::history::{self, Recorder, json_bytes};
+use crate::intrinsics::Expression;
+use crate::model::{Flow, Kind, State, StateMachine, Task, Wait};
+use crate::observer::{Observer, StateEvent};
+use crate::task::TaskInvoker;
 
 /// The longest wait for a point in time: as many seconds as 31 bits hold, which is 68 years.
 const MAX_WAIT: Duration = Duration::from_secs(0x7fff_ffff);
@@ -74,34 +77,34 @@ pub async fn execute(
 }
 
 /// What all states of an execution share.
-pub(super) struct Engine<'a> {
-    pub(super) invoker: &'a dyn TaskInvoker,
-    pub(super) observer: &'a dyn Observer,
-    pub(super) clock: Clock,
-    pub(super) random: Random,
-    pub(super) max_concurrency: usize,
+pub(crate) struct Engine<'a> {
+    pub(crate) invoker: &'a dyn TaskInvoker,
+    pub(crate) observer: &'a dyn Observer,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) max_concurrency: usize,
     transitions: AtomicU64,
 }
 
 /// Where a flow runs.
 #[derive(Clone)]
-pub(super) struct Scope<'a> {
-    pub(super) context: Context,
+pub(crate) struct Scope<'a> {
+    pub(crate) context: Context,
     /// The path of the surrounding state with `/` at its end, or nothing.
-    pub(super) prefix: String,
-    pub(super) recorder: &'a Recorder,
+    pub(crate) prefix: String,
+    pub(crate) recorder: &'a Recorder,
 }
 
 /// What every step of one state needs.
-pub(super) struct Visit<'a> {
-    pub(super) state: &'a State,
-    pub(super) path: &'a str,
-    pub(super) scope: &'a Scope<'a>,
-    pub(super) context: Context,
+pub(crate) struct Visit<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) path: &'a str,
+    pub(crate) scope: &'a Scope<'a>,
+    pub(crate) context: Context,
 }
 
 impl Visit<'_> {
-    pub(super) fn event(&self) -> StateEvent<'_> {
+    pub(crate) fn event(&self) -> StateEvent<'_> {
         StateEvent {
             path: self.path,
             name: &self.state.name,
@@ -165,7 +168,7 @@ impl Engine<'_> {
     }
 
     /// Runs the states of a flow one after the other.
-    pub(super) fn run_flow<'s>(
+    pub(crate) fn run_flow<'s>(
         &'s self,
         flow: &'s Flow,
         input: Value,
@@ -437,7 +440,7 @@ impl Engine<'_> {
 }
 
 /// Fails if `value` is larger than a payload may be.
-pub(super) fn check_size(value: &Value, what: &str) -> Result<(), Failure> {
+pub(crate) fn check_size(value: &Value, what: &str) -> Result<(), Failure> {
     let bytes = json_bytes(value);
     if bytes <= MAX_PAYLOAD_BYTES {
         return Ok(());
@@ -448,7 +451,7 @@ pub(super) fn check_size(value: &Value, what: &str) -> Result<(), Failure> {
 
 impl Amount {
     /// The number.
-    pub(super) fn evaluate(&self, input: &Value, context: &Context) -> Result<u64, Failure> {
+    pub(crate) fn evaluate(&self, input: &Value, context: &Context) -> Result<u64, Failure> {
         match self {
             Self::Literal(number) => Ok(*number),
             Self::Path(path, field) => {
@@ -490,8 +493,6 @@ impl ResultPath {
 }
 
 #[cfg(test)]
-#[path = "conformance_tests.rs"]
 mod conformance_tests;
 #[cfg(test)]
-#[path = "execute_tests.rs"]
-pub(super) mod tests;
+pub(crate) mod tests;

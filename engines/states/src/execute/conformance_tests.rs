@@ -1,5 +1,5 @@
 //! Public test suites for state machines: what executions on AWS were recorded to give, and definitions that a registry
-//! ships. The cases are data: `local/tests/states_language/`.
+//! ships. The cases are data: `tests/data/`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use super::super::{ObjectItem, TaskFailure, Unobserved};
 use super::*;
+use crate::{ObjectItem, TaskFailure, Unobserved};
 
 /// What one group of recorded cases is about.
 #[derive(Debug, Deserialize)]
@@ -230,7 +230,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn cases_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/states_language")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
 /// Fails with every problem, if there is one.
@@ -269,7 +269,7 @@ async fn executions_end_as_they_did_on_aws() {
 
 #[tokio::test]
 async fn definitions_that_a_package_ships_end_as_they_should_or_are_refused_by_name() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/definition-samples.sh");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/definition-samples.sh");
     let fetched = Command::new(script).output().unwrap();
     let problem = String::from_utf8_lossy(&fetched.stderr);
     assert!(
