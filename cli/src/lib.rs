@@ -4,7 +4,6 @@
 //! Secrets Manager, the Redshift Data API); [`run`] drives days through the project's own state machine with
 //! the very handlers that run in Lambda. Nothing depends on this crate.
 
-pub mod access_log;
 pub mod cli;
 mod commands;
 mod console;
@@ -13,15 +12,11 @@ mod error;
 mod full_disk;
 mod input;
 mod invoker;
-pub mod loopback;
 mod progress;
 pub mod redshift;
 mod remote;
 pub mod run;
 pub mod s3_events;
-pub mod s3_server;
-pub mod secrets_server;
-pub mod sigv4;
 pub mod step_functions;
 mod table;
 

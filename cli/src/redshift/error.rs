@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::loopback::ListenError;
-use crate::sigv4::SignatureError;
+use cardlake_loopback::{ListenError, SignatureError};
 
 /// Why the server could not be started.
 #[derive(Debug, thiserror::Error)]
