@@ -8,6 +8,7 @@
 //! ```
 
 use crate::error::CliError;
+use crate::full_disk::{Place, Shortage};
 use crate::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
@@ -22,7 +23,7 @@ use cardlake_core::env;
 use cardlake_core::paths;
 use cardlake_local_s3::{self as s3_server, CreatedObject, S3Server, S3ServerOptions};
 use cardlake_local_secrets::{self as secrets_server, SecretNames, SecretsServer, SecretsServerOptions};
-use cardlake_loopback::{AccessLog, RequestHook, ServerCredentials};
+use cardlake_loopback::{AccessLog, NoSpaceLog, RequestHook, ServerCredentials};
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -80,6 +81,7 @@ pub struct Environment {
     secrets: SecretsServer,
     redshift: RedshiftServer,
     data_dir: PathBuf,
+    temporary: NoSpaceLog,
     // Held as long as the servers run; the lock goes with the handle.
     _lock: File,
 }
@@ -98,6 +100,11 @@ impl Environment {
     /// # Errors
     /// As [`Self::open`]; also when a port is in use.
     pub async fn open_with(data_dir: &Path, servers: Servers) -> Result<Self, CliError> {
+        let opened = Self::start(data_dir, servers).await;
+        opened.map_err(|error| error.writing(data_dir))
+    }
+
+    async fn start(data_dir: &Path, servers: Servers) -> Result<Self, CliError> {
         let doing = format!("use the folder {}", data_dir.display());
         fs::create_dir_all(data_dir)
             .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
@@ -201,6 +208,7 @@ impl Environment {
             secrets,
             redshift,
             data_dir,
+            temporary: NoSpaceLog::default(),
             _lock: lock,
         })
     }
@@ -304,6 +312,27 @@ impl Environment {
     #[must_use]
     pub fn object_path(&self, bucket: &str, key: &str) -> PathBuf {
         self.data_dir.join("s3").join(bucket).join(key)
+    }
+
+    /// Where stages record that their temporary files had no space.
+    pub(crate) fn temporary_space(&self) -> &NoSpaceLog {
+        &self.temporary
+    }
+
+    /// The last write that had no space, of a server or of a stage's temporary files.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
+        let of_servers = self.s3.as_ref().and_then(S3Server::no_space);
+        let of_servers = of_servers.or_else(|| self.redshift.no_space());
+        let in_data_dir = of_servers.map(|reason| Shortage {
+            reason,
+            place: Place::Path(self.data_dir.clone()),
+        });
+        in_data_dir.or_else(|| {
+            self.temporary.last().map(|reason| Shortage {
+                reason,
+                place: Place::Temporary,
+            })
+        })
     }
 
     /// Stops the servers, once what they are doing is done.

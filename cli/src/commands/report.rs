@@ -36,7 +36,7 @@ pub(crate) async fn report(args: ReportArgs) -> Result<ExitCode, CliError> {
     environment.close().await?;
     let page = page?;
     let path = args.out.unwrap_or_else(|| args.data.data_dir.join("report.html"));
-    let writing = |error: std::io::Error| CliError::caused(&format!("write {}", path.display()), &error);
+    let writing = |error: std::io::Error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path);
     tokio::fs::write(&path, &page).await.map_err(writing)?;
     printed(writeln!(std::io::stdout(), "{}", path.display()))?;
     if args.serve {
