@@ -1,8 +1,10 @@
 //! What the command says when it cannot go on.
 
+use crate::full_disk::{self, Place, Shortage};
 use cardlake_core::error::with_causes;
 use std::fmt;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why a command ends without having done what it was asked.
@@ -22,6 +24,7 @@ pub struct CliError {
     exit: Exit,
     message: String,
     hint: Option<String>,
+    shortage: Option<Shortage>,
 }
 
 impl CliError {
@@ -31,6 +34,7 @@ impl CliError {
             exit: Exit::Usage,
             message: message.into(),
             hint: None,
+            shortage: None,
         }
     }
 
@@ -40,12 +44,43 @@ impl CliError {
             exit: Exit::Failed,
             message: message.into(),
             hint: None,
+            shortage: None,
         }
     }
 
     /// What was asked for failed for this cause (exit code 1); `doing` completes "cannot …".
-    pub fn caused(doing: &str, error: &dyn std::error::Error) -> Self {
-        Self::failed(format!("cannot {doing}: {}", with_causes(error)))
+    pub fn caused(doing: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        let shortage = full_disk::reason(error).map(|reason| Shortage {
+            reason,
+            place: Place::Unknown,
+        });
+        Self {
+            shortage,
+            ..Self::failed(format!("cannot {doing}: {}", with_causes(error)))
+        }
+    }
+
+    /// Adds that a write had no space, unless the error knows of one.
+    #[must_use]
+    pub(crate) fn short_of_space(mut self, shortage: Option<Shortage>) -> Self {
+        self.shortage = self.shortage.or(shortage);
+        self
+    }
+
+    /// Names the file or folder of a write that had no space, if that is the cause and its place is unknown.
+    #[must_use]
+    pub(crate) fn writing(mut self, path: &Path) -> Self {
+        if let Some(shortage) = &mut self.shortage
+            && shortage.place == Place::Unknown
+        {
+            shortage.place = Place::Path(path.to_owned());
+        }
+        self
+    }
+
+    /// The lack of space behind the error.
+    pub(crate) const fn shortage(&self) -> Option<&Shortage> {
+        self.shortage.as_ref()
     }
 
     /// Somebody pressed Ctrl-C (exit code 130).
@@ -54,6 +89,7 @@ impl CliError {
             exit: Exit::Interrupted,
             message: message.into(),
             hint: None,
+            shortage: None,
         }
     }
 
@@ -62,12 +98,6 @@ impl CliError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
-    }
-
-    /// What went wrong, without what to do about it.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
     }
 
     /// Puts the cause that matters in front.

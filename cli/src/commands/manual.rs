@@ -21,7 +21,8 @@ pub(crate) fn completions(args: &CompletionsArgs, mut command: clap::Command) ->
 /// # Errors
 /// The folder cannot be written.
 pub(crate) fn man(args: &ManArgs, command: clap::Command) -> Result<ExitCode, CliError> {
-    let writing = |error: std::io::Error| CliError::caused(&format!("write {}", args.out.display()), &error);
+    let writing =
+        |error: std::io::Error| CliError::caused(&format!("write {}", args.out.display()), &error).writing(&args.out);
     std::fs::create_dir_all(&args.out).map_err(writing)?;
     clap_mangen::generate_to(command, &args.out).map_err(writing)?;
     printed(writeln!(std::io::stdout(), "{}", args.out.display()))?;

@@ -42,7 +42,9 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
     let mut outcomes: Vec<DayOutcome> = Vec::new();
     for day in days {
         if let Some(input) = &input {
-            put_into_bronze(input, day, environment.storage(), crate::environment::BRONZE).await?;
+            put_into_bronze(input, day, environment.storage(), crate::environment::BRONZE)
+                .await
+                .map_err(|error| error.short_of_space(environment.shortage()))?;
         }
         let outcome = run_day(&environment, day, execution_input(&args, day), &progress).await?;
         if let Some(folder) = &args.history {
@@ -55,12 +57,13 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
         }
     }
     progress.finish();
+    let shortage = environment.shortage();
     let closed = environment.close().await;
     let report = RunsReport::new(outcomes);
     console.print(args.json, &report, || report.table(&args.data.data_dir))?;
     match report.failure() {
         None => closed.map(|()| ExitCode::SUCCESS),
-        Some(failure) => Err(failure),
+        Some(failure) => Err(failure.short_of_space(shortage)),
     }
 }
 
@@ -102,7 +105,7 @@ fn write_history(folder: &Path, outcome: &DayOutcome) -> Result<(), CliError> {
         }
         file.flush()
     };
-    write().map_err(|error| CliError::caused(&format!("write {}", path.display()), &error))
+    write().map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path))
 }
 
 /// The days asked for, in order.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::sql::SqlError;
-use crate::full_disk;
+use cardlake_loopback::NoSpace;
 
 /// Two transactions wrote the same rows; the client should run its transaction again.
 const SERIALIZABLE: &str = "1023 DETAIL: Serializable isolation violation on table in Redshift";
@@ -83,7 +83,7 @@ fn from_message(message: &str) -> SqlError {
         return SqlError::Cancelled;
     }
     // Before conflicts: what cannot be written shows at the commit, too.
-    if full_disk::is_told(message) {
+    if NoSpace::of_duckdb(message).is_some() {
         return SqlError::redshift(format!("Disk Full DETAIL: {}", first_line(message)));
     }
     let conflict = message.starts_with("TransactionContext Error")

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::loopback::ListenError;
-use crate::sigv4::SignatureError;
+use cardlake_loopback::{ListenError, NoSpace, SignatureError};
 
 /// Why the server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +38,18 @@ pub enum RedshiftError {
     /// A statement was still running when the server was shut down and did not stop.
     #[error("a statement did not stop within {0} seconds of being cancelled")]
     StillRunning(u64),
+}
+
+impl RedshiftError {
+    /// Why a write had no space, if that is the error.
+    #[must_use]
+    pub fn no_space(&self) -> Option<NoSpace> {
+        match self {
+            Self::Open { message, .. } => NoSpace::of_duckdb(message),
+            Self::Folder { source, .. } => NoSpace::of_io(source),
+            _ => None,
+        }
+    }
 }
 
 /// An error response of the Data API.

@@ -43,8 +43,7 @@ pub use server::{RedshiftServer, start};
 
 use statements::Statements;
 
-use crate::access_log::AccessLog;
-use crate::sigv4::ServerCredentials;
+use cardlake_loopback::{AccessLog, ServerCredentials};
 
 /// How the server is set up.
 #[derive(Debug, Clone)]

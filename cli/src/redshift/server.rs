@@ -10,6 +10,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use cardlake_loopback::{NoSpace, SignedRequest, listen, signature};
 use chrono::Utc;
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -23,8 +24,6 @@ use super::operations;
 use super::results::MAX_RESULT_BYTES;
 use super::statements::Statements;
 use super::{RedshiftOptions, Service};
-use crate::loopback;
-use crate::sigv4::{self, SignedRequest};
 
 /// The name that requests are signed for.
 const SIGNING_NAME: &str = "redshift-data";
@@ -56,7 +55,7 @@ impl std::fmt::Debug for StatementsHandle {
 /// interface or is taken.
 pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftError> {
     // The port first: opening the database is the part that others would notice.
-    let (listener, addr) = loopback::listen(options.listen).await?;
+    let (listener, addr) = listen(options.listen).await?;
     let objects = Objects {
         client: options.s3.clone(),
         region: options.region.clone(),
@@ -108,6 +107,12 @@ impl RedshiftServer {
     /// The endpoint URL for SDKs.
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.addr)
+    }
+
+    /// Why the last statement that had no space failed, if one did.
+    #[must_use]
+    pub fn no_space(&self) -> Option<NoSpace> {
+        self.statements.0.no_space().last()
     }
 
     /// Stops listening, cancels what runs, and closes the database, which another process can then open.
@@ -177,9 +182,9 @@ fn check<'a>(service: &Service, headers: &'a HeaderMap, body: &[u8]) -> Result<&
         headers,
         body,
     };
-    sigv4::verify(&request, &service.credentials, SIGNING_NAME, Utc::now())?;
+    signature::verify(&request, &service.credentials, SIGNING_NAME, Utc::now())?;
     if let Some(log) = &service.access_log {
-        log.note_json(SIGNING_NAME, headers, &service.credentials);
+        log.record_json(SIGNING_NAME, headers, &service.credentials);
     }
     headers
         .get("x-amz-target")

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use cardlake_loopback::{NoSpace, NoSpaceLog};
 use duckdb::InterruptHandle;
 use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
@@ -172,6 +173,7 @@ pub(crate) struct Statements {
     running: Arc<Semaphore>,
     numbers: AtomicI64,
     idle: Notify,
+    no_space: NoSpaceLog,
 }
 
 #[derive(Default)]
@@ -194,7 +196,13 @@ impl Statements {
             running: Arc::new(Semaphore::new(MAX_RUNNING)),
             numbers: AtomicI64::new(1),
             idle: Notify::new(),
+            no_space: NoSpaceLog::default(),
         }
+    }
+
+    /// Statements that failed for lack of space.
+    pub(crate) fn no_space(&self) -> &NoSpaceLog {
+        &self.no_space
     }
 
     /// The database.
@@ -300,6 +308,9 @@ impl Statements {
                 state.status = Status::Failed;
                 state.error = Some("ERROR: internal error: the statement's thread panicked".to_owned());
             });
+        }
+        if let Some(reason) = entry.state().error.as_deref().and_then(NoSpace::of_duckdb) {
+            self.no_space.record(reason);
         }
         if let Some(slot) = &entry.submission.session {
             *lock(&slot.used) = Instant::now();

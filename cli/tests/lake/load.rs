@@ -2,7 +2,6 @@
 
 use crate::support::{DATASET, Failed, Lake, Options, SILVER, add_field, contract, date, deliver, row, write_contract};
 use cardlake::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
-use cardlake::sigv4::ServerCredentials;
 use cardlake_aws::clients::{Aws, Endpoints};
 use cardlake_aws::data_api::{DataApi, StatementState, Submission, Value, Warehouse, client_token};
 use cardlake_aws::lease::Lease;
@@ -14,6 +13,7 @@ use cardlake_core::error::{ErrorKind, StageError, with_causes};
 use cardlake_core::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
 use cardlake_core::paths;
 use cardlake_loader::{Context, handle};
+use cardlake_test_support::LoopbackLake;
 use chrono::Utc;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,10 +51,7 @@ impl Fixture {
             database_file: folder.path().join("warehouse.duckdb"),
             database: "cardlake".to_owned(),
             s3: lake.aws().s3(),
-            credentials: ServerCredentials {
-                access_key_id: "test".to_owned(),
-                secret_access_key: "test".to_owned(),
-            },
+            credentials: LoopbackLake::credentials(),
             region: "us-east-1".to_owned(),
             known_secrets: Arc::new(NoSecrets),
             memory_limit: None,

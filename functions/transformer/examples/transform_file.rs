@@ -3,16 +3,13 @@
 //! The same pipeline as in the function, without S3: for profiles and for measuring a change.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
-#[path = "../../../bench/process.rs"]
-mod process;
-
 use cardlake_core::contract::Contracts;
+use cardlake_test_support::usage::{peak_kilobytes, processor_seconds};
 use cardlake_transformer::decompress::{decompressed, format_of};
 use cardlake_transformer::partition::FileNames;
 use cardlake_transformer::pipeline::{self, Limits};
 use cardlake_transformer::plan::{ObjectFacts, Plan};
 use chrono::NaiveDate;
-use process::{peak_kilobytes, processor_seconds};
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::BufReader;

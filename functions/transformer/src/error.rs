@@ -63,6 +63,14 @@ pub enum Error {
         /// What went wrong.
         problem: String,
     },
+    /// A temporary file cannot be written or read.
+    #[error("cannot transform {key}: the temporary disk fails or is full: {source}")]
+    TemporaryDisk {
+        /// The bronze object.
+        key: String,
+        /// The reason.
+        source: std::io::Error,
+    },
 }
 
 impl Error {
@@ -88,7 +96,7 @@ impl StageError for Error {
             Self::EventKey { .. } => ErrorKind::InvalidEvent,
             Self::Partial { kind, .. } => *kind,
             Self::Rejected { .. } => ErrorKind::Corrupt,
-            Self::Internal { .. } => ErrorKind::Internal,
+            Self::Internal { .. } | Self::TemporaryDisk { .. } => ErrorKind::Internal,
         }
     }
 }

@@ -401,6 +401,7 @@ impl Job<'_> {
             Work::Rejected(reason) => Ok(record::rejected(self.key, &meta, self.rules, reason)),
             Work::Interrupted(error) => Err(error.into()),
             Work::Defect(problem) => Err(internal(&key, &problem)),
+            Work::Disk(source) => Err(Error::TemporaryDisk { key, source }),
         }
     }
 
@@ -467,6 +468,7 @@ enum Work {
     Rejected(String),
     Interrupted(StorageError),
     Defect(String),
+    Disk(std::io::Error),
 }
 
 /// The blocking part: from pieces of the object to encoded files.
@@ -501,7 +503,7 @@ fn work(
         (Err(Failure::Read(error)), _) => Work::Rejected(format!("the data is damaged or incomplete: {error}")),
         (Err(Failure::Rejected(reason)), _) => Work::Rejected(reason),
         (Err(Failure::Encode(problem)), _) => Work::Defect(problem),
-        (Err(Failure::Disk(error)), _) => Work::Defect(format!("the temporary disk fails or is full: {error}")),
+        (Err(Failure::Disk(error)), _) => Work::Disk(error),
         (Err(Failure::Stopped), _) => Work::Defect("a data file could not be handed on".to_owned()),
     }
 }

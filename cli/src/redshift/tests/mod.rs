@@ -19,8 +19,8 @@ use aws_sdk_redshiftdata::types::{Field, StatusString};
 use tempfile::TempDir;
 
 use super::{KnownSecrets, RedshiftOptions, RedshiftServer, start};
-use crate::s3_server::{self, S3Server, S3ServerOptions};
-use crate::sigv4::ServerCredentials;
+use cardlake_local_s3::{self as s3_server, S3Server, S3ServerOptions};
+use cardlake_loopback::ServerCredentials;
 
 const REGION: &str = "eu-central-1";
 const KEY: &str = "AKLOCAL";
@@ -50,6 +50,7 @@ impl Fixture {
             buckets: vec!["lake".to_owned()],
             credentials: credentials(),
             hook: None,
+            created: None,
         })
         .await
         .unwrap();
