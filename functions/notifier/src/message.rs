@@ -70,7 +70,9 @@ fn advice(error: &str, stage: &str) -> String {
         Some(ErrorKind::NotFound) => {
             "check that the named object exists; if it was removed, run the day again from the start"
         }
-        Some(ErrorKind::CommitConflict) => "another process writes to the table: find and stop it, then run the day again",
+        Some(ErrorKind::CommitConflict) => {
+            "another process writes to the table: find and stop it, then run the day again"
+        }
         Some(ErrorKind::IncompleteBatch) => {
             "look into the logs of the transformer for the named object, then run the day again"
         }

@@ -87,7 +87,11 @@ impl Slack {
     }
 }
 
-async fn notify(server: &LoopbackS3, topic: Option<&Topic>, event: serde_json::Value) -> Result<NotifierOutput, NotifierError> {
+async fn notify(
+    server: &LoopbackS3,
+    topic: Option<&Topic>,
+    event: serde_json::Value,
+) -> Result<NotifierOutput, NotifierError> {
     notify_all(server, topic, None, event).await
 }
 

@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use cardlake_core::contract::{Column, ColumnType, Contract, Derivation, TextFormat};
 use cardlake_core::records::ColumnStatistics;
 use chrono::{DateTime, SecondsFormat};
-use pages::Coding;
+use pages::CompressionStrategy;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -92,15 +92,15 @@ fn repeats(contract: &Contract, column: &Column) -> bool {
 
 /// How the plain pages of a column are compressed.
 #[must_use]
-pub fn plain_coding(contract: &Contract, column: &Column) -> Coding {
+pub fn plain_compression(contract: &Contract, column: &Column) -> CompressionStrategy {
     let is_sorted = contract.primary_key.first() == Some(&column.name);
     let is_uuid = column.rules.format == Some(TextFormat::Uuid);
     match column.column_type {
-        _ if column.derivation == Some(Derivation::RowHash) => Coding::None,
-        ColumnType::String if is_uuid && is_sorted => Coding::Sorted,
-        ColumnType::String if is_uuid => Coding::Literals,
-        ColumnType::String | ColumnType::Boolean => Coding::Matches,
-        _ => Coding::Literals,
+        _ if column.derivation == Some(Derivation::RowHash) => CompressionStrategy::None,
+        ColumnType::String if is_uuid && is_sorted => CompressionStrategy::Sorted,
+        ColumnType::String if is_uuid => CompressionStrategy::Literals,
+        ColumnType::String | ColumnType::Boolean => CompressionStrategy::Matches,
+        _ => CompressionStrategy::Literals,
     }
 }
 

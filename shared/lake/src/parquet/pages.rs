@@ -2,7 +2,7 @@
 //! to be hashed or copied once more.
 //!
 //! Pages are of version 1, plain or with a dictionary, compressed with Zstandard at level 1: what every reader takes,
-//! Redshift's COPY included. How a column is compressed ([`Coding`]) was chosen by measurement. The `parquet` crate writes
+//! Redshift's COPY included. How a column is compressed ([`CompressionStrategy`]) was chosen by measurement. The `parquet` crate writes
 //! page headers and footer.
 
 use super::PAGE_ROWS;
@@ -36,7 +36,7 @@ const RUN_GROUPS: usize = 63;
 /// | amount | 28 ns, 3.2 | 16 ns, 4.0 | 8 ns, 3.9 |
 /// | timestamp | 28 ns, 5.7 | 11 ns, 5.9 | 9 ns, 6.0 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coding {
+pub enum CompressionStrategy {
     /// Not at all: hashes.
     None,
     /// Entropy coding without a search for matches: numbers, UUIDs.
@@ -120,12 +120,12 @@ impl ChunkEncoder {
     ///
     /// # Errors
     /// The compressor does not take the coding.
-    pub fn chunk(&mut self, column: ColumnDescPtr, coding: Coding) -> Result<ChunkWriter<'_>> {
+    pub fn chunk(&mut self, column: ColumnDescPtr, coding: CompressionStrategy) -> Result<ChunkWriter<'_>> {
         // Without a target length of its own a level has the one that was measured for it.
         let (target_length, literals) = match coding {
-            Coding::Literals => (1 << 17, ParamSwitch::Enable),
-            Coding::Sorted => (16, ParamSwitch::Enable),
-            Coding::Matches | Coding::None => (0, ParamSwitch::Auto),
+            CompressionStrategy::Literals => (1 << 17, ParamSwitch::Enable),
+            CompressionStrategy::Sorted => (16, ParamSwitch::Enable),
+            CompressionStrategy::Matches | CompressionStrategy::None => (0, ParamSwitch::Auto),
         };
         for parameter in [
             CParameter::CompressionLevel(LEVEL),
@@ -141,7 +141,7 @@ impl ChunkEncoder {
             bounds: Bounds::new(column.physical_type()),
             column,
             sink: TrackedWrite::new(spare),
-            compressed: coding != Coding::None,
+            compressed: coding != CompressionStrategy::None,
             rows: 0,
             nulls: 0,
             uncompressed_size: 0,
@@ -163,7 +163,7 @@ impl ChunkEncoder {
         column: ColumnDescPtr,
         rows: usize,
         nulls: &[bool],
-        coding: Coding,
+        coding: CompressionStrategy,
         mut write: impl FnMut(std::ops::Range<usize>, &mut Vec<u8>),
     ) -> Result<Chunk> {
         let mut chunk = self.chunk(column, coding)?;
@@ -188,9 +188,9 @@ impl ChunkEncoder {
     ) -> Result<Chunk> {
         if dictionary.count == 0 {
             // Not every reader takes an empty dictionary.
-            return self.plain(column, rows, nulls, Coding::Matches, |_, _| {});
+            return self.plain(column, rows, nulls, CompressionStrategy::Matches, |_, _| {});
         }
-        let mut chunk = self.chunk(column, Coding::Matches)?;
+        let mut chunk = self.chunk(column, CompressionStrategy::Matches)?;
         chunk.dictionary_page(&dictionary.values, dictionary.count)?;
         chunk.bounds.add(&dictionary.values);
         let mut next = 0;
