@@ -407,3 +407,38 @@ impl<'p> Worker<'p> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ObjectFacts;
+    use cardlake_core::contract::Contract;
+    use std::sync::Arc;
+
+    fn plan(columns: &str) -> TransformPlan {
+        let contract = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nversion: 1.0.0\nschema:\n  - name: things\n    properties:\n\
+             {columns}"
+        );
+        let facts = ObjectFacts {
+            key: "things/ingest_date=2026-01-15/x.csv".to_owned(),
+            ingest_date: "2026-01-15".parse().unwrap(),
+            ingest_micros: 0,
+        };
+        let contract = Contract::from_yaml("things.yaml", &contract).unwrap();
+        TransformPlan::new(&Arc::new(contract), facts, None, None).unwrap()
+    }
+
+    #[test]
+    fn a_broken_invariant_of_every_worker_is_an_error_and_no_deadlock() {
+        let text = plan("      - {name: id, logicalType: string, physicalType: VARCHAR(9), primaryKey: true}\n");
+        let number = plan("      - {name: id, logicalType: integer, physicalType: BIGINT, primaryKey: true}\n");
+        let mut blocks = Blocks::new(&b"id\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"[..], true, 3);
+        let mut first = blocks.next_block().unwrap().unwrap();
+        let splitter = RecordSplitter::open(FileFormat::Csv, &text, &mut first).unwrap();
+        let mut workers = [Worker::new(&text, splitter)];
+        workers[0].rows = ColumnarRows::new(&number);
+        let error = read_run(&mut blocks, first, &mut workers, &PipelineLimits::default()).unwrap_err();
+        assert_eq!(error.to_string(), "invariant broken: a column has the type of its plan");
+    }
+}

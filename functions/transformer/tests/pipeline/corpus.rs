@@ -1,4 +1,4 @@
-//! The corpus of the fuzz targets, file by file: what once was worth keeping stays tested.
+//! Replays the corpus of the fuzz targets.
 
 use crate::support::survive;
 use cardlake_core::events::FileFormat;
@@ -12,7 +12,7 @@ fn replay(folder: &str, format: FileFormat) {
     texts.sort();
     for text in &texts {
         survive(text, format);
-        // And each file cut off in the middle of whatever it is.
+        // Every file truncated at several positions, too.
         for end in (0..text.len()).step_by(7) {
             survive(&text[..end], format);
         }
