@@ -1,15 +1,10 @@
 //! The pipeline against other parsers, and against itself with other block sizes and numbers of workers.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
-#[path = "support/pipe.rs"]
-mod pipe;
-
+use crate::support::{Files, LIMITS, plan, read, run};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
 use cardlake_core::events::FileFormat;
-use cardlake_transformer::pipeline::Limits;
-use cardlake_transformer::plan::Plan;
-use pipe::{Files, LIMITS, plan, read, run};
+use cardlake_transformer::{PipelineLimits, TransformPlan};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value};
@@ -30,7 +25,7 @@ schema:
       - {name: extra, logicalType: string, physicalType: VARCHAR(65535), customProperties: [{property: derivation, value: {kind: extra}}]}
 ";
 
-const TRANSACTIONS: &str = include_str!("../../../contracts/transactions.yaml");
+const TRANSACTIONS: &str = include_str!("../../../../contracts/transactions.yaml");
 
 /// Texts of a row by its number: id, a, b, extra.
 type Row = [Option<String>; 4];
@@ -56,10 +51,10 @@ fn trimmed(text: &str) -> Option<String> {
 }
 
 /// The same whatever the block size and the number of workers.
-fn check_limits(text: &[u8], format: FileFormat, plan: &Plan) -> Result<(), TestCaseError> {
+fn check_limits(text: &[u8], format: FileFormat, plan: &TransformPlan) -> Result<(), TestCaseError> {
     let expected = run(text, format, plan, &LIMITS);
     for (block_bytes, workers) in [(1, 3), (7, 1), (64, 2), (1000, 3)] {
-        let limits = Limits {
+        let limits = PipelineLimits {
             block_bytes,
             workers,
             ..LIMITS
@@ -282,7 +277,7 @@ fn a_file_larger_than_a_run_gives_the_rows_it_would_give_in_memory() {
             _ => format!("k{key},a{row},\"b,{}\",{}\n", row % 3, row % 2),
         }
     });
-    let small = Limits {
+    let small = PipelineLimits {
         block_bytes: 100,
         run_rows: 150,
         workers: 2,

@@ -1,12 +1,8 @@
 //! Every type and every rule of a contract: what goes in, what comes out, what is quarantined and why.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
-#[path = "support/pipe.rs"]
-mod pipe;
-
+use crate::support::{LIMITS, plan, read, run};
 use arrow::util::display::array_value_to_string;
 use cardlake_core::events::FileFormat;
-use pipe::{LIMITS, plan, read, run};
 use std::fmt::Write as _;
 
 const CONTRACT: &str = r"
