@@ -193,7 +193,7 @@ mod tests {
                     operation: "read",
                     bucket: "silver".into(),
                     key: key.into(),
-                    cause: "timeout".into(),
+                    source: "timeout".into(),
                 })
             } else {
                 Ok(self.content.slice(range.start as usize..range.end as usize))
