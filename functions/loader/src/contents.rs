@@ -80,7 +80,7 @@ async fn read_one(mut reader: ObjectReader, summed: &[String]) -> Result<FileCon
 }
 
 /// The sum of a column of whole or decimal numbers, in units of its last digit. It cannot overflow: see
-/// [`crate::balance::sum_columns`].
+/// [`crate::checksums::sum_columns`].
 fn sum(batch: &RecordBatch, name: &str) -> Result<i128, ParquetError> {
     let Some(array) = batch.column_by_name(name) else {
         return Ok(0);

@@ -1,17 +1,15 @@
 //! One tick of a load.
 
-use crate::balance::{Expected, MAX_SUMMED_ROWS, Scope, sum_columns};
+use crate::checksums::{Expected, MAX_SUMMED_ROWS, Scope, sum_columns};
+use crate::copy_manifest::manifest;
 use crate::cursor::{Cursor, DatasetCursor, FORMAT_VERSION, Loading, Step};
 use crate::error::LoaderError;
 use crate::load::{CopySource, Load};
-use crate::manifest::manifest;
 use crate::plan::{Need, WarehouseState, need};
 use crate::silver::{Lake, Silver, SilverFile};
 use crate::sql::{Role, count, define, prepare};
 use crate::staging::groups;
-use cardlake_aws::data_api::{
-    DataApi, MAX_BATCH_STATEMENTS, StatementState, Submission, Warehouse, client_token, is_conflict,
-};
+use cardlake_aws::data_api::{DataApi, MAX_BATCH_STATEMENTS, StatementState, Submission, Warehouse, client_token};
 use cardlake_aws::lease::Lease;
 use cardlake_aws::runtime::Resources;
 use cardlake_aws::storage::Storage;
@@ -181,14 +179,13 @@ impl Tick<'_> {
             StatementState::Running => Ok(()),
             StatementState::Failed { error, .. } => {
                 // Two first loads at once may both try to make the ledger.
-                let made_by_another = error.to_ascii_lowercase().contains("already exists");
-                if (is_conflict(&error) || made_by_another) && cursor.attempt < MAX_ATTEMPTS {
+                if error.kind.is_concurrency() && cursor.attempt < MAX_ATTEMPTS {
                     cursor.ledger = None;
                     return Ok(());
                 }
                 Err(LoaderError::StatementFailed {
                     statement: "ledger of all datasets".to_owned(),
-                    error,
+                    error: error.message,
                     details: Vec::new(),
                 })
             }

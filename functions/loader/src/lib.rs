@@ -31,13 +31,13 @@
 //!
 //! Failure: `Cardlake.BooksImbalance` with the partitions that differ; `Cardlake.StatementFailed` with the statement, Redshift's words and, for COPY, where the data is wrong.
 
-mod balance;
+mod checksums;
 mod contents;
+mod copy_manifest;
 mod cursor;
 pub mod error;
 pub mod handler;
 mod load;
-mod manifest;
 mod outcome;
 mod plan;
 mod silver;

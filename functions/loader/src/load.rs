@@ -1,6 +1,6 @@
 //! The transaction that brings new files of a dataset into its raw table, made from the contract. Pure: no I/O.
 
-use crate::balance::Expected;
+use crate::checksums::Expected;
 use crate::error::LoaderError;
 use crate::sql::{LOAD_VERSION, RAW, Role};
 use crate::staging::FileGroup;

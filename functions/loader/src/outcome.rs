@@ -4,7 +4,7 @@ use crate::cursor::{Cursor, Loading, Step};
 use crate::error::LoaderError;
 use crate::handler::{MAX_ATTEMPTS, Tick};
 use crate::sql::{Role, load_errors};
-use cardlake_aws::data_api::{ResultSet, StatementOutcome, StatementState, Value, is_conflict};
+use cardlake_aws::data_api::{ResultSet, StatementError, StatementErrorKind, StatementOutcome, StatementState, Value};
 use cardlake_aws::metrics::{self, Metric, Subject};
 
 impl Tick<'_> {
@@ -19,13 +19,12 @@ impl Tick<'_> {
             StatementState::Running => Ok(Step::Widening { statement }),
             StatementState::Finished { .. } => Ok(Step::Waiting),
             StatementState::Failed { error, .. } => {
-                let made_by_another = error.to_ascii_lowercase().contains("already exists");
-                if (is_conflict(&error) || made_by_another) && cursor.attempt < MAX_ATTEMPTS {
+                if error.kind.is_concurrency() && cursor.attempt < MAX_ATTEMPTS {
                     return Ok(Step::Waiting);
                 }
                 Err(LoaderError::StatementFailed {
                     statement: format!("{} {}", Role::Define.title(), cursor.datasets[index].dataset),
-                    error,
+                    error: error.message,
                     details: Vec::new(),
                 })
             }
@@ -92,14 +91,14 @@ impl Tick<'_> {
         cursor: &Cursor,
         index: usize,
         loading: Loading,
-        error: String,
+        error: StatementError,
         failed: Option<(Role, &StatementOutcome)>,
     ) -> Result<Step, LoaderError> {
         let entry = &cursor.datasets[index];
         let role = failed.map(|(role, _)| role);
         let moved = role == Some(Role::CheckLedger);
-        if (moved || is_conflict(&error)) && cursor.attempt < MAX_ATTEMPTS {
-            tracing::warn!(dataset = entry.dataset, error, "another load was faster, planning anew");
+        if (moved || error.kind == StatementErrorKind::SerializationConflict) && cursor.attempt < MAX_ATTEMPTS {
+            tracing::warn!(dataset = entry.dataset, %error, "another load was faster, planning anew");
             return Ok(Step::Waiting);
         }
         let title = role.map_or("load of", Role::title);
@@ -111,7 +110,7 @@ impl Tick<'_> {
                 return Ok(Step::Diagnosing {
                     statement: self.submit(cursor, &step, question).await?,
                     failed: statement,
-                    error,
+                    error: error.message,
                 });
             }
             Some((Role::CheckBalance, _)) => {
@@ -134,7 +133,7 @@ impl Tick<'_> {
         };
         Err(LoaderError::StatementFailed {
             statement,
-            error,
+            error: error.message,
             details,
         })
     }

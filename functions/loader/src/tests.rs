@@ -50,7 +50,7 @@ impl Inner {
                 (self.ledger, self.tables) = (ledger, tables);
                 statements[index].error = Some(error.clone());
                 return StatementState::Failed {
-                    error,
+                    error: error.into(),
                     failed: Some(index),
                     statements,
                 };
@@ -141,7 +141,7 @@ impl DataApi for FakeWarehouse {
                     kind: DataApiErrorKind::Transient,
                     operation: "submit",
                     subject: submission.name.clone(),
-                    cause: "throttled".to_owned(),
+                    source: "throttled".into(),
                 });
             }
             let known = inner

@@ -1,7 +1,7 @@
-//! The batch of a dataset and day: its bronze objects and their records, checked for completeness and quality.
+//! The bronze objects of a dataset and day with their object records, checked for completeness and quality.
 
+use crate::context::Context;
 use crate::error::ReconcilerError;
-use crate::handler::Context;
 use cardlake_aws::storage::ObjectMeta;
 use cardlake_core::paths::{BronzeKey, bronze_prefix};
 use cardlake_core::records::{FORMAT_VERSION, ObjectRecord};
@@ -13,9 +13,9 @@ const CONCURRENT_READS: usize = 16;
 /// Keys named in an error message.
 const EXAMPLES: usize = 5;
 
-/// All bronze objects of a dataset and day, each with what the transformer made of it.
+/// All bronze objects of a dataset and day, each with its object record.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub(crate) struct DayObjects {
     /// The records, in the order of the bronze keys.
     pub(crate) records: Vec<ObjectRecord>,
 }
@@ -25,25 +25,28 @@ pub(crate) fn object_id(record: &ObjectRecord) -> String {
     format!("{}@{}", record.source.key, record.source.etag)
 }
 
-impl Batch {
-    /// Reads the batch.
+impl DayObjects {
+    /// Reads the object records of the day.
     ///
     /// # Errors
     /// A bronze object has no record of its present content: [`ReconcilerError::IncompleteBatch`].
     pub(crate) async fn read(context: &Context, dataset: &str, batch_date: NaiveDate) -> Result<Self, ReconcilerError> {
         let bronze = &context.lake.bronze_bucket;
         let silver = &context.lake.silver_bucket;
-        let mut objects = context
+        let listed = context
             .storage
             .list(bronze, &bronze_prefix(dataset, batch_date))
             .await?;
-        objects.retain(|object| BronzeKey::parse(&object.key).is_some());
+        let objects: Vec<(ObjectMeta, String)> = listed
+            .into_iter()
+            .filter_map(|object| {
+                let record = BronzeKey::parse(&object.key)?.object_record();
+                Some((object, record))
+            })
+            .collect();
         let count = objects.len();
         let found: Vec<_> = stream::iter(objects)
-            .map(|object| async move {
-                let key = BronzeKey::parse(&object.key)
-                    .map(|key| key.object_record())
-                    .unwrap_or_default();
+            .map(|(object, key)| async move {
                 let record: Option<ObjectRecord> = context.storage.get_json(silver, &key).await?;
                 if let Some(record) = &record {
                     check(record, dataset, &key)?;
@@ -100,9 +103,9 @@ impl Batch {
         let described = readable
             .iter()
             .filter_map(|record| record.quarantine.as_ref().map(|file| file.key.clone()))
-            .chain(rejected.iter().map(|record| {
-                let reason = record.rejection.as_deref().unwrap_or_default();
-                format!("{} ({reason})", record.source.key)
+            .chain(rejected.iter().filter_map(|record| {
+                let reason = record.rejection.as_deref()?;
+                Some(format!("{} ({reason})", record.source.key))
             }))
             .collect();
         Err(ReconcilerError::QuarantineThreshold {

@@ -1,7 +1,8 @@
-//! Writes a data file again without the rows that lost.
+//! Rewrites a data file without its dropped rows.
 //!
-//! What stays keeps its order. Name and bytes of the new file follow from the old file and the rows left out, so a repeated
-//! reconciliation writes the same object again. Files of the usual form go page by page ([`pages`]), others through Arrow.
+//! Remaining rows keep their order. Name and bytes of the new file are a function of the old file and the dropped rows, so a
+//! repeated reconciliation writes the same object again. Files in this project's layout are rewritten page by page
+//! ([`pages`]), others through Arrow.
 
 mod content;
 mod pages;
@@ -24,7 +25,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 /// Bytes of a column fetched at a time.
-const WINDOW_BYTES: u64 = 512 * 1024;
+const BUFFER_BYTES: u64 = 512 * 1024;
 
 /// A rewritten file: its description, and its content still to be uploaded.
 pub(crate) struct Rewritten {
@@ -32,7 +33,7 @@ pub(crate) struct Rewritten {
     pub(crate) content: Content,
 }
 
-/// Makes the file that takes the place of `original`. Blocks.
+/// Creates the file that replaces `original`. Blocks.
 ///
 /// # Errors
 /// The file cannot be read, or does not fit the contract.
@@ -40,25 +41,25 @@ pub(crate) fn rewrite(
     contract: &Contract,
     original: &DataFile,
     file: &RemoteFile,
-    losers: &RowSet,
+    dropped: &RowSet,
 ) -> Result<Rewritten, ReconcilerError> {
-    // What stays of a file that loses most of its rows is made anew, with dictionaries of what is left.
-    let mostly_stays = losers.count() * 2 < original.rows;
+    // A file that loses most of its rows is re-encoded, with dictionaries of the remaining values.
+    let mostly_stays = dropped.count() * 2 < original.rows;
     let pages = if mostly_stays {
-        by_pages(contract, file, losers)?
+        by_pages(contract, file, dropped)?
     } else {
         None
     };
     let (content, metadata) = match pages {
         Some(rewritten) => rewritten,
-        None => through_arrow(contract, file, losers)?,
+        None => through_arrow(contract, file, dropped)?,
     };
     let columns = column_statistics(contract, &metadata).map_err(|error| file.corrupt(error.to_string()))?;
     Ok(Rewritten {
         file: DataFile {
-            path: new_path(contract, &original.path, losers),
+            path: new_path(contract, &original.path, dropped),
             size: content.size()?,
-            rows: original.rows - losers.count(),
+            rows: original.rows - dropped.count(),
             partition_values: original.partition_values.clone(),
             modification_time: original.modification_time,
             columns,
@@ -70,24 +71,24 @@ pub(crate) fn rewrite(
 fn by_pages(
     contract: &Contract,
     file: &RemoteFile,
-    losers: &RowSet,
+    dropped: &RowSet,
 ) -> Result<Option<(Content, ParquetMetaData)>, ReconcilerError> {
-    let (windows, failures) = file.windows(&ProjectionMask::all(), WINDOW_BYTES);
-    pages::rewrite_pages(contract, file, windows, losers).map_err(|error| failures.explain(&error))
+    let (buffers, failures) = file.prefetch(&ProjectionMask::all(), BUFFER_BYTES);
+    pages::rewrite_pages(contract, file, buffers, dropped).map_err(|error| failures.explain(&error))
 }
 
-/// For files of any form, and such as lack columns that the contract has by now.
+/// For files of any layout, including those that lack columns of the current contract.
 fn through_arrow(
     contract: &Contract,
     file: &RemoteFile,
-    losers: &RowSet,
+    dropped: &RowSet,
 ) -> Result<(Content, ParquetMetaData), ReconcilerError> {
     let failed = |error: &dyn Display| file.corrupt(format!("cannot be rewritten: {error}"));
     let parquet = file.parquet().file_metadata();
     let present = parquet_to_arrow_schema(parquet.schema_descr(), None).map_err(|error| failed(&error))?;
     let schema = target_schema(contract, &present);
     let names: Vec<&str> = present.fields().iter().map(|field| field.name().as_str()).collect();
-    let (reader, failures) = file.reader(&names, WINDOW_BYTES, READ_BATCH_ROWS)?;
+    let (reader, failures) = file.reader(&names, BUFFER_BYTES, READ_BATCH_ROWS)?;
     let mut content = Content::for_size(file.size())?;
     let mut writer = ArrowWriter::try_new(
         &mut content,
@@ -100,7 +101,7 @@ fn through_arrow(
         let batch = batch.map_err(|error| failures.explain(&error))?;
         let rows = batch.num_rows() as u64;
         let stays: BooleanArray = (first_row..first_row + rows)
-            .map(|row| Some(!losers.contains(row)))
+            .map(|row| Some(!dropped.contains(row)))
             .collect();
         first_row += rows;
         let kept = filter_record_batch(&batch, &stays)
@@ -137,14 +138,14 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arrow
     RecordBatch::try_new(SchemaRef::clone(schema), columns?)
 }
 
-/// Beside the original, under a name that stands for the rows left out.
-fn new_path(contract: &Contract, original: &str, losers: &RowSet) -> String {
+/// In the folder of the original, under a name derived from the dropped rows.
+fn new_path(contract: &Contract, original: &str, dropped: &RowSet) -> String {
     let mut hash = Sha256::new();
     hash.update(original.as_bytes());
     hash.update([0]);
     hash.update(contract.fingerprint.as_bytes());
     hash.update([0]);
-    hash.update(losers.bytes().collect::<Vec<_>>());
+    hash.update(dropped.bytes().collect::<Vec<_>>());
     let digest = hex::encode(hash.finalize());
     let folder = original.rsplit_once('/').map_or("", |(folder, _)| folder);
     let separator = if folder.is_empty() { "" } else { "/" };

@@ -1,4 +1,4 @@
-//! Where a version of a row comes from: what decides between versions.
+//! Row provenance: the columns that order the versions of a row.
 
 use crate::error::ReconcilerError;
 use crate::remote::{Failures, READ_BATCH_ROWS, RemoteFile};
@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 const MICROSECONDS_OF_A_DAY: i64 = 86_400_000_000;
 
-/// Names of the columns that decide.
+/// Names of the provenance columns.
 #[derive(Debug, Clone)]
-pub(crate) struct LineageColumns {
+pub(crate) struct ProvenanceColumns {
     ingest_date: String,
     source_object: String,
     source_row: String,
@@ -21,7 +21,7 @@ pub(crate) struct LineageColumns {
     row_hash: Option<String>,
 }
 
-impl LineageColumns {
+impl ProvenanceColumns {
     /// Those of a contract.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl LineageColumns {
 
 /// One version of a row.
 #[derive(Debug, Clone)]
-pub(crate) struct Lineage {
+pub(crate) struct Provenance {
     /// Day of delivery, in days since 1970.
     pub(crate) ingest_date: i32,
     /// Time of the event in microseconds since 1970; the smallest number if there is none.
@@ -73,12 +73,12 @@ pub(crate) struct Lineage {
     pub(crate) ingest_time: i64,
     /// Number of the row in the object.
     pub(crate) source_row: i64,
-    /// Hash over what the row says.
+    /// Hash over the delivered values.
     pub(crate) row_hash: Option<i64>,
 }
 
-impl Lineage {
-    /// What later versions have more of.
+impl Provenance {
+    /// Sort key: later versions are greater.
     pub(crate) fn order(&self) -> (i32, i64, &str, i64, i64) {
         (
             self.ingest_date,
@@ -89,7 +89,7 @@ impl Lineage {
         )
     }
 
-    /// Whether both are the same row of the same object and say the same.
+    /// Whether both are the same row of the same object, with the same values.
     pub(crate) fn is_same_delivery(&self, other: &Self) -> bool {
         self.order() == other.order() && self.row_hash == other.row_hash
     }
@@ -100,10 +100,10 @@ impl Lineage {
     }
 }
 
-/// Reads the lineage of rows of a file whose numbers ascend from call to call. Blocks.
-pub(crate) struct LineageCursor {
+/// Reads the provenance of rows of a file whose numbers ascend from call to call. Blocks.
+pub(crate) struct ProvenanceCursor {
     file: RemoteFile,
-    columns: LineageColumns,
+    columns: ProvenanceColumns,
     reader: ParquetRecordBatchReader,
     failures: Failures,
     batch: Option<RecordBatch>,
@@ -111,13 +111,17 @@ pub(crate) struct LineageCursor {
     first_row: u64,
 }
 
-impl LineageCursor {
+impl ProvenanceCursor {
     /// At the start of the file; the first bytes are under way when this returns.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn open(file: &RemoteFile, columns: &LineageColumns, window: u64) -> Result<Self, ReconcilerError> {
-        let (reader, failures) = file.reader(&columns.names(), window, READ_BATCH_ROWS)?;
+    pub(crate) fn open(
+        file: &RemoteFile,
+        columns: &ProvenanceColumns,
+        buffer_bytes: u64,
+    ) -> Result<Self, ReconcilerError> {
+        let (reader, failures) = file.reader(&columns.names(), buffer_bytes, READ_BATCH_ROWS)?;
         Ok(Self {
             file: file.clone(),
             columns: columns.clone(),
@@ -128,12 +132,12 @@ impl LineageCursor {
         })
     }
 
-    /// The lineage of rows by their ascending numbers, all greater than those of the call before.
+    /// The provenance of rows by their ascending numbers, all greater than those of the call before.
     ///
     /// # Errors
     /// The file cannot be read, ends too early or lacks a column.
-    pub(crate) fn take(&mut self, mut rows: &[u64]) -> Result<Vec<Lineage>, ReconcilerError> {
-        let mut lineage = Vec::with_capacity(rows.len());
+    pub(crate) fn take(&mut self, mut rows: &[u64]) -> Result<Vec<Provenance>, ReconcilerError> {
+        let mut provenance = Vec::with_capacity(rows.len());
         while let Some(&row) = rows.first() {
             let end = self.first_row + self.batch.as_ref().map_or(0, RecordBatch::num_rows) as u64;
             if row >= end {
@@ -148,20 +152,20 @@ impl LineageCursor {
             let (here, later) = rows.split_at(rows.partition_point(|&row| row < end));
             rows = later;
             if let Some(batch) = &self.batch {
-                append(&self.file, &self.columns, batch, here, self.first_row, &mut lineage)?;
+                append(&self.file, &self.columns, batch, here, self.first_row, &mut provenance)?;
             }
         }
-        Ok(lineage)
+        Ok(provenance)
     }
 }
 
 fn append(
     file: &RemoteFile,
-    columns: &LineageColumns,
+    columns: &ProvenanceColumns,
     batch: &RecordBatch,
     rows: &[u64],
     first_row: u64,
-    lineage: &mut Vec<Lineage>,
+    provenance: &mut Vec<Provenance>,
 ) -> Result<(), ReconcilerError> {
     let wrong = |name: &str| file.corrupt(format!("column {name} is missing or of another type"));
     let column = |name: &String| batch.column_by_name(name).ok_or_else(|| wrong(name));
@@ -187,12 +191,23 @@ fn append(
         None => None,
         Some(array) => Some(array.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong("row_hash"))?),
     };
+    for (name, nulls) in [
+        (&columns.ingest_date, ingest_dates.null_count()),
+        (&columns.source_object, source_objects.null_count()),
+        (&columns.source_row, source_rows.null_count()),
+    ] {
+        if nulls > 0 {
+            return Err(file.corrupt(format!(
+                "column {name} has nulls: versions of its rows cannot be ordered"
+            )));
+        }
+    }
     let mut source_object: Arc<str> = Arc::from("");
     for row in rows.iter().map(|row| (row - first_row) as usize) {
         if *source_object != *source_objects.value(row) {
             source_object = Arc::from(source_objects.value(row));
         }
-        lineage.push(Lineage {
+        provenance.push(Provenance {
             ingest_date: ingest_dates.value(row),
             event_time: time_at(event_times, row),
             ingest_time: time_at(ingest_times, row),
@@ -206,6 +221,7 @@ fn append(
     Ok(())
 }
 
+/// A missing time sorts before all others.
 fn time_at(times: Option<&TimestampMicrosecondArray>, row: usize) -> i64 {
     times
         .filter(|times| times.is_valid(row))

@@ -1,40 +1,40 @@
-//! Which version of a row is the one to keep. Pure.
+//! Version resolution: picks the surviving version of each key. No I/O.
 
-use crate::lineage::Lineage;
+use crate::provenance::Provenance;
 
 /// Where a version of a row is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
     /// In a data file of the table.
     Committed,
-    /// In a data file that was left out of the table, or replaced in it: a version that is settled already. It cannot stay,
-    /// but it bears witness to what was delivered.
-    Witness,
-    /// In a data file of an object that is to be settled.
+    /// In a superseded data file: an applied version that is not in the table. It cannot survive, but is evidence of what
+    /// was delivered when.
+    Evidence,
+    /// In a data file of an object to apply.
     New,
 }
 
-/// Index of the version that stays; `None` when no one does, because the one that does is not among them.
+/// Index of the surviving version; `None` if the row to keep is not among the versions.
 ///
 /// Versions follow one another by ingest date, then event time, then source order (bronze key, the object's own time, row
 /// number). What the last of them says is what the table has to say. A committed row that says it already stays, so that
 /// a re-delivery changes nothing; else the first new row that says it.
 ///
-/// Witnesses make this independent of the order of batches. Say a row came on the 13th, came again unchanged on the 15th
+/// Evidencees make this independent of the order of batches. Say a row came on the 13th, came again unchanged on the 15th
 /// and was left out; now the 14th is made up for, with a correction. The committed row is older than the correction, yet
 /// what it says was delivered last.
-pub(crate) fn winner(versions: &[(Origin, &Lineage)]) -> Option<usize> {
+pub(crate) fn survivor(versions: &[(Origin, &Provenance)]) -> Option<usize> {
     let mut order: Vec<usize> = (0..versions.len()).collect();
-    // Of versions that nothing tells apart the new one is the later one.
+    // Among otherwise equal versions, the new one is the later one.
     order.sort_by_key(|&index| (versions[index].1.order(), versions[index].0));
     let last = *order.last()?;
-    let says_it = |index: usize| {
+    let has_values = |index: usize| {
         let (hash, wanted) = (versions[index].1.row_hash, versions[last].1.row_hash);
         index == last || (hash.is_some() && hash == wanted)
     };
     let first = |origin: Origin| {
         let mut of_origin = order.iter().copied().filter(|&index| versions[index].0 == origin);
-        of_origin.find(|&index| says_it(index))
+        of_origin.find(|&index| has_values(index))
     };
     let latest_committed = || {
         order
@@ -45,8 +45,8 @@ pub(crate) fn winner(versions: &[(Origin, &Lineage)]) -> Option<usize> {
     };
     match versions[last].0 {
         Origin::Committed | Origin::New => first(Origin::Committed).or_else(|| first(Origin::New)),
-        // The table has a row for this key; if none is in sight, it lies further away, and a new one would be a second.
-        Origin::Witness => first(Origin::Committed).or_else(latest_committed),
+        // The table has a row for this key; if none is among these files, it is in another one, and a new row would be a second.
+        Origin::Evidence => first(Origin::Committed).or_else(latest_committed),
     }
 }
 
@@ -56,8 +56,8 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::Arc;
 
-    fn version(ingest_date: i32, event_time: i64, row_hash: i64) -> Lineage {
-        Lineage {
+    fn version(ingest_date: i32, event_time: i64, row_hash: i64) -> Provenance {
+        Provenance {
             ingest_date,
             event_time,
             source_object: Arc::from("a.csv"),
@@ -67,12 +67,15 @@ mod tests {
         }
     }
 
-    fn check(versions: &[(Origin, Lineage)], expected: impl Into<Option<usize>>) {
-        let borrowed: Vec<_> = versions.iter().map(|(origin, lineage)| (*origin, lineage)).collect();
-        assert_eq!(winner(&borrowed), expected.into());
+    fn check(versions: &[(Origin, Provenance)], expected: impl Into<Option<usize>>) {
+        let borrowed: Vec<_> = versions
+            .iter()
+            .map(|(origin, provenance)| (*origin, provenance))
+            .collect();
+        assert_eq!(survivor(&borrowed), expected.into());
     }
 
-    use Origin::{Committed, New, Witness};
+    use Origin::{Committed, Evidence, New};
 
     #[test]
     fn a_later_delivery_that_says_something_else_wins() {
@@ -80,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_delivery_loses_when_it_comes_late() {
+    fn an_older_delivery_is_dropped_when_it_comes_late() {
         check(&[(Committed, version(15, 5, 1)), (New, version(14, 9, 2))], 0);
     }
 
@@ -136,8 +139,8 @@ mod tests {
     }
 
     #[test]
-    fn a_witness_keeps_an_older_row_that_was_confirmed() {
-        let confirmed = [(Committed, version(13, 5, 1)), (Witness, version(15, 5, 1))];
+    fn evidence_keeps_an_older_row_that_was_confirmed() {
+        let confirmed = [(Committed, version(13, 5, 1)), (Evidence, version(15, 5, 1))];
         check(
             &[confirmed[0].clone(), confirmed[1].clone(), (New, version(14, 5, 2))],
             0,
@@ -149,9 +152,9 @@ mod tests {
     }
 
     #[test]
-    fn a_new_version_before_a_witness_loses_even_when_the_present_row_is_out_of_sight() {
-        check(&[(Witness, version(15, 5, 1)), (New, version(14, 5, 2))], None);
-        check(&[(Witness, version(15, 5, 1)), (New, version(14, 5, 1))], None);
+    fn a_new_version_before_evidence_is_dropped_even_when_the_present_row_is_out_of_sight() {
+        check(&[(Evidence, version(15, 5, 1)), (New, version(14, 5, 2))], None);
+        check(&[(Evidence, version(15, 5, 1)), (New, version(14, 5, 1))], None);
     }
 
     #[test]
@@ -170,27 +173,27 @@ mod tests {
     proptest! {
         #[test]
         fn batches_in_any_order_leave_what_was_delivered_last(versions in versions()) {
-            let mut committed: Option<Lineage> = None;
-            let mut witnesses: Vec<Lineage> = Vec::new();
-            let mut settled: Vec<Lineage> = Vec::new();
+            let mut committed: Option<Provenance> = None;
+            let mut evidence: Vec<Provenance> = Vec::new();
+            let mut applied: Vec<Provenance> = Vec::new();
             for batch in 0..4 {
-                let new: Vec<Lineage> = (0..)
+                let new: Vec<Provenance> = (0..)
                     .zip(&versions)
                     .filter(|(_, version)| version.2 == batch)
-                    .map(|(row, version)| Lineage { source_row: row, ..self::version(version.0, 0, version.1) })
+                    .map(|(row, version)| Provenance { source_row: row, ..self::version(version.0, 0, version.1) })
                     .collect();
                 if new.is_empty() {
                     continue;
                 }
-                let mut all: Vec<(Origin, &Lineage)> = new.iter().map(|lineage| (New, lineage)).collect();
-                all.extend(committed.iter().map(|lineage| (Committed, lineage)));
-                all.extend(witnesses.iter().map(|lineage| (Witness, lineage)));
-                let kept = winner(&all).map(|index| all[index].1.clone());
+                let mut all: Vec<(Origin, &Provenance)> = new.iter().map(|provenance| (New, provenance)).collect();
+                all.extend(committed.iter().map(|provenance| (Committed, provenance)));
+                all.extend(evidence.iter().map(|provenance| (Evidence, provenance)));
+                let kept = survivor(&all).map(|index| all[index].1.clone());
                 prop_assert!(kept.is_some());
-                settled.extend(new);
+                applied.extend(new);
                 committed = kept;
-                witnesses = settled.clone();
-                let last = settled.iter().max_by(|a, b| a.order().cmp(&b.order()));
+                evidence = applied.clone();
+                let last = applied.iter().max_by(|a, b| a.order().cmp(&b.order()));
                 prop_assert_eq!(committed.as_ref().and_then(|kept| kept.row_hash), last.and_then(|last| last.row_hash));
             }
         }

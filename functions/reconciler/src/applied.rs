@@ -1,12 +1,12 @@
-//! What of a batch is committed already.
+//! Applied objects: the part of a batch that is committed already.
 //!
-//! Every candidate lists the objects that are settled with it or before it, and its id becomes the transaction id of its
-//! commit. So the newest candidate of the batch whose transaction is in the log tells which objects need no more work,
-//! and what the books of the batch are. Candidates that were never committed say nothing.
+//! Every candidate lists the objects that are applied by it or before it, and its id becomes the transaction id of its
+//! commit. So the newest candidate of the batch whose transaction is in the log names the objects that need no more work
+//! and holds the row accounting of the batch. Candidates that were never committed are ignored.
 
-use crate::batch::object_id;
+use crate::context::Context;
+use crate::day_objects::object_id;
 use crate::error::ReconcilerError;
-use crate::handler::Context;
 use cardlake_core::paths::{all_candidates_prefix, candidate_batch_date, candidates_prefix, object_records_prefix};
 use cardlake_core::records::{Candidate, DataFile, FORMAT_VERSION, ObjectRecord};
 use cardlake_lake::delta::DeltaTable;
@@ -59,8 +59,8 @@ pub(crate) async fn last_committed<'c>(
     Ok(None)
 }
 
-/// Whether the object is settled with the candidate, as the transformer has it now.
-pub(crate) fn is_settled(candidate: &Candidate, record: &ObjectRecord) -> bool {
+/// Whether the candidate applied the object under its current rules.
+pub(crate) fn is_applied(candidate: &Candidate, record: &ObjectRecord) -> bool {
     let id = object_id(record);
     candidate.settled.contains(&id)
         && candidate
@@ -69,17 +69,17 @@ pub(crate) fn is_settled(candidate: &Candidate, record: &ObjectRecord) -> bool {
             .is_none_or(|object| object.rules == record.rules)
 }
 
-/// Data files of settled objects, of this batch and of later ones, that are not part of the table as they are: rows of
-/// theirs were left out or replaced.
+/// Superseded data files: those of applied objects, of this batch and of later ones, some of whose rows were dropped as
+/// duplicates or superseded. They are evidence of what was delivered when.
 ///
 /// Batches after `until` are left out. When batches come in order there is no later one, and this costs one listing.
 ///
 /// # Errors
 /// Candidates, log or object records cannot be read.
-pub(crate) async fn witnesses(
+pub(crate) async fn evidence_files(
     context: &Context,
     table: &DeltaTable,
-    own: &[&ObjectRecord],
+    applied: &[&ObjectRecord],
     batch_date: NaiveDate,
     until: Option<NaiveDate>,
     active: &BTreeSet<&str>,
@@ -92,13 +92,13 @@ pub(crate) async fn witnesses(
         .filter_map(|object| candidate_batch_date(&object.key))
         .filter(|date| *date > batch_date && until.is_none_or(|until| *date <= until))
         .collect();
-    let mut files: Vec<DataFile> = own.iter().flat_map(|record| record.files.clone()).collect();
+    let mut files: Vec<DataFile> = applied.iter().flat_map(|record| record.files.clone()).collect();
     for date in later {
         let Some(candidate) = latest_committed(context, table, date).await? else {
             continue;
         };
         if candidate.counts.duplicates == 0 {
-            // Every row of the batch entered the table, and rows that were replaced since are older than what replaced them.
+            // Every row of the batch entered the table, and rows that were superseded since are older than their successors.
             continue;
         }
         let objects = context
@@ -108,14 +108,14 @@ pub(crate) async fn witnesses(
         let reads = objects
             .iter()
             .map(|object| context.storage.get_json::<ObjectRecord>(silver, &object.key));
-        let mut settled: BTreeSet<&str> = candidate.settled.iter().map(String::as_str).collect();
+        let mut missing: BTreeSet<&str> = candidate.settled.iter().map(String::as_str).collect();
         for record in try_join_all(reads).await?.into_iter().flatten() {
-            if settled.remove(object_id(&record).as_str()) {
+            if missing.remove(object_id(&record).as_str()) {
                 files.extend(record.files);
             }
         }
-        if let Some(object) = settled.first() {
-            tracing::warn!(batch_date = %date, missing = settled.len(), object, "object records are gone and bear no witness");
+        if let Some(object) = missing.first() {
+            tracing::warn!(batch_date = %date, missing = missing.len(), object, "object records were deleted: their files are no evidence");
         }
     }
     files.retain(|file| !active.contains(file.path.as_str()));

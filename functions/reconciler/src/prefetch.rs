@@ -1,11 +1,11 @@
-//! Byte ranges of an object, fetched ahead in windows.
+//! Prefetch buffers: byte ranges of an object, fetched ahead.
 //!
-//! The Parquet reader asks for byte ranges and blocks until it has them. [`Windows`] answers from windows of each column
-//! chunk that it fetches one ahead, so that many files can be read side by side: a file costs two windows for each column
-//! read, however large it is, and a request is under way while the window before it is worked on. Neighbouring chunks that
-//! fit one window are fetched together.
+//! The Parquet reader asks for byte ranges and blocks until it has them. [`PrefetchBuffers`] answers from buffers of each column
+//! chunk that it fetches one ahead, so that many files can be read side by side: a file costs two buffers for each column
+//! read, however large it is, and a request is under way while the buffer before it is worked on. Neighbouring chunks that
+//! fit one buffer are fetched together.
 
-use crate::remote::Ranges;
+use crate::ranges::Ranges;
 use bytes::{Buf, Bytes, BytesMut};
 use cardlake_aws::storage::StorageError;
 use parquet::errors::ParquetError;
@@ -19,12 +19,12 @@ use tokio::task::JoinHandle;
 /// Bytes between two chunks that are fetched for nothing rather than asking twice.
 const MOST_GAP_BYTES: u64 = 64 * 1024;
 
-/// Joins chunks that lie side by side as long as they fit one window.
-fn join_neighbours(chunks: Vec<(usize, Range<u64>)>, window: u64) -> Vec<(usize, Range<u64>)> {
+/// Joins chunks that lie side by side as long as they fit one buffer.
+fn join_neighbours(chunks: Vec<(usize, Range<u64>)>, buffer_bytes: u64) -> Vec<(usize, Range<u64>)> {
     let mut joined: Vec<(usize, Range<u64>)> = Vec::with_capacity(chunks.len());
     for (leaf, range) in chunks {
         match joined.last_mut() {
-            Some((_, last)) if range.start - last.end <= MOST_GAP_BYTES && range.end - last.start <= window => {
+            Some((_, last)) if range.start - last.end <= MOST_GAP_BYTES && range.end - last.start <= buffer_bytes => {
                 last.end = range.end;
             }
             _ => joined.push((leaf, range)),
@@ -39,21 +39,21 @@ enum Slot {
     Pending(JoinHandle<Result<Bytes, StorageError>>),
 }
 
-/// A column chunk, or several neighbours that fit one window.
+/// A column chunk, or several neighbours that fit one buffer.
 #[derive(Default)]
 struct Chunk {
     range: Range<u64>,
     /// The chunk of the same column in the next row group.
     next: Option<usize>,
-    /// Consecutive windows.
-    windows: VecDeque<(Range<u64>, Slot)>,
+    /// Consecutive buffers.
+    buffers: VecDeque<(Range<u64>, Slot)>,
 }
 
 struct Shared {
     source: Arc<dyn Ranges>,
     key: Arc<str>,
     size: u64,
-    window: u64,
+    buffer_bytes: u64,
     runtime: Handle,
     /// Sorted by start.
     chunks: Mutex<Vec<Chunk>>,
@@ -61,11 +61,11 @@ struct Shared {
 }
 
 /// Byte ranges of a file's column chunks.
-pub(crate) struct Windows {
+pub(crate) struct PrefetchBuffers {
     shared: Arc<Shared>,
 }
 
-impl Windows {
+impl PrefetchBuffers {
     /// Over the given column chunks of an object, each with the number of its column. To be made in a tokio runtime, which
     /// then serves the requests.
     pub(crate) fn new(
@@ -73,10 +73,10 @@ impl Windows {
         key: &Arc<str>,
         size: u64,
         mut chunks: Vec<(usize, Range<u64>)>,
-        window: u64,
+        buffer_bytes: u64,
     ) -> Self {
         chunks.sort_by_key(|(_, range)| range.start);
-        let chunks = join_neighbours(chunks, window);
+        let chunks = join_neighbours(chunks, buffer_bytes);
         let mut following: HashMap<usize, usize> = HashMap::new();
         let mut linked: Vec<Chunk> = Vec::with_capacity(chunks.len());
         for (index, (leaf, range)) in chunks.iter().enumerate().rev() {
@@ -84,7 +84,7 @@ impl Windows {
             linked.push(Chunk {
                 range: range.clone(),
                 next,
-                windows: VecDeque::new(),
+                buffers: VecDeque::new(),
             });
         }
         linked.reverse();
@@ -93,7 +93,7 @@ impl Windows {
                 source: Arc::clone(source),
                 key: Arc::clone(key),
                 size,
-                window,
+                buffer_bytes,
                 runtime: Handle::current(),
                 chunks: Mutex::new(linked),
                 failure: Arc::default(),
@@ -106,7 +106,7 @@ impl Windows {
         Arc::clone(&self.shared.failure)
     }
 
-    /// Fetches the first window of each column.
+    /// Fetches the first buffer of each column.
     pub(crate) fn start(&self) {
         let mut chunks = self.shared.chunks.lock().unwrap_or_else(PoisonError::into_inner);
         let followers: Vec<usize> = chunks.iter().filter_map(|chunk| chunk.next).collect();
@@ -120,16 +120,16 @@ impl Windows {
 }
 
 impl Shared {
-    /// Starts to fetch the window at `start`; returns its end.
+    /// Starts to fetch the buffer at `start`; returns its end.
     fn fetch(&self, chunk: &mut Chunk, start: u64) -> u64 {
-        let mut end = (start + self.window).min(chunk.range.end);
+        let mut end = (start + self.buffer_bytes).min(chunk.range.end);
         // No request for a small remainder.
-        if chunk.range.end - end < self.window / 2 {
+        if chunk.range.end - end < self.buffer_bytes / 2 {
             end = chunk.range.end;
         }
         let (source, key, range) = (Arc::clone(&self.source), Arc::clone(&self.key), start..end);
         let pending = self.runtime.spawn(async move { source.get_range(&key, range).await });
-        chunk.windows.push_back((start..end, Slot::Pending(pending)));
+        chunk.buffers.push_back((start..end, Slot::Pending(pending)));
         end
     }
 
@@ -142,30 +142,30 @@ impl Shared {
             return Err(outside());
         }
         while chunk
-            .windows
+            .buffers
             .front()
             .is_some_and(|(range, _)| range.end <= wanted.start)
         {
-            chunk.windows.pop_front();
+            chunk.buffers.pop_front();
         }
         if chunk
-            .windows
+            .buffers
             .front()
             .is_none_or(|(range, _)| range.start > wanted.start)
         {
-            chunk.windows.clear();
+            chunk.buffers.clear();
             self.fetch(chunk, wanted.start);
         }
-        let mut fetched = chunk.windows.back().map_or(wanted.start, |(range, _)| range.end);
+        let mut fetched = chunk.buffers.back().map_or(wanted.start, |(range, _)| range.end);
         while fetched < wanted.end {
             fetched = self.fetch(chunk, fetched);
         }
-        // One window ahead, in this chunk or in the column's next one.
-        if chunk.windows.len() < 2 {
+        // One buffer ahead, in this chunk or in the column's next one.
+        if chunk.buffers.len() < 2 {
             if fetched < chunk.range.end {
                 self.fetch(chunk, fetched);
             } else if let Some(next) = chunk.next.and_then(|next| chunks.get_mut(next))
-                && next.windows.is_empty()
+                && next.buffers.is_empty()
             {
                 let start = next.range.start;
                 self.fetch(next, start);
@@ -173,7 +173,7 @@ impl Shared {
         }
         let chunk = chunks.get_mut(index).ok_or_else(outside)?;
         let mut gathered = BytesMut::new();
-        for (range, slot) in &mut chunk.windows {
+        for (range, slot) in &mut chunk.buffers {
             if range.start >= wanted.end {
                 break;
             }
@@ -191,7 +191,7 @@ impl Shared {
         Ok(gathered.freeze())
     }
 
-    /// The bytes of a window, once they are there.
+    /// The bytes of a buffer, once they are there.
     fn wait<'a>(&self, slot: &'a mut Slot) -> Result<&'a Bytes, ParquetError> {
         if let Slot::Pending(pending) = slot {
             let fetched = self.runtime.block_on(pending);
@@ -207,7 +207,7 @@ impl Shared {
         }
         match slot {
             Slot::Ready(bytes) => Ok(bytes),
-            Slot::Pending(_) => Err(ParquetError::General("a window is missing".to_owned())),
+            Slot::Pending(_) => Err(ParquetError::General("a prefetch buffer is missing".to_owned())),
         }
     }
 
@@ -219,17 +219,17 @@ impl Shared {
     }
 }
 
-impl Length for Windows {
+impl Length for PrefetchBuffers {
     fn len(&self) -> u64 {
         self.shared.size
     }
 }
 
-impl ChunkReader for Windows {
-    type T = WindowRead;
+impl ChunkReader for PrefetchBuffers {
+    type T = BufferRead;
 
-    fn get_read(&self, start: u64) -> Result<WindowRead, ParquetError> {
-        Ok(WindowRead {
+    fn get_read(&self, start: u64) -> Result<BufferRead, ParquetError> {
+        Ok(BufferRead {
             shared: Arc::clone(&self.shared),
             end: self.shared.chunk_end(start),
             position: start,
@@ -243,14 +243,14 @@ impl ChunkReader for Windows {
 }
 
 /// Bytes from a position to the end of its column chunk: for page headers, whose size is not known before.
-pub(crate) struct WindowRead {
+pub(crate) struct BufferRead {
     shared: Arc<Shared>,
     position: u64,
     end: u64,
     part: Bytes,
 }
 
-impl std::io::Read for WindowRead {
+impl std::io::Read for BufferRead {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         const PART: u64 = 256;
         if self.part.is_empty() {
