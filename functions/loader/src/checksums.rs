@@ -1,4 +1,4 @@
-//! The last leg of the conservation law: silver and the warehouse agree, partition by partition. Pure: no I/O.
+//! Checksum comparison of silver and the warehouse, partition by partition: the last leg of the conservation law. No I/O.
 //!
 //! For every partition that a load touches, the rows, the distinct keys and the sums of the checksum columns that the
 //! files of the Delta version have are held against the raw table, inside the transaction of the load: a difference
@@ -6,7 +6,8 @@
 //! says that the same versions of the same rows are there. Keys are unique in silver, so that there a partition has as
 //! many keys as rows.
 
-use crate::silver::{FileContents, Partition, SilverFile};
+use crate::error::LoaderError;
+use crate::silver_file::{FileContents, Partition, SilverFile};
 use crate::sql::{RAW, Role};
 use arrow::datatypes::{Decimal128Type, DecimalType};
 use cardlake_aws::data_api::{ResultSet, Value};
@@ -93,7 +94,7 @@ fn group(columns: &[String], file: &SilverFile) -> Partition {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Books {
+struct Totals {
     rows: u64,
     /// In the order of the sum columns, in units of the last digit.
     sums: Vec<i128>,
@@ -104,35 +105,54 @@ struct Books {
 pub(crate) struct Expected {
     columns: Vec<String>,
     sums: Vec<SumColumn>,
-    groups: BTreeMap<Partition, Books>,
+    groups: BTreeMap<Partition, Totals>,
 }
 
 impl Expected {
     /// From the files of a scope and their contents; `sums` is empty when nothing was added up.
-    pub(crate) fn new(scope: Scope, contents: &[FileContents], sums: Vec<SumColumn>) -> Self {
-        let mut groups: BTreeMap<Partition, Books> = BTreeMap::new();
+    ///
+    /// # Errors
+    /// A file has a checksum column that was not added up.
+    pub(crate) fn new(
+        dataset: &str,
+        scope: Scope,
+        contents: &[FileContents],
+        sums: Vec<SumColumn>,
+    ) -> Result<Self, LoaderError> {
+        let mut groups: BTreeMap<Partition, Totals> = BTreeMap::new();
         for (file, contents) in scope.files.iter().zip(contents) {
-            let books = groups.entry(group(&scope.columns, file)).or_default();
-            books.rows += file.rows;
-            books.sums.resize(sums.len(), 0);
-            for (total, column) in books.sums.iter_mut().zip(&sums) {
-                *total += contents.sums.get(&column.name).copied().unwrap_or_default();
+            let totals = groups.entry(group(&scope.columns, file)).or_default();
+            totals.rows += file.rows;
+            totals.sums.resize(sums.len(), 0);
+            for (total, column) in totals.sums.iter_mut().zip(&sums) {
+                match contents.sums.get(&column.name) {
+                    Some(sum) => *total += sum,
+                    None if contents.columns.iter().any(|(name, _)| *name == column.name) => {
+                        return Err(LoaderError::Contents {
+                            dataset: dataset.to_owned(),
+                            file: file.path.clone(),
+                            problem: format!("its column {} was not added up", column.name),
+                        });
+                    }
+                    // A file from before the contract had the column: null in the raw table, which adds nothing.
+                    None => {}
+                }
             }
         }
-        Self {
+        Ok(Self {
             columns: scope.columns,
             sums,
             groups,
-        }
+        })
     }
 
     /// For the output.
     pub(crate) fn summary(&self) -> ComparedPartitions {
-        let sum = |index: usize| self.groups.values().map(|books| books.sums[index]).sum();
+        let sum = |index: usize| self.groups.values().map(|totals| totals.sums[index]).sum();
         let sums = self.sums.iter().enumerate();
         ComparedPartitions {
             partitions: self.groups.len() as u64,
-            rows: self.groups.values().map(|books| books.rows).sum(),
+            rows: self.groups.values().map(|totals| totals.rows).sum(),
             sums: sums
                 .map(|(index, column)| (column.name.clone(), decimal(sum(index), column.scale)))
                 .collect(),
@@ -161,7 +181,7 @@ impl Expected {
         let rows: Vec<String> = self
             .groups
             .iter()
-            .map(|(group, books)| self.values(group, books))
+            .map(|(group, totals)| self.values(group, totals))
             .collect();
         for rows in rows.chunks(GROUPS_OF_A_STATEMENT) {
             statements.push((
@@ -236,19 +256,27 @@ impl Expected {
         Some((days.first()?, days.last()?))
     }
 
-    fn values(&self, group: &Partition, books: &Books) -> String {
+    fn values(&self, group: &Partition, totals: &Totals) -> String {
         let keys = self.columns.iter().map(|name| match group.get(name) {
             Some(Some(value)) => literal(value),
             _ => "null".to_owned(),
         });
-        let counts = [books.rows.to_string(), books.rows.to_string()];
-        let sums = self.sums.iter().zip(&books.sums);
+        let counts = [totals.rows.to_string(), totals.rows.to_string()];
+        let sums = self.sums.iter().zip(&totals.sums);
         let sums = sums.map(|(column, sum)| decimal(*sum, column.scale));
         format!("({})", keys.chain(counts).chain(sums).collect::<Vec<_>>().join(", "))
     }
 
     /// How the groups of the raw table differ from the files that silver had at a version; at most a few sentences.
-    pub(crate) fn differences(&self, answer: &ResultSet, files: &[SilverFile], version: i64) -> Vec<String> {
+    ///
+    /// # Errors
+    /// The answer has another shape than [`Self::question`] asks for.
+    pub(crate) fn differences(
+        &self,
+        answer: &ResultSet,
+        files: &[SilverFile],
+        version: i64,
+    ) -> Result<Vec<String>, LoaderError> {
         let mut silver: BTreeMap<Partition, u64> = self.groups.keys().map(|group| (group.clone(), 0)).collect();
         for file in files {
             if let Some(rows) = silver.get_mut(&group(&self.columns, file)) {
@@ -257,16 +285,21 @@ impl Expected {
         }
         let mut warehouse: BTreeMap<Partition, u64> = BTreeMap::new();
         for row in &answer.rows {
-            let (Some(count), keys) = (row.last().and_then(Value::integer), &row[..row.len().saturating_sub(1)]) else {
-                continue;
+            let unexpected = || LoaderError::Result {
+                what: "row counts by partition",
+                problem: format!("{row:?} does not end with a count"),
             };
+            let (count, keys) = row.split_last().ok_or_else(unexpected)?;
+            let count = count.integer().and_then(|count| u64::try_from(count).ok());
+            let count = count.ok_or_else(unexpected)?;
             let keys = self.columns.iter().zip(keys).map(|(column, value)| {
                 let text = (*value != Value::Null).then(|| value.display());
                 (column.clone(), text)
             });
-            warehouse.insert(keys.collect(), count.unsigned_abs());
+            warehouse.insert(keys.collect(), count);
         }
         let differing = silver.iter().filter_map(|(group, rows)| {
+            // A partition that the raw table lacks has no rows there.
             let held = warehouse.get(group).copied().unwrap_or_default();
             (held != *rows).then(|| {
                 format!(
@@ -275,7 +308,7 @@ impl Expected {
                 )
             })
         });
-        differing.take(SHOWN_DIFFERENCES).collect()
+        Ok(differing.take(SHOWN_DIFFERENCES).collect())
     }
 }
 
@@ -312,138 +345,4 @@ fn decimal(units: i128, scale: i8) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use cardlake_core::contract::Contracts;
-    use std::sync::Arc;
-
-    fn contract(dataset: &str) -> Arc<Contract> {
-        let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
-        Arc::clone(contracts.get(dataset).unwrap())
-    }
-
-    fn file(path: &str, day: &str, category: Option<&str>, rows: u64) -> SilverFile {
-        let partition = [("txn_date", Some(day)), ("merchant_category", category)];
-        SilverFile {
-            path: path.to_owned(),
-            size: 1,
-            rows,
-            partition: partition
-                .map(|(name, value)| (name.to_owned(), value.map(str::to_owned)))
-                .into(),
-        }
-    }
-
-    fn contents(amount: i128, hash: i128) -> FileContents {
-        FileContents {
-            columns: Vec::new(),
-            sums: BTreeMap::from([("amount".to_owned(), amount), ("row_hash".to_owned(), hash)]),
-        }
-    }
-
-    fn all() -> [SilverFile; 4] {
-        [
-            file("a", "2026-01-13", Some("taxi"), 10),
-            file("b", "2026-01-13", Some("taxi"), 5),
-            file("c", "2026-01-13", None, 7),
-            file("d", "2026-01-14", Some("taxi"), 1),
-        ]
-    }
-
-    #[test]
-    fn the_checksum_columns_are_exact_numbers_and_the_row_hash() {
-        let names = |dataset: &str| {
-            let columns = sum_columns(&contract(dataset));
-            columns.into_iter().map(|column| column.name).collect::<Vec<_>>()
-        };
-        assert_eq!(names("transactions"), ["amount", "row_hash"]);
-        assert_eq!(names("merchants"), ["row_hash"]);
-    }
-
-    #[test]
-    fn a_scope_has_all_files_of_the_partitions_that_new_files_are_in() {
-        let contract = contract("transactions");
-        let all = all();
-        let paths = |scope: &Scope| scope.files.iter().map(|file| file.path.clone()).collect::<String>();
-        assert_eq!(paths(&Scope::new(&contract, &all[1..2], &all)), "ab");
-        assert_eq!(paths(&Scope::new(&contract, &all[1..3], &all)), "abc");
-        // Fewer partition columns rather than too many groups.
-        let coarse = Scope::within(1, &contract, &all[1..3], &all);
-        assert_eq!(
-            (coarse.columns.as_slice(), paths(&coarse).as_str()),
-            (&["txn_date".to_owned()][..], "abc")
-        );
-        let whole = Scope::within(1, &contract, &all[1..], &all);
-        assert_eq!((whole.columns.len(), whole.rows()), (0, 23));
-    }
-
-    fn expected() -> Expected {
-        let contract = contract("transactions");
-        let scope = Scope::new(&contract, &all(), &all());
-        let contents = [contents(150, -1), contents(1, 3), contents(-5, 0), contents(100, 9)];
-        Expected::new(scope, &contents, sum_columns(&contract))
-    }
-
-    #[test]
-    fn a_difference_in_any_partition_fails_the_transaction() {
-        let statements = expected().statements(&contract("transactions"));
-        let text: Vec<_> = statements
-            .iter()
-            .map(|(role, sql)| format!("-- {role:?}\n{sql}"))
-            .collect();
-        insta::assert_snapshot!(text.join("\n"));
-        assert_eq!(expected().summary().sums["amount"], "2.46");
-    }
-
-    #[test]
-    fn a_table_without_partitions_is_one_group() {
-        let contract = contract("merchants");
-        let one = SilverFile {
-            partition: Partition::new(),
-            ..file("a", "", None, 3)
-        };
-        let scope = Scope::new(&contract, std::slice::from_ref(&one), std::slice::from_ref(&one));
-        let expected = Expected::new(scope, &[contents(0, 5)], sum_columns(&contract));
-        let statements = expected.statements(&contract);
-        let check = &statements[2].1;
-        assert!(
-            check.contains(
-                "select count(*), count(distinct \"merchant_id\"), coalesce(sum(cast(\"row_hash\" as \
-                 DECIMAL(38,0))), 0) from \"raw\".\"merchants\"\n)"
-            ),
-            "{check}"
-        );
-        assert_eq!(
-            expected.question(&contract),
-            "select count(*) from \"raw\".\"merchants\""
-        );
-        let answer = ResultSet {
-            columns: Vec::new(),
-            rows: vec![vec![Value::Integer(2)]],
-        };
-        assert_eq!(
-            expected.differences(&answer, &[one], 4),
-            ["the table: 2 rows in the warehouse, 3 in silver at version 4"]
-        );
-    }
-
-    #[test]
-    fn differing_partitions_are_named() {
-        let text = |text: &str| Value::Text(text.to_owned());
-        let answer = ResultSet {
-            columns: Vec::new(),
-            rows: vec![
-                vec![text("2026-01-13"), text("taxi"), Value::Integer(14)],
-                vec![text("2026-01-13"), Value::Null, Value::Integer(7)],
-            ],
-        };
-        let differences = expected().differences(&answer, &all(), 4);
-        assert_eq!(
-            differences,
-            [
-                "merchant_category=taxi/txn_date=2026-01-13: 14 rows in the warehouse, 15 in silver at version 4",
-                "merchant_category=taxi/txn_date=2026-01-14: 0 rows in the warehouse, 1 in silver at version 4",
-            ]
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! COPY manifests. Pure: no I/O.
 
-use crate::silver::SilverFile;
+use crate::error::LoaderError;
+use crate::silver_file::SilverFile;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -22,7 +23,7 @@ struct Meta {
 }
 
 /// The manifest of the given files of a dataset, sorted by path: the same files give the same bytes.
-pub(crate) fn manifest(bucket: &str, dataset: &str, files: &[SilverFile]) -> String {
+pub(crate) fn copy_manifest(bucket: &str, dataset: &str, files: &[SilverFile]) -> Result<String, LoaderError> {
     let mut files: Vec<_> = files.iter().collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let entries = files.into_iter().map(|file| Entry {
@@ -35,8 +36,10 @@ pub(crate) fn manifest(bucket: &str, dataset: &str, files: &[SilverFile]) -> Str
     let manifest = Manifest {
         entries: entries.collect(),
     };
-    // Strings and numbers always have a JSON form.
-    serde_json::to_string(&manifest).unwrap_or_default()
+    serde_json::to_string(&manifest).map_err(|source| LoaderError::Manifest {
+        dataset: dataset.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -51,7 +54,7 @@ mod tests {
             rows: 1,
             partition: Default::default(),
         };
-        let text = manifest("silver", "cards", &[file("b.parquet", 2), file("a.parquet", 1)]);
+        let text = copy_manifest("silver", "cards", &[file("b.parquet", 2), file("a.parquet", 1)]).unwrap();
         insta::assert_snapshot!(text, @r#"{"entries":[{"url":"s3://silver/cards/a.parquet","mandatory":true,"meta":{"content_length":1}},{"url":"s3://silver/cards/b.parquet","mandatory":true,"meta":{"content_length":2}}]}"#);
     }
 }

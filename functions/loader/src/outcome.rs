@@ -1,14 +1,14 @@
-//! What came of a submitted transaction, and what to do next.
+//! Outcomes of submitted transactions, and the next step.
 
 use crate::cursor::{Cursor, Loading, Step};
 use crate::error::LoaderError;
-use crate::handler::{MAX_ATTEMPTS, Tick};
 use crate::sql::{Role, load_errors};
+use crate::tick::{MAX_ATTEMPTS, Tick};
 use cardlake_aws::data_api::{ResultSet, StatementError, StatementErrorKind, StatementOutcome, StatementState, Value};
 use cardlake_aws::metrics::{self, Metric, Subject};
 
 impl Tick<'_> {
-    /// A table that was widened ahead of its load is looked at anew.
+    /// Polls a transaction that widens a table ahead of its load.
     pub(crate) async fn look_at_widening(
         &self,
         cursor: &Cursor,
@@ -31,6 +31,7 @@ impl Tick<'_> {
         }
     }
 
+    /// Polls the transaction of a load.
     pub(crate) async fn look_at_load(
         &self,
         cursor: &Cursor,
@@ -138,13 +139,20 @@ impl Tick<'_> {
         })
     }
 
-    /// The number that the statement with the given role gives; 0 when there is none.
+    /// The number that the statement with the given role returns; 0 if there is no such statement.
     async fn number(&self, roles: &[Role], outcomes: &[StatementOutcome], role: Role) -> Result<u64, LoaderError> {
-        let outcome = roles
-            .iter()
-            .position(|other| *other == role)
-            .and_then(|index| outcomes.get(index));
-        let Some(outcome) = outcome else { return Ok(0) };
+        // A load without new files has no COPY whose rows could be counted.
+        let Some(index) = roles.iter().position(|other| *other == role) else {
+            return Ok(0);
+        };
+        let outcome = outcomes.get(index).ok_or_else(|| LoaderError::Result {
+            what: "statements of the transaction",
+            problem: format!(
+                "statement {index} ({}) is missing from {} of them",
+                role.title(),
+                outcomes.len()
+            ),
+        })?;
         let result = self.context.warehouse.results(&outcome.id).await?;
         Ok(result.count(role.title())?)
     }
@@ -193,7 +201,10 @@ impl Tick<'_> {
                     None => Vec::new(),
                 };
                 let expected = self.touched(cursor, index, &loading).await?;
-                expected.map_or_else(Vec::new, |expected| expected.differences(&answer, &files, loading.from))
+                match expected {
+                    Some(expected) => expected.differences(&answer, &files, loading.from)?,
+                    None => Vec::new(),
+                }
             }
             StatementState::Failed { error, .. } => vec![format!("the table cannot be counted: {error}")],
         };
@@ -212,9 +223,10 @@ impl Tick<'_> {
     }
 }
 
-/// One sentence for each noted load error.
+/// One sentence per load error.
 fn describe(result: &ResultSet) -> Vec<String> {
     let sentence = |row: &Vec<Value>| {
+        // For people only: a value that is missing is shown as nothing.
         let text = |index: usize| row.get(index).map(Value::display).unwrap_or_default();
         format!("file {}, row {}, column {}: {}", text(0), text(1), text(2), text(3))
     };

@@ -1,8 +1,10 @@
 //! The tick protocol against a warehouse that keeps a ledger, forgets nothing it was sent, and fails on demand.
 
+use crate::context::Context;
 use crate::error::LoaderError;
-use crate::handler::{Context, handle};
-use crate::silver::{Answer as SilverAnswer, FileContents, Partition, Silver, SilverFile};
+use crate::handler::handle;
+use crate::silver::{Answer as SilverAnswer, Silver};
+use crate::silver_file::{FileContents, Partition, SilverFile};
 use cardlake_aws::data_api::{
     Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
 };

@@ -227,3 +227,83 @@ fn time_at(times: Option<&TimestampMicrosecondArray>, row: usize) -> i64 {
         .filter(|times| times.is_valid(row))
         .map_or(i64::MIN, |times| times.value(row))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ranges::Ranges;
+    use arrow::array::{ArrayRef, Date32Array, Int64Array, StringArray};
+    use bytes::Bytes;
+    use cardlake_aws::storage::StorageError;
+    use cardlake_core::error::{ErrorKind, StageError};
+    use futures::future::BoxFuture;
+    use parquet::arrow::ArrowWriter;
+    use std::ops::Range;
+
+    /// One object in memory.
+    #[derive(Debug)]
+    struct Memory(Bytes);
+
+    impl Ranges for Memory {
+        fn get_range<'a>(&'a self, _: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Bytes, StorageError>> {
+            let part = self.0.slice(range.start as usize..range.end as usize);
+            Box::pin(std::future::ready(Ok(part)))
+        }
+    }
+
+    /// The provenance of a row in a file of that row and a complete one.
+    async fn read(
+        day: Option<i32>,
+        object: Option<&str>,
+        row: Option<i64>,
+    ) -> Result<Vec<Provenance>, ReconcilerError> {
+        let batch = RecordBatch::try_from_iter([
+            (
+                "ingest_date",
+                Arc::new(Date32Array::from(vec![Some(1), day])) as ArrayRef,
+            ),
+            (
+                "source_object",
+                Arc::new(StringArray::from(vec![Some("a.csv"), object])),
+            ),
+            ("source_row", Arc::new(Int64Array::from(vec![Some(1), row]))),
+        ])
+        .unwrap();
+        let mut content = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut content, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let size = content.len() as u64;
+        let source: Arc<dyn Ranges> = Arc::new(Memory(content.into()));
+        let file = RemoteFile::open(&source, "a.parquet", size).await?;
+        let columns = ProvenanceColumns {
+            ingest_date: "ingest_date".to_owned(),
+            source_object: "source_object".to_owned(),
+            source_row: "source_row".to_owned(),
+            event_time: None,
+            ingest_time: None,
+            row_hash: None,
+        };
+        tokio::task::spawn_blocking(move || ProvenanceCursor::open(&file, &columns, 1 << 20)?.take(&[1]))
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_row_that_cannot_be_ordered_is_a_defect_of_the_file() {
+        let found = read(Some(7), Some("b.csv"), Some(2)).await.unwrap();
+        assert_eq!(found[0].order(), (7, i64::MIN, "b.csv", i64::MIN, 2));
+        for (day, object, row, column) in [
+            (None, Some("b.csv"), Some(2), "ingest_date"),
+            (Some(7), None, Some(2), "source_object"),
+            (Some(7), Some("b.csv"), None, "source_row"),
+        ] {
+            let error = read(day, object, row).await.unwrap_err();
+            assert!(
+                error.to_string().contains(&format!("column {column} has nulls")),
+                "{error}"
+            );
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+        }
+    }
+}
