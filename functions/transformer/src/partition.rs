@@ -238,7 +238,7 @@ impl FileNames {
         for ((name, _), value) in plan.partitions.iter().zip(&partition.values) {
             let value = value.as_deref();
             digest.update([u8::from(value.is_some())]);
-            // The byte above tells null from empty text.
+            // The byte above distinguishes null from empty text.
             digest.update(value.unwrap_or_default().as_bytes());
             digest.update([0xff]);
             let plain = |c: char| {
