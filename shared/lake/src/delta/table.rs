@@ -1,135 +1,26 @@
-//! Delta tables in the silver bucket: the only module that uses the Delta kernel and `object_store`.
-//!
-//! A [`DeltaTable`] is a table at one version. It lists the active data files, looks up transactions, compares the files of two
-//! versions, and commits: files to add and remove, new columns of the contract, and one transaction ID in one version, which is
-//! written only if it does not exist yet. Data files are uploaded before the commit; the log only references them.
-//!
-//! A commit is atomic. Its outcome is known even if the response of the store was lost: the transaction ID is looked up before a
-//! conflict or failure is reported.
+//! A Delta table at one version.
 
-mod commit;
-mod create;
-mod engine;
-mod files;
-mod history;
-mod schema;
-mod statistics;
-
-pub use commit::{CommitOutcome, CommitRequest};
-pub use engine::DeltaStore;
-pub use files::{ActiveFile, FileChanges};
-
+use super::engine::{DeltaStore, blocking};
+use super::error::DeltaError;
 use arrow::datatypes::Schema;
-use cardlake_core::error::{ErrorKind, StageError};
 use delta_kernel::engine::arrow_conversion::TryIntoArrow;
 use delta_kernel::schema::StructType;
 use delta_kernel::{KernelError, Snapshot, SnapshotRef};
-use engine::blocking;
 use std::sync::Arc;
 use url::Url;
 
 /// Engine named in commits.
-const ENGINE_INFO: &str = concat!("cardlake/", env!("CARGO_PKG_VERSION"));
+pub(super) const ENGINE_INFO: &str = concat!("cardlake/", env!("CARGO_PKG_VERSION"));
 /// Commits per checkpoint, so that opening a table reads few files.
-const CHECKPOINT_INTERVAL: u64 = 10;
-
-/// An error of a table.
-#[derive(Debug, thiserror::Error)]
-pub enum DeltaError {
-    /// The kernel or its store failed.
-    #[error("cannot {operation} Delta table {table}: {source}")]
-    Kernel {
-        /// Attempted operation, as a verb.
-        operation: &'static str,
-        /// Table.
-        table: String,
-        /// Cause.
-        source: Box<KernelError>,
-    },
-    /// The connection cannot be set up.
-    #[error("cannot open the Delta tables of bucket {bucket}: {problem}")]
-    Setup {
-        /// Bucket.
-        bucket: String,
-        /// Missing setting.
-        problem: String,
-    },
-    /// The table is incompatible with the contract.
-    #[error("Delta table {table} does not fit its contract: {problem}; make a new table, or take the change back")]
-    Schema {
-        /// Table.
-        table: String,
-        /// Difference.
-        problem: String,
-    },
-    /// The log or a record of data files violates its format.
-    #[error("Delta table {table}: {problem}")]
-    Corrupt {
-        /// Table.
-        table: String,
-        /// Problem.
-        problem: String,
-    },
-    /// The work was aborted: the runtime shuts down, or a panic.
-    #[error("work on the Delta log was cut off: {0}")]
-    Interrupted(String),
-}
-
-impl DeltaError {
-    pub(crate) fn kernel(operation: &'static str, table: &str, source: KernelError) -> Self {
-        Self::Kernel {
-            operation,
-            table: table.to_owned(),
-            source: Box::new(source),
-        }
-    }
-}
-
-impl StageError for DeltaError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Kernel { source, .. } => kernel_error_kind(source),
-            Self::Setup { .. } | Self::Schema { .. } => ErrorKind::Configuration,
-            Self::Corrupt { .. } => ErrorKind::Corrupt,
-            Self::Interrupted(_) => ErrorKind::Internal,
-        }
-    }
-}
-
-fn kernel_error_kind(error: &KernelError) -> ErrorKind {
-    match error {
-        KernelError::Backtraced { source, .. } => kernel_error_kind(source),
-        KernelError::ObjectStore(object_store::Error::NotFound { .. })
-        | KernelError::FileNotFound(_)
-        | KernelError::EmptyLog
-        | KernelError::MissingVersion(_) => ErrorKind::NotFound,
-        KernelError::ObjectStore(
-            object_store::Error::PermissionDenied { .. }
-            | object_store::Error::Unauthenticated { .. }
-            | object_store::Error::NotImplemented { .. }
-            | object_store::Error::NotSupported { .. },
-        ) => ErrorKind::Service,
-        // Other errors of the store: timeouts, throttling, lost connections.
-        KernelError::ObjectStore(_) | KernelError::Reqwest(_) | KernelError::IOError(_) => ErrorKind::Transient,
-        KernelError::MalformedJson(_)
-        | KernelError::Parquet(_)
-        | KernelError::MissingMetadata
-        | KernelError::MissingProtocol
-        | KernelError::MissingMetadataAndProtocol
-        | KernelError::InvalidLogPath(_)
-        | KernelError::InvalidLogSegment(_)
-        | KernelError::InvalidCheckpoint(_) => ErrorKind::Corrupt,
-        _ => ErrorKind::Internal,
-    }
-}
+pub(super) const CHECKPOINT_INTERVAL: u64 = 10;
 
 /// A Delta table at one version, or the location of a future table.
 #[derive(Debug, Clone)]
 pub struct DeltaTable {
-    store: DeltaStore,
-    name: String,
-    url: Url,
-    snapshot: Option<SnapshotRef>,
+    pub(super) store: DeltaStore,
+    pub(super) name: String,
+    pub(super) url: Url,
+    pub(super) snapshot: Option<SnapshotRef>,
 }
 
 impl DeltaTable {
@@ -220,7 +111,7 @@ impl DeltaTable {
     }
 
     /// The latest snapshot, updated incrementally if there is one.
-    fn newest(&self) -> Result<Option<SnapshotRef>, DeltaError> {
+    pub(super) fn newest(&self) -> Result<Option<SnapshotRef>, DeltaError> {
         let engine = self.store.engine.as_ref();
         let built = match &self.snapshot {
             Some(snapshot) => Snapshot::builder_from(Arc::clone(snapshot)).build(engine),
@@ -233,14 +124,14 @@ impl DeltaTable {
         }
     }
 
-    fn contains_transaction(&self, snapshot: &SnapshotRef, id: &str) -> Result<bool, DeltaError> {
+    pub(super) fn contains_transaction(&self, snapshot: &SnapshotRef, id: &str) -> Result<bool, DeltaError> {
         snapshot
             .get_app_id_version(id, self.store.engine.as_ref())
             .map(|version| version.is_some())
             .map_err(|error| DeltaError::kernel("look for a transaction in", &self.name, error))
     }
 
-    fn failed(&self, operation: &'static str) -> impl Fn(KernelError) -> DeltaError + '_ {
+    pub(super) fn failed(&self, operation: &'static str) -> impl Fn(KernelError) -> DeltaError + '_ {
         move |error| DeltaError::kernel(operation, &self.name, error)
     }
 }
@@ -256,7 +147,7 @@ fn is_missing_table(error: &KernelError) -> bool {
 }
 
 /// Names of a table's partition columns.
-fn partition_columns(snapshot: &Snapshot) -> Vec<String> {
+pub(super) fn partition_columns(snapshot: &Snapshot) -> Vec<String> {
     snapshot
         .table_configuration()
         .logical_partition_columns()
@@ -266,6 +157,6 @@ fn partition_columns(snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// The schema of a snapshot, for comparison with a contract.
-fn logical_schema(snapshot: &Snapshot) -> Arc<StructType> {
+pub(super) fn logical_schema(snapshot: &Snapshot) -> Arc<StructType> {
     snapshot.schema()
 }
