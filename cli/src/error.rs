@@ -1,6 +1,6 @@
 //! What the command says when it cannot go on.
 
-use crate::full_disk::{self, Place, Shortage};
+use crate::shortage::{self, Place, Shortage};
 use cardlake_core::error::with_causes;
 use std::fmt;
 use std::io::Write;
@@ -50,7 +50,7 @@ impl CliError {
 
     /// What was asked for failed for this cause (exit code 1); `doing` completes "cannot …".
     pub fn caused(doing: &str, error: &(dyn std::error::Error + 'static)) -> Self {
-        let shortage = full_disk::reason(error).map(|reason| Shortage {
+        let shortage = shortage::reason(error).map(|reason| Shortage {
             reason,
             place: Place::Unknown,
         });
@@ -107,7 +107,25 @@ impl CliError {
         self
     }
 
-    /// The exit code: 1 failed, 2 wrong usage.
+    /// Label in front of the message: `error` or `interrupted`.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self.exit {
+            Exit::Interrupted => "interrupted",
+            Exit::Failed | Exit::Usage => "error",
+        }
+    }
+
+    /// Message and hint in one line.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} (hint: {hint})", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// The exit code: 1 failed, 2 wrong usage, 130 interrupted.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self.exit {
@@ -154,15 +172,6 @@ impl std::error::Error for CliError {}
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.exit == Exit::Interrupted {
-            "interrupted"
-        } else {
-            "error"
-        };
-        write!(f, "{kind}: {}", self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, " (hint: {hint})"),
-            None => Ok(()),
-        }
+        write!(f, "{}: {}", self.label(), self.description())
     }
 }

@@ -4,6 +4,7 @@
 //! Secrets Manager, the Redshift Data API); [`run`] drives days through the project's own state machine with
 //! the very handlers that run in Lambda. Nothing depends on this crate.
 
+mod arguments;
 pub mod cli;
 mod commands;
 mod console;
@@ -17,7 +18,9 @@ pub mod redshift;
 mod remote;
 pub mod run;
 pub mod s3_events;
+mod shortage;
 pub mod step_functions;
 mod table;
+mod usage;
 
 pub use error::CliError;

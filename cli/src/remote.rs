@@ -36,7 +36,7 @@ impl Stack {
     /// There are none, or the profile is not known.
     pub(crate) async fn connect() -> Result<Self, CliError> {
         let aws = Aws::from_environment(&Variables::from_process()).await;
-        let no_credentials = |cause: &dyn std::error::Error| {
+        let no_credentials = |cause: &(dyn std::error::Error + 'static)| {
             CliError::caused("find credentials for AWS", cause)
                 .hint("check AWS_PROFILE, or sign in with `aws sso login`")
         };

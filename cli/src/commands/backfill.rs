@@ -1,6 +1,6 @@
 //! `cardlake backfill`: days of the past once more, in order.
 
-use crate::cli::{BackfillArgs, FromStage};
+use crate::arguments::{BackfillArgs, FromStage};
 use crate::commands::run::{days_between, generation};
 use crate::commands::status;
 use crate::console::Console;
@@ -30,7 +30,7 @@ pub(crate) async fn backfill(args: BackfillArgs, console: Console) -> Result<Exi
     let days = days_between(args.from, args.to)?;
     let input = json!({
         "dates": days,
-        "generate": args.regenerate.then(|| generation(&args.made_up)),
+        "generate": args.regenerate.then(|| generation(&args.synthetic)),
         "reprocess": args.reprocess,
         "from_stage": args.from_stage.name(),
         "full_refresh": args.full_refresh,

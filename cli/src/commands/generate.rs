@@ -1,6 +1,6 @@
 //! `cardlake generate`: made-up bronze files, in a folder or in S3, and what the pipeline has to make of them.
 
-use crate::cli::{Rates, parse_date};
+use crate::arguments::{Rates, parse_date};
 use crate::console::Console;
 use crate::error::{CliError, printed};
 use crate::progress::RowProgress;

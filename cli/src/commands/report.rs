@@ -1,6 +1,6 @@
 //! `cardlake report`: the dashboard of the last run, as a file or in a browser.
 
-use crate::cli::ReportArgs;
+use crate::arguments::ReportArgs;
 use crate::commands::build::compiled;
 use crate::commands::sql::ask;
 use crate::environment::{Environment, SILVER};

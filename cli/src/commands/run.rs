@@ -1,6 +1,6 @@
 //! `cardlake run`: days through the whole pipeline, one after the other.
 
-use crate::cli::{MadeUp, RunArgs};
+use crate::arguments::{RunArgs, Synthetic};
 use crate::commands::status;
 use crate::console::Console;
 use crate::environment::Environment;
@@ -143,15 +143,15 @@ fn execution_input(args: &RunArgs, day: NaiveDate) -> Value {
     if args.input.is_some() {
         return json!({ "batch_date": day });
     }
-    json!({ "batch_date": day, "generate": generation(&args.made_up) })
+    json!({ "batch_date": day, "generate": generation(&args.synthetic) })
 }
 
 /// What the generator is asked for.
-pub(crate) fn generation(made_up: &MadeUp) -> Value {
-    let rates = &made_up.rates;
+pub(crate) fn generation(synthetic: &Synthetic) -> Value {
+    let rates = &synthetic.rates;
     json!({
-        "rows": made_up.rows,
-        "seed": made_up.seed,
+        "rows": synthetic.rows,
+        "seed": synthetic.seed,
         "late_rate": rates.late_rate,
         "duplicate_rate": rates.dup_rate,
         "corrupt_rate": rates.corrupt_rate,

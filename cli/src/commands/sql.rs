@@ -1,6 +1,6 @@
 //! `cardlake sql`: one statement to the warehouse, through the Data API like any client.
 
-use crate::cli::{SqlArgs, SqlFormat};
+use crate::arguments::{SqlArgs, SqlFormat};
 use crate::environment::Environment;
 use crate::error::{CliError, printed};
 use crate::remote::Stack;

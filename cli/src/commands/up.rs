@@ -1,6 +1,6 @@
 //! `cardlake up`: the stand-ins for AWS, kept open for other programs.
 
-use crate::cli::UpArgs;
+use crate::arguments::UpArgs;
 use crate::environment::{Environment, Servers};
 use crate::error::{CliError, printed};
 use crate::invoker::StageInvoker;

@@ -1,6 +1,6 @@
 //! `cardlake vacuum`: shows, or removes, what no live version of the Delta tables refers to.
 
-use crate::cli::VacuumArgs;
+use crate::arguments::VacuumArgs;
 use crate::environment::Environment;
 use crate::error::{CliError, print};
 use crate::table::{count, new_table, right};

@@ -3,7 +3,7 @@
 mod display;
 mod report;
 
-use crate::cli::{DataDir, parse_date};
+use crate::arguments::{DataDir, parse_date};
 use crate::console::Console;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
