@@ -2,11 +2,11 @@
 
 use crate::environment::{BRONZE, Environment};
 use crate::error::CliError;
-use crate::step_functions::{ObjectItem, TaskFailure, TaskInvoker};
 use cardlake_aws::runtime::diagnostic;
 use cardlake_aws::storage::Storage;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_loopback::{NoSpace, NoSpaceLog};
+use cardlake_states::{ObjectItem, TaskFailure, TaskInvoker};
 use futures::future::BoxFuture;
 use lambda_runtime::Diagnostic;
 use serde::{Serialize, de::DeserializeOwned};

@@ -13,13 +13,13 @@ mod error;
 mod full_disk;
 mod input;
 mod invoker;
+mod outcome;
 mod progress;
 pub mod redshift;
 mod remote;
 pub mod run;
 pub mod s3_events;
 mod shortage;
-pub mod step_functions;
 mod table;
 mod usage;
 

@@ -2,8 +2,8 @@
 //! a dead-letter folder after the last.
 
 use crate::environment::BRONZE;
-use crate::step_functions::TaskFailure;
 use cardlake_local_s3::CreatedObject;
+use cardlake_states::TaskFailure;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::future::Future;

@@ -6,6 +6,7 @@ use cardlake_aws::run_records;
 use cardlake_core::paths;
 use cardlake_core::run_record::{RunOutcome, RunRecord};
 use cardlake_loopback::{HookDecision, RequestHook};
+use cardlake_states::HistoryEvent;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

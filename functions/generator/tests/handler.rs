@@ -103,7 +103,7 @@ async fn a_rate_that_cannot_be_is_refused_before_anything_is_written() {
     assert_eq!(error.kind(), ErrorKind::InvalidEvent);
     assert_eq!(
         error.to_string(),
-        "the event cannot be followed: late_rate is 2: give a share from 0 to 1, e.g. 0.05"
+        "invalid event: late_rate is 2: give a share from 0 to 1, e.g. 0.05"
     );
     assert!(server.storage().list("bronze", "").await.unwrap().is_empty());
 }

@@ -11,7 +11,7 @@ use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::events::{NotifierEvent, NotifierOutput};
 use cardlake_core::paths;
 use cardlake_core::run_record::{RunOutcome, RunRecord};
-use cardlake_notifier::{Context, Error, handle};
+use cardlake_notifier::{Context, NotifierError, handle};
 use cardlake_test_support::LoopbackLake;
 use serde_json::json;
 use std::collections::HashMap;
@@ -87,7 +87,7 @@ async fn notify(
     server: &LoopbackLake,
     topic: Option<&Topic>,
     event: serde_json::Value,
-) -> Result<NotifierOutput, Error> {
+) -> Result<NotifierOutput, NotifierError> {
     notify_all(server, topic, None, event).await
 }
 
@@ -96,7 +96,7 @@ async fn notify_all(
     topic: Option<&Topic>,
     slack: Option<&Slack>,
     event: serde_json::Value,
-) -> Result<NotifierOutput, Error> {
+) -> Result<NotifierOutput, NotifierError> {
     let topic_setting = topic.map(|_| ("CARDLAKE_NOTIFICATION_TOPIC_ARN", TOPIC));
     let slack_setting = slack.map(|_| ("CARDLAKE_SLACK_WEBHOOK_SECRET", "slack-webhook"));
     let warehouse = ("CARDLAKE_REDSHIFT_WORKGROUP", "cards");

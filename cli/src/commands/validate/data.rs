@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use cardlake_core::events::FileFormat;
 use cardlake_core::paths::parse_day;
 use cardlake_lake::delta::{DeltaStore, DeltaTable};
-use cardlake_transformer::decompress::format_of;
+use cardlake_transformer::format_of;
 use cardlake_validator::{Location, ParquetTable, Source, TableFile};
 use std::collections::BTreeMap;
 use std::io;
