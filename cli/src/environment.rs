@@ -8,8 +8,8 @@
 //! ```
 
 use crate::error::CliError;
-use crate::full_disk::{Place, Shortage};
 use crate::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
+use crate::shortage::{Place, Shortage};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
 use base64::Engine as _;

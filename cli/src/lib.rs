@@ -19,6 +19,7 @@ pub mod redshift;
 mod remote;
 pub mod run;
 pub mod s3_events;
+mod shortage;
 mod table;
 mod usage;
 
