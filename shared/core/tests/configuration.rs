@@ -1,4 +1,4 @@
-//! `docs/configuration.md` against the code: every variable that a function reads is there, with the functions that read it.
+//! `docs/configuration.md` against the code: the page lists every variable, with the functions that read it.
 
 #![allow(
     clippy::unwrap_used,
@@ -59,16 +59,27 @@ fn named_by_shared(what: &str) -> BTreeSet<String> {
     named(rest.split("\n}\n").next().unwrap())
 }
 
-/// What a function reads, by the variables' names.
+/// The source of a function that reads its settings: `context.rs`, and `handler.rs` next to it.
+fn source_of(function: &str) -> String {
+    let files = ["context.rs", "handler.rs"].map(|file| format!("functions/{function}/src/{file}"));
+    let texts: Vec<String> = files
+        .iter()
+        .filter_map(|file| fs::read_to_string(project().join(file)).ok())
+        .collect();
+    assert!(!texts.is_empty(), "{function} has neither of {files:?}");
+    texts.concat()
+}
+
+/// The names of the variables that a function reads.
 fn read_by(function: &str) -> BTreeSet<String> {
-    let handler = read(&format!("functions/{function}/src/handler.rs"));
-    let mut names = named(&handler);
+    let source = source_of(function);
+    let mut names = named(&source);
     for (reader, parts) in [
         ("LakeConfig", &["LakeConfig"][..]),
         ("WarehouseConfig", &["WarehouseConfig", "WarehouseName"]),
         ("WarehouseName", &["WarehouseName"]),
     ] {
-        if handler.contains(&format!("{reader}::read")) {
+        if source.contains(&format!("{reader}::read")) {
             names.extend(parts.iter().flat_map(|part| named_by_shared(part)));
         }
     }
@@ -106,10 +117,10 @@ fn every_variable_of_the_code_is_on_the_page_and_no_function_knows_others() {
         );
     }
     for function in FUNCTIONS {
-        let handler = read(&format!("functions/{function}/src/handler.rs"));
+        let source = source_of(function);
         for spelled in [".optional(\"", ".required(\"", ".parsed(\"", "env::var"] {
             assert!(
-                !handler.contains(spelled),
+                !source.contains(spelled),
                 "{function} reads a variable that env.rs does not name"
             );
         }
