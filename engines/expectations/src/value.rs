@@ -1,7 +1,6 @@
 //! Columns by the kind of their values, and literals of a suite converted to such a kind.
 //!
-//! Arrow types are cast to one array type per [`Kind`] (see [`crate::normalise`]), so that expectations are written once
-//! per kind. As in pandas, NaN counts as null.
+//! Normalised batches have one array type per [`Kind`], so that expectations are written once per kind. As in pandas, NaN counts as null.
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,

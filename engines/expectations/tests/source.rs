@@ -85,10 +85,7 @@ async fn run(expectations: &Value, source: &dyn Source) -> Result<ValidationResu
 #[tokio::test]
 async fn batches_in_memory_are_validated() {
     let table = memory(
-        vec![
-            batch(&[1, 2], &[Some("north"), None]),
-            batch(&[3], &[Some("south")]),
-        ],
+        vec![batch(&[1, 2], &[Some("north"), None]), batch(&[3], &[Some("south")])],
         Vec::new(),
     );
     let expectations = json!([
