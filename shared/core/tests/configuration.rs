@@ -52,9 +52,9 @@ fn named(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The constants that a function of `shared/core/src/config.rs` names.
-fn named_by_shared(what: &str) -> BTreeSet<String> {
-    let text = read("shared/core/src/config.rs");
+/// The constants that the methods of a type in a shared file name.
+fn named_by_shared(file: &str, what: &str) -> BTreeSet<String> {
+    let text = read(file);
     let (_, rest) = text.split_once(&format!("impl {what} {{")).unwrap();
     named(rest.split("\n}\n").next().unwrap())
 }
@@ -70,6 +70,13 @@ fn source_of(function: &str) -> String {
     texts.concat()
 }
 
+/// Whether the context of a function takes this part of the resources.
+fn takes(source: &str, part: &str) -> bool {
+    let (_, rest) = source.split_once("let Resources {").unwrap();
+    let (parts, _) = rest.split_once("} = resources").unwrap();
+    parts.split(',').any(|each| each.trim() == part)
+}
+
 /// The names of the variables that a function reads.
 fn read_by(function: &str) -> BTreeSet<String> {
     let source = source_of(function);
@@ -80,8 +87,15 @@ fn read_by(function: &str) -> BTreeSet<String> {
         ("WarehouseName", &["WarehouseName"]),
     ] {
         if source.contains(&format!("{reader}::read")) {
-            names.extend(parts.iter().flat_map(|part| named_by_shared(part)));
+            let named = parts
+                .iter()
+                .flat_map(|part| named_by_shared("shared/core/src/config.rs", part));
+            names.extend(named);
         }
+    }
+    // The project files among the resources are those of a folder if the variable is set.
+    if takes(&source, "assets") {
+        names.extend(named_by_shared("shared/aws/src/runtime.rs", "Resources"));
     }
     let variables = variables();
     names.iter().map(|name| variables[name].clone()).collect()
