@@ -50,7 +50,7 @@ mod tests {
             operation: "write",
             bucket: "b".to_owned(),
             key: "k".to_owned(),
-            cause: "QuotaExceeded".to_owned(),
+            source: "the disk is full".into(),
         };
         assert_eq!(
             reason(&Wrapped(storage(StorageErrorKind::NoSpace))),
