@@ -6,9 +6,9 @@
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Select, SetExpr, Statement, TableFactor};
 use sqlparser::parser::Parser;
 
-use super::dialect::Redshift;
-use super::error::SqlError;
-use super::names::{literal, quoted};
+use crate::dialect::Redshift;
+use crate::error::SqlError;
+use crate::names::{literal, quoted};
 
 /// Separates the parts of a path that was put aside.
 const SEPARATOR: char = '\u{1}';

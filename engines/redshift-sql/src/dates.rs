@@ -1,6 +1,6 @@
 //! Date parts and date formats: Redshift's spellings and what they are in DuckDB.
 
-use super::error::SqlError;
+use crate::error::SqlError;
 
 /// DuckDB's name of a date part, from any of Redshift's spellings.
 pub(crate) fn date_part(part: &str) -> Result<&'static str, SqlError> {

@@ -1,23 +1,24 @@
-//! From the tokens of one statement to a [`Command`].
+//! Translation of one statement to a [`Command`].
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    CreateView, Expr, FromTable, Insert as AstInsert, ObjectName, Query, SchemaName, SetExpr, Statement as Ast,
-    TableFactor, TableObject, Visit, Visitor, visit_relations,
+    Expr, FromTable, Insert as AstInsert, ObjectName, Query, SchemaName, SetExpr, Statement as Ast, TableObject,
+    visit_relations,
 };
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::tokenizer::TokenWithSpan;
 
-use super::cursor::Cursor;
-use super::dialect::Redshift;
-use super::error::SqlError;
-use super::lex::{Statement, word};
-use super::names::{Relation, quoted};
-use super::{Command, Insert, columns, copy, ddl, merge, rewrite, settings, storage, unload};
+use crate::command::{Command, Insert};
+use crate::cursor::Cursor;
+use crate::definition::CreateTableAs;
+use crate::error::SqlError;
+use crate::lex::{Statement, name, word};
+use crate::names::{Relation, last_part};
+use crate::syntax::ast;
+use crate::{columns, copy, ddl, merge, rewrite, settings, storage, unload, view};
 
-/// Reads one statement.
-pub(crate) fn command(statement: &Statement, database: &str) -> Result<Command, SqlError> {
+/// Translates one statement. `database` is the name that clients give the one database there is.
+pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlError> {
     let tokens = &statement.tokens;
     let words: Vec<Option<&str>> = tokens.iter().take(4).map(word).collect();
     let second = words.get(1).copied().flatten();
@@ -56,7 +57,9 @@ pub(crate) fn command(statement: &Statement, database: &str) -> Result<Command, 
             let mut explained = statement.clone();
             explained.tokens.remove(0);
             match command(&explained, database)? {
-                Command::Query(sql) | Command::Write(sql) => Ok(Command::Query(format!("EXPLAIN {sql}"))),
+                command @ (Command::Query(_) | Command::Write(_) | Command::Insert(_)) => {
+                    Ok(Command::Explain(Box::new(command)))
+                }
                 _ => Err(SqlError::unsupported("EXPLAIN of this statement")),
             }
         }
@@ -69,7 +72,7 @@ fn from_ast(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
         Ast::Query(query) => {
             if let Some(table) = select_into(query) {
                 rewrite::query(query, database)?;
-                return Ok(Command::CreateTableAs(ddl::CreateTableAs {
+                return Ok(Command::CreateTableAs(CreateTableAs {
                     relation: Relation::new(&table, database)?,
                     temporary: table.to_string().contains('#'),
                     if_not_exists: false,
@@ -100,7 +103,7 @@ fn from_ast(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
             rewrite::statement(&mut statement, database)?;
             Ok(Command::Write(statement.to_string()))
         }
-        Ast::CreateView(view) => create_view(view, database),
+        Ast::CreateView(view) => view::create(view, database),
         Ast::CreateSchema {
             schema_name,
             if_not_exists,
@@ -122,30 +125,6 @@ fn from_ast(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
             let head = text.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
             Err(SqlError::unsupported(format!("the statement {head} …")))
         }
-    }
-}
-
-/// Parses tokens into one statement of sqlparser's tree.
-pub(crate) fn ast(tokens: &[TokenWithSpan]) -> Result<Ast, SqlError> {
-    let mut parser = Parser::new(&Redshift).with_tokens_with_locations(tokens.to_vec());
-    let syntax = |error: sqlparser::parser::ParserError| {
-        let message = error.to_string();
-        SqlError::Syntax(
-            message
-                .strip_prefix("sql parser error: ")
-                .unwrap_or(&message)
-                .to_owned(),
-        )
-    };
-    let statement = parser.parse_statement().map_err(syntax)?;
-    let next = parser.peek_token();
-    if next.token == Token::EOF {
-        Ok(statement)
-    } else {
-        Err(SqlError::Syntax(format!(
-            "unexpected {} at {}",
-            next.token, next.span.start
-        )))
     }
 }
 
@@ -188,8 +167,8 @@ fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
     }))
 }
 
-/// The rows to insert. Those that come from the table itself are gathered first: DuckDB runs the branches of a UNION ALL one
-/// after the other, and a later one would read what the earlier ones have inserted.
+/// The source of an INSERT. One that reads the target is materialized first: DuckDB runs the branches of a UNION ALL one after
+/// the other, and a later branch would read the rows that the earlier ones have inserted.
 fn source_of(source: &Query, target: &str) -> String {
     let reads_the_target = visit_relations(source, |name| {
         if last_part(name) == target {
@@ -213,84 +192,8 @@ fn is_subquery(expr: &Expr) -> bool {
     }
 }
 
-fn last_part(name: &ObjectName) -> String {
-    name.0
-        .last()
-        .and_then(|part| part.as_ident())
-        .map(|ident| ident.value.clone())
-        .unwrap_or_default()
-}
-
-fn create_view(view: &mut CreateView, database: &str) -> Result<Command, SqlError> {
-    if view.materialized || view.temporary || view.if_not_exists {
-        return Err(SqlError::unsupported(
-            "CREATE VIEW with MATERIALIZED, TEMPORARY or IF NOT EXISTS",
-        ));
-    }
-    if view.with_no_schema_binding {
-        check_qualified(&view.query)?;
-    }
-    let relation = Relation::new(&view.name, database)?;
-    rewrite::query(&mut view.query, database)?;
-    columns::name_columns(&mut view.query);
-    let columns = if view.columns.is_empty() {
-        String::new()
-    } else {
-        let names = view
-            .columns
-            .iter()
-            .map(|column| quoted(&column.name.value))
-            .collect::<Vec<_>>();
-        format!(" ({})", names.join(", "))
-    };
-    let replace = if view.or_replace { "OR REPLACE " } else { "" };
-    Ok(Command::Definition(format!(
-        "CREATE {replace}VIEW {}{columns} AS {}",
-        relation.sql(),
-        view.query
-    )))
-}
-
-/// A late-binding view must say where its tables are.
-fn check_qualified(query: &Query) -> Result<(), SqlError> {
-    struct Names {
-        ctes: Vec<String>,
-        unqualified: Vec<String>,
-    }
-    impl Visitor for Names {
-        type Break = ();
-        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-            if let Some(with) = &query.with {
-                self.ctes
-                    .extend(with.cte_tables.iter().map(|cte| cte.alias.name.value.clone()));
-            }
-            ControlFlow::Continue(())
-        }
-        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-            if let TableFactor::Table { name, .. } = factor
-                && name.0.len() == 1
-            {
-                self.unqualified.push(last_part(name));
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut names = Names {
-        ctes: Vec::new(),
-        unqualified: Vec::new(),
-    };
-    let _ = query.visit(&mut names);
-    if names.unqualified.iter().all(|name| names.ctes.contains(name)) {
-        Ok(())
-    } else {
-        Err(SqlError::redshift(
-            "All the relation names inside should be qualified when creating views with no schema binding.",
-        ))
-    }
-}
-
 fn alter_table(tokens: &[TokenWithSpan], database: &str) -> Result<Command, SqlError> {
-    // ALTER DISTKEY, DISTSTYLE, SORTKEY and ENCODE say how the table is stored.
+    // ALTER DISTKEY, DISTSTYLE, SORTKEY and ENCODE change the storage only.
     let physical = |pair: &[TokenWithSpan]| {
         word(&pair[0]) == Some("alter")
             && matches!(
@@ -313,7 +216,7 @@ fn alter_table(tokens: &[TokenWithSpan], database: &str) -> Result<Command, SqlE
         && let Some(add) = kept.iter().position(|token| word(token) == Some("add"))
     {
         let column = usize::from(kept.get(add + 1).and_then(word) == Some("column")) + add + 1;
-        if let Some(column) = kept.get(column).and_then(super::lex::name) {
+        if let Some(column) = kept.get(column).and_then(name) {
             storage.encodings.push((column.to_owned(), encoding.to_owned()));
             kept.drain(at..=at + 1);
         }

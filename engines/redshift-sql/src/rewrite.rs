@@ -10,14 +10,15 @@ use sqlparser::ast::{
     SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TopQuantity, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
-use super::build::{call, cast, number, string, string_literal};
-use super::columns;
-use super::dates;
-use super::error::SqlError;
-use super::functions;
-use super::names;
-use super::types::{MAX_VARCHAR_BYTES, RedshiftType};
-use super::unnest;
+use crate::arithmetic::placeholder::Kind;
+use crate::build::{call, cast, number, string, string_literal};
+use crate::columns;
+use crate::dates;
+use crate::error::SqlError;
+use crate::functions;
+use crate::names;
+use crate::types::{MAX_VARCHAR_BYTES, RedshiftType};
+use crate::unnest;
 
 /// Rewrites a statement in place.
 pub(crate) fn statement(statement: &mut Statement, database: &str) -> Result<(), SqlError> {
@@ -41,44 +42,82 @@ fn finish(flow: ControlFlow<SqlError>) -> Result<(), SqlError> {
     }
 }
 
-/// The name of the function that stands for the n-th division until the types of its operands are known.
-pub(crate) fn division_marker(number: usize) -> String {
-    format!("\"rs division {number}\"")
-}
-
-/// The name of the function that stands for the n-th average until the type of its argument is known.
-pub(crate) fn average_marker(number: usize) -> String {
-    format!("\"rs average {number}\"")
-}
-
 struct Rewriter<'a> {
     database: &'a str,
-    /// Divisions and averages so far.
-    markers: usize,
+    scopes: Scopes,
 }
 
 impl<'a> Rewriter<'a> {
     fn new(database: &'a str) -> Self {
-        Self { database, markers: 0 }
+        Self {
+            database,
+            scopes: Scopes::default(),
+        }
     }
 
-    /// Puts a marker in the place of a division or an average. Inner ones come first.
-    fn mark(&mut self, expr: &mut Expr) {
+    /// Puts a placeholder in the place of a division or an average.
+    fn mark(&self, expr: &mut Expr) {
+        let scope = self.scopes.current();
         match expr {
             Expr::BinaryOp {
                 left,
                 op: BinaryOperator::Divide,
                 right,
-            } => {
-                self.markers += 1;
-                *expr = call(&division_marker(self.markers), vec![take(left), take(right)]);
-            }
+            } => *expr = call(&Kind::Division.placeholder(scope), vec![take(left), take(right)]),
             Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("avg") => {
-                self.markers += 1;
-                *expr = call(&average_marker(self.markers), functions::average_operands(function));
+                let operands = functions::average_operands(function);
+                *expr = call(&Kind::Average.placeholder(scope), operands);
             }
             _ => {}
         }
+    }
+}
+
+/// Numbers for the SELECTs of a statement, which name what the binder may merge.
+#[derive(Default)]
+struct Scopes {
+    count: usize,
+    open: Vec<Scope>,
+}
+
+struct Scope {
+    number: usize,
+    /// A query whose SELECT has not begun: the two are one scope, as ORDER BY sees the expressions of SELECT.
+    awaits_select: bool,
+}
+
+impl Scopes {
+    fn current(&self) -> usize {
+        self.open.last().map_or(0, |scope| scope.number)
+    }
+
+    fn open_query(&mut self, query: &Query) {
+        self.count += 1;
+        self.open.push(Scope {
+            number: self.count,
+            awaits_select: matches!(query.body.as_ref(), SetExpr::Select(_)),
+        });
+    }
+
+    fn open_select(&mut self) {
+        let number = match self.open.last_mut() {
+            Some(query) if query.awaits_select => {
+                query.awaits_select = false;
+                query.number
+            }
+            _ => {
+                self.count += 1;
+                self.count
+            }
+        };
+        self.open.push(Scope {
+            number,
+            awaits_select: false,
+        });
+    }
+
+    fn close(&mut self) {
+        self.open.pop();
     }
 }
 
@@ -86,10 +125,17 @@ impl VisitorMut for Rewriter<'_> {
     type Break = SqlError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        self.scopes.open_query(query);
         flow(limit_from_top(query))
     }
 
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<SqlError> {
+        self.scopes.close();
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        self.scopes.open_select();
         flow(check_select(select))?;
         unnest::put_aside(select);
         // The names come from Redshift's spelling of the expressions, so this goes before they are rewritten.
@@ -107,6 +153,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        self.scopes.close();
         flow(unnest::replace(select))
     }
 

@@ -1,41 +1,57 @@
-//! Redshift's column types: how they are written, what they are in DuckDB, how the Data API describes them.
+//! Redshift's column types, and their names in DuckDB, in the catalog and in the Data API.
 
 use sqlparser::ast::{BinaryLength, CharacterLength, DataType, ExactNumberInfo, Ident, ObjectName, TimezoneInfo};
 
-use super::error::SqlError;
+use crate::error::SqlError;
 
 /// The length of VARCHAR without a length in a table definition, in bytes.
 pub(crate) const DEFAULT_VARCHAR_BYTES: u32 = 256;
 /// The length of VARCHAR(MAX), in bytes.
-pub(crate) const MAX_VARCHAR_BYTES: u32 = 65_535;
+pub const MAX_VARCHAR_BYTES: u32 = 65_535;
 /// The length of CHAR at most, in bytes.
 const MAX_CHAR_BYTES: u32 = 4096;
 
 /// A Redshift column type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RedshiftType {
+pub enum RedshiftType {
+    /// BOOLEAN.
     Boolean,
+    /// SMALLINT.
     SmallInt,
+    /// INTEGER.
     Integer,
+    /// BIGINT.
     BigInt,
+    /// DECIMAL or NUMERIC.
     Decimal {
+        /// All digits, 1 to 38.
         precision: u8,
+        /// The digits after the point, 0 to 37.
         scale: u8,
     },
+    /// REAL.
     Real,
+    /// DOUBLE PRECISION.
     Double,
-    /// Length in bytes.
+    /// CHAR, with its length in bytes.
     Char(u32),
-    /// Length in bytes.
+    /// VARCHAR, with its length in bytes.
     Varchar(u32),
+    /// DATE.
     Date,
+    /// TIME.
     Time,
+    /// TIMETZ.
     TimeTz,
+    /// TIMESTAMP.
     Timestamp,
+    /// TIMESTAMPTZ.
     TimestampTz,
+    /// SUPER.
     Super,
-    /// Length in bytes.
+    /// VARBYTE, with its length in bytes.
     Varbyte(u32),
+    /// INTERVAL, of either kind.
     Interval,
 }
 
@@ -78,10 +94,10 @@ impl RedshiftType {
         })
     }
 
-    /// The type that a column or an expression of a DuckDB type is for Redshift; `json` is DuckDB's JSON.
+    /// The type of a column or an expression of a DuckDB type; `None` for a type without a counterpart.
     ///
-    /// Wide integers are what DuckDB makes of SUM over integers; Redshift makes BIGINT of it.
-    pub(crate) fn from_duckdb(name: &str) -> Option<Self> {
+    /// Wide integers become BIGINT: they are the type of SUM over integers in DuckDB, and BIGINT is in Redshift.
+    pub fn from_duckdb(name: &str) -> Option<Self> {
         Some(match name {
             "BOOLEAN" => Self::Boolean,
             "TINYINT" | "SMALLINT" | "UTINYINT" => Self::SmallInt,
@@ -110,7 +126,7 @@ impl RedshiftType {
     }
 
     /// The type as DuckDB spells it.
-    pub(crate) fn duckdb(self) -> String {
+    pub fn duckdb(self) -> String {
         match self {
             Self::Boolean => "BOOLEAN".to_owned(),
             Self::SmallInt => "SMALLINT".to_owned(),
@@ -137,7 +153,7 @@ impl RedshiftType {
     }
 
     /// The type as the catalog views spell it, with its length: `character varying(200)`, `numeric(18,2)`.
-    pub(crate) fn definition(self) -> String {
+    pub fn definition(self) -> String {
         match self {
             Self::Decimal { precision, scale } => format!("numeric({precision},{scale})"),
             Self::Char(length) => format!("character({length})"),
@@ -148,7 +164,7 @@ impl RedshiftType {
     }
 
     /// The inverse of [`Self::definition`].
-    pub(crate) fn from_definition(definition: &str) -> Option<Self> {
+    pub fn from_definition(definition: &str) -> Option<Self> {
         let (name, arguments) = match definition.split_once('(') {
             Some((name, rest)) => (name, rest.trim_end_matches(')')),
             None => (definition, ""),
@@ -205,7 +221,7 @@ impl RedshiftType {
     }
 
     /// The type's name in `ColumnMetadata.typeName`.
-    pub(crate) fn data_api_name(self) -> &'static str {
+    pub fn data_api_name(self) -> &'static str {
         match self {
             Self::Boolean => "bool",
             Self::SmallInt => "int2",
@@ -228,7 +244,7 @@ impl RedshiftType {
     }
 
     /// Precision and scale as the Data API reports them.
-    pub(crate) fn precision_and_scale(self) -> (i32, i32) {
+    pub fn precision_and_scale(self) -> (i32, i32) {
         match self {
             Self::Boolean => (1, 0),
             Self::SmallInt => (5, 0),
@@ -249,20 +265,20 @@ impl RedshiftType {
     }
 
     /// Whether the type is a signed number.
-    pub(crate) fn is_signed(self) -> bool {
+    pub fn is_signed(self) -> bool {
         matches!(
             self,
             Self::SmallInt | Self::Integer | Self::BigInt | Self::Decimal { .. } | Self::Real | Self::Double
         )
     }
 
-    /// Whether the type holds text that is told apart by case.
-    pub(crate) fn is_text(self) -> bool {
+    /// Whether the type holds text, which is case-sensitive.
+    pub fn is_text(self) -> bool {
         matches!(self, Self::Char(_) | Self::Varchar(_))
     }
 
-    /// The length that values are held to, in bytes.
-    pub(crate) fn byte_limit(self) -> Option<u32> {
+    /// The maximum length of values, in bytes.
+    pub fn byte_limit(self) -> Option<u32> {
         match self {
             Self::Char(length) | Self::Varchar(length) => Some(length),
             _ => None,

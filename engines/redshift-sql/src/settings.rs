@@ -1,12 +1,12 @@
 //! SET and RESET: the session settings that a client may send.
 
-use super::Command;
-use super::cursor::Cursor;
-use super::error::SqlError;
-use super::lex::Statement;
+use crate::command::Command;
+use crate::cursor::Cursor;
+use crate::error::SqlError;
+use crate::lex::Statement;
 use sqlparser::tokenizer::Token;
 
-/// Settings that change how Redshift runs or labels a query and never its result.
+/// Settings that do not change the result of a query.
 const WITHOUT_EFFECT: &[&str] = &[
     "analyze_threshold_percent",
     "application_name",

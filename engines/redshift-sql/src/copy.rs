@@ -1,34 +1,35 @@
 //! COPY: the statement and its options.
 
-use super::cursor::Cursor;
-use super::error::SqlError;
-use super::lex::Statement;
-use super::names::Relation;
-use super::text_format::{self, TextFormat};
+use crate::cursor::Cursor;
+use crate::error::SqlError;
+use crate::lex::Statement;
+use crate::names::Relation;
+use crate::text_format::{self, TextFormat};
 use sqlparser::tokenizer::Token;
 
 /// A COPY statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Copy {
-    pub(crate) relation: Relation,
-    /// The column list; all columns when there is none.
-    pub(crate) columns: Option<Vec<String>>,
+pub struct Copy {
+    /// The table.
+    pub relation: Relation,
+    /// The column list; `None` for all columns.
+    pub columns: Option<Vec<String>>,
     /// `s3://bucket/key or prefix`.
-    pub(crate) source: String,
+    pub source: String,
     /// The source is a manifest.
-    pub(crate) manifest: bool,
+    pub manifest: bool,
     /// Text instead of Parquet.
-    pub(crate) text: Option<TextFormat>,
+    pub text: Option<TextFormat>,
     /// Nested Parquet columns are loaded into SUPER columns.
-    pub(crate) serialize_to_json: bool,
+    pub serialize_to_json: bool,
     /// Missing columns at the end of a file are NULL.
-    pub(crate) fill_record: bool,
+    pub fill_record: bool,
 }
 
-/// Options that say nothing about the result: authorisation and statistics.
+/// Options that do not change the result: authorisation and statistics.
 const IGNORED_WITH_VALUE: &[&str] = &["credentials", "access_key_id", "secret_access_key", "session_token"];
 
-/// Options that are for text alone, refused with Parquet in Redshift's words.
+/// Options for text only, refused for Parquet in Redshift's words.
 const TEXT_ONLY: &[&str] = &[
     "region",
     "maxerror",
@@ -175,7 +176,7 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Copy, SqlEr
     }
 }
 
-/// What JSON is followed by: `'auto'`, `'noshred'` or the location of a file of paths.
+/// The argument of JSON: `'auto'`, `'noshred'` or the location of a JSONPaths file.
 fn json_fields(cursor: &mut Cursor<'_>) -> String {
     cursor.take_word("as");
     cursor.take_string().unwrap_or("auto").to_owned()
@@ -185,7 +186,7 @@ fn json_fields(cursor: &mut Cursor<'_>) -> String {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::super::lex;
+    use crate::lex;
     use super::*;
 
     fn copy(sql: &str) -> Result<Copy, SqlError> {

@@ -5,8 +5,8 @@
 
 use sqlparser::ast::{BinaryOperator, Expr};
 
-use super::build::{self, binary, number, string, string_literal};
-use super::error::SqlError;
+use crate::build::{self, binary, number, string, string_literal};
+use crate::error::SqlError;
 
 /// The replacement of a call of a regular expression function.
 pub(super) fn rewrite(name: &str, args: Vec<Expr>) -> Result<Expr, SqlError> {

@@ -5,9 +5,9 @@
 
 use sqlparser::ast::{BinaryOperator, Expr, Value};
 
-use super::build::{self, binary, cast, number, string};
-use super::error::SqlError;
-use super::types::RedshiftType;
+use crate::build::{self, binary, cast, number, string};
+use crate::error::SqlError;
+use crate::types::RedshiftType;
 
 /// How the sign of a number is written.
 enum Sign {

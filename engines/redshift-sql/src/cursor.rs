@@ -2,9 +2,9 @@
 
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::error::SqlError;
-use super::lex::{name, word};
-use super::names::Relation;
+use crate::error::SqlError;
+use crate::lex::{name, word};
+use crate::names::Relation;
 
 /// Reads tokens one after the other.
 pub(crate) struct Cursor<'a> {

@@ -1,7 +1,7 @@
 //! From text to tokens: statements are split, identifiers folded and `:name` parameters filled in.
 //!
 //! Input: the SQL text of a request and its parameters. Output: one token list per statement, without white space and
-//! comments. Working on tokens means that nothing inside a string, a quoted name or a comment is ever touched.
+//! comments. Tokens keep strings, quoted names and comments from being changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,19 +9,19 @@ use sqlparser::dialect::RedshiftSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use super::error::SqlError;
+use crate::error::SqlError;
 
-/// The tokens of one statement, and the text they came from.
+/// The tokens of one statement, without white space and comments.
 #[derive(Debug, Clone)]
-pub(crate) struct Statement {
+pub struct Statement {
     pub(crate) tokens: Vec<TokenWithSpan>,
 }
 
-/// Splits `sql` at semicolons and prepares the tokens of each statement; empty statements are left out.
+/// Splits `sql` at semicolons and prepares the tokens of each statement; empty statements are skipped.
 ///
 /// `parameters` are the named values of the request; the names that were used are added to `used`. Fails on text that
 /// has no tokens (an open string, an open comment) and on a placeholder without a value.
-pub(crate) fn statements(
+pub fn statements(
     sql: &str,
     parameters: &BTreeMap<String, String>,
     used: &mut BTreeSet<String>,

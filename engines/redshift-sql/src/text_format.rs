@@ -1,51 +1,68 @@
-//! What COPY is told about text: CSV, delimited fields or JSON. Pure: options in, a description out.
+//! The text formats of COPY: CSV, delimited fields and JSON. From options to a description; no I/O.
 
-use super::dates;
-use super::error::SqlError;
+use crate::dates;
+use crate::error::SqlError;
 
 /// How text is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TextFormat {
-    pub(crate) layout: Layout,
+pub struct TextFormat {
+    /// How fields are separated.
+    pub layout: Layout,
     /// `gzip` or `zstd`.
-    pub(crate) compression: Option<&'static str>,
+    pub compression: Option<&'static str>,
     /// Lines to skip at the start of every file.
-    pub(crate) ignore_header: u64,
+    pub ignore_header: u64,
     /// The text that stands for NULL.
-    pub(crate) null_as: String,
+    pub null_as: String,
     /// Empty text is NULL in text columns too.
-    pub(crate) empty_as_null: bool,
+    pub empty_as_null: bool,
     /// Text of blanks only is NULL.
-    pub(crate) blanks_as_null: bool,
-    /// Blanks at the end of text are left out.
-    pub(crate) trim_blanks: bool,
+    pub blanks_as_null: bool,
+    /// Trailing blanks of text are removed.
+    pub trim_blanks: bool,
     /// Text that is too long is cut instead of refused.
-    pub(crate) truncate_columns: bool,
+    pub truncate_columns: bool,
     /// Missing fields at the end of a line are NULL.
-    pub(crate) fill_record: bool,
+    pub fill_record: bool,
     /// A date that cannot be read is NULL.
-    pub(crate) accept_any_date: bool,
+    pub accept_any_date: bool,
     /// Surplus digits of decimals are rounded instead of cut off.
-    pub(crate) round: bool,
-    pub(crate) dates: TimeFormat,
-    pub(crate) times: TimeFormat,
+    pub round: bool,
+    /// DATEFORMAT.
+    pub dates: TimeFormat,
+    /// TIMEFORMAT.
+    pub times: TimeFormat,
     /// The load fails at this number of bad rows.
-    pub(crate) max_error: u64,
+    pub max_error: u64,
 }
 
 /// Where fields end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Layout {
-    Csv { delimiter: String, quote: String },
-    Delimited { delimiter: String },
+pub enum Layout {
+    /// At a delimiter; quoted fields may contain it.
+    Csv {
+        /// Between fields.
+        delimiter: String,
+        /// Around fields.
+        quote: String,
+    },
+    /// At a delimiter, without quotes.
+    Delimited {
+        /// Between fields.
+        delimiter: String,
+    },
+    /// The file is a sequence of JSON objects.
     Json(JsonFields),
 }
 
-/// Which part of a JSON object goes to which column.
+/// The mapping of JSON members to columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum JsonFields {
+pub enum JsonFields {
     /// Members go to the columns of the same name.
-    Auto { ignore_case: bool },
+    Auto {
+        /// Names match in any case.
+        ignore_case: bool,
+    },
     /// The whole object goes to the one SUPER column.
     NoShred,
     /// A file of JSONPath expressions at this `s3://` URL, one for each column.
@@ -54,7 +71,7 @@ pub(crate) enum JsonFields {
 
 /// How dates or timestamps are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TimeFormat {
+pub enum TimeFormat {
     /// In one of the forms that are recognised by themselves.
     Auto,
     /// As a `strptime` format says.

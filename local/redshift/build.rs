@@ -8,7 +8,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const SCRIPT: &str = "../scripts/fetch-duckdb.sh";
+const SCRIPT: &str = "../../scripts/fetch-duckdb.sh";
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");

@@ -4,60 +4,66 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::{OrderBy, OrderByKind, OrderByOptions};
 
-use super::cursor::Cursor;
-use super::error::SqlError;
-use super::lex::{self, Statement};
-use super::parse;
-use super::rewrite;
+use crate::cursor::Cursor;
+use crate::error::SqlError;
+use crate::lex::{self, Statement};
+use crate::syntax;
+use crate::rewrite;
 
 /// An UNLOAD statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unload {
+pub struct Unload {
     /// The query, rewritten for DuckDB.
-    pub(crate) query: String,
+    pub query: String,
     /// `s3://bucket/prefix`; file names are appended as they are.
-    pub(crate) target: String,
-    pub(crate) manifest: bool,
-    pub(crate) existing: Existing,
+    pub target: String,
+    /// Write a manifest of the files.
+    pub manifest: bool,
+    /// Handling of existing files.
+    pub existing: Existing,
     /// One file per slice (this server has one slice); otherwise the name has no slice number.
-    pub(crate) parallel: bool,
+    pub parallel: bool,
     /// Columns that become folders.
-    pub(crate) partition_by: Vec<String>,
+    pub partition_by: Vec<String>,
     /// Partition columns are also written into the files.
-    pub(crate) include: bool,
-    pub(crate) format: UnloadFormat,
+    pub include: bool,
+    /// The format of the files.
+    pub format: UnloadFormat,
     /// `gzip` or `zstd`, for text.
-    pub(crate) compression: Option<&'static str>,
-    /// What file names end with, in the place of the usual ending.
-    pub(crate) extension: Option<String>,
+    pub compression: Option<&'static str>,
+    /// The ending of file names, instead of the usual one.
+    pub extension: Option<String>,
 }
 
-/// What files hold.
+/// The format of unloaded files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum UnloadFormat {
+pub enum UnloadFormat {
+    /// Parquet.
     Parquet,
-    /// One object on each line.
+    /// One JSON object per line.
     Json,
+    /// CSV or delimited text.
     Text(TextOptions),
 }
 
 /// Fields between delimiters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct TextOptions {
+pub struct TextOptions {
     /// FORMAT CSV: fields are quoted where they have to be.
-    pub(crate) csv: bool,
-    pub(crate) delimiter: Option<String>,
+    pub csv: bool,
+    /// The delimiter; `None` for the default of the format.
+    pub delimiter: Option<String>,
     /// A first line with the names of the columns.
-    pub(crate) header: bool,
+    pub header: bool,
     /// ADDQUOTES: every field is quoted.
-    pub(crate) quote_all: bool,
-    /// What stands for NULL.
-    pub(crate) null_as: String,
+    pub quote_all: bool,
+    /// The text for NULL.
+    pub null_as: String,
 }
 
-/// What to do with files that are already there.
+/// Handling of files that exist under the prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Existing {
+pub enum Existing {
     /// Refuse.
     Refuse,
     /// ALLOWOVERWRITE: files of the same name are replaced.
@@ -94,7 +100,7 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Unload, Sql
     };
     let mut format = None;
     let mut text = TextOptions::default();
-    // The first option that goes with text alone.
+    // An option for text files only.
     let mut text_option: Option<&str> = None;
     while !cursor.is_done() {
         let option = cursor.any_word("an UNLOAD option")?;
@@ -171,7 +177,7 @@ pub(crate) fn parse(statement: &Statement, database: &str) -> Result<Unload, Sql
             "encrypted" => {
                 cursor.take_word("auto");
             }
-            // The size of files and row groups says nothing about the rows.
+            // The size of files and row groups does not change the rows.
             "maxfilesize" | "rowgroupsize" => {
                 cursor.take_word("as");
                 cursor.skip();
@@ -220,7 +226,7 @@ fn query(text: &str, database: &str) -> Result<String, SqlError> {
     let [statement] = statements.as_slice() else {
         return Err(SqlError::Syntax("UNLOAD needs exactly one query".to_owned()));
     };
-    let sqlparser::ast::Statement::Query(mut query) = parse::ast(&statement.tokens)? else {
+    let sqlparser::ast::Statement::Query(mut query) = syntax::ast(&statement.tokens)? else {
         return Err(SqlError::Syntax("UNLOAD needs a query".to_owned()));
     };
     if query.limit_clause.is_some() {

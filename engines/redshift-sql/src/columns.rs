@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{Expr, Ident, ObjectNamePart, Query, SelectItem, SetExpr};
 
-use super::types::{MAX_VARCHAR_BYTES, RedshiftType};
+use crate::types::{MAX_VARCHAR_BYTES, RedshiftType};
 
 /// Gives the unnamed columns of the outermost query the name that Redshift gives them.
 pub(crate) fn name_columns(query: &mut Query) {

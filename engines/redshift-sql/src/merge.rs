@@ -7,22 +7,22 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::TokenWithSpan;
 
-use super::error::SqlError;
-use super::lex::{self, word};
-use super::parse;
-use super::rewrite;
+use crate::error::SqlError;
+use crate::lex::{self, word};
+use crate::syntax;
+use crate::rewrite;
 
 /// The statements of a MERGE, to be run in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MergePlan {
-    /// Yields a row when a row of the target matches several rows of the source.
-    pub(crate) check: Option<String>,
+pub struct MergePlan {
+    /// A query that returns a row if a row of the target matches several rows of the source.
+    pub check: Option<String>,
     /// Statements that change rows; their counts add up.
-    pub(crate) statements: Vec<String>,
+    pub statements: Vec<String>,
 }
 
-/// What Redshift says about a target row with several source rows.
-pub(crate) const MULTIPLE_MATCHES: &str = "Found multiple matches to update the same tuple.";
+/// Redshift's error for a target row that matches several source rows.
+pub const MULTIPLE_MATCHES: &str = "Found multiple matches to update the same tuple.";
 
 /// Reads a MERGE statement.
 pub(crate) fn parse(tokens: &[TokenWithSpan], database: &str) -> Result<MergePlan, SqlError> {
@@ -32,7 +32,7 @@ pub(crate) fn parse(tokens: &[TokenWithSpan], database: &str) -> Result<MergePla
     {
         return remove_duplicates(head, database);
     }
-    let mut statement = parse::ast(tokens)?;
+    let mut statement = syntax::ast(tokens)?;
     if let Statement::Merge(merge) = &statement {
         check(merge)?;
     }
@@ -159,7 +159,7 @@ fn remove_duplicates(tokens: &[TokenWithSpan], database: &str) -> Result<MergePl
     let statements = [delete, insert]
         .iter()
         .map(|tokens| {
-            let mut statement = parse::ast(tokens)?;
+            let mut statement = syntax::ast(tokens)?;
             rewrite::statement(&mut statement, database)?;
             Ok(statement.to_string())
         })

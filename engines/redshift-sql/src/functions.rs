@@ -1,6 +1,6 @@
 //! Function calls: Redshift's names, arguments and results, as DuckDB calls.
 //!
-//! A function that is neither renamed nor rewritten here must be in the list of [`super::function_names`], so that a DuckDB function which
+//! A function that is neither renamed nor rewritten here must be in the list of [`crate::function_names`], so that a DuckDB function which
 //! Redshift lacks is an error here as it is there.
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -9,12 +9,12 @@ use sqlparser::ast::{
     FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, OrderBySort, Value, WindowType,
 };
 
-use super::build::{self, binary, cast, function, number, number_literal, string, string_literal};
-use super::dates::{self, Case, FormatPiece};
-use super::error::SqlError;
-use super::function_names::{PASS_THROUGH, RENAMED};
-use super::types::RedshiftType;
-use super::{number_format, patterns};
+use crate::build::{self, binary, cast, function, number, number_literal, string, string_literal};
+use crate::dates::{self, Case, FormatPiece};
+use crate::error::SqlError;
+use crate::function_names::{PASS_THROUGH, RENAMED};
+use crate::types::RedshiftType;
+use crate::{number_format, patterns};
 
 /// The replacement of a function call, if it needs one.
 ///

@@ -1,144 +1,18 @@
-//! Table definitions: CREATE TABLE, CREATE TABLE AS, LIKE, ALTER TABLE.
-//!
-//! A column's Redshift type, encoding and the table's distribution live in DuckDB comments as JSON: they are part of the
-//! transaction, follow renames and go away with the table. Keys are informational in Redshift and are dropped; NOT NULL
-//! and the length of strings (in bytes) are enforced.
+//! Translation of CREATE TABLE, ALTER TABLE and DROP.
 
-use serde::{Deserialize, Serialize};
 use sqlparser::ast::{
     self, AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateTableLikeDefaults,
     CreateTableLikeKind, RenameTableNameKind, Statement, TableConstraint,
 };
 
-use super::Command;
-use super::columns;
-use super::error::SqlError;
-use super::names::{Relation, literal, quoted};
-use super::rewrite;
-use super::storage::{Identity, Storage, TableStorage};
-use super::types::{DEFAULT_VARCHAR_BYTES, RedshiftType};
-
-/// A column of a table definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) data_type: RedshiftType,
-    pub(crate) not_null: bool,
-    /// The default as DuckDB SQL.
-    pub(crate) default: Option<String>,
-    pub(crate) identity: Option<Identity>,
-    pub(crate) encoding: Option<String>,
-}
-
-/// A `CREATE TABLE` with columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CreateTable {
-    pub(crate) relation: Relation,
-    pub(crate) temporary: bool,
-    pub(crate) if_not_exists: bool,
-    pub(crate) columns: Vec<Column>,
-    pub(crate) storage: TableStorage,
-}
-
-/// A `CREATE TABLE` from a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CreateTableAs {
-    pub(crate) relation: Relation,
-    pub(crate) temporary: bool,
-    pub(crate) if_not_exists: bool,
-    /// Names for the columns; those of the query when empty.
-    pub(crate) columns: Vec<String>,
-    pub(crate) query: String,
-    pub(crate) storage: TableStorage,
-}
-
-/// A `CREATE TABLE (LIKE …)`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CreateTableLike {
-    pub(crate) relation: Relation,
-    pub(crate) temporary: bool,
-    pub(crate) if_not_exists: bool,
-    pub(crate) source: Relation,
-    pub(crate) including_defaults: bool,
-}
-
-/// What a column's comment says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ColumnComment {
-    /// [`RedshiftType::definition`].
-    #[serde(rename = "type")]
-    pub(crate) definition: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) encode: Option<String>,
-    /// An IDENTITY column that takes no values from an INSERT.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) identity_always: bool,
-}
-
-impl CreateTable {
-    /// The DuckDB statements that make the table.
-    pub(crate) fn statements(&self, sequence_prefix: &str) -> Result<Vec<String>, SqlError> {
-        let mut statements = Vec::new();
-        let mut columns = Vec::new();
-        for (index, column) in self.columns.iter().enumerate() {
-            let mut text = format!("{} {}", quoted(&column.name), column.data_type.duckdb());
-            if column.not_null {
-                text.push_str(" NOT NULL");
-            }
-            if let Some(limit) = column.data_type.byte_limit() {
-                text.push_str(&format!(" CHECK (strlen({}) <= {limit})", quoted(&column.name)));
-            }
-            if let Some(identity) = &column.identity {
-                let sequence = quoted(&format!("{sequence_prefix}_{index}"));
-                statements.push(format!(
-                    "CREATE SEQUENCE main.{sequence} START {} INCREMENT {} {}",
-                    identity.seed, identity.step, "MINVALUE -9223372036854775808 MAXVALUE 9223372036854775807",
-                ));
-                text.push_str(&format!(" DEFAULT nextval('main.{sequence}')"));
-            } else if let Some(default) = &column.default {
-                text.push_str(&format!(" DEFAULT {default}"));
-            }
-            columns.push(text);
-        }
-        let temporary = if self.temporary { "TEMP " } else { "" };
-        let name = self.relation.sql();
-        statements.push(format!("CREATE {temporary}TABLE {name} ({})", columns.join(", ")));
-        statements.extend(table_comment(&self.relation, &self.storage)?);
-        for column in &self.columns {
-            statements.push(column.comment(&self.relation)?);
-        }
-        Ok(statements)
-    }
-}
-
-impl Column {
-    /// The statement that records what DuckDB does not know about the column.
-    pub(crate) fn comment(&self, relation: &Relation) -> Result<String, SqlError> {
-        let comment = ColumnComment {
-            definition: self.data_type.definition(),
-            encode: self.encoding.clone(),
-            identity_always: self.identity.as_ref().is_some_and(|identity| !identity.by_default),
-        };
-        let name = format!("{}.{}", relation.sql(), quoted(&self.name));
-        Ok(format!("COMMENT ON COLUMN {name} IS {}", literal(&json(&comment)?)))
-    }
-}
-
-/// The statement that records how Redshift would store the table; none when there is nothing to say.
-pub(crate) fn table_comment(relation: &Relation, storage: &TableStorage) -> Result<Option<String>, SqlError> {
-    if *storage == TableStorage::default() {
-        return Ok(None);
-    }
-    Ok(Some(format!(
-        "COMMENT ON TABLE {} IS {}",
-        relation.sql(),
-        literal(&json(storage)?)
-    )))
-}
-
-fn json(value: &impl Serialize) -> Result<String, SqlError> {
-    serde_json::to_string(value).map_err(|error| SqlError::redshift(format!("catalog entry: {error}")))
-}
+use crate::columns;
+use crate::command::Command;
+use crate::definition::{Column, CreateTable, CreateTableAs, CreateTableLike};
+use crate::error::SqlError;
+use crate::names::{Relation, quoted};
+use crate::rewrite;
+use crate::storage::Storage;
+use crate::types::{DEFAULT_VARCHAR_BYTES, RedshiftType};
 
 /// Reads a `CREATE TABLE`, whose physical clauses have been taken out.
 pub(crate) fn create_table(table: ast::CreateTable, storage: Storage, database: &str) -> Result<Command, SqlError> {

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 
-use super::error::SqlError;
+use crate::error::SqlError;
 
 /// Words that DuckDB reserves and Redshift does not.
 const RESERVED_IN_DUCKDB: &[&str] = &[
@@ -51,9 +51,11 @@ const CATALOG_VIEWS: &[(&str, &str, &str)] = &[
 
 /// A table or view: schema, if given, and name. Lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Relation {
-    pub(crate) schema: Option<String>,
-    pub(crate) name: String,
+pub struct Relation {
+    /// The schema, if given.
+    pub schema: Option<String>,
+    /// The table or view.
+    pub name: String,
 }
 
 impl Relation {
@@ -72,7 +74,7 @@ impl Relation {
     }
 
     /// The name as SQL, quoted.
-    pub(crate) fn sql(&self) -> String {
+    pub fn sql(&self) -> String {
         match &self.schema {
             Some(schema) => format!("{}.{}", quoted(schema), quoted(&self.name)),
             None => quoted(&self.name),
@@ -80,13 +82,22 @@ impl Relation {
     }
 }
 
+/// The last part of a name: the table without its schema.
+pub(crate) fn last_part(name: &ObjectName) -> String {
+    name.0
+        .last()
+        .and_then(|part| part.as_ident())
+        .map(|ident| ident.value.clone())
+        .unwrap_or_default()
+}
+
 /// `name` in double quotes.
-pub(crate) fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// `text` as a string literal.
-pub(crate) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
