@@ -1,1 +1,18 @@
-//! What all loopback servers share: listener, signature check, access log, full disk.
+//! What the local servers share: the loopback listener, the keys they accept, the signature check, request hooks, the
+//! access log, and the classification of full-disk errors.
+//!
+//! It knows the AWS wire protocol of none of them: S3, Secrets Manager and the Redshift Data API are crates on top.
+
+pub mod access_log;
+mod credentials;
+pub mod disk;
+mod hook;
+mod listen;
+pub mod signature;
+
+pub use access_log::{Access, AccessLog};
+pub use credentials::ServerCredentials;
+pub use disk::NoSpace;
+pub use hook::{HookDecision, RecordedRequest, RequestHook, RequestLog};
+pub use listen::{ListenError, listen};
+pub use signature::{SignatureError, SignedRequest};

@@ -1,1 +1,37 @@
-//! S3 over a folder, on loopback.
+//! An S3 server on the loopback interface, with its buckets as plain folders.
+//!
+//! Input: the AWS SDKs' S3 requests, path style, signed with the server's credentials (SigV4; `s3s` parses requests and
+//! checks signatures). Output: S3's answers. The objects are the files `<root>/<bucket>/<key>`, byte for byte, so that
+//! any program that reads folders (a Delta reader, a CSV viewer) reads the lake without the server, and the files it
+//! adds or changes are objects immediately.
+//!
+//! Guarantee: objects are whole or absent; of any number of writers with `If-None-Match: *` exactly one succeeds, also
+//! across processes, and of those with the same `If-Match` exactly one; listings are complete, in S3's order, and never
+//! show a file that is being written. ETags follow from the content and survive a restart.
+//!
+//! Failure: errors carry S3's codes. A connection breaks rather than deliver a part of an object as the whole.
+//!
+//! The file store is our own instead of the `s3s-fs` crate, because that crate keeps a side file for every object beside
+//! the buckets, named by the Base64 of the key (which fails for keys over about 160 bytes), never removes them (a file
+//! that another program wrote has the ETag of its predecessor), checks conditions and writes in two steps (two writers
+//! can both win), lists by reading the whole bucket, ignores continuation tokens, reads in steps of 4 KiB and computes
+//! an MD5 of all that is written.
+//!
+//! Not here: versions, access control lists, encryption, checksums that a client sends (they are not compared; on
+//! loopback TCP does that), keys that differ in case only on a file system that does not tell them apart, and keys that
+//! cannot be a path (empty parts, `.` and `..`, or a key that continues another key behind a slash).
+
+mod attributes;
+mod conditions;
+mod created;
+mod error;
+mod etag;
+mod listing;
+mod multipart;
+mod server;
+mod service;
+mod store;
+mod transfer;
+
+pub use created::CreatedObject;
+pub use server::{S3Server, S3ServerError, S3ServerOptions, start};

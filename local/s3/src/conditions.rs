@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use s3s::dto::{ETagCondition, Timestamp};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
-use super::store::{Condition, ObjectInfo};
+use crate::store::{Condition, ObjectInfo};
 
 /// The condition of a write. What S3 does not offer is refused: a condition that is ignored would lose data.
-pub(super) fn write_condition(
+pub(crate) fn write_condition(
     if_match: Option<ETagCondition>,
     if_none_match: Option<ETagCondition>,
 ) -> S3Result<Condition> {
@@ -30,26 +30,26 @@ pub(super) fn write_condition(
 
 /// The conditions of a read.
 #[derive(Debug, Default)]
-pub(super) struct ReadConditions {
+pub(crate) struct ReadConditions {
     /// `If-Match`
-    pub(super) tag_matches: Option<ETagCondition>,
+    pub(crate) tag_matches: Option<ETagCondition>,
     /// `If-None-Match`
-    pub(super) tag_differs: Option<ETagCondition>,
+    pub(crate) tag_differs: Option<ETagCondition>,
     /// `If-Modified-Since`
-    pub(super) modified_since: Option<Timestamp>,
+    pub(crate) modified_since: Option<Timestamp>,
     /// `If-Unmodified-Since`
-    pub(super) unmodified_since: Option<Timestamp>,
+    pub(crate) unmodified_since: Option<Timestamp>,
 }
 
 impl ReadConditions {
     /// Fails with 412, or with 304 where the client has the object already. A condition on the tag wins over one on the
     /// time, as RFC 9110 asks.
-    pub(super) fn check(&self, info: &ObjectInfo) -> S3Result<()> {
+    pub(crate) fn check(&self, info: &ObjectInfo) -> S3Result<()> {
         self.check_with(info, S3ErrorCode::NotModified)
     }
 
     /// The same for the source of a copy, which knows 412 only.
-    pub(super) fn check_copy(&self, info: &ObjectInfo) -> S3Result<()> {
+    pub(crate) fn check_copy(&self, info: &ObjectInfo) -> S3Result<()> {
         self.check_with(info, S3ErrorCode::PreconditionFailed)
     }
 

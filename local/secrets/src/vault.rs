@@ -13,7 +13,7 @@ use thiserror::Error;
 
 /// What can go wrong with the file.
 #[derive(Debug, Error)]
-pub(super) enum VaultError {
+pub(crate) enum VaultError {
     #[error("cannot {action} {path}: {source}")]
     Io {
         action: &'static str,
@@ -25,46 +25,46 @@ pub(super) enum VaultError {
 }
 
 /// All secrets, by name.
-pub(super) type Secrets = BTreeMap<String, Secret>;
+pub(crate) type Secrets = BTreeMap<String, Secret>;
 
 /// A secret and its versions.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Secret {
-    pub(super) arn: String,
+pub(crate) struct Secret {
+    pub(crate) arn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) description: Option<String>,
-    pub(super) created: DateTime<Utc>,
-    pub(super) changed: DateTime<Utc>,
+    pub(crate) description: Option<String>,
+    pub(crate) created: DateTime<Utc>,
+    pub(crate) changed: DateTime<Utc>,
     /// By identifier.
-    pub(super) versions: BTreeMap<String, Version>,
+    pub(crate) versions: BTreeMap<String, Version>,
 }
 
 /// A version of a secret. Not `Debug`: its value must not reach a log.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Version {
-    pub(super) value: SecretValue,
-    pub(super) created: DateTime<Utc>,
-    pub(super) stages: Vec<String>,
+pub(crate) struct Version {
+    pub(crate) value: SecretValue,
+    pub(crate) created: DateTime<Utc>,
+    pub(crate) stages: Vec<String>,
 }
 
 /// The value of a version.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum SecretValue {
+pub(crate) enum SecretValue {
     String(String),
     /// In Base64, as it travels.
     Binary(String),
 }
 
 /// The open file.
-pub(super) struct Vault {
+pub(crate) struct Vault {
     path: PathBuf,
     secrets: Mutex<Secrets>,
 }
 
 impl Vault {
     /// Opens `secrets.json` in `folder`; without the file there are no secrets yet.
-    pub(super) fn open(folder: &Path) -> Result<Self, VaultError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, VaultError> {
         let io = |action, path: &Path| {
             let path = path.to_owned();
             move |source| VaultError::Io { action, path, source }
@@ -90,12 +90,12 @@ impl Vault {
     }
 
     /// Reads under the lock.
-    pub(super) fn read<T>(&self, read: impl FnOnce(&Secrets) -> T) -> T {
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Secrets) -> T) -> T {
         read(&self.secrets.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Changes the secrets and the file; if either fails, neither is changed.
-    pub(super) fn change<T, E: From<VaultError>>(
+    pub(crate) fn change<T, E: From<VaultError>>(
         &self,
         change: impl FnOnce(&mut Secrets) -> Result<T, E>,
     ) -> Result<T, E> {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_s3::primitives::ByteStream;
-use cardlake::s3_server::{HookDecision, RecordedRequest, RequestHook, RequestLog};
+use cardlake_local_s3::{CreatedObject, S3ServerOptions, start};
+use cardlake_loopback::{HookDecision, RecordedRequest, RequestHook, RequestLog};
 
-use crate::support::{BUCKET, Fixture, client, error, get, keys, put};
+use crate::support::{BUCKET, Fixture, SECRET_ACCESS_KEY, client, error, get, keys, options, put};
 
 #[tokio::test]
 async fn a_log_holds_operation_bucket_and_key_of_signed_requests() {
@@ -85,4 +86,27 @@ async fn requests_fail_or_are_cut_before_or_after_they_are_carried_out() {
             assert_eq!(keys(&client, "").await, ["1", "2"], "{decision:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn written_objects_are_announced_with_their_etag_and_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let (created, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let server = start(S3ServerOptions {
+        created: Some(created),
+        ..options(folder.path(), None)
+    })
+    .await
+    .unwrap();
+    let client = client(&server, SECRET_ACCESS_KEY);
+    let tag = put(&client, "a b", "four").await;
+    keys(&client, "").await;
+    let expected = CreatedObject {
+        bucket: BUCKET.to_owned(),
+        key: "a b".to_owned(),
+        etag: tag.trim_matches('"').to_owned(),
+        size: 4,
+    };
+    assert_eq!(received.try_recv(), Ok(expected));
+    assert!(received.try_recv().is_err());
 }

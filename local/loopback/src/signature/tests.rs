@@ -1,4 +1,4 @@
-//! Tests of the signature check.
+//! Tests of signature verification.
 
 use hyper::http::HeaderValue;
 
@@ -140,12 +140,4 @@ fn headers_that_are_no_signature_are_told_apart() {
     let mut missing = headers();
     missing.remove("authorization");
     assert_eq!(check(&missing, QUERY, b"", "iam", NOW), Err(SignatureError::Missing));
-}
-
-#[test]
-fn credentials_do_not_print_their_secret() {
-    assert_eq!(
-        format!("{:?}", credentials()),
-        "ServerCredentials { access_key_id: \"AKIDEXAMPLE\", .. }"
-    );
 }

@@ -1,16 +1,29 @@
 //! Secrets through the AWS SDK.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail loudly, as tests do")]
+
 use std::os::unix::fs::PermissionsExt as _;
 
+use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use aws_sdk_secretsmanager::primitives::Blob;
-use cardlake::secrets_server::{SecretsServer, SecretsServerOptions, start};
+use cardlake_local_secrets::{SecretsServer, SecretsServerError, SecretsServerOptions, start};
+use cardlake_loopback::{ListenError, ServerCredentials};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{SECRET_ACCESS_KEY, client_credentials, credentials};
+const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
+const SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
-pub async fn serve(folder: &std::path::Path) -> SecretsServer {
+fn credentials() -> ServerCredentials {
+    ServerCredentials {
+        access_key_id: ACCESS_KEY_ID.to_owned(),
+        secret_access_key: SECRET_ACCESS_KEY.to_owned(),
+    }
+}
+
+async fn serve(folder: &std::path::Path) -> SecretsServer {
     let (listen, folder) = ("127.0.0.1:0".parse().unwrap(), folder.to_owned());
     start(SecretsServerOptions {
         listen,
@@ -22,12 +35,12 @@ pub async fn serve(folder: &std::path::Path) -> SecretsServer {
     .unwrap()
 }
 
-pub fn client(server: &SecretsServer, secret: &str) -> aws_sdk_secretsmanager::Client {
+fn client(server: &SecretsServer, secret: &str) -> aws_sdk_secretsmanager::Client {
     let config = aws_sdk_secretsmanager::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(server.endpoint_url())
-        .credentials_provider(client_credentials(secret))
+        .credentials_provider(Credentials::from_keys(ACCESS_KEY_ID, secret, None))
         .retry_config(RetryConfig::disabled())
         .build();
     aws_sdk_secretsmanager::Client::from_conf(config)
@@ -246,4 +259,59 @@ async fn a_repeated_request_changes_nothing() {
             .unwrap()
             .is_resource_exists_exception()
     );
+}
+
+#[tokio::test]
+async fn the_server_listens_on_loopback_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SecretsServerOptions {
+        listen: "0.0.0.0:0".parse().unwrap(),
+        folder: folder.path().to_owned(),
+        credentials: credentials(),
+        access_log: None,
+    };
+    let refused = start(options).await;
+    assert!(matches!(
+        refused,
+        Err(SecretsServerError::Listen(ListenError::NotLoopback(_)))
+    ));
+}
+
+#[tokio::test]
+async fn a_wrong_secret_key_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path()).await;
+    let refused = client(&server, "wrong")
+        .create_secret()
+        .name("s")
+        .secret_string("x")
+        .send()
+        .await;
+    assert_eq!(refused.unwrap_err().code(), Some("InvalidSignatureException"));
+    let right = client(&server, SECRET_ACCESS_KEY)
+        .describe_secret()
+        .secret_id("s")
+        .send()
+        .await;
+    assert!(
+        right
+            .unwrap_err()
+            .as_service_error()
+            .unwrap()
+            .is_resource_not_found_exception()
+    );
+}
+
+#[tokio::test]
+async fn a_request_without_a_signature_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path()).await;
+    let address = server.address();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request =
+        format!("POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer.lines().next(), Some("HTTP/1.1 403 Forbidden"));
 }

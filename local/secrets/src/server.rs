@@ -1,20 +1,6 @@
-//! A Secrets Manager server on the loopback interface.
-//!
-//! Input: the SDKs' requests in AWS JSON 1.1, signed with the server's credentials: `CreateSecret`, `PutSecretValue`,
-//! `GetSecretValue`, `DescribeSecret`. Output: Secrets Manager's answers and typed errors.
-//!
-//! Guarantee: secrets are kept in one file that only its owner may read (mode 0600), replaced as a whole by each write;
-//! a name always has the same ARN; values never reach a log. Versions carry the stages `AWSCURRENT` and `AWSPREVIOUS` as
-//! in Secrets Manager; a version without a stage is forgotten.
-//!
-//! Failure: an error of Secrets Manager. A parameter or operation that is not known here is refused, not ignored.
-//!
-//! Not here: rotation, deletion, tags, replication, KMS keys. The values are not encrypted: the server is for secrets of
-//! a local run.
+//! The HTTP server: AWS JSON requests to operations.
 
-mod operations;
-mod vault;
-
+use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,16 +11,14 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
+use cardlake_loopback::{AccessLog, ListenError, ServerCredentials, SignedRequest, listen, signature};
 use chrono::Utc;
 use serde_json::json;
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use self::operations::ServiceError;
-use self::vault::Vault;
-use crate::access_log::AccessLog;
-use crate::loopback::{self, ListenError};
-use crate::sigv4::{self, ServerCredentials, SignedRequest};
+use crate::operations::{self, ServiceError};
+use crate::vault::Vault;
 
 /// The name that requests are signed for.
 const SIGNING_NAME: &str = "secretsmanager";
@@ -44,12 +28,12 @@ const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Why the server cannot start.
 #[derive(Debug, Error)]
 pub enum SecretsServerError {
-    /// The address is not loopback, or is taken.
+    /// The address is not loopback, or is in use.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The file of the secrets cannot be used.
     #[error("the file of the secrets cannot be used: {0}")]
-    Vault(String),
+    Vault(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// How to run the server.
@@ -57,11 +41,11 @@ pub enum SecretsServerError {
 pub struct SecretsServerOptions {
     /// A loopback address; port 0 takes any free port.
     pub listen: SocketAddr,
-    /// The folder of the file `secrets.json`; it is made if it does not exist.
+    /// The folder of the file `secrets.json`; created if missing.
     pub folder: PathBuf,
-    /// What requests must be signed with.
+    /// The keys that requests must be signed with.
     pub credentials: ServerCredentials,
-    /// Where requests are noted.
+    /// Records every request.
     pub access_log: Option<AccessLog>,
 }
 
@@ -84,7 +68,7 @@ impl SecretsServer {
         self.address
     }
 
-    /// Says which secrets there are, now and later.
+    /// A live view of which secrets exist.
     pub fn names(&self) -> SecretNames {
         self.names.clone()
     }
@@ -103,12 +87,12 @@ impl Drop for SecretsServer {
     }
 }
 
-/// The secrets that there are, without their values.
+/// Which secrets exist, without their values.
 #[derive(Clone)]
 pub struct SecretNames(Arc<Vault>);
 
 impl SecretNames {
-    /// Whether there is a secret with this name or ARN.
+    /// Whether a secret has this name or ARN.
     #[must_use]
     pub fn contains(&self, name_or_arn: &str) -> bool {
         self.0.read(|secrets| operations::find(secrets, name_or_arn).is_ok())
@@ -121,7 +105,7 @@ impl fmt::Debug for SecretNames {
     }
 }
 
-/// What every request needs.
+/// The state shared by all requests.
 #[derive(Clone)]
 struct Server {
     vault: Arc<Vault>,
@@ -134,12 +118,12 @@ struct Server {
 /// # Errors
 /// The address is not loopback or is taken, or the file of the secrets cannot be read.
 pub async fn start(options: SecretsServerOptions) -> Result<SecretsServer, SecretsServerError> {
-    let (listener, address) = loopback::listen(options.listen).await?;
+    let (listener, address) = listen(options.listen).await?;
     let folder = options.folder;
     let vault = spawn_blocking(move || Vault::open(&folder))
         .await
-        .map_err(|error| SecretsServerError::Vault(error.to_string()))?
-        .map_err(|error| SecretsServerError::Vault(error.to_string()))?;
+        .map_err(|error| SecretsServerError::Vault(error.into()))?
+        .map_err(|error| SecretsServerError::Vault(error.into()))?;
     let vault = Arc::new(vault);
     let names = SecretNames(Arc::clone(&vault));
     let server = Server {
@@ -179,9 +163,9 @@ async fn answer(server: Server, request: Request) -> Result<serde_json::Value, S
         headers: &parts.headers,
         body: &body,
     };
-    sigv4::verify(&signed, &server.credentials, SIGNING_NAME, Utc::now())?;
+    signature::verify(&signed, &server.credentials, SIGNING_NAME, Utc::now())?;
     if let Some(log) = &server.access_log {
-        log.note_json(SIGNING_NAME, &parts.headers, &server.credentials);
+        log.record_json(SIGNING_NAME, &parts.headers, &server.credentials);
     }
     let target = parts
         .headers

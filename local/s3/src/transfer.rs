@@ -11,7 +11,8 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::store::{Finished, Store, StoreError};
+use crate::error::StoreError;
+use crate::store::{Finished, Store};
 
 /// How much of an object is read and sent at a time, in bytes.
 const CHUNK_BYTES: usize = 1 << 18;
@@ -19,7 +20,7 @@ const CHUNK_BYTES: usize = 1 << 18;
 const CHUNKS_IN_FLIGHT: usize = 4;
 
 /// Streams a request's body into a file that is no object yet. Whatever goes wrong, that file is removed.
-pub(super) async fn receive(store: &Arc<Store>, body: Option<StreamingBlob>) -> S3Result<Finished> {
+pub(crate) async fn receive(store: &Arc<Store>, body: Option<StreamingBlob>) -> S3Result<Finished> {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(CHUNKS_IN_FLIGHT);
     let store = Arc::clone(store);
     let writer = spawn_blocking(move || {
@@ -47,7 +48,7 @@ pub(super) async fn receive(store: &Arc<Store>, body: Option<StreamingBlob>) -> 
 
 /// The next `length` bytes of a file. A file that ends early breaks the connection, so that no client takes a part for
 /// the whole.
-pub(super) fn stream(mut file: File, length: u64) -> StreamingBlob {
+pub(crate) fn stream(mut file: File, length: u64) -> StreamingBlob {
     let (sender, mut receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_IN_FLIGHT);
     spawn_blocking(move || {
         let mut remaining = length;
@@ -66,15 +67,15 @@ pub(super) fn stream(mut file: File, length: u64) -> StreamingBlob {
 }
 
 /// The part of an object that a request asks for.
-pub(super) struct Span {
-    pub(super) start: u64,
-    pub(super) length: u64,
+pub(crate) struct Span {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
     /// `Content-Range`, if it is a part.
-    pub(super) header: Option<String>,
+    pub(crate) header: Option<String>,
 }
 
 impl Span {
-    pub(super) fn of(range: Option<Range>, length: u64) -> S3Result<Self> {
+    pub(crate) fn of(range: Option<Range>, length: u64) -> S3Result<Self> {
         let Some(range) = range else {
             return Ok(Self {
                 start: 0,
@@ -96,6 +97,6 @@ impl Span {
 }
 
 /// A length as the protocol's types have it.
-pub(super) fn signed(length: u64) -> i64 {
+pub(crate) fn signed(length: u64) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }

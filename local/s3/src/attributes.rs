@@ -9,30 +9,30 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::store::{Result, at};
+use crate::error::{Result, at};
 
 /// The folder of the attributes, beside the buckets.
-pub(super) const FOLDER: &str = ".attributes";
+pub(crate) const FOLDER: &str = ".attributes";
 /// The content type of an object that was written without one.
-pub(super) const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
+pub(crate) const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 
 /// The headers that come back as they were given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Attributes {
+pub(crate) struct Attributes {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content_type: Option<String>,
+    pub(crate) content_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content_encoding: Option<String>,
+    pub(crate) content_encoding: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content_disposition: Option<String>,
+    pub(crate) content_disposition: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) content_language: Option<String>,
+    pub(crate) content_language: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) cache_control: Option<String>,
+    pub(crate) cache_control: Option<String>,
     /// `x-amz-meta-…`, without that prefix.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) metadata: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 /// Attributes and the content they were written with: they do not pass on to what another program puts there.
@@ -52,7 +52,7 @@ fn path(root: &Path, bucket: &str, key: &str) -> PathBuf {
 
 impl Attributes {
     /// The attributes without those that say nothing.
-    pub(super) fn normalised(mut self) -> Self {
+    pub(crate) fn normalised(mut self) -> Self {
         self.content_type = self
             .content_type
             .filter(|content_type| content_type != DEFAULT_CONTENT_TYPE);
@@ -73,7 +73,7 @@ impl Attributes {
     }
 
     /// Reads the attributes of the object with this content; none if it has none.
-    pub(super) fn load(root: &Path, bucket: &str, key: &str, tag: &str) -> Result<Self> {
+    pub(crate) fn load(root: &Path, bucket: &str, key: &str, tag: &str) -> Result<Self> {
         let path = path(root, bucket, key);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -88,7 +88,7 @@ impl Attributes {
     }
 
     /// Replaces the attributes of an object; removes them if there are none.
-    pub(super) fn save(&self, root: &Path, bucket: &str, key: &str, tag: &str) -> Result<()> {
+    pub(crate) fn save(&self, root: &Path, bucket: &str, key: &str, tag: &str) -> Result<()> {
         let path = path(root, bucket, key);
         if *self == Self::default() {
             return match fs::remove_file(&path) {

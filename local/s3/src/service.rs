@@ -5,25 +5,24 @@ use std::io::{Seek, SeekFrom};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hyper::StatusCode;
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::spawn_blocking;
 
-use super::RequestHook;
-use super::attributes::{Attributes, DEFAULT_CONTENT_TYPE};
-use super::conditions::{ReadConditions, write_condition};
-use super::listing::{self, After, Entry, MAX_KEYS, Query};
-use super::store::{Condition, ObjectInfo, Store, StoreError};
-use super::transfer::{Span, receive, signed, stream};
-use crate::full_disk;
-use crate::s3_events::Created;
+use crate::attributes::{Attributes, DEFAULT_CONTENT_TYPE};
+use crate::conditions::{ReadConditions, write_condition};
+use crate::created::CreatedObject;
+use crate::error::{StoreError, at};
+use crate::listing::{self, After, Entry, MAX_KEYS, Query};
+use crate::store::{Condition, ObjectInfo, Store};
+use crate::transfer::{Span, receive, signed, stream};
 
 /// S3 on a store.
 #[derive(Debug, Clone)]
-pub(super) struct Service {
+pub(crate) struct Service {
     store: Arc<Store>,
-    hook: Option<Arc<dyn RequestHook>>,
+    created: Option<UnboundedSender<CreatedObject>>,
 }
 
 /// The attributes in an input, whichever type it has.
@@ -41,47 +40,20 @@ macro_rules! attributes {
     };
 }
 
-impl From<StoreError> for S3Error {
-    fn from(error: StoreError) -> Self {
-        let code = match &error {
-            StoreError::NoSuchBucket(_) => S3ErrorCode::NoSuchBucket,
-            StoreError::BucketExists(_) => S3ErrorCode::BucketAlreadyOwnedByYou,
-            StoreError::BucketNotEmpty(_) => S3ErrorCode::BucketNotEmpty,
-            StoreError::NoSuchKey(_) => S3ErrorCode::NoSuchKey,
-            StoreError::NoSuchUpload(_) => S3ErrorCode::NoSuchUpload,
-            StoreError::InvalidPart(_) => S3ErrorCode::InvalidPart,
-            StoreError::InvalidPartOrder => S3ErrorCode::InvalidPartOrder,
-            StoreError::EntityTooSmall(_) => S3ErrorCode::EntityTooSmall,
-            StoreError::UnusableKey { .. } => S3ErrorCode::InvalidArgument,
-            StoreError::PreconditionFailed => S3ErrorCode::PreconditionFailed,
-            // As Ceph answers when there is no room: clients take it for final. A server's error they would try again for long.
-            StoreError::Io { source, .. } if full_disk::is_full(source) => {
-                let mut refused = Self::with_message(S3ErrorCode::Custom("QuotaExceeded".into()), error.to_string());
-                refused.set_status_code(StatusCode::FORBIDDEN);
-                return refused;
-            }
-            StoreError::Io { .. } => {
-                tracing::error!(%error, "an object could not be read or written");
-                S3ErrorCode::InternalError
-            }
-        };
-        Self::with_message(code, error.to_string())
-    }
-}
-
 fn strong(tag: String) -> Option<ETag> {
     Some(ETag::Strong(tag))
 }
 
 impl Service {
-    pub(super) fn new(store: Arc<Store>, hook: Option<Arc<dyn RequestHook>>) -> Self {
-        Self { store, hook }
+    pub(crate) fn new(store: Arc<Store>, created: Option<UnboundedSender<CreatedObject>>) -> Self {
+        Self { store, created }
     }
 
-    /// Tells whoever wants to know that an object was written.
-    fn tell(&self, bucket: String, key: String, info: &ObjectInfo) {
-        if let Some(hook) = &self.hook {
-            hook.created(Created {
+    /// Notifies the receiver, if any, of a written object.
+    fn notify(&self, bucket: String, key: String, info: &ObjectInfo) {
+        if let Some(created) = &self.created {
+            // The receiver may have stopped.
+            let _ = created.send(CreatedObject {
                 bucket,
                 key,
                 etag: info.tag.clone(),
@@ -234,7 +206,7 @@ impl S3 for Service {
         let info = self
             .blocking(move |store| store.commit(&to_bucket, &to_key, finished, &condition, &attributes))
             .await?;
-        self.tell(bucket, key, &info);
+        self.notify(bucket, key, &info);
         Ok(S3Response::new(PutObjectOutput {
             e_tag: strong(info.tag),
             ..PutObjectOutput::default()
@@ -271,7 +243,7 @@ impl S3 for Service {
         let info = self
             .blocking(move |store| store.commit(&bucket, &key, finished, &Condition::Always, &attributes))
             .await?;
-        self.tell(input.bucket, input.key, &info);
+        self.notify(input.bucket, input.key, &info);
         let copy_object_result = Some(CopyObjectResult {
             e_tag: strong(info.tag),
             last_modified: Some(Timestamp::from(info.modified)),
@@ -441,7 +413,7 @@ impl S3 for Service {
         let info = self
             .blocking(move |store| store.complete_multipart(&bucket, &key, &id, &parts, &condition))
             .await?;
-        self.tell(input.bucket.clone(), input.key.clone(), &info);
+        self.notify(input.bucket.clone(), input.key.clone(), &info);
         Ok(S3Response::new(CompleteMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
@@ -472,7 +444,7 @@ struct ListedPage {
 
 fn list_page(store: &Store, bucket: &str, query: &Query) -> Result<ListedPage, StoreError> {
     let folder = store.bucket(bucket)?;
-    let page = listing::list(&folder, query).map_err(super::store::at("list the folder", &folder))?;
+    let page = listing::list(&folder, query).map_err(at("list the folder", &folder))?;
     let (mut contents, mut common_prefixes) = (Vec::new(), Vec::new());
     for entry in page.entries {
         match entry {

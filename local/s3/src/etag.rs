@@ -26,7 +26,7 @@ const MAX_REMEMBERED: usize = 262_144;
 const MAX_LINES_PER_TAG: usize = 4;
 
 /// Computes a tag while the bytes pass by.
-pub(super) struct TagBuilder {
+pub(crate) struct TagBuilder {
     checksum: Crc64Nvme,
     length: u64,
 }
@@ -41,20 +41,20 @@ impl std::fmt::Debug for TagBuilder {
 }
 
 impl TagBuilder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             checksum: Crc64Nvme::new(),
             length: 0,
         }
     }
 
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.checksum.update(bytes);
         self.length += bytes.len() as u64;
     }
 
     /// The tag without quotes, and the number of bytes.
-    pub(super) fn finish(self) -> (String, u64) {
+    pub(crate) fn finish(self) -> (String, u64) {
         (
             format!("{}-{:x}", hex::encode(self.checksum.finalize()), self.length),
             self.length,
@@ -108,7 +108,7 @@ impl Version {
 
 /// The tags of files that did not change since they were computed.
 #[derive(Debug)]
-pub(super) struct TagCache(Mutex<Remembered>);
+pub(crate) struct TagCache(Mutex<Remembered>);
 
 #[derive(Debug)]
 struct Remembered {
@@ -119,7 +119,7 @@ struct Remembered {
 
 impl TagCache {
     /// Opens the journal at `path`, or starts one.
-    pub(super) fn open(path: &Path) -> Self {
+    pub(crate) fn open(path: &Path) -> Self {
         let (tags, lines) = load(path);
         let compact = lines > tags.len().saturating_mul(MAX_LINES_PER_TAG) + MAX_LINES_PER_TAG;
         let journal = if compact { rewrite(path, &tags) } else { Ok(()) }
@@ -129,7 +129,7 @@ impl TagCache {
         Self(Mutex::new(Remembered { tags, journal }))
     }
 
-    pub(super) fn remember(&self, path: &Path, metadata: &Metadata, tag: &str) {
+    pub(crate) fn remember(&self, path: &Path, metadata: &Metadata, tag: &str) {
         let version = Version::of(metadata);
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Remembered { tags, journal } = &mut *guard;
@@ -148,7 +148,7 @@ impl TagCache {
 
     /// The tag of an open file; reads it from the start if it is new or was changed by another program, and leaves the
     /// position at the start.
-    pub(super) fn tag(&self, path: &Path, file: &mut File, metadata: &Metadata) -> io::Result<String> {
+    pub(crate) fn tag(&self, path: &Path, file: &mut File, metadata: &Metadata) -> io::Result<String> {
         let version = Version::of(metadata);
         if let Some((known, tag)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).tags.get(path)
             && *known == version

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
+use cardlake_loopback::SignatureError;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,8 +12,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::vault::{Secret, SecretValue, Secrets, Vault, VaultError, Version};
-use crate::sigv4::SignatureError;
+use crate::vault::{Secret, SecretValue, Secrets, Vault, VaultError, Version};
 
 /// The stage of the version that is read by default.
 const CURRENT: &str = "AWSCURRENT";
@@ -25,7 +25,7 @@ const MAX_VALUE_BYTES: usize = 65_536;
 
 /// An error of the service.
 #[derive(Debug, Error)]
-pub(super) enum ServiceError {
+pub(crate) enum ServiceError {
     #[error("Secrets Manager can't find the specified secret.")]
     SecretNotFound,
     #[error("Secrets Manager can't find the specified secret value for {0}")]
@@ -53,7 +53,7 @@ impl From<VaultError> for ServiceError {
 
 impl ServiceError {
     /// The error's name on the wire.
-    pub(super) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::SecretNotFound | Self::VersionNotFound(_) => "ResourceNotFoundException",
             Self::SecretExists(_) | Self::TokenInUse(_) => "ResourceExistsException",
@@ -64,7 +64,7 @@ impl ServiceError {
         }
     }
 
-    pub(super) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Signature(_) => StatusCode::FORBIDDEN,
@@ -76,7 +76,7 @@ impl ServiceError {
 type Result<T> = std::result::Result<T, ServiceError>;
 
 /// Carries out one operation.
-pub(super) fn call(vault: &Vault, operation: &str, body: &[u8]) -> Result<Value> {
+pub(crate) fn call(vault: &Vault, operation: &str, body: &[u8]) -> Result<Value> {
     match operation {
         "CreateSecret" => create(vault, parse(body)?),
         "PutSecretValue" => put(vault, parse(body)?),
@@ -163,9 +163,8 @@ fn check_name(name: &str) -> Result<()> {
     Err(ServiceError::Validation(problem))
 }
 
-/// The name and the secret that a name, an ARN, or an ARN without its last six characters means.
-/// A secret by its name or its ARN.
-pub(super) fn find<'a>(secrets: &'a Secrets, id: &str) -> Result<(&'a String, &'a Secret)> {
+/// A secret and its name, by name, ARN, or ARN without its random suffix.
+pub(crate) fn find<'a>(secrets: &'a Secrets, id: &str) -> Result<(&'a String, &'a Secret)> {
     let by_arn = || {
         secrets
             .iter()

@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use thiserror::Error;
 use uuid::Uuid;
 
-use super::attributes::{self, Attributes};
-use super::etag::{TagBuilder, TagCache};
+use crate::attributes::{self, Attributes};
+use crate::error::{Result, StoreError, at};
+use crate::etag::{TagBuilder, TagCache};
 
 /// The folder of files that are not objects yet.
 const UPLOADS: &str = ".uploads";
@@ -37,51 +37,9 @@ const MAX_FOLDER_RACES: usize = 100;
 /// Files in `.uploads` that are older belong to a process that died.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What can go wrong with an object.
-#[derive(Debug, Error)]
-pub(super) enum StoreError {
-    #[error("the bucket `{0}` does not exist")]
-    NoSuchBucket(String),
-    #[error("the bucket `{0}` exists")]
-    BucketExists(String),
-    #[error("the bucket `{0}` is not empty")]
-    BucketNotEmpty(String),
-    #[error("the key `{0}` does not exist")]
-    NoSuchKey(String),
-    #[error("the upload `{0}` does not exist; it may have been completed or aborted")]
-    NoSuchUpload(String),
-    #[error("part {0} was not uploaded, or has another ETag")]
-    InvalidPart(i32),
-    #[error("the parts are not in ascending order")]
-    InvalidPartOrder,
-    #[error("part {0} is smaller than 5 MiB and not the last one")]
-    EntityTooSmall(i32),
-    #[error("the key `{key}` cannot be kept as a file here: {reason}")]
-    UnusableKey { key: String, reason: &'static str },
-    #[error("a precondition of the request does not hold")]
-    PreconditionFailed,
-    #[error("cannot {action} {path}: {source}")]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
-}
-
-pub(super) type Result<T> = std::result::Result<T, StoreError>;
-
-/// Gives an I/O error its place.
-pub(super) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    move |source| StoreError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
-}
-
 /// When a write may happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     Always,
     /// The key must not exist: `If-None-Match: *`.
     Absent,
@@ -93,17 +51,17 @@ pub(super) enum Condition {
 
 /// What is known of an object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ObjectInfo {
+pub(crate) struct ObjectInfo {
     /// Bytes.
-    pub(super) length: u64,
-    pub(super) modified: SystemTime,
+    pub(crate) length: u64,
+    pub(crate) modified: SystemTime,
     /// Without quotes.
-    pub(super) tag: String,
+    pub(crate) tag: String,
 }
 
 /// A file in `.uploads`; dropping it removes the file.
 #[derive(Debug)]
-pub(super) struct Upload {
+pub(crate) struct Upload {
     path: PathBuf,
     file: File,
     tag: TagBuilder,
@@ -112,18 +70,18 @@ pub(super) struct Upload {
 
 /// An upload that is complete.
 #[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) path: PathBuf,
+pub(crate) struct Finished {
+    pub(crate) path: PathBuf,
     /// Without quotes.
-    pub(super) tag: String,
+    pub(crate) tag: String,
     /// Bytes.
-    pub(super) length: u64,
+    pub(crate) length: u64,
     guard: RemoveOnDrop,
 }
 
 impl Finished {
     /// The file has been renamed: there is nothing to remove.
-    pub(super) fn keep(mut self) {
+    pub(crate) fn keep(mut self) {
         self.guard.0 = None;
     }
 }
@@ -142,7 +100,7 @@ impl Drop for RemoveOnDrop {
 
 /// The buckets below a root folder.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(crate) struct Store {
     root: PathBuf,
     locks: Vec<Mutex<()>>,
     tags: TagCache,
@@ -150,7 +108,7 @@ pub(super) struct Store {
 
 impl Store {
     /// Opens the root folder, makes what is missing, and sweeps away what a dead process left in `.uploads`.
-    pub(super) fn open(root: &Path, buckets: &[String]) -> Result<Self> {
+    pub(crate) fn open(root: &Path, buckets: &[String]) -> Result<Self> {
         let (uploads, attributes) = (root.join(UPLOADS), root.join(attributes::FOLDER));
         for folder in buckets
             .iter()
@@ -168,15 +126,15 @@ impl Store {
         })
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    pub(super) fn uploads(&self) -> PathBuf {
+    pub(crate) fn uploads(&self) -> PathBuf {
         self.root.join(UPLOADS)
     }
 
-    pub(super) fn bucket(&self, bucket: &str) -> Result<PathBuf> {
+    pub(crate) fn bucket(&self, bucket: &str) -> Result<PathBuf> {
         let path = self.root.join(bucket);
         let is_bucket = !bucket.is_empty() && !bucket.starts_with('.') && !bucket.contains(['/', '\\']);
         if is_bucket && path.is_dir() {
@@ -187,7 +145,7 @@ impl Store {
     }
 
     /// The buckets in alphabetical order, with the time they were last changed.
-    pub(super) fn buckets(&self) -> Result<Vec<(String, SystemTime)>> {
+    pub(crate) fn buckets(&self) -> Result<Vec<(String, SystemTime)>> {
         let mut buckets = Vec::new();
         for entry in fs::read_dir(&self.root).map_err(at("read the folder", &self.root))? {
             let entry = entry.map_err(at("read the folder", &self.root))?;
@@ -205,7 +163,7 @@ impl Store {
         Ok(buckets)
     }
 
-    pub(super) fn create_bucket(&self, bucket: &str) -> Result<()> {
+    pub(crate) fn create_bucket(&self, bucket: &str) -> Result<()> {
         let path = self.root.join(bucket);
         fs::create_dir(&path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::BucketExists(bucket.to_owned()),
@@ -213,7 +171,7 @@ impl Store {
         })
     }
 
-    pub(super) fn delete_bucket(&self, bucket: &str) -> Result<()> {
+    pub(crate) fn delete_bucket(&self, bucket: &str) -> Result<()> {
         let path = self.bucket(bucket)?;
         fs::remove_dir(&path).map_err(|error| match error.kind() {
             io::ErrorKind::DirectoryNotEmpty => StoreError::BucketNotEmpty(bucket.to_owned()),
@@ -253,7 +211,7 @@ impl Store {
     }
 
     /// Opens an object for reading, at its start. What is read is this version, even if it is replaced meanwhile.
-    pub(super) fn read(&self, bucket: &str, key: &str) -> Result<(File, ObjectInfo)> {
+    pub(crate) fn read(&self, bucket: &str, key: &str) -> Result<(File, ObjectInfo)> {
         match self.object_path(bucket, key) {
             Ok(path) => self.read_path(&path, key),
             // Such a key cannot have been written.
@@ -263,7 +221,7 @@ impl Store {
     }
 
     /// Like [`Store::read`], for an entry of a listing.
-    pub(super) fn read_path(&self, path: &Path, key: &str) -> Result<(File, ObjectInfo)> {
+    pub(crate) fn read_path(&self, path: &Path, key: &str) -> Result<(File, ObjectInfo)> {
         let mut file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StoreError::NoSuchKey(key.to_owned()),
             _ => at("open", path)(error),
@@ -285,7 +243,7 @@ impl Store {
     }
 
     /// Starts to write a file that is no object yet.
-    pub(super) fn start_upload(&self) -> Result<Upload> {
+    pub(crate) fn start_upload(&self) -> Result<Upload> {
         let path = self.uploads().join(format!("{}.part", Uuid::new_v4()));
         let file = File::create_new(&path).map_err(at("create", &path))?;
         Ok(Upload {
@@ -297,7 +255,7 @@ impl Store {
     }
 
     /// Makes the object out of a complete upload, if the condition holds.
-    pub(super) fn commit(
+    pub(crate) fn commit(
         &self,
         bucket: &str,
         key: &str,
@@ -340,7 +298,7 @@ impl Store {
     }
 
     /// Removes an object, and the folders that hold nothing any more. An object that does not exist is no error.
-    pub(super) fn delete(&self, bucket: &str, key: &str, condition: &Condition) -> Result<()> {
+    pub(crate) fn delete(&self, bucket: &str, key: &str, condition: &Condition) -> Result<()> {
         let path = match self.object_path(bucket, key) {
             Err(StoreError::UnusableKey { .. }) => return Ok(()),
             path => path?,
@@ -427,12 +385,12 @@ fn sweep(uploads: &Path) -> io::Result<()> {
 }
 
 impl Upload {
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.tag.update(bytes);
         self.file.write_all(bytes).map_err(at("write", &self.path))
     }
 
-    pub(super) fn finish(self) -> Finished {
+    pub(crate) fn finish(self) -> Finished {
         let (tag, length) = self.tag.finish();
         Finished {
             path: self.path,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use cardlake::s3_server::{RequestHook, S3Server, S3ServerOptions, start};
-use cardlake::sigv4::ServerCredentials;
+use cardlake_local_s3::{S3Server, S3ServerOptions, start};
+use cardlake_loopback::{RequestHook, ServerCredentials};
 
 pub const BUCKET: &str = "lake";
 pub const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
@@ -49,16 +49,19 @@ impl Fixture {
     }
 }
 
-pub async fn serve(root: &std::path::Path, hook: Option<Arc<dyn RequestHook>>) -> S3Server {
-    start(S3ServerOptions {
+pub fn options(root: &std::path::Path, hook: Option<Arc<dyn RequestHook>>) -> S3ServerOptions {
+    S3ServerOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
         root: root.to_owned(),
         buckets: vec![BUCKET.to_owned()],
         credentials: credentials(),
         hook,
-    })
-    .await
-    .unwrap()
+        created: None,
+    }
+}
+
+pub async fn serve(root: &std::path::Path, hook: Option<Arc<dyn RequestHook>>) -> S3Server {
+    start(options(root, hook)).await.unwrap()
 }
 
 pub fn client(server: &S3Server, secret: &str) -> aws_sdk_s3::Client {

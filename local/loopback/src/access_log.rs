@@ -1,18 +1,19 @@
-//! What the local servers were asked for, and by whom: so that a test can hold IAM policies against what the stages do.
+//! Log of the requests that each principal sent, so that tests can compare IAM policies with what the stages use.
 //!
-//! Every stage signs with an access key of its own ([`crate::sigv4::ServerCredentials::of`]), which names it.
+//! Every stage signs with its own access key ([`ServerCredentials::of`]), which names it.
 
-use crate::s3_server::{HookDecision, RequestHook};
-use crate::sigv4::{self, ServerCredentials};
+use crate::credentials::ServerCredentials;
+use crate::hook::{HookDecision, RequestHook};
+use crate::signature;
 use hyper::http::HeaderMap;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A request that was asked for, once or more often.
+/// A distinct request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Access {
-    /// Who asked: the name of the access key, empty for the servers' own key.
+    /// The principal, by its access key; empty for the servers' own key.
     pub principal: String,
     /// The service as IAM names it: `s3`, `redshift-data`.
     pub service: &'static str,
@@ -20,32 +21,32 @@ pub struct Access {
     pub operation: String,
     /// `bucket/key` or `bucket` for S3; empty elsewhere.
     pub resource: String,
-    /// Whether the object was there; true elsewhere.
+    /// Whether the object existed; true for other services.
     pub found: bool,
 }
 
-/// The requests so far. Clones are the same log.
+/// The distinct requests so far. Clones share one log.
 #[derive(Debug, Clone, Default)]
 pub struct AccessLog(Arc<Mutex<BTreeSet<Access>>>);
 
 impl AccessLog {
-    /// What was asked for so far, each request once.
+    /// The distinct requests so far.
     #[must_use]
     pub fn accesses(&self) -> BTreeSet<Access> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes a request.
-    pub fn note(&self, access: Access) {
+    /// Records a request.
+    pub fn record(&self, access: Access) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(access);
     }
 
-    /// Notes a request in AWS JSON, whose signature is right.
-    pub(crate) fn note_json(&self, service: &'static str, headers: &HeaderMap, credentials: &ServerCredentials) {
+    /// Records an AWS JSON request whose signature was verified.
+    pub fn record_json(&self, service: &'static str, headers: &HeaderMap, credentials: &ServerCredentials) {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let operation = header("x-amz-target").unwrap_or_default();
-        self.note(Access {
-            principal: sigv4::principal(headers, credentials).to_owned(),
+        self.record(Access {
+            principal: signature::principal(headers, credentials).to_owned(),
             service,
             operation: operation.rsplit('.').next().unwrap_or_default().to_owned(),
             resource: String::new(),
@@ -53,8 +54,9 @@ impl AccessLog {
         });
     }
 
-    /// Notes the requests of an S3 server over the folder `root`.
-    pub(crate) fn of_s3(&self, root: PathBuf, credentials: ServerCredentials) -> Arc<dyn RequestHook> {
+    /// A hook that records the requests of an S3 server over the folder `root`.
+    #[must_use]
+    pub fn s3_hook(&self, root: PathBuf, credentials: ServerCredentials) -> Arc<dyn RequestHook> {
         Arc::new(S3Requests {
             log: self.clone(),
             root,
@@ -81,7 +83,7 @@ impl RequestHook for S3Requests {
         } else {
             format!("{bucket}/{key}")
         };
-        self.log.note(Access {
+        self.log.record(Access {
             principal: self.credentials.name_in(access_key_id).unwrap_or_default().to_owned(),
             service: "s3",
             operation: operation.to_owned(),

@@ -1,4 +1,4 @@
-//! The one way in which the local servers open a port: on the loopback interface, and nowhere else.
+//! Opens ports of the local servers, on the loopback interface only.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,17 +12,17 @@ pub enum ListenError {
     /// The address can be reached from other machines.
     #[error("{0} is not a loopback address: the local servers hold data and test credentials, use 127.0.0.1 or ::1")]
     NotLoopback(SocketAddr),
-    /// The operating system refuses, most often because the port is taken.
+    /// The operating system refuses, most often because the port is in use.
     #[error("cannot listen on {address}: {source}; choose another port, or 0 for any free one")]
     Bind {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
         /// The reason.
         source: io::Error,
     },
 }
 
-/// Opens `address`, which must be a loopback address; port 0 takes any free port.
+/// Listens on `address`, which must be a loopback address; port 0 takes any free port.
 ///
 /// # Errors
 /// The address is not loopback, or the port cannot be opened.

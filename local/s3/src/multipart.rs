@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::attributes::Attributes;
-use super::store::{Condition, Finished, ObjectInfo, Result, Store, StoreError, at};
+use crate::attributes::Attributes;
+use crate::error::{Result, StoreError, at};
+use crate::store::{Condition, Finished, ObjectInfo, Store};
 
 /// The smallest part that is not the last one, in bytes.
 const MIN_PART_BYTES: u64 = 5 * 1024 * 1024;
@@ -47,7 +48,7 @@ impl Store {
     }
 
     /// Starts an upload and gives its identifier.
-    pub(super) fn start_multipart(&self, bucket: &str, key: &str, attributes: Attributes) -> Result<String> {
+    pub(crate) fn start_multipart(&self, bucket: &str, key: &str, attributes: Attributes) -> Result<String> {
         self.bucket(bucket)?;
         let id = Uuid::new_v4().to_string();
         let folder = self.upload_folder(&id)?;
@@ -64,7 +65,7 @@ impl Store {
     }
 
     /// Keeps a part, in place of an earlier one with its number; gives its tag.
-    pub(super) fn add_part(&self, bucket: &str, key: &str, id: &str, number: i32, part: Finished) -> Result<String> {
+    pub(crate) fn add_part(&self, bucket: &str, key: &str, id: &str, number: i32, part: Finished) -> Result<String> {
         let (folder, _) = self.manifest(bucket, key, id)?;
         let tag = part.tag.clone();
         // The name carries the tag, so that completing does not have to read the part twice.
@@ -75,7 +76,7 @@ impl Store {
     }
 
     /// Puts the parts together, in the order given, and makes the object.
-    pub(super) fn complete_multipart(
+    pub(crate) fn complete_multipart(
         &self,
         bucket: &str,
         key: &str,
@@ -123,7 +124,7 @@ impl Store {
     }
 
     /// Forgets an upload and its parts.
-    pub(super) fn abort_multipart(&self, bucket: &str, key: &str, id: &str) -> Result<()> {
+    pub(crate) fn abort_multipart(&self, bucket: &str, key: &str, id: &str) -> Result<()> {
         let (folder, _) = self.manifest(bucket, key, id)?;
         fs::remove_dir_all(&folder).map_err(at("delete the folder", &folder))
     }

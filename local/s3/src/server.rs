@@ -1,41 +1,12 @@
-//! An S3 server on the loopback interface, with its buckets as plain folders.
-//!
-//! Input: the AWS SDKs' S3 requests, path style, signed with the server's credentials (SigV4; `s3s` parses requests and
-//! checks signatures). Output: S3's answers. The objects are the files `<root>/<bucket>/<key>`, byte for byte, so that
-//! any program that reads folders (a Delta reader, a CSV viewer) reads the lake without the server; what such a program
-//! adds or changes is an object at once.
-//!
-//! Guarantee: objects are whole or absent; of any number of writers with `If-None-Match: *` exactly one succeeds, also
-//! across processes, and of those with the same `If-Match` exactly one; listings are complete, in S3's order, and never
-//! show a file that is being written. ETags follow from the content and survive a restart.
-//!
-//! Failure: errors carry S3's codes. A connection breaks rather than deliver a part of an object as the whole.
-//!
-//! The file store is our own instead of the `s3s-fs` crate, because that crate keeps a side file for every object beside
-//! the buckets, named by the Base64 of the key (which fails for keys over about 160 bytes), never removes them (a file
-//! that another program wrote has the ETag of its predecessor), checks conditions and writes in two steps (two writers
-//! can both win), lists by reading the whole bucket, ignores continuation tokens, reads in steps of 4 KiB and computes
-//! an MD5 of all that is written.
-//!
-//! Not here: versions, access control lists, encryption, checksums that a client sends (they are not compared; on
-//! loopback TCP does that), keys that differ in case only on a file system that does not tell them apart, and keys that
-//! cannot be a path (empty parts, `.` and `..`, or a key that continues another key behind a slash).
+//! The HTTP server: connections, signatures, request hooks.
 
-mod attributes;
-mod conditions;
-mod etag;
-mod listing;
-mod multipart;
-mod service;
-mod store;
-mod transfer;
-
-use std::fmt;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use cardlake_loopback::{HookDecision, ListenError, RequestHook, ServerCredentials, listen};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
@@ -48,21 +19,22 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, HttpError, HttpResponse, S3Error, S3ErrorCode, S3Result};
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::loopback::{self, ListenError};
-use crate::s3_events::Created;
-use crate::sigv4::ServerCredentials;
+use crate::created::CreatedObject;
+use crate::service::Service;
+use crate::store::Store;
 
 /// Why the server cannot start.
 #[derive(Debug, Error)]
 pub enum S3ServerError {
-    /// The address is not loopback, or is taken.
+    /// The address is not loopback, or is in use.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The root folder cannot be used.
     #[error("the folder of the S3 buckets cannot be used: {0}")]
-    Store(String),
+    Store(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// How to run the server.
@@ -70,78 +42,16 @@ pub enum S3ServerError {
 pub struct S3ServerOptions {
     /// A loopback address; port 0 takes any free port.
     pub listen: SocketAddr,
-    /// The folder that holds the buckets; it is made if it does not exist.
+    /// The folder that holds the buckets; created if missing.
     pub root: PathBuf,
-    /// Buckets to make if they do not exist.
+    /// Buckets to create if missing.
     pub buckets: Vec<String>,
-    /// What requests must be signed with.
+    /// The keys that requests must be signed with.
     pub credentials: ServerCredentials,
     /// Sees every request, and can make it fail.
     pub hook: Option<Arc<dyn RequestHook>>,
-}
-
-/// What happens to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HookDecision {
-    /// It is carried out.
-    Proceed,
-    /// It is not carried out; the answer has this HTTP status (500 if it is not a status of an error).
-    Fail(u16),
-    /// It is not carried out, and the connection is cut.
-    Drop,
-    /// It is carried out, but the answer has this HTTP status.
-    FailAfter(u16),
-    /// It is carried out, and the connection is cut instead of an answer.
-    DropAfter,
-}
-
-/// Sees every request whose signature is right before it is carried out: for tests of permissions and of failures.
-pub trait RequestHook: fmt::Debug + Send + Sync {
-    /// `operation` is S3's name (`PutObject`); `bucket` and `key` are empty where the operation has none. It must not
-    /// block.
-    fn before(&self, operation: &str, bucket: &str, key: &str) -> HookDecision;
-
-    /// An object was written, whatever the answer will be. It must not block.
-    fn created(&self, _object: Created) {}
-
-    /// The same, with the access key that signed the request; the server calls this one.
-    fn before_from(&self, _access_key_id: &str, operation: &str, bucket: &str, key: &str) -> HookDecision {
-        self.before(operation, bucket, key)
-    }
-}
-
-/// A request that was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RecordedRequest {
-    /// S3's name of the operation.
-    pub operation: String,
-    /// Empty if there is none.
-    pub bucket: String,
-    /// Empty if there is none.
-    pub key: String,
-}
-
-/// A hook that records every request and lets it through.
-#[derive(Debug, Default)]
-pub struct RequestLog(Mutex<Vec<RecordedRequest>>);
-
-impl RequestLog {
-    /// The requests so far, in order; the log is empty afterwards.
-    pub fn take(&self) -> Vec<RecordedRequest> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl RequestHook for RequestLog {
-    fn before(&self, operation: &str, bucket: &str, key: &str) -> HookDecision {
-        let request = RecordedRequest {
-            operation: operation.to_owned(),
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-        };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(request);
-        HookDecision::Proceed
-    }
+    /// Receives every object that is written, whatever the response to its writer is.
+    pub created: Option<UnboundedSender<CreatedObject>>,
 }
 
 /// A running server; it stops when it is dropped.
@@ -181,13 +91,13 @@ impl Drop for S3Server {
 /// # Errors
 /// The address is not loopback or is taken, or the root folder cannot be written.
 pub async fn start(options: S3ServerOptions) -> Result<S3Server, S3ServerError> {
-    let (listener, address) = loopback::listen(options.listen).await?;
+    let (listener, address) = listen(options.listen).await?;
     let (root, buckets) = (options.root, options.buckets);
-    let store = tokio::task::spawn_blocking(move || store::Store::open(&root, &buckets))
+    let store = tokio::task::spawn_blocking(move || Store::open(&root, &buckets))
         .await
-        .map_err(|error| S3ServerError::Store(error.to_string()))?
-        .map_err(|error| S3ServerError::Store(error.to_string()))?;
-    let mut builder = S3ServiceBuilder::new(service::Service::new(Arc::new(store), options.hook.clone()));
+        .map_err(|error| S3ServerError::Store(error.into()))?
+        .map_err(|error| S3ServerError::Store(error.into()))?;
+    let mut builder = S3ServiceBuilder::new(Service::new(Arc::new(store), options.created));
     builder.set_auth(Auth(options.credentials));
     builder.set_access(Access { hook: options.hook });
     let task = tokio::spawn(serve(listener, builder.build()));

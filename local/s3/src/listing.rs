@@ -11,22 +11,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The most entries of one page.
-pub(super) const MAX_KEYS: usize = 1_000;
+pub(crate) const MAX_KEYS: usize = 1_000;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Query {
+pub(crate) struct Query {
     /// Keys must start with it; it may end within a name.
-    pub(super) prefix: String,
+    pub(crate) prefix: String,
     /// Keys that share what follows the prefix up to here are one entry. Empty for none.
-    pub(super) delimiter: String,
-    pub(super) after: After,
-    pub(super) max_keys: usize,
+    pub(crate) delimiter: String,
+    pub(crate) after: After,
+    pub(crate) max_keys: usize,
 }
 
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum After {
+pub(crate) enum After {
     /// Behind this key; the empty one is before all.
     Key(String),
     /// Behind all keys that start so.
@@ -41,7 +41,7 @@ impl Default for After {
 
 impl After {
     /// The opaque token that a client sends back.
-    pub(super) fn to_token(&self) -> String {
+    pub(crate) fn to_token(&self) -> String {
         URL_SAFE_NO_PAD.encode(match self {
             Self::Key(key) => format!("k{key}"),
             Self::Prefix(prefix) => format!("p{prefix}"),
@@ -49,7 +49,7 @@ impl After {
     }
 
     /// `None` for a token that this server did not make.
-    pub(super) fn from_token(token: &str) -> Option<Self> {
+    pub(crate) fn from_token(token: &str) -> Option<Self> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
         if let Some(key) = text.strip_prefix('k') {
             return Some(Self::Key(key.to_owned()));
@@ -60,21 +60,21 @@ impl After {
 
 /// One entry of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(crate) enum Entry {
     Object { key: String, path: PathBuf },
     CommonPrefix(String),
 }
 
 /// A part of a listing.
 #[derive(Debug, Default)]
-pub(super) struct Page {
-    pub(super) entries: Vec<Entry>,
+pub(crate) struct Page {
+    pub(crate) entries: Vec<Entry>,
     /// Where the next page begins, if there is one.
-    pub(super) next: Option<After>,
+    pub(crate) next: Option<After>,
 }
 
 /// Lists the bucket whose files are in `bucket`.
-pub(super) fn list(bucket: &Path, query: &Query) -> io::Result<Page> {
+pub(crate) fn list(bucket: &Path, query: &Query) -> io::Result<Page> {
     let (after, rolled_up) = match &query.after {
         After::Key(key) => (key.as_str(), None),
         After::Prefix(prefix) => (prefix.as_str(), Some(prefix.clone())),

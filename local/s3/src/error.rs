@@ -1,0 +1,82 @@
+//! Errors of the store, and the S3 error codes they are answered with.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cardlake_loopback::NoSpace;
+use hyper::StatusCode;
+use s3s::{S3Error, S3ErrorCode};
+use thiserror::Error;
+
+/// What can go wrong with an object.
+#[derive(Debug, Error)]
+pub(crate) enum StoreError {
+    #[error("the bucket `{0}` does not exist")]
+    NoSuchBucket(String),
+    #[error("the bucket `{0}` exists")]
+    BucketExists(String),
+    #[error("the bucket `{0}` is not empty")]
+    BucketNotEmpty(String),
+    #[error("the key `{0}` does not exist")]
+    NoSuchKey(String),
+    #[error("the upload `{0}` does not exist; it may have been completed or aborted")]
+    NoSuchUpload(String),
+    #[error("part {0} was not uploaded, or has another ETag")]
+    InvalidPart(i32),
+    #[error("the parts are not in ascending order")]
+    InvalidPartOrder,
+    #[error("part {0} is smaller than 5 MiB and not the last one")]
+    EntityTooSmall(i32),
+    #[error("the key `{key}` cannot be kept as a file here: {reason}")]
+    UnusableKey { key: String, reason: &'static str },
+    #[error("a precondition of the request does not hold")]
+    PreconditionFailed,
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+}
+
+pub(crate) type Result<T> = std::result::Result<T, StoreError>;
+
+/// Gives an I/O error its place.
+pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+impl From<StoreError> for S3Error {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::NoSuchBucket(_) => S3ErrorCode::NoSuchBucket,
+            StoreError::BucketExists(_) => S3ErrorCode::BucketAlreadyOwnedByYou,
+            StoreError::BucketNotEmpty(_) => S3ErrorCode::BucketNotEmpty,
+            StoreError::NoSuchKey(_) => S3ErrorCode::NoSuchKey,
+            StoreError::NoSuchUpload(_) => S3ErrorCode::NoSuchUpload,
+            StoreError::InvalidPart(_) => S3ErrorCode::InvalidPart,
+            StoreError::InvalidPartOrder => S3ErrorCode::InvalidPartOrder,
+            StoreError::EntityTooSmall(_) => S3ErrorCode::EntityTooSmall,
+            StoreError::UnusableKey { .. } => S3ErrorCode::InvalidArgument,
+            StoreError::PreconditionFailed => S3ErrorCode::PreconditionFailed,
+            StoreError::Io { source, .. } if NoSpace::of_io(source) == Some(NoSpace::FileTooLarge) => {
+                S3ErrorCode::EntityTooLarge
+            }
+            // Ceph's code: clients do not retry it, as they would retry a server error.
+            StoreError::Io { source, .. } if NoSpace::of_io(source).is_some() => {
+                let mut refused = Self::with_message(S3ErrorCode::Custom("QuotaExceeded".into()), error.to_string());
+                refused.set_status_code(StatusCode::FORBIDDEN);
+                return refused;
+            }
+            StoreError::Io { .. } => {
+                tracing::error!(%error, "an object could not be read or written");
+                S3ErrorCode::InternalError
+            }
+        };
+        Self::with_message(code, error.to_string())
+    }
+}

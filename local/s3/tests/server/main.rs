@@ -1,0 +1,11 @@
+//! The server as the AWS SDK and the `object_store` crate see it.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail loudly, as tests do")]
+
+mod hooks;
+mod lease;
+mod object_store;
+mod objects;
+mod security;
+mod support;
+mod writes;
