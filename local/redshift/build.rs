@@ -1,8 +1,9 @@
-//! Makes libduckdb available to the linker and to the binaries of this package.
+//! Provides libduckdb to the linker, and to the tests of this package and the binaries that link it.
 //!
-//! Input: `DUCKDB_LIB_DIR`, the folder of the library (`.cargo/config.toml` gives a default inside the repository).
-//! When no library is in there, `scripts/fetch-duckdb.sh` puts one in. Output: an rpath to that folder, so that the
-//! binary and the tests run without `LD_LIBRARY_PATH`. Fails the build, with what to do, when no library can be had.
+//! Input: `DUCKDB_LIB_DIR`, the folder of the library (`.cargo/config.toml` has a default inside the repository). If it
+//! holds no library, `scripts/fetch-duckdb.sh` downloads one. Output: an rpath to the folder, so that tests run without
+//! `LD_LIBRARY_PATH`, and the folder as metadata, since the rpath of a binary has to come from the build script of its own
+//! package. Failure: the build stops with instructions if there is no library.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -17,13 +18,7 @@ fn main() -> ExitCode {
         Ok(folder) => {
             println!("cargo::rerun-if-changed={}", folder.join(library_name()).display());
             println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
-            // A binary that is copied elsewhere together with its library finds it beside itself.
-            let origin = if target_os() == "macos" {
-                "@executable_path"
-            } else {
-                "$ORIGIN"
-            };
-            println!("cargo::rustc-link-arg=-Wl,-rpath,{origin}");
+            println!("cargo::metadata=FOLDER={}", folder.display());
             ExitCode::SUCCESS
         }
         Err(message) => {

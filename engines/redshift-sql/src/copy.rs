@@ -186,8 +186,8 @@ fn json_fields(cursor: &mut Cursor<'_>) -> String {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use crate::lex;
     use super::*;
+    use crate::lex;
 
     fn copy(sql: &str) -> Result<Copy, SqlError> {
         let statements = lex::statements(sql, &BTreeMap::new(), &mut BTreeSet::new()).unwrap();

@@ -9,8 +9,8 @@ use sqlparser::tokenizer::TokenWithSpan;
 
 use crate::error::SqlError;
 use crate::lex::{self, word};
-use crate::syntax;
 use crate::rewrite;
+use crate::syntax;
 
 /// The statements of a MERGE, to be run in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -198,7 +198,7 @@ impl RedshiftType {
     }
 
     /// The type's name in `information_schema.columns` and `SVV_COLUMNS`.
-    pub(crate) fn catalog_name(self) -> &'static str {
+    pub fn catalog_name(self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
             Self::SmallInt => "smallint",

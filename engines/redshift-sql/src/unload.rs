@@ -7,8 +7,8 @@ use sqlparser::ast::{OrderBy, OrderByKind, OrderByOptions};
 use crate::cursor::Cursor;
 use crate::error::SqlError;
 use crate::lex::{self, Statement};
-use crate::syntax;
 use crate::rewrite;
+use crate::syntax;
 
 /// An UNLOAD statement.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,7 +35,11 @@ impl NoSpace {
     /// files. For the one place that wraps DuckDB's errors; everything above matches on the kind.
     #[must_use]
     pub fn of_duckdb(message: &str) -> Option<Self> {
-        const FULL: [&str; 3] = ["No space left on device", "Disk quota exceeded", "max_temp_directory_size"];
+        const FULL: [&str; 3] = [
+            "No space left on device",
+            "Disk quota exceeded",
+            "max_temp_directory_size",
+        ];
         if message.contains("File too large") {
             Some(Self::FileTooLarge)
         } else if FULL.iter().any(|text| message.contains(text)) {

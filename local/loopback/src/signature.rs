@@ -149,7 +149,13 @@ pub fn verify(
     if authorization.service != service || !timestamp.starts_with(authorization.date) {
         return Err(SignatureError::Mismatch);
     }
-    let expected = signature(request, &covered, credentials, (authorization.region, service), time.into())?;
+    let expected = signature(
+        request,
+        &covered,
+        credentials,
+        (authorization.region, service),
+        time.into(),
+    )?;
     if bool::from(expected.as_bytes().ct_eq(authorization.signature.as_bytes())) {
         Ok(())
     } else {
@@ -199,8 +205,8 @@ fn signature(
         .build()
         .map_err(|_| SignatureError::Mismatch)?;
     let body = SignableBody::Bytes(request.body);
-    let signable = SignableRequest::new(request.method, uri, headers.into_iter(), body)
-        .map_err(|_| SignatureError::Mismatch)?;
+    let signable =
+        SignableRequest::new(request.method, uri, headers.into_iter(), body).map_err(|_| SignatureError::Mismatch)?;
     let signed = sign(signable, &params.into()).map_err(|_| SignatureError::Mismatch)?;
     Ok(signed.into_parts().1)
 }

@@ -308,8 +308,7 @@ async fn a_request_without_a_signature_is_refused() {
     let server = serve(folder.path()).await;
     let address = server.address();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request =
-        format!("POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}");
+    let request = format!("POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

@@ -26,7 +26,9 @@ impl<'a> Pieces<'a> {
     fn has_escapes(&self, start: usize) -> bool {
         let mut before = self.sql[..start].chars().rev();
         matches!(before.next(), Some('e' | 'E'))
-            && !before.next().is_some_and(|symbol| symbol.is_alphanumeric() || symbol == '_')
+            && !before
+                .next()
+                .is_some_and(|symbol| symbol.is_alphanumeric() || symbol == '_')
     }
 
     /// The end of what begins with `quote` at `start`; a doubled quote is part of it.

@@ -147,7 +147,9 @@ pub(super) fn unqualified(expression: &str) -> String {
                 name = None;
                 text.push_str(&expression[start..end]);
             }
-            Piece::Symbol { symbol: '.', .. } if name.is_some_and(|name| !text[name..].starts_with(char::is_numeric)) => {
+            Piece::Symbol { symbol: '.', .. }
+                if name.is_some_and(|name| !text[name..].starts_with(char::is_numeric)) =>
+            {
                 text.truncate(name.take().unwrap_or_default());
             }
             Piece::Symbol { symbol, .. } => {
@@ -162,4 +164,3 @@ pub(super) fn unqualified(expression: &str) -> String {
     }
     text
 }
-

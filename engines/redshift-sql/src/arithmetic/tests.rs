@@ -34,7 +34,10 @@ fn the_scale_of_a_quotient_follows_the_documented_rule() {
 #[test]
 fn operations_of_unknown_or_floating_point_operands_are_duckdbs() {
     assert_eq!(
-        resolved(r#"SELECT "rs division 1"(a, "rs division 1"(b, 2)), "rs average 1"(avg(x), sum(x), count(x))"#, &[]),
+        resolved(
+            r#"SELECT "rs division 1"(a, "rs division 1"(b, 2)), "rs average 1"(avg(x), sum(x), count(x))"#,
+            &[]
+        ),
         "SELECT rs_div(a, rs_div(b, 2)), rs_avg_double(avg(x), sum(x), count(x))"
     );
 }
