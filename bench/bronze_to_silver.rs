@@ -5,15 +5,10 @@
 //! included, so that the process's time and memory are those of the whole.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
-#[path = "process.rs"]
-mod process;
-
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use cardlake::environment::{BRONZE, SILVER};
-use cardlake::s3_server::{self, S3ServerOptions};
-use cardlake::sigv4::ServerCredentials;
 use cardlake_aws::clients::{Aws, Endpoints};
 use cardlake_aws::runtime::Resources;
 use cardlake_aws::storage::Storage;
@@ -21,9 +16,11 @@ use cardlake_core::config::Variables;
 use cardlake_core::env;
 use cardlake_core::events::{ReconcilerEvent, TransformerEvent};
 use cardlake_core::paths::{self, parse_day};
+use cardlake_local_s3::{self as s3_server, S3ServerOptions};
+use cardlake_loopback::ServerCredentials;
 use cardlake_reconciler as reconciler;
+use cardlake_test_support::usage::{peak_kilobytes, processor_seconds};
 use cardlake_transformer as transformer;
-use process::{peak_kilobytes, processor_seconds};
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -49,6 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         buckets: [BRONZE, SILVER].map(str::to_owned).to_vec(),
         credentials: credentials.clone(),
         hook: None,
+        created: None,
     })
     .await?;
     let keys = Credentials::new(

@@ -11,18 +11,14 @@
     reason = "a measurement ends at the first surprise"
 )]
 
-#[path = "../functions/reconciler/tests/common/mod.rs"]
-mod common;
-#[path = "../tests/functions/process.rs"]
-mod process;
-
 use cardlake_core::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
-use common::{Lake, Row, date};
-use process::Function;
+use cardlake_test_support::Function;
+use cardlake_test_support::transactions::{Row, TransactionLake, date};
 use std::time::Instant;
 
 /// Rows of a bronze object.
 const OBJECT_ROWS: usize = 250_000;
+const RECONCILER: &str = env!("CARGO_BIN_EXE_reconciler");
 
 fn main() {
     let rows: Vec<u32> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
@@ -42,7 +38,7 @@ fn main() {
 }
 
 async fn measure(rows: u32) {
-    let lake = Lake::start().await;
+    let lake = TransactionLake::start().await;
     let half = rows / 2;
     deliver(&lake, 13, (0..half).map(|id| Row::new(id, 13, 1))).await;
     let second = (0..half).map(|index| match index % 20 {
@@ -53,9 +49,9 @@ async fn measure(rows: u32) {
     deliver(&lake, 14, second).await;
 
     // Another process, so that the first day does not count.
-    let first = reconcile(&mut Function::start(&lake.aws).await, 13).await;
-    publish(&mut Function::start(&lake.aws).await, 13, first.candidate).await;
-    let mut function = Function::start(&lake.aws).await;
+    let first = reconcile(&mut Function::start(RECONCILER, &lake.lake).await, 13).await;
+    publish(&mut Function::start(RECONCILER, &lake.lake).await, 13, first.candidate).await;
+    let mut function = Function::start(RECONCILER, &lake.lake).await;
     let started = Instant::now();
     let output = reconcile(&mut function, 14).await;
     let seconds = started.elapsed().as_secs_f64();
@@ -79,7 +75,7 @@ async fn measure(rows: u32) {
 }
 
 /// A day's rows in objects of a quarter of a million rows.
-async fn deliver(lake: &Lake, day: u32, rows: impl Iterator<Item = Row>) {
+async fn deliver(lake: &TransactionLake, day: u32, rows: impl Iterator<Item = Row>) {
     let mut rows = rows.peekable();
     let mut number = 0;
     while rows.peek().is_some() {

@@ -1,4 +1,4 @@
-//! How much a command says beside its data.
+//! Verbosity: progress, logs and summaries beside a command's data.
 
 use crate::error::{self, CliError};
 use clap::Args;
@@ -8,22 +8,28 @@ use std::io::IsTerminal;
 /// Options of every command.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Console {
-    /// Say nothing but errors, and what --json asks for.
-    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    /// Print errors only, and the --json document.
+    #[arg(
+        long,
+        short,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Global options"
+    )]
     pub quiet: bool,
-    /// Tell what the stages do, on standard error; RUST_LOG says it more exactly.
-    #[arg(long, short, global = true)]
+    /// Log stage progress to stderr; RUST_LOG gives finer control.
+    #[arg(long, short, global = true, help_heading = "Global options")]
     pub verbose: bool,
 }
 
 impl Console {
-    /// Whether progress is shown: to people at a terminal who do not read logs or JSON there.
+    /// Whether to show progress: on a terminal, without logs or JSON.
     #[must_use]
     pub fn shows_progress(self, json: bool) -> bool {
         !self.quiet && !self.verbose && !json && std::io::stderr().is_terminal()
     }
 
-    /// Prints what a command came to: a document for machines, or a text for people who want one.
+    /// Prints the outcome of a command: a JSON document, or text unless quiet.
     ///
     /// # Errors
     /// Standard output cannot be written.
@@ -39,7 +45,7 @@ impl Console {
         error::print(json, document, text)
     }
 
-    /// Begins to log if that is wanted.
+    /// Starts logging if --verbose or RUST_LOG asks for it.
     pub fn start_logging(self) {
         if self.verbose || std::env::var_os("RUST_LOG").is_some() {
             cardlake_aws::telemetry::initialize();

@@ -7,12 +7,9 @@
 //! DATA_DIR/lock                   held by the one process that may write
 //! ```
 
-use crate::access_log::AccessLog;
 use crate::error::CliError;
-use crate::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
-use crate::s3_server::{self, RequestHook, S3Server, S3ServerOptions};
-use crate::secrets_server::{self, SecretNames, SecretsServer, SecretsServerOptions};
-use crate::sigv4::ServerCredentials;
+use crate::full_disk::{Place, Shortage};
+use cardlake_local_redshift::{KnownSecrets, RedshiftOptions, RedshiftServer};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
 use base64::Engine as _;
@@ -24,11 +21,15 @@ use cardlake_core::assets::Assets;
 use cardlake_core::config::{Variables, WarehouseConfig};
 use cardlake_core::env;
 use cardlake_core::paths;
+use cardlake_local_s3::{self as s3_server, CreatedObject, S3Server, S3ServerOptions};
+use cardlake_local_secrets::{self as secrets_server, SecretNames, SecretsServer, SecretsServerOptions};
+use cardlake_loopback::{AccessLog, NoSpaceLog, RequestHook, ServerCredentials};
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedSender;
 
 /// Bucket of the raw files.
 pub const BRONZE: &str = "cardlake-bronze";
@@ -53,7 +54,7 @@ const REGION: &str = "us-east-1";
 pub struct Servers {
     /// Port of S3.
     pub s3_port: u16,
-    /// An S3 that somebody else serves, in the place of one of our own. Its buckets are not made here.
+    /// External S3 endpoint, used instead of starting a server; its buckets must already exist.
     pub s3_endpoint: Option<String>,
     /// Port of Secrets Manager.
     pub secrets_port: u16,
@@ -61,7 +62,9 @@ pub struct Servers {
     pub redshift_port: u16,
     /// Sees every request to S3.
     pub s3_hook: Option<Arc<dyn RequestHook>>,
-    /// Notes who asks the servers for what; S3 has this or a hook.
+    /// Receives every object that is written to S3.
+    pub s3_created: Option<UnboundedSender<CreatedObject>>,
+    /// Records the requests to all servers; S3 takes this or a hook.
     pub log: Option<AccessLog>,
 }
 
@@ -73,11 +76,12 @@ pub struct Environment {
     credentials: ServerCredentials,
     variables: HashMap<String, String>,
     s3_endpoint: String,
-    // None: somebody else's is used.
+    // None with an external endpoint.
     s3: Option<S3Server>,
     secrets: SecretsServer,
     redshift: RedshiftServer,
     data_dir: PathBuf,
+    temporary: NoSpaceLog,
     // Held as long as the servers run; the lock goes with the handle.
     _lock: File,
 }
@@ -96,6 +100,11 @@ impl Environment {
     /// # Errors
     /// As [`Self::open`]; also when a port is in use.
     pub async fn open_with(data_dir: &Path, servers: Servers) -> Result<Self, CliError> {
+        let opened = Self::start(data_dir, servers).await;
+        opened.map_err(|error| error.writing(data_dir))
+    }
+
+    async fn start(data_dir: &Path, servers: Servers) -> Result<Self, CliError> {
         let doing = format!("use the folder {}", data_dir.display());
         fs::create_dir_all(data_dir)
             .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
@@ -115,13 +124,14 @@ impl Environment {
             None => {
                 let logged = log
                     .as_ref()
-                    .map(|log| log.of_s3(data_dir.join("s3"), credentials.clone()));
+                    .map(|log| log.s3_hook(data_dir.join("s3"), credentials.clone()));
                 let options = S3ServerOptions {
                     listen: listen(servers.s3_port),
                     root: data_dir.join("s3"),
                     buckets: [BRONZE, SILVER, GOLD].map(str::to_owned).to_vec(),
                     credentials: credentials.clone(),
                     hook: servers.s3_hook.or(logged),
+                    created: servers.s3_created,
                 };
                 let server = s3_server::start(options)
                     .await
@@ -146,14 +156,14 @@ impl Environment {
             sns: process.optional(env::AWS_ENDPOINT_URL_SNS),
             ..Endpoints::default()
         };
-        let redshift = redshift::start(RedshiftOptions {
+        let redshift = cardlake_local_redshift::start(RedshiftOptions {
             listen: listen(servers.redshift_port),
             database_file: data_dir.join("warehouse.duckdb"),
             database: DATABASE.to_owned(),
             s3: Aws::new(sdk_config(&credentials.of(WAREHOUSE)), endpoints.clone()).s3(),
             credentials: credentials.clone(),
             region: REGION.to_owned(),
-            known_secrets: Arc::new(secrets.names()),
+            known_secrets: Arc::new(LocalSecrets(secrets.names())),
             memory_limit: None,
             max_result_bytes: None,
             access_log: log,
@@ -198,6 +208,7 @@ impl Environment {
             secrets,
             redshift,
             data_dir,
+            temporary: NoSpaceLog::default(),
             _lock: lock,
         })
     }
@@ -303,6 +314,27 @@ impl Environment {
         self.data_dir.join("s3").join(bucket).join(key)
     }
 
+    /// Where stages record that their temporary files had no space.
+    pub(crate) fn temporary_space(&self) -> &NoSpaceLog {
+        &self.temporary
+    }
+
+    /// The last write that had no space, of a server or of a stage's temporary files.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
+        let of_servers = self.s3.as_ref().and_then(S3Server::no_space);
+        let of_servers = of_servers.or_else(|| self.redshift.no_space());
+        let in_data_dir = of_servers.map(|reason| Shortage {
+            reason,
+            place: Place::Path(self.data_dir.clone()),
+        });
+        in_data_dir.or_else(|| {
+            self.temporary.last().map(|reason| Shortage {
+                reason,
+                place: Place::Temporary,
+            })
+        })
+    }
+
     /// Stops the servers, once what they are doing is done.
     ///
     /// # Errors
@@ -317,9 +349,13 @@ impl Environment {
     }
 }
 
-impl KnownSecrets for SecretNames {
+/// The secrets of the local Secrets Manager, as the warehouse asks for them.
+#[derive(Debug)]
+struct LocalSecrets(SecretNames);
+
+impl KnownSecrets for LocalSecrets {
     fn contains(&self, name_or_arn: &str) -> bool {
-        Self::contains(self, name_or_arn)
+        self.0.contains(name_or_arn)
     }
 }
 
@@ -367,8 +403,7 @@ async fn make_token_key(aws: &Aws) -> Result<(), CliError> {
         Err(error) => return Err(CliError::caused("look for the token key", &error)),
     }
     let mut key = [0_u8; 32];
-    key[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-    key[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    getrandom::fill(&mut key).map_err(|error| CliError::caused("make the token key", &error))?;
     let encoded = base64::engine::general_purpose::STANDARD.encode(key);
     let secret = serde_json::json!({ "current": "1", "keys": { "1": encoded } }).to_string();
     let made = client

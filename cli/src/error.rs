@@ -1,8 +1,10 @@
 //! What the command says when it cannot go on.
 
+use crate::full_disk::{self, Place, Shortage};
 use cardlake_core::error::with_causes;
 use std::fmt;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why a command ends without having done what it was asked.
@@ -22,6 +24,7 @@ pub struct CliError {
     exit: Exit,
     message: String,
     hint: Option<String>,
+    shortage: Option<Shortage>,
 }
 
 impl CliError {
@@ -31,6 +34,7 @@ impl CliError {
             exit: Exit::Usage,
             message: message.into(),
             hint: None,
+            shortage: None,
         }
     }
 
@@ -40,12 +44,43 @@ impl CliError {
             exit: Exit::Failed,
             message: message.into(),
             hint: None,
+            shortage: None,
         }
     }
 
     /// What was asked for failed for this cause (exit code 1); `doing` completes "cannot …".
-    pub fn caused(doing: &str, error: &dyn std::error::Error) -> Self {
-        Self::failed(format!("cannot {doing}: {}", with_causes(error)))
+    pub fn caused(doing: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        let shortage = full_disk::reason(error).map(|reason| Shortage {
+            reason,
+            place: Place::Unknown,
+        });
+        Self {
+            shortage,
+            ..Self::failed(format!("cannot {doing}: {}", with_causes(error)))
+        }
+    }
+
+    /// Adds that a write had no space, unless the error knows of one.
+    #[must_use]
+    pub(crate) fn short_of_space(mut self, shortage: Option<Shortage>) -> Self {
+        self.shortage = self.shortage.or(shortage);
+        self
+    }
+
+    /// Names the file or folder of a write that had no space, if that is the cause and its place is unknown.
+    #[must_use]
+    pub(crate) fn writing(mut self, path: &Path) -> Self {
+        if let Some(shortage) = &mut self.shortage
+            && shortage.place == Place::Unknown
+        {
+            shortage.place = Place::Path(path.to_owned());
+        }
+        self
+    }
+
+    /// The lack of space behind the error.
+    pub(crate) const fn shortage(&self) -> Option<&Shortage> {
+        self.shortage.as_ref()
     }
 
     /// Somebody pressed Ctrl-C (exit code 130).
@@ -54,6 +89,7 @@ impl CliError {
             exit: Exit::Interrupted,
             message: message.into(),
             hint: None,
+            shortage: None,
         }
     }
 
@@ -64,12 +100,6 @@ impl CliError {
         self
     }
 
-    /// What went wrong, without what to do about it.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
     /// Puts the cause that matters in front.
     #[must_use]
     pub fn because(mut self, cause: &str) -> Self {
@@ -77,7 +107,25 @@ impl CliError {
         self
     }
 
-    /// The exit code: 1 failed, 2 wrong usage.
+    /// Label in front of the message: `error` or `interrupted`.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self.exit {
+            Exit::Interrupted => "interrupted",
+            Exit::Failed | Exit::Usage => "error",
+        }
+    }
+
+    /// Message and hint in one line.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} (hint: {hint})", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// The exit code: 1 failed, 2 wrong usage, 130 interrupted.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self.exit {
@@ -124,15 +172,6 @@ impl std::error::Error for CliError {}
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.exit == Exit::Interrupted {
-            "interrupted"
-        } else {
-            "error"
-        };
-        write!(f, "{kind}: {}", self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, " (hint: {hint})"),
-            None => Ok(()),
-        }
+        write!(f, "{}: {}", self.label(), self.description())
     }
 }

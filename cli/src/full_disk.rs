@@ -1,41 +1,47 @@
-//! A disk without room: how it shows, whoever meets it, and what a person is told.
-//!
-//! The S3 server, DuckDB and the stages each meet it in their own way, and by the time that it reaches the command it is
-//! a text. The words of the operating system are in all of them, and that is what is looked for.
+//! Explains failures for lack of disk space: where there is none, and what to do.
 
 use crate::error::CliError;
+use cardlake_local_redshift::RedshiftError;
+use cardlake_aws::storage::{StorageError, StorageErrorKind};
+use cardlake_loopback::NoSpace;
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What a day of a million rows takes, raw files, tables and warehouse together.
+/// Disk usage of a day of a million rows: raw files, tables and warehouse together.
 pub(crate) const SPACE_OF_A_DAY: &str = "a day of a million rows takes about 1 GB";
 
-/// What the operating system says, and DuckDB of its temporary files.
-const SIGNS: [&str; 4] = [
-    "No space left on device",
-    "Disk quota exceeded",
-    TOO_LARGE,
-    "max_temp_directory_size",
-];
-/// A limit of the file system or of the shell: for whoever writes no better than a full disk.
-const TOO_LARGE: &str = "File too large";
-/// As the stages speak of the folder of their temporary files.
-const TEMPORARY: &str = "temporary disk";
-
-/// Whether a file could not be written for lack of room.
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
+/// Where a write had no space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In this folder, or at this file.
+    Path(PathBuf),
+    /// In the folder of the stages' temporary files.
+    Temporary,
+    /// The error does not say.
+    Unknown,
 }
 
-/// Whether a message tells of a lack of room.
-pub(crate) fn is_told(message: &str) -> bool {
-    SIGNS.iter().any(|sign| message.contains(sign))
+/// A write that had no space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    pub(crate) reason: NoSpace,
+    pub(crate) place: Place,
 }
 
-/// Free space for people.
+/// Why a write had no space, if that is behind the error.
+pub(crate) fn reason(error: &(dyn Error + 'static)) -> Option<NoSpace> {
+    let of_one = |error: &(dyn Error + 'static)| {
+        let of_storage = |error: &StorageError| (error.kind == StorageErrorKind::NoSpace).then_some(NoSpace::DiskFull);
+        error
+            .downcast_ref::<StorageError>()
+            .and_then(of_storage)
+            .or_else(|| error.downcast_ref::<RedshiftError>().and_then(RedshiftError::no_space))
+    };
+    NoSpace::of(error).or_else(|| std::iter::successors(Some(error), |&error| error.source()).find_map(of_one))
+}
+
+/// Free space, human-readable.
 pub(crate) fn free_space(folder: &Path) -> io::Result<String> {
     let bytes = fs4::available_space(folder)? as f64;
     Ok(if bytes < 1e9 {
@@ -45,89 +51,132 @@ pub(crate) fn free_space(folder: &Path) -> io::Result<String> {
     })
 }
 
-/// The error as it is, or, when a lack of room is behind it, with what to do about that.
+/// The error with its cause and a hint if a lack of space is behind it; otherwise unchanged.
 pub(crate) fn explained(error: CliError, data_dir: Option<&Path>) -> CliError {
-    let message = error.message();
-    if !is_told(message) {
+    let Some(shortage) = error.shortage() else {
         return error;
-    }
-    let (place, advice) = if message.contains(TOO_LARGE) {
-        let advice = "the file system or `ulimit -f` limits the size of a file: name a folder without that limit";
-        ("a file gets too large".to_owned(), advice.to_owned())
-    } else if message.contains(TEMPORARY) {
-        let place = format!("no room is left in {}", told(&std::env::temp_dir()));
-        (
-            place,
-            "make some, or set TMPDIR to a folder on a larger disk".to_owned(),
-        )
-    } else if let Some(folder) = data_dir.filter(|folder| names(message, folder)) {
-        let place = format!("no room is left in {}", told(folder));
-        let advice =
-            format!("make some, or move the folder to a larger disk and name it with --data-dir; {SPACE_OF_A_DAY}");
-        (place, advice)
-    } else {
-        let advice = "make some, or name a folder on a larger disk".to_owned();
-        ("no room is left".to_owned(), advice)
+    };
+    let (place, advice) = match (&shortage.reason, &shortage.place) {
+        (NoSpace::FileTooLarge, _) => {
+            let advice = "the file system or `ulimit -f` limits the size of a file: name a folder without that limit";
+            ("a file gets too large".to_owned(), advice.to_owned())
+        }
+        (NoSpace::DiskFull, Place::Temporary) => {
+            let place = format!("no room is left in {}", with_free_space(&std::env::temp_dir()));
+            (
+                place,
+                "make some, or set TMPDIR to a folder on a larger disk".to_owned(),
+            )
+        }
+        (NoSpace::DiskFull, Place::Path(path)) if data_dir.is_some_and(|folder| is_below(path, folder)) => {
+            let place = format!(
+                "no room is left in {}",
+                data_dir.map(with_free_space).unwrap_or_default()
+            );
+            let advice =
+                format!("make some, or move the folder to a larger disk and name it with --data-dir; {SPACE_OF_A_DAY}");
+            (place, advice)
+        }
+        (NoSpace::DiskFull, Place::Path(_) | Place::Unknown) => {
+            let advice = "make some, or name a folder on a larger disk".to_owned();
+            ("no room is left".to_owned(), advice)
+        }
     };
     error.because(&place).hint(format!(
         "{advice}; then run the same command again, it goes on from there"
     ))
 }
 
-/// The folder, and how much it has left.
-fn told(folder: &Path) -> String {
+/// The folder and its free space.
+fn with_free_space(folder: &Path) -> String {
     let free = free_space(folder).map(|free| format!(" ({free})"));
     format!("{}{}", folder.display(), free.unwrap_or_default())
 }
 
-/// Whether the message speaks of something in the folder, in whichever way its path is written.
-fn names(message: &str, folder: &Path) -> bool {
-    let written = [
-        Ok(folder.to_owned()),
-        std::path::absolute(folder),
-        folder.canonicalize(),
-    ];
-    let is_in = |path: &PathBuf| message.contains(&*path.to_string_lossy());
-    written.iter().flatten().any(is_in)
+/// Whether a path is the folder or below it, however both are written.
+fn is_below(path: &Path, folder: &Path) -> bool {
+    let absolute = |path: &Path| {
+        let existing = path
+            .ancestors()
+            .find_map(|part| Some((part, part.canonicalize().ok()?)));
+        match existing {
+            Some((part, canonical)) => path.strip_prefix(part).map(|rest| canonical.join(rest)).ok(),
+            None => std::path::absolute(path).ok(),
+        }
+        .unwrap_or_else(|| path.to_owned())
+    };
+    absolute(path).starts_with(absolute(folder))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told_of(message: &str, data_dir: &str) -> String {
-        explained(CliError::failed(message), Some(Path::new(data_dir))).to_string()
+    /// The message of a failure with this place and error number.
+    fn message(place: Place, number: i32) -> String {
+        let error = CliError::caused("write /tmp/a.part", &io::Error::from_raw_os_error(number));
+        let error = match place {
+            Place::Path(path) => error.writing(&path),
+            Place::Temporary => CliError::failed("a stage failed").short_of_space(Some(Shortage {
+                reason: NoSpace::DiskFull,
+                place,
+            })),
+            Place::Unknown => error,
+        };
+        explained(error, Some(Path::new("/tmp"))).to_string()
     }
 
     #[test]
-    fn the_kinds_of_the_system_and_their_words_are_the_same() {
-        // ENOSPC, EFBIG and EDQUOT as Linux numbers them.
-        for number in [28, 27, 122] {
-            let error = io::Error::from_raw_os_error(number);
-            assert!(is_full(&error) && is_told(&error.to_string()), "{error}");
+    fn the_message_names_the_place_and_the_remedy() {
+        const FULL: i32 = 28;
+        const TOO_LARGE: i32 = 27;
+        const DENIED: i32 = 13;
+        for path in ["/tmp", "/tmp/a.part", "/tmp/not/yet"] {
+            let data = message(Place::Path(path.into()), FULL);
+            assert!(data.starts_with("error: no room is left in /tmp ("), "{data}");
+            assert!(data.contains("B free): cannot write /tmp/a.part"), "{data}");
+            assert!(data.contains("--data-dir"), "{data}");
         }
-        let denied = io::Error::from_raw_os_error(13);
-        assert!(!is_full(&denied) && !is_told(&denied.to_string()));
-    }
-
-    #[test]
-    fn whoever_has_no_room_is_told_where_and_what_to_do() {
-        let data = told_of(
-            "cannot write /tmp/a.part: No space left on device (os error 28)",
-            "/tmp",
-        );
-        assert!(data.starts_with("error: no room is left in /tmp ("), "{data}");
-        assert!(data.contains("B free): cannot write /tmp/a.part"), "{data}");
-        assert!(data.contains("--data-dir"), "{data}");
-        let temporary = told_of("the temporary disk fails or is full: No space left on device", "/tmp");
+        let temporary = message(Place::Temporary, FULL);
         assert!(
             temporary.contains("TMPDIR") && !temporary.contains("--data-dir"),
             "{temporary}"
         );
-        let elsewhere = told_of("cannot write /other/report.html: No space left on device", "/tmp");
-        assert!(!elsewhere.contains("--data-dir"), "{elsewhere}");
-        let limited = told_of("cannot write /tmp/a.part: File too large (os error 27)", "/tmp");
+        for elsewhere in [Place::Path("/other/report.html".into()), Place::Unknown] {
+            let elsewhere = message(elsewhere, FULL);
+            assert!(
+                elsewhere.starts_with("error: no room is left: cannot write"),
+                "{elsewhere}"
+            );
+            assert!(!elsewhere.contains("--data-dir"), "{elsewhere}");
+        }
+        let limited = message(Place::Path("/tmp".into()), TOO_LARGE);
         assert!(limited.contains("ulimit -f"), "{limited}");
-        assert_eq!(told_of("no such table", "/tmp"), "error: no such table");
+        let denied = message(Place::Path("/tmp".into()), DENIED);
+        assert!(denied.starts_with("error: cannot write"), "{denied}");
+    }
+
+    #[test]
+    fn errors_of_storage_and_warehouse_are_recognized_in_a_chain() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the stage failed")]
+        struct Wrapped(#[source] StorageError);
+        let storage = |kind| StorageError {
+            kind,
+            operation: "write",
+            bucket: "b".to_owned(),
+            key: "k".to_owned(),
+            cause: "QuotaExceeded".to_owned(),
+        };
+        assert_eq!(
+            reason(&Wrapped(storage(StorageErrorKind::NoSpace))),
+            Some(NoSpace::DiskFull)
+        );
+        assert_eq!(reason(&Wrapped(storage(StorageErrorKind::Refused))), None);
+        let open = RedshiftError::Open {
+            path: PathBuf::from("w.duckdb"),
+            source: "IO Error: Could not write file \"w\": No space left on device".into(),
+        };
+        assert_eq!(reason(&open), Some(NoSpace::DiskFull));
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::environment::{BRONZE, Environment};
 use crate::error::CliError;
-use crate::step_functions::{ObjectItem, TaskFailure, TaskInvoker};
 use cardlake_aws::runtime::diagnostic;
 use cardlake_aws::storage::Storage;
 use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_loopback::{NoSpace, NoSpaceLog};
+use cardlake_states::{ObjectItem, TaskFailure, TaskInvoker};
 use futures::future::BoxFuture;
 use lambda_runtime::Diagnostic;
 use serde::{Serialize, de::DeserializeOwned};
@@ -46,6 +47,7 @@ pub struct StageInvoker {
     storage: Storage,
     transformed: Arc<AtomicU64>,
     timeouts: BTreeMap<&'static str, Duration>,
+    temporary: NoSpaceLog,
 }
 
 impl StageInvoker {
@@ -76,6 +78,7 @@ impl StageInvoker {
             timeouts: FUNCTIONS
                 .map(|(name, seconds)| (name, Duration::from_secs(seconds)))
                 .into(),
+            temporary: environment.temporary_space().clone(),
         })
     }
 
@@ -114,9 +117,12 @@ impl StageInvoker {
         macro_rules! call {
             ($stage:ident, $context:expr) => {{
                 let context = Arc::clone(&$context);
-                call(payload, timeout, move |event| async move {
-                    $stage::handle(event, &context).await
-                })
+                call(
+                    payload,
+                    timeout,
+                    self.temporary.clone(),
+                    move |event| async move { $stage::handle(event, &context).await },
+                )
                 .await
             }};
         }
@@ -141,6 +147,7 @@ impl StageInvoker {
 async fn call<Event, Output, Error, Running>(
     payload: Value,
     timeout: Duration,
+    temporary: NoSpaceLog,
     handler: impl FnOnce(Event) -> Running + Send + 'static,
 ) -> Result<Value, TaskFailure>
 where
@@ -176,7 +183,13 @@ where
             ),
         })
     })?;
-    let output = output.map_err(|error| refused(diagnostic(&error)))?;
+    let output = output.map_err(|error| {
+        // Of a stage's own files only the temporary ones are written here; objects go to the servers.
+        if let Some(reason) = NoSpace::of(&error) {
+            temporary.record(reason);
+        }
+        refused(diagnostic(&error))
+    })?;
     let unwritten = |error: serde_json::Error| {
         refused(Diagnostic {
             error_type: "Runtime.MarshalError".to_owned(),

@@ -1,9 +1,9 @@
-//! What a person sees while days run (one line for each day, with the stage under way) or rows are made (a bar).
+//! Progress display: a line per day with its current stage, or a bar of generated rows.
 
-use crate::run::{DayOutcome, StageTime};
-use crate::step_functions::{MapProgress, Observer, StateEvent, TaskFailure};
+use crate::outcome::{DayOutcome, StageTime};
 use cardlake_core::records::BatchCounts;
 use cardlake_core::text::thousands;
+use cardlake_states::{MapProgress, Observer, StateEvent, TaskFailure};
 use chrono::NaiveDate;
 use console::StyledObject;
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The stages of a day, in their order: the bar has a step for each.
+/// The stages of a day, in order: the bar has a step for each. Names of states of `statemachine/daily.asl.json`.
 const STAGES: [&str; 10] = [
     "Generate",
     "Plan",
@@ -25,15 +25,31 @@ const STAGES: [&str; 10] = [
     "Build",
     "Notify",
 ];
+/// States that wait, with the stage that they wait for.
+const WAITS: [(&str, &str); 3] = [
+    ("WaitForLoad", "Load"),
+    ("WaitForBuild", "Build"),
+    ("WaitAfterConflict", "Reconcile"),
+];
+/// States that end an item of a map, with the plural of the item.
+const ITEMS: [(&str, &str); 5] = [
+    ("GeneratePart", "parts"),
+    ("TransformObject", "objects"),
+    ("ReconcileDataset", "datasets"),
+    ("ValidateDataset", "datasets"),
+    ("PublishDataset", "datasets"),
+];
+/// Maps whose items count as progress.
+const MAPS: [&str; 5] = ["Generate", "TransformObjects", "Reconcile", "Validate", "Publish"];
 
-/// The display. Silent unless standard error is a terminal.
+/// Display of a run. Hidden unless standard error is a terminal.
 #[derive(Debug, Clone)]
 pub struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// For a number of days.
+    /// A display for this number of days.
     #[must_use]
     pub fn new(visible: bool, days: usize) -> Self {
         if !visible {
@@ -49,12 +65,12 @@ impl Progress {
         Self { bar }
     }
 
-    /// A line that stays.
+    /// Prints a permanent line.
     pub fn note(&self, text: &str) {
         self.bar.println(text);
     }
 
-    /// What happens now, on the line that moves.
+    /// Shows the current state on the moving line.
     pub fn tell(&self, state: &str) {
         self.bar.set_message(state.to_owned());
         step_to(&self.bar, state, 0);
@@ -71,7 +87,7 @@ impl Progress {
         }
     }
 
-    /// A day has ended.
+    /// Prints the outcome of a day and moves on to the next.
     pub fn day_done(&self, outcome: &DayOutcome) {
         let day = format!("{} in {:.1} s", outcome.batch_date, outcome.seconds);
         let line = match (&outcome.failure, &outcome.books) {
@@ -94,13 +110,13 @@ impl Progress {
         self.next_day();
     }
 
-    /// The day after begins, whichever stages this one had.
+    /// Moves to the next day, whatever stages this one had.
     pub fn next_day(&self) {
         self.bar
             .set_position(self.bar.position().next_multiple_of(STAGES.len() as u64));
     }
 
-    /// Takes the display away, but for the lines that stay.
+    /// Removes the display, except for permanent lines.
     pub fn finish(&self) {
         self.bar.println("");
         self.bar.finish_and_clear();
@@ -126,14 +142,14 @@ fn step_to(bar: &ProgressBar, state: &str, done: u64) {
     }
 }
 
-/// A bar of rows that are made. Silent unless standard error is a terminal.
+/// Bar of generated rows. Hidden unless standard error is a terminal.
 #[derive(Debug, Clone)]
 pub struct RowProgress {
     bar: ProgressBar,
 }
 
 impl RowProgress {
-    /// For so many rows in all.
+    /// A bar for this number of rows.
     #[must_use]
     pub fn new(visible: bool, rows: u64) -> Self {
         if !visible {
@@ -144,7 +160,7 @@ impl RowProgress {
         let bar = ProgressBar::new(rows);
         let template = "{msg} [{wide_bar}] {human_pos}/{human_len} rows, {rate}, {eta} left";
         let rate = |state: &ProgressState, out: &mut dyn Write| {
-            // A display that cannot be written to has nobody who looks.
+            // A display that cannot be written to is not shown.
             let _ = write!(out, "{}/s", HumanCount(state.per_sec() as u64));
         };
         let style =
@@ -159,12 +175,12 @@ impl RowProgress {
         self.bar.set_message(day.to_string());
     }
 
-    /// So many more rows are made.
+    /// Adds generated rows.
     pub fn made(&self, rows: u64) {
         self.bar.inc(rows);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
@@ -183,18 +199,18 @@ pub struct DayObserver {
 struct Stages {
     times: Vec<(String, Duration)>,
     began: Option<(String, Instant)>,
-    /// Items of the stage's map that are done: parts, objects or datasets.
+    /// Completed map items: parts, objects or datasets.
     items: u64,
-    /// Items of it that there are.
+    /// Total map items.
     all_items: u64,
     failed: Option<String>,
-    /// Why the first item failed that did.
+    /// Failure of the first failed item.
     failed_item: Option<TaskFailure>,
 }
 
 impl DayObserver {
-    /// What is done of the stage under way.
-    fn tell(&self, stages: &Stages, what: &str) {
+    /// Shows the progress of the current stage.
+    fn show(&self, stages: &Stages, what: &str) {
         let Some((stage, began)) = &stages.began else { return };
         let (done, all) = (stages.items, stages.all_items.max(stages.items));
         let mut text = format!("{} {}, {done} of {all} {what}", self.day, stage.to_lowercase());
@@ -236,26 +252,15 @@ impl DayObserver {
     }
 }
 
-/// What the items of a map are that ends with the state.
+/// Plural of the items that end with a state, such as `objects`.
 fn items_of(state: &str) -> Option<&'static str> {
-    match state {
-        "GeneratePart" => Some("parts"),
-        "TransformObject" => Some("objects"),
-        "ReconcileDataset" | "ValidateDataset" | "PublishDataset" => Some("datasets"),
-        _ => None,
-    }
+    ITEMS.iter().find(|(known, _)| *known == state).map(|(_, items)| *items)
 }
 
-/// The stage that a top-level state belongs to: waits belong to what they wait for; choices and the like to none.
-fn stage_of(state: &str) -> Option<&str> {
-    match state {
-        "WaitForLoad" => Some("Load"),
-        "WaitForBuild" => Some("Build"),
-        "WaitAfterConflict" => Some("Reconcile"),
-        "Generate" | "Plan" | "Transform" | "Reconcile" | "Validate" | "Publish" | "Load" | "Balance" | "Build"
-        | "Notify" => Some(state),
-        _ => None,
-    }
+/// Stage of a top-level state: waits belong to the stage they wait for; choices and the like to none.
+fn stage_of(state: &str) -> Option<&'static str> {
+    let waits_for = WAITS.iter().find(|(known, _)| *known == state).map(|(_, stage)| *stage);
+    waits_for.or_else(|| STAGES.into_iter().find(|stage| *stage == state))
 }
 
 impl Observer for DayObserver {
@@ -281,7 +286,7 @@ impl Observer for DayObserver {
             if stages.failed_item.is_none() {
                 stages.failed_item = failure.cloned();
             }
-            self.tell(&stages, what);
+            self.show(&stages, what);
         }
         let Some(stage) = stage_of(path) else { return };
         let Some((name, began)) = stages.began.take_if(|(name, _)| name == stage) else {
@@ -297,13 +302,78 @@ impl Observer for DayObserver {
 
     fn map_progressed(&self, event: StateEvent<'_>, progress: MapProgress) {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_items = matches!(
-            event.path.rsplit('/').next(),
-            Some("Generate" | "TransformObjects" | "Reconcile" | "Validate" | "Publish")
-        );
-        // Told once before the first item, and after each.
+        let has_items = event.path.rsplit('/').next().is_some_and(|state| MAPS.contains(&state));
+        // Called once before the first item, and after each.
         if has_items && progress.succeeded + progress.failed == 0 {
             stages.all_items += progress.total as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cardlake_core::assets::AssetFolder;
+    use serde_json::Value;
+    use std::collections::BTreeMap;
+
+    /// Every state of a definition by name, with whether it is at the top level.
+    fn collect(flow: &Value, is_top: bool, states: &mut BTreeMap<String, (Value, bool)>) {
+        for (name, state) in flow["States"].as_object().unwrap() {
+            states.insert(name.clone(), (state.clone(), is_top));
+            for inner in ["ItemProcessor", "Iterator"] {
+                if state.get(inner).is_some() {
+                    collect(&state[inner], false, states);
+                }
+            }
+        }
+    }
+
+    fn states() -> BTreeMap<String, (Value, bool)> {
+        let file = cardlake_assets::embedded()
+            .read(AssetFolder::StateMachines, "daily.asl.json")
+            .unwrap();
+        let mut states = BTreeMap::new();
+        collect(&serde_json::from_str(&file.text).unwrap(), true, &mut states);
+        states
+    }
+
+    #[test]
+    fn every_name_is_that_of_a_state() {
+        let states = states();
+        let is = |name: &str, kinds: &[&str], is_top: bool| {
+            let (state, top) = states.get(name).unwrap_or_else(|| panic!("there is no state {name}"));
+            let kind = state["Type"].as_str().unwrap();
+            assert!(
+                kinds.contains(&kind) && *top == is_top,
+                "{name} is a {kind}, top level: {top}"
+            );
+        };
+        STAGES.iter().for_each(|stage| is(stage, &["Task", "Map"], true));
+        for (wait, stage) in WAITS {
+            is(wait, &["Wait"], true);
+            assert!(STAGES.contains(&stage), "{stage}");
+        }
+        ITEMS.iter().for_each(|(state, _)| is(state, &["Task"], false));
+        MAPS.iter().for_each(|map| is(map, &["Map"], STAGES.contains(map)));
+        for stage in STAGES.iter().filter(|stage| **stage != "Notify") {
+            is(&format!("{stage}Failed"), &["Pass"], true);
+        }
+    }
+
+    #[test]
+    fn every_state_that_works_has_a_place_in_the_display() {
+        // What finds the day of a scheduled run, and what reports a failure, belong to no stage.
+        let outside = ["FindDay", "NotifyFailure"];
+        for (name, (state, is_top)) in states() {
+            if outside.contains(&name.as_str()) {
+                continue;
+            }
+            match (state["Type"].as_str().unwrap(), is_top) {
+                ("Task" | "Map" | "Wait", true) => assert!(stage_of(&name).is_some(), "{name} belongs to no stage"),
+                ("Task", false) => assert!(items_of(&name).is_some(), "{name} ends no item"),
+                _ => {}
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 //! state machines and warehouse in the variables that Terraform prints.
 
 use crate::error::CliError;
+use crate::outcome::failure_message;
 use crate::progress::Progress;
-use crate::run::message;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use cardlake_aws::clients::Aws;
@@ -36,7 +36,7 @@ impl Stack {
     /// There are none, or the profile is not known.
     pub(crate) async fn connect() -> Result<Self, CliError> {
         let aws = Aws::from_environment(&Variables::from_process()).await;
-        let no_credentials = |cause: &dyn std::error::Error| {
+        let no_credentials = |cause: &(dyn std::error::Error + 'static)| {
             CliError::caused("find credentials for AWS", cause)
                 .hint("check AWS_PROFILE, or sign in with `aws sso login`")
         };
@@ -168,7 +168,7 @@ impl Stack {
             ExecutionStatus::Succeeded => Some(Ok(())),
             status => {
                 let error = described.error().unwrap_or_else(|| status.as_str());
-                let cause = message(error, described.cause().unwrap_or_default());
+                let cause = failure_message(error, described.cause().unwrap_or_default());
                 let steps = format!("aws stepfunctions get-execution-history --execution-arn {execution}");
                 let failed = CliError::failed(format!("the execution failed: {cause} ({error})"));
                 Some(Err(failed.hint(format!("its steps: {steps}"))))

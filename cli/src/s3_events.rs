@@ -1,17 +1,15 @@
-//! What S3 and Lambda do between an object and the transformer: an event for every object that is created, delivered
-//! asynchronously, tried three times, and kept if nobody could handle it.
+//! S3 event notifications to the transformer, as S3 and Lambda deliver them: asynchronously, with three attempts, and to
+//! a dead-letter folder after the last.
 
 use crate::environment::BRONZE;
-use crate::s3_server::{HookDecision, RequestHook};
-use crate::step_functions::TaskFailure;
+use cardlake_local_s3::CreatedObject;
+use cardlake_states::TaskFailure;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 /// Lambda tries an asynchronous invocation again after a minute, and once more after two.
@@ -20,76 +18,32 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(60);
 /// How often it tries in all.
 const ATTEMPTS: u32 = 3;
 
-/// An object that was created.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Created {
-    /// The bucket.
-    pub bucket: String,
-    /// The key, not encoded.
-    pub key: String,
-    /// ETag without quotes.
-    pub etag: String,
-    /// Size in bytes.
-    pub size: u64,
-}
-
-impl Created {
-    /// The event as S3 sends it. Its keys are encoded as forms are, but for their slashes.
-    #[must_use]
-    pub fn event(&self, created_at: DateTime<Utc>) -> Value {
-        let encoded = |part: &str| url::form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>();
-        let key: Vec<String> = self.key.split('/').map(encoded).collect();
-        json!({ "Records": [{
-            "eventVersion": "2.1",
-            "eventSource": "aws:s3",
-            "awsRegion": "us-east-1",
-            "eventTime": created_at,
-            "eventName": "ObjectCreated:Put",
-            "userIdentity": {},
-            "requestParameters": {},
-            "responseElements": {},
-            "s3": {
-                "s3SchemaVersion": "1.0",
-                "bucket": { "name": self.bucket, "arn": format!("arn:aws:s3:::{}", self.bucket) },
-                "object": { "key": key.join("/"), "size": self.size, "eTag": self.etag },
-            },
-        }] })
-    }
-}
-
-/// A hook that tells of every object that is created in bronze.
-pub struct Notifications(UnboundedSender<Created>);
-
-impl fmt::Debug for Notifications {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Notifications")
-    }
-}
-
-impl RequestHook for Notifications {
-    fn before(&self, _operation: &str, _bucket: &str, _key: &str) -> HookDecision {
-        HookDecision::Proceed
-    }
-
-    fn created(&self, object: Created) {
-        if object.bucket == BRONZE {
-            // Whoever listened may have ended; so will the server.
-            let _ = self.0.send(object);
-        }
-    }
-}
-
-/// A hook, and what it tells of.
+/// The event of a created object as S3 sends it: keys are form-encoded, except for their slashes.
 #[must_use]
-pub fn notifications() -> (Arc<Notifications>, UnboundedReceiver<Created>) {
-    let (sender, receiver) = unbounded_channel();
-    (Arc::new(Notifications(sender)), receiver)
+pub fn event(object: &CreatedObject, created_at: DateTime<Utc>) -> Value {
+    let encoded = |part: &str| url::form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>();
+    let key: Vec<String> = object.key.split('/').map(encoded).collect();
+    json!({ "Records": [{
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": "us-east-1",
+        "eventTime": created_at,
+        "eventName": "ObjectCreated:Put",
+        "userIdentity": {},
+        "requestParameters": {},
+        "responseElements": {},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": { "name": object.bucket, "arn": format!("arn:aws:s3:::{}", object.bucket) },
+            "object": { "key": key.join("/"), "size": object.size, "eTag": object.etag },
+        },
+    }] })
 }
 
-/// Delivers events until there are no more senders. One that failed [`ATTEMPTS`] times is written to `dead_letters` in the
-/// form of Lambda's failure destination.
+/// Delivers an event for every object created in bronze, until there are no more senders. After [`ATTEMPTS`] failures an
+/// event is written to `dead_letters` in the format of Lambda's failure destination.
 pub async fn deliver<Invoked>(
-    mut created: UnboundedReceiver<Created>,
+    mut created: UnboundedReceiver<CreatedObject>,
     dead_letters: PathBuf,
     retry_after: Duration,
     invoke: impl Fn(Value) -> Invoked + Clone + Send + 'static,
@@ -98,10 +52,13 @@ pub async fn deliver<Invoked>(
 {
     let mut deliveries = JoinSet::new();
     while let Some(object) = created.recv().await {
+        if object.bucket != BRONZE {
+            continue;
+        }
         while deliveries.try_join_next().is_some() {}
         let (invoke, dead_letters) = (invoke.clone(), dead_letters.clone());
         deliveries.spawn(async move {
-            let event = object.event(Utc::now());
+            let event = event(&object, Utc::now());
             let mut attempt = 1;
             let failure = loop {
                 match invoke(event.clone()).await {
@@ -150,11 +107,13 @@ mod tests {
     use super::*;
     use crate::environment::{Environment, SILVER, Servers};
     use crate::invoker::StageInvoker;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     use tempfile::TempDir;
+    use tokio::sync::mpsc::unbounded_channel;
 
-    fn object(key: &str) -> Created {
-        Created {
+    fn object(key: &str) -> CreatedObject {
+        CreatedObject {
             bucket: BRONZE.to_owned(),
             key: key.to_owned(),
             etag: "e".to_owned(),
@@ -173,9 +132,11 @@ mod tests {
     async fn deliver_one(failures: u32) -> (u32, Vec<Value>) {
         let folder = TempDir::new().unwrap();
         let attempts = Arc::new(AtomicU32::new(0));
-        let (hook, created) = notifications();
-        hook.created(object("transactions/ingest_date=2026-01-15/a b.csv"));
-        drop(hook);
+        let (announce, created) = unbounded_channel();
+        announce
+            .send(object("transactions/ingest_date=2026-01-15/a b.csv"))
+            .unwrap();
+        drop(announce);
         let counted = Arc::clone(&attempts);
         let invoke = move |_| {
             let attempt = counted.fetch_add(1, Ordering::Relaxed);
@@ -211,9 +172,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_file_that_is_put_into_bronze_is_transformed() {
         let folder = TempDir::new().unwrap();
-        let (hook, created) = notifications();
+        let (announce, created) = unbounded_channel();
         let servers = Servers {
-            s3_hook: Some(hook),
+            s3_created: Some(announce),
             ..Servers::default()
         };
         let environment = Environment::open_with(folder.path(), servers).await.unwrap();

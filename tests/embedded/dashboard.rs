@@ -1,7 +1,7 @@
 //! The dashboard of a real lake: complete, and shown well by a real browser.
 
-use crate::browser::assert_shown_well;
 use crate::harness::{Lake, python_script};
+use cardlake_test_support::browser::assert_shown_well;
 use std::path::Path;
 
 #[test]

@@ -1,8 +1,8 @@
 //! Made-up days: what the generator says of them is what the pipeline makes of them, to the row.
 
 use super::harness::Lake;
-use cardlake::s3_server::{S3ServerOptions, start};
-use cardlake::sigv4::ServerCredentials;
+use cardlake_local_s3::{S3ServerOptions, start};
+use cardlake_loopback::ServerCredentials;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -167,6 +167,7 @@ async fn a_place_in_s3_gets_the_same_files_as_a_folder() {
         buckets: vec!["raw".to_owned()],
         credentials: credentials.clone(),
         hook: None,
+        created: None,
     })
     .await
     .unwrap();

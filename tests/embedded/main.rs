@@ -6,8 +6,6 @@
     reason = "the helpers of tests fail loudly, as tests do"
 )]
 
-#[path = "../browser.rs"]
-mod browser;
 mod build;
 mod dashboard;
 mod data_api;

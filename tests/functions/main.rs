@@ -2,15 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
-#[path = "../../functions/reconciler/tests/common/mod.rs"]
-mod common;
-mod process;
-
 use cardlake_core::error::ErrorKind;
 use cardlake_core::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
-use common::{Lake, Row, date, expected};
-use process::Function;
+use cardlake_test_support::Function;
+use cardlake_test_support::transactions::{Row, TransactionLake, date, expected};
 use serde_json::Value;
+
+const RECONCILER: &str = env!("CARGO_BIN_EXE_reconciler");
 
 async fn reconcile(function: &mut Function, day: u32) -> Option<String> {
     let event = ReconcilerEvent::Reconcile {
@@ -35,9 +33,9 @@ async fn publish(function: &mut Function, day: u32, candidate: Option<String>) -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_processes_that_publish_at_once_one_conflicts_and_both_batches_end_in_the_table() {
-    let lake = Lake::start().await;
-    let mut first = Function::start(&lake.aws).await;
-    let mut second = Function::start(&lake.aws).await;
+    let lake = TransactionLake::start().await;
+    let mut first = Function::start(RECONCILER, &lake.lake).await;
+    let mut second = Function::start(RECONCILER, &lake.lake).await;
     let mut wanted: Vec<Row> = Vec::new();
     // The first round makes the table.
     for (round, day) in (0..).zip([11, 13, 15, 17]) {

@@ -1,6 +1,6 @@
 //! `cardlake backfill`: days of the past once more, in order.
 
-use crate::cli::{BackfillArgs, FromStage};
+use crate::arguments::{BackfillArgs, FromStage};
 use crate::commands::run::{days_between, generation};
 use crate::commands::status;
 use crate::console::Console;
@@ -30,7 +30,7 @@ pub(crate) async fn backfill(args: BackfillArgs, console: Console) -> Result<Exi
     let days = days_between(args.from, args.to)?;
     let input = json!({
         "dates": days,
-        "generate": args.regenerate.then(|| generation(&args.made_up)),
+        "generate": args.regenerate.then(|| generation(&args.synthetic)),
         "reprocess": args.reprocess,
         "from_stage": args.from_stage.name(),
         "full_refresh": args.full_refresh,
@@ -44,13 +44,17 @@ pub(crate) async fn backfill(args: BackfillArgs, console: Console) -> Result<Exi
     let environment = Environment::open_existing(&args.data.data_dir).await?;
     let outcome = run_backfill(&environment, input, &progress).await?;
     progress.finish();
+    let shortage = environment.shortage();
     let closed = environment.close().await;
     let report = RunsReport::new(outcome.days);
     console.print(args.json, &report, || report.table(&args.data.data_dir))?;
     match (report.failure(), outcome.failure) {
         (None, None) => closed.map(|()| ExitCode::SUCCESS),
-        (Some(failure), _) => Err(failure),
-        (None, Some((error, cause))) => Err(CliError::failed(format!("the backfill failed: {cause} ({error})"))),
+        (Some(failure), _) => Err(failure.short_of_space(shortage)),
+        (None, Some((error, cause))) => {
+            let failure = CliError::failed(format!("the backfill failed: {cause} ({error})"));
+            Err(failure.short_of_space(shortage))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `cardlake doctor`: what would be in the way, before it is.
 
-use crate::cli::DoctorArgs;
+use crate::arguments::DoctorArgs;
 use crate::commands::sql::ask;
 use crate::environment::Environment;
 use crate::error::{CliError, print};

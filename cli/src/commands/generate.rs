@@ -1,6 +1,6 @@
 //! `cardlake generate`: made-up bronze files, in a folder or in S3, and what the pipeline has to make of them.
 
-use crate::cli::{Rates, parse_date};
+use crate::arguments::{Rates, parse_date};
 use crate::console::Console;
 use crate::error::{CliError, printed};
 use crate::progress::RowProgress;
@@ -239,7 +239,9 @@ impl Target {
                 };
                 let writing = tokio::task::spawn_blocking(move || write_day(&options, &mut sink));
                 let written = writing.await.map_err(|error| CliError::caused("make a day", &error))?;
-                written.map_err(|error| CliError::caused(&format!("write into {}", folder.display()), &error))
+                written.map_err(|error| {
+                    CliError::caused(&format!("write into {}", folder.display()), &error).writing(&folder)
+                })
             }
             Self::S3(destination) => {
                 // Behind a pointer: the futures of the SDK nest deeper than the compiler follows.

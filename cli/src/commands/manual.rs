@@ -1,6 +1,6 @@
-//! `cardlake completions` and `cardlake man`: the command line, described for shells and for `man`.
+//! `cardlake completions` and `cardlake man`: shell completions and manual pages.
 
-use crate::cli::{CompletionsArgs, ManArgs, command};
+use crate::arguments::{CompletionsArgs, ManArgs};
 use crate::error::{CliError, printed};
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,9 +9,9 @@ use std::process::ExitCode;
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode, CliError> {
+pub(crate) fn completions(args: &CompletionsArgs, mut command: clap::Command) -> Result<ExitCode, CliError> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut command(), "cardlake", &mut text);
+    clap_complete::generate(args.shell, &mut command, "cardlake", &mut text);
     printed(std::io::stdout().write_all(&text))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -20,10 +20,11 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode, CliError> 
 ///
 /// # Errors
 /// The folder cannot be written.
-pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, CliError> {
-    let writing = |error: std::io::Error| CliError::caused(&format!("write {}", args.out.display()), &error);
+pub(crate) fn man(args: &ManArgs, command: clap::Command) -> Result<ExitCode, CliError> {
+    let writing =
+        |error: std::io::Error| CliError::caused(&format!("write {}", args.out.display()), &error).writing(&args.out);
     std::fs::create_dir_all(&args.out).map_err(writing)?;
-    clap_mangen::generate_to(command(), &args.out).map_err(writing)?;
+    clap_mangen::generate_to(command, &args.out).map_err(writing)?;
     printed(writeln!(std::io::stdout(), "{}", args.out.display()))?;
     Ok(ExitCode::SUCCESS)
 }

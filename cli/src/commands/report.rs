@@ -1,11 +1,10 @@
 //! `cardlake report`: the dashboard of the last run, as a file or in a browser.
 
-use crate::cli::ReportArgs;
+use crate::arguments::ReportArgs;
 use crate::commands::build::compiled;
 use crate::commands::sql::ask;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, printed};
-use crate::loopback;
 use axum::Router;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -14,6 +13,7 @@ use cardlake_aws::data_api::Value;
 use cardlake_aws::run_records;
 use cardlake_core::run_record::RunOutcome;
 use cardlake_core::sql::{identifier, literal};
+use cardlake_loopback as loopback;
 use cardlake_mart_builder::dashboard::{Answer, Dashboard, EARLIER_RUNS, queries};
 use cardlake_mart_builder::handler::TARGET_SCHEMA;
 use cardlake_mart_builder::offline::Request;
@@ -36,7 +36,7 @@ pub(crate) async fn report(args: ReportArgs) -> Result<ExitCode, CliError> {
     environment.close().await?;
     let page = page?;
     let path = args.out.unwrap_or_else(|| args.data.data_dir.join("report.html"));
-    let writing = |error: std::io::Error| CliError::caused(&format!("write {}", path.display()), &error);
+    let writing = |error: std::io::Error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path);
     tokio::fs::write(&path, &page).await.map_err(writing)?;
     printed(writeln!(std::io::stdout(), "{}", path.display()))?;
     if args.serve {

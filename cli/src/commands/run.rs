@@ -1,14 +1,15 @@
 //! `cardlake run`: days through the whole pipeline, one after the other.
 
-use crate::cli::{MadeUp, RunArgs};
+use crate::arguments::{RunArgs, Synthetic};
 use crate::commands::status;
 use crate::console::Console;
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::input::{Input, put_into_bronze};
+use crate::outcome::DayOutcome;
 use crate::progress::Progress;
 use crate::remote::Stack;
-use crate::run::{DayOutcome, report::RunsReport, run_day};
+use crate::run::{report::RunsReport, run_day};
 use cardlake_core::env;
 use chrono::{Days, NaiveDate, Utc};
 use serde_json::{Value, json};
@@ -41,7 +42,9 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
     let mut outcomes: Vec<DayOutcome> = Vec::new();
     for day in days {
         if let Some(input) = &input {
-            put_into_bronze(input, day, environment.storage(), crate::environment::BRONZE).await?;
+            put_into_bronze(input, day, environment.storage(), crate::environment::BRONZE)
+                .await
+                .map_err(|error| error.short_of_space(environment.shortage()))?;
         }
         let outcome = run_day(&environment, day, execution_input(&args, day), &progress).await?;
         if let Some(folder) = &args.history {
@@ -54,12 +57,13 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
         }
     }
     progress.finish();
+    let shortage = environment.shortage();
     let closed = environment.close().await;
     let report = RunsReport::new(outcomes);
     console.print(args.json, &report, || report.table(&args.data.data_dir))?;
     match report.failure() {
         None => closed.map(|()| ExitCode::SUCCESS),
-        Some(failure) => Err(failure),
+        Some(failure) => Err(failure.short_of_space(shortage)),
     }
 }
 
@@ -101,7 +105,7 @@ fn write_history(folder: &Path, outcome: &DayOutcome) -> Result<(), CliError> {
         }
         file.flush()
     };
-    write().map_err(|error| CliError::caused(&format!("write {}", path.display()), &error))
+    write().map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path))
 }
 
 /// The days asked for, in order.
@@ -140,15 +144,15 @@ fn execution_input(args: &RunArgs, day: NaiveDate) -> Value {
     if args.input.is_some() {
         return json!({ "batch_date": day });
     }
-    json!({ "batch_date": day, "generate": generation(&args.made_up) })
+    json!({ "batch_date": day, "generate": generation(&args.synthetic) })
 }
 
 /// What the generator is asked for.
-pub(crate) fn generation(made_up: &MadeUp) -> Value {
-    let rates = &made_up.rates;
+pub(crate) fn generation(synthetic: &Synthetic) -> Value {
+    let rates = &synthetic.rates;
     json!({
-        "rows": made_up.rows,
-        "seed": made_up.seed,
+        "rows": synthetic.rows,
+        "seed": synthetic.seed,
         "late_rate": rates.late_rate,
         "duplicate_rate": rates.dup_rate,
         "corrupt_rate": rates.corrupt_rate,

@@ -1,6 +1,6 @@
 //! `cardlake sql`: one statement to the warehouse, through the Data API like any client.
 
-use crate::cli::{SqlArgs, SqlFormat};
+use crate::arguments::{SqlArgs, SqlFormat};
 use crate::environment::Environment;
 use crate::error::{CliError, printed};
 use crate::remote::Stack;
@@ -30,6 +30,7 @@ pub(crate) async fn sql(args: SqlArgs) -> Result<ExitCode, CliError> {
         Ok(warehouse) => ask(&warehouse, &args.statement).await,
         Err(error) => Err(error),
     };
+    let outcome = outcome.map_err(|error| error.short_of_space(environment.shortage()));
     let closed = environment.close().await;
     let rows = outcome?;
     printed(print(&rows, args.format))?;
@@ -41,7 +42,7 @@ pub(crate) async fn sql(args: SqlArgs) -> Result<ExitCode, CliError> {
 /// # Errors
 /// The statement fails, or the service refuses.
 pub(crate) async fn ask(warehouse: &Warehouse, statement: &str) -> Result<ResultSet, CliError> {
-    let failed = |error: &dyn std::error::Error| CliError::caused("ask the warehouse", error);
+    let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("ask the warehouse", error);
     let submission = Submission {
         name: "cardlake sql".to_owned(),
         token: client_token(&[&uuid::Uuid::new_v4().to_string()]),

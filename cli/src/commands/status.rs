@@ -1,6 +1,6 @@
 //! `cardlake status`: the last runs.
 
-use crate::cli::StatusArgs;
+use crate::arguments::StatusArgs;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
 use crate::remote::{Stack, silver_bucket};

@@ -1,6 +1,6 @@
 //! `cardlake up`: the stand-ins for AWS, kept open for other programs.
 
-use crate::cli::UpArgs;
+use crate::arguments::UpArgs;
 use crate::environment::{Environment, Servers};
 use crate::error::{CliError, printed};
 use crate::invoker::StageInvoker;
@@ -9,6 +9,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::unbounded_channel;
 
 /// Starts the servers, prints what reaches them as export lines, and serves until Ctrl-C or a request to end.
 ///
@@ -17,14 +18,14 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
     let waiting = |error: std::io::Error| CliError::caused("wait for Ctrl-C", &error);
     let mut ended = signal(SignalKind::terminate()).map_err(waiting)?;
-    let (hook, created) = s3_events::notifications();
+    let (announce, created) = unbounded_channel();
     let servers = Servers {
         s3_port: args.s3_port,
         s3_endpoint: args.s3_endpoint,
         secrets_port: args.secrets_port,
         redshift_port: args.redshift_port,
-        s3_hook: if args.transform { Some(hook) } else { None },
-        log: None,
+        s3_created: args.transform.then_some(announce),
+        ..Servers::default()
     };
     let environment = Environment::open_with(&args.data.data_dir, servers).await?;
     if args.transform {

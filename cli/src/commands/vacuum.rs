@@ -1,6 +1,6 @@
 //! `cardlake vacuum`: shows, or removes, what no live version of the Delta tables refers to.
 
-use crate::cli::VacuumArgs;
+use crate::arguments::VacuumArgs;
 use crate::environment::Environment;
 use crate::error::{CliError, print};
 use crate::table::{count, new_table, right};
@@ -27,6 +27,7 @@ pub(crate) async fn vacuum(args: VacuumArgs) -> Result<ExitCode, CliError> {
         dry_run: !args.delete,
     };
     let outcome = run(&environment, event).await;
+    let outcome = outcome.map_err(|error| error.short_of_space(environment.shortage()));
     let closed = environment.close().await;
     let output = outcome?;
     print(args.json, &output, || text(&output))?;
@@ -34,7 +35,7 @@ pub(crate) async fn vacuum(args: VacuumArgs) -> Result<ExitCode, CliError> {
 }
 
 async fn run(environment: &Environment, event: ReconcilerEvent) -> Result<VacuumOutput, CliError> {
-    let failed = |error: &dyn std::error::Error| CliError::caused("vacuum the lake", error);
+    let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("vacuum the lake", error);
     let context = Context::new(environment.resources())
         .await
         .map_err(|error| failed(&error))?;

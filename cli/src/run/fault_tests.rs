@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::environment::{BRONZE, SILVER, Servers};
-use crate::s3_server::{HookDecision, RequestHook};
 use cardlake_aws::run_records;
 use cardlake_core::paths;
 use cardlake_core::run_record::{RunOutcome, RunRecord};
+use cardlake_loopback::{HookDecision, RequestHook};
+use cardlake_states::HistoryEvent;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -2,8 +2,8 @@
 //! permission that nothing asks for.
 
 use super::*;
-use crate::access_log::{Access, AccessLog};
 use crate::environment::{BRONZE, GOLD, SILVER, Servers, WAREHOUSE};
+use cardlake_loopback::{Access, AccessLog};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -302,7 +302,7 @@ async fn everything(environment: &Environment, log: &AccessLog) {
     let vacuum = json!({"action": "vacuum", "retention_days": 1, "dry_run": false});
     invoker.invoke_function("reconciler", vacuum).await.unwrap();
     for key in before.difference(&keys(environment)) {
-        log.note(Access {
+        log.record(Access {
             principal: "reconciler".to_owned(),
             service: "s3",
             operation: "DeleteObject".to_owned(),

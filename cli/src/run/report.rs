@@ -1,7 +1,7 @@
 //! What came of the days: one JSON document for machines, one table for people.
 
-use super::{DayOutcome, StageTime};
 use crate::error::CliError;
+use crate::outcome::{DayOutcome, StageTime};
 use crate::table::{bad, count, faint, fit, new_table, notable, numbers_from, right};
 use cardlake_core::events::DatasetBooks;
 use chrono::NaiveDate;

@@ -1,10 +1,11 @@
 //! The sample events of `tests/events/`: each is what its function takes, and gets an answer.
 
 use super::*;
-use crate::step_functions::{TaskInvoker, Unobserved};
+use cardlake_states::{TaskInvoker, Unobserved};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::path::PathBuf;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/events")

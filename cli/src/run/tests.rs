@@ -1,8 +1,8 @@
 //! The state machine of a day with scripted stages: the paths that real stages rarely take.
 
 use super::*;
-use crate::step_functions::{ObjectItem, TaskFailure, TaskInvoker};
 use cardlake_core::events::{GeneratorEvent, NotifierEvent, TransformerEvent};
+use cardlake_states::{ObjectItem, TaskFailure, TaskInvoker};
 use futures::future::BoxFuture;
 use serde_json::json;
 use std::collections::HashMap;
@@ -131,7 +131,7 @@ async fn day(script: &Script, input: Value) -> Outcome {
         time_scale: 0.0,
         ..ExecutionOptions::new("cardlake-daily", "run-1", Utc::now(), input)
     };
-    execute(&machine, options, script, &crate::step_functions::Unobserved)
+    execute(&machine, options, script, &cardlake_states::Unobserved)
         .await
         .outcome
 }
@@ -338,7 +338,7 @@ fn a_cause_is_told_in_the_words_of_the_function_or_in_ours() {
         ("E", "", "no cause was given"),
         ("States.Timeout", "", "it took longer than the state machine lets it"),
     ] {
-        assert_eq!(message(error, cause), told);
+        assert_eq!(failure_message(error, cause), told);
     }
 }
 
@@ -423,8 +423,18 @@ async fn waits_for_long_statements_grow() {
         )
     };
     let started = options.start_time;
-    let result = execute(&machine, options, &script, &crate::step_functions::Unobserved).await;
+    let result = execute(&machine, options, &script, &cardlake_states::Unobserved).await;
     // 1 to 10 seconds, then 10 each time, on the clock of the execution.
     let waited = (result.end_time - started).num_seconds();
     assert!((95..120).contains(&waited), "{waited}");
+}
+
+#[test]
+fn the_state_machines_of_the_project_load() {
+    let assets = cardlake_assets::embedded();
+    let files = assets.list(AssetFolder::StateMachines).unwrap();
+    assert!(files.len() >= 2, "{files:?}");
+    for file in files {
+        state_machine(&assets, &file.path).unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! Faults at the n-th request.
 
-use cardlake::s3_server::{HookDecision, RequestHook};
+use cardlake_loopback::{HookDecision, RequestHook};
 use std::sync::Mutex;
 use tokio::sync::Notify;
 

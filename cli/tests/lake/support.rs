@@ -1,22 +1,18 @@
 //! A lake in a folder: the S3 server over it, and the handlers of transformer and reconciler.
 
 use arrow::util::display::array_value_to_string;
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use cardlake::s3_server::{RequestHook, S3Server, S3ServerOptions, start};
-use cardlake::sigv4::ServerCredentials;
-use cardlake_aws::clients::{Aws, Endpoints};
+use cardlake_aws::clients::Aws;
 use cardlake_aws::runtime::Resources;
 use cardlake_core::assets::AssetFolder;
-use cardlake_core::config::Variables;
 use cardlake_core::env;
 use cardlake_core::error::{ErrorKind, StageError, with_causes};
 use cardlake_core::events::{
     PublishOutput, ReconcileOutput, ReconcilerEvent, TransformerEvent, TransformerOutput, VacuumedDataset,
 };
 use cardlake_lake::delta::{ActiveFile, DeltaStore, DeltaTable};
+use cardlake_loopback::RequestHook;
 use cardlake_reconciler::Output;
+use cardlake_test_support::{BRONZE, LoopbackLake};
 use chrono::{DateTime, NaiveDate, Utc};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::cell::OnceCell;
@@ -27,8 +23,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-pub const BRONZE: &str = "bronze";
-pub const SILVER: &str = "silver";
+pub use cardlake_test_support::SILVER;
+
 pub const DATASET: &str = "transactions";
 const HEADER: &str =
     "transaction_id,customer_id,card_id,merchant_id,txn_ts,amount,currency,mcc,status,is_refund,channel\n";
@@ -59,8 +55,7 @@ pub struct Options {
 }
 
 pub struct Lake {
-    server: S3Server,
-    root: PathBuf,
+    server: LoopbackLake,
     aws: Aws,
     transformer: cardlake_transformer::Context,
     reconciler: cardlake_reconciler::Context,
@@ -68,45 +63,18 @@ pub struct Lake {
 }
 
 impl Lake {
-    /// Starts a server over the folder. Its clients do not try again: a failed request fails the stage.
+    /// Starts a server over the folder. Its clients do not retry: a failed request fails the stage.
     pub async fn open(root: &Path, options: Options) -> Self {
-        let credentials = ServerCredentials {
-            access_key_id: "test".to_owned(),
-            secret_access_key: "test".to_owned(),
-        };
-        let server = start(S3ServerOptions {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            root: root.to_owned(),
-            buckets: [BRONZE, SILVER].map(str::to_owned).to_vec(),
-            credentials,
-            hook: options.hook,
-        })
-        .await
-        .unwrap();
-        let keys = Credentials::from_keys("test", "test", None);
-        let sdk = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(keys))
-            .retry_config(RetryConfig::disabled())
-            .build();
-        let endpoints = Endpoints {
-            s3: Some(server.endpoint_url()),
-            ..Endpoints::default()
-        };
-        let aws = Aws::new(sdk, endpoints);
-        let mut values = BTreeMap::from([
-            (env::BRONZE_BUCKET, BRONZE.to_owned()),
-            (env::SILVER_BUCKET, SILVER.to_owned()),
-            (env::GOLD_BUCKET, "gold".to_owned()),
-            (env::QUARANTINE_THRESHOLD, "0.9".to_owned()),
-        ]);
+        let server = LoopbackLake::open(root, options.hook).await;
+        let aws = server.aws_without_retries();
         let assets = options.assets.as_deref().unwrap_or_else(|| one_contract());
-        values.insert(env::ASSETS_DIR, assets.to_str().unwrap().to_owned());
-        let resources = || {
-            let owned = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-            let variables = Variables::new(owned.collect());
-            Resources::new(variables, aws.clone(), cardlake_assets::embedded())
+        let settings = [
+            (env::QUARANTINE_THRESHOLD, "0.9"),
+            (env::ASSETS_DIR, assets.to_str().unwrap()),
+        ];
+        let resources = || Resources {
+            aws: aws.clone(),
+            ..server.resources(&settings)
         };
         let transformer = cardlake_transformer::Context::new(resources()).await.unwrap();
         let mut reconciler = cardlake_reconciler::Context::new(resources()).await.unwrap();
@@ -115,7 +83,6 @@ impl Lake {
         }
         Self {
             server,
-            root: root.to_owned(),
             aws,
             transformer,
             reconciler,
@@ -124,7 +91,7 @@ impl Lake {
     }
 
     pub fn root(&self) -> &Path {
-        &self.root
+        self.server.folder()
     }
 
     pub fn aws(&self) -> &Aws {
@@ -137,7 +104,7 @@ impl Lake {
 
     /// Cuts all connections: what a stage still has under way reaches the folder no more.
     pub async fn close(self) {
-        self.server.shutdown().await;
+        self.server.close().await;
     }
 
     pub async fn transform(&self, key: &str, late_window_days: Option<u32>) -> Result<TransformerOutput, Failed> {
@@ -178,7 +145,7 @@ impl Lake {
 
     /// A day through the stages, as the state machine does it.
     pub async fn run(&self, day: u32, late_window_days: Option<u32>) -> Result<PublishOutput, Failed> {
-        for name in names(&self.root, day) {
+        for name in names(self.root(), day) {
             self.transform(&bronze_key(day, &name), late_window_days).await?;
         }
         let candidate = self.reconcile(day, late_window_days).await?.candidate;
@@ -211,7 +178,7 @@ impl Lake {
     pub async fn rows(&self) -> Vec<String> {
         let mut rows = Vec::new();
         for file in self.active_files().await {
-            let path = self.root.join(SILVER).join(DATASET).join(&file.path);
+            let path = self.root().join(SILVER).join(DATASET).join(&file.path);
             let content = bytes::Bytes::from(fs::read(&path).unwrap());
             assert_eq!(content.len() as u64, file.size, "{}", file.path);
             let before = rows.len();

@@ -15,6 +15,9 @@ pub enum SqlError {
     /// A NULL for a column that is NOT NULL.
     #[error("ERROR: Cannot insert a NULL value into column {0}")]
     NullValue(String),
+    /// There is no space for the data or the temporary files of the statement; with the engine's message.
+    #[error("ERROR: Disk Full DETAIL: {0}")]
+    DiskFull(String),
     /// The statement was cancelled while it ran.
     #[error("ERROR: Query cancelled on user's request")]
     Cancelled,

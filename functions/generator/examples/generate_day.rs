@@ -5,10 +5,8 @@
 //! the bytes are thrown away.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
-#[path = "../../../bench/process.rs"]
-mod process;
-
 use cardlake_generator::{DayOptions, FolderSink, Sink, write_day};
+use cardlake_test_support::usage;
 use serde_json::json;
 use std::error::Error;
 use std::io;
@@ -58,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "all_rows": output.rows,
             "bytes": sink.bytes,
             "seconds": seconds,
-            "peak_kilobytes": process::peak_kilobytes(),
+            "peak_kilobytes": usage::peak_kilobytes(),
         })
     );
     Ok(())

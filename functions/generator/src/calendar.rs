@@ -1,4 +1,4 @@
-//! Days as numbers and as text.
+//! Conversions between dates, day numbers and text.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -7,7 +7,8 @@ pub(crate) const fn day_number(date: NaiveDate) -> i32 {
     date.to_epoch_days()
 }
 
-/// The date of a number of days since 1970-01-01. Days that the calendar does not have become its first one.
+/// The date of a day number. Options restrict days to the years 1971 to 2999 and rows stay within a few years of them, so
+/// the fallback is never taken.
 pub(crate) fn date(day: i32) -> NaiveDate {
     NaiveDate::from_epoch_days(day).unwrap_or(NaiveDate::MIN)
 }

@@ -1,19 +1,19 @@
-//! Rows that break the contract, each in a known way.
+//! Rows that violate the contract, each in a known way.
 //!
-//! Broken rows take the [`Corruption`]s in turn, so a day with enough of them has every one. Together they break every
-//! rule that follows from the contract of transactions; a test holds the list against the contract. What makes a file
-//! unreadable for other tools (bytes that are not UTF-8, say) is left out.
+//! Corrupt rows cycle through the [`Corruption`]s, so a day with enough of them has every one. Together they violate every
+//! rule of the transactions contract; a test compares the list with the contract. Faults that make a file unreadable for
+//! other tools (such as invalid UTF-8) are left out.
 
 use crate::random::Key;
 use crate::record::{TransactionWriter, Value, push_record};
 use crate::transaction::Transaction;
 use cardlake_core::events::FileFormat;
 
-/// Days before the batch day that the contract accepts, and days after it.
+/// Days before and after the batch day that the contract accepts.
 const LATE_WINDOW_DAYS: i32 = 2;
 const FUTURE_TOLERANCE_DAYS: i32 = 1;
 
-// Places in `TRANSACTION_COLUMNS`.
+// Indices in `TRANSACTION_COLUMNS`.
 const TRANSACTION_ID: usize = 0;
 const CUSTOMER_ID: usize = 1;
 const CARD_ID: usize = 2;
@@ -26,30 +26,30 @@ const STATUS: usize = 8;
 const IS_REFUND: usize = 9;
 const CHANNEL: usize = 10;
 
-/// What is wrong with a row, and what the quarantine has to say about it.
+/// A fault of a row and the quarantine reasons it must produce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Corruption {
-    /// The broken rules, in the words of the quarantine. Of a row that is no row: none, as they depend on the format.
+    /// Expected quarantine reasons. Empty for structural faults, whose reason depends on the format.
     rules: &'static [&'static str],
     change: Change,
 }
 
-/// How a valid row is broken.
+/// How a valid row is corrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     /// The column has no value.
     Missing(usize),
     /// The column has one of these values.
     Value(usize, &'static [&'static str]),
-    /// The UUID of the column is cut, lengthened, or holds a letter that is no digit.
+    /// The UUID of the column is truncated, too long, or contains a non-hexadecimal character.
     MalformedUuid(usize),
-    /// The amount is below zero.
+    /// The amount is negative.
     Negative,
-    /// The event happened before the late window.
+    /// The event time is before the late window.
     TooLate,
-    /// The event happens after the future tolerance.
+    /// The event time is after the future tolerance.
     InFuture,
-    /// The line ends in the middle.
+    /// The line is truncated.
     Cut,
 }
 
@@ -72,7 +72,7 @@ const fn change(change: Change, rules: &'static [&'static str]) -> Corruption {
 }
 
 impl Corruption {
-    /// All of them, in the order in which broken rows take them: what is most usual in real life comes first.
+    /// All corruptions, in the order in which corrupt rows use them: the most common in practice first.
     #[rustfmt::skip]
     pub(crate) const ALL: [Self; 37] = [
         change(Change::MalformedUuid(TRANSACTION_ID), &["transaction_id: not a UUID"]),
@@ -114,12 +114,12 @@ impl Corruption {
         value(CHANNEL, &["point of sale terminal"], &["channel: longer than 16 bytes", "channel: not an allowed value"]),
     ];
 
-    /// The corruption of the broken row of this number.
+    /// Corruption of the corrupt row with this number.
     pub(crate) const fn of_row(number: u64) -> Self {
         Self::ALL[(number % Self::ALL.len() as u64) as usize]
     }
 
-    /// The broken rules, in the words of the quarantine.
+    /// Expected quarantine reasons.
     pub(crate) const fn reasons(self, format: FileFormat) -> &'static [&'static str] {
         match (self.change, format) {
             (Change::Cut, FileFormat::Jsonl) => &["row: not a JSON object"],
@@ -128,14 +128,14 @@ impl Corruption {
         }
     }
 
-    /// Whether the row still has its fields.
+    /// Whether the row can still be split into fields.
     pub(crate) const fn is_readable(self) -> bool {
         !matches!(self.change, Change::Cut)
     }
 }
 
-/// Writes a valid row, broken in the given way. Gives the number of its fields that the contract does not know and that
-/// can still be read.
+/// Writes a valid row with the given corruption. Returns the number of its fields that are not in the contract and still
+/// readable.
 pub(crate) fn push_corrupt(
     out: &mut Vec<u8>,
     writer: &TransactionWriter,
@@ -145,7 +145,7 @@ pub(crate) fn push_corrupt(
 ) -> u64 {
     let mut stream = Key::new(row.id as u64).stream();
     let mut row = *row;
-    // One day beyond the contract's windows is the interesting case, so it is the most frequent one.
+    // One day beyond the contract's window is the boundary case, so it is the most frequent one.
     let beyond = 1 + (stream.below(2) * stream.below(28)).cast_signed();
     match corruption.change {
         Change::TooLate => row.day -= LATE_WINDOW_DAYS + beyond,
@@ -171,7 +171,7 @@ pub(crate) fn push_corrupt(
     let start = out.len();
     push_record(out, format, &fields);
     if !corruption.is_readable() {
-        // In CSV the cut falls behind the sixth field at the latest, so that required ones are gone.
+        // In CSV at most six fields remain, so required ones are missing.
         out.truncate(start + 40 + draw % 60);
         out.push(b'\n');
         return 0;
@@ -179,7 +179,7 @@ pub(crate) fn push_corrupt(
     u64::from(writer.drift(&row).is_some())
 }
 
-/// A UUID that is cut, lengthened, or holds a letter that is no digit.
+/// A UUID that is truncated, too long, or contains a non-hexadecimal character.
 fn malformed_uuid(value: &Value, draw: usize) -> Value {
     let Value::Text(uuid) = value else {
         return Value::Absent;

@@ -1,8 +1,8 @@
-//! A day, from options to bytes.
+//! Generates a day: from options to bytes.
 //!
-//! Streaming: memory holds a megabyte or two of rows, whatever the number of rows. No clock, no map with a random order,
-//! no floating-point number in the data: the same options give the same rows on every machine, and compressed files the
-//! same bytes for the same versions of the compressors.
+//! Streaming: one or two megabytes of rows are in memory at a time. No clock, no unordered map and no floating-point number
+//! in the data: the same options yield the same rows on every machine, and the same compressed bytes with the same compressor
+//! versions.
 
 use crate::calendar::{date, day_number};
 use crate::corrupt::{Corruption, push_corrupt};
@@ -18,15 +18,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 
-/// Writes the objects of a day and says what the pipeline has to make of them.
+/// Writes the objects of a day and returns the counts the pipeline must report for them.
 ///
-/// The datasets come one after the other, each in the order of its keys: `transactions` (an object for each
-/// [`crate::DEFAULT_ROWS_PER_OBJECT`] rows or what the options say), then, unless another part does it, `customers`,
-/// `cards` and `merchants` as they are on the day: in full, or after the first day of a history what is new or changed.
-/// A part makes every n-th object of `transactions`; its output counts these alone.
+/// Datasets are written one after the other, each in key order: `transactions` (one object per
+/// [`crate::DEFAULT_ROWS_PER_OBJECT`] rows, or as the options say), then, in part 0 only, `customers`, `cards` and `merchants`
+/// as of the day: complete, or after the first day of a history only new and changed rows. Part i of n writes every n-th
+/// object of `transactions`; its output counts these only.
 ///
 /// # Errors
-/// What the sink says.
+/// Errors of the sink.
 pub fn write_day<S: Sink>(options: &DayOptions, sink: &mut S) -> io::Result<GeneratorOutput> {
     let mut writer = DayWriter {
         options,
@@ -53,7 +53,7 @@ pub fn write_day<S: Sink>(options: &DayOptions, sink: &mut S) -> io::Result<Gene
     Ok(writer.output)
 }
 
-/// The outcome of a whole day from those of all its parts: what one part alone would have given.
+/// Merges the outputs of all parts into that of the whole day.
 #[must_use]
 pub fn all_parts(parts: impl IntoIterator<Item = GeneratorOutput>) -> Option<GeneratorOutput> {
     let mut whole = parts.into_iter().reduce(|mut whole, part| {
@@ -154,7 +154,7 @@ impl DayWriter<'_> {
                 output.late_rows += 1;
                 let first = date(day - i32::from(days));
                 if self.options.first_date.is_some_and(|first_date| first < first_date) {
-                    // What happened before the history begins was never delivered.
+                    // Events before the first day of the history were never delivered.
                     output.distinct_ids += 1;
                 } else if corrected {
                     *output.corrected_rows.entry(first).or_insert(0) += 1;
@@ -208,7 +208,7 @@ impl DayWriter<'_> {
         Ok(())
     }
 
-    /// The key of an object in bronze.
+    /// Bronze key of an object.
     fn key(&self, dataset: &str, index: u64) -> String {
         let format = match self.options.format {
             FileFormat::Jsonl => "jsonl",

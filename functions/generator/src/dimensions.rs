@@ -1,7 +1,7 @@
-//! Customers, cards and merchants as rows.
+//! Rows of the dimensions: customers, cards and merchants.
 //!
-//! Names come from the crate `fake`, drawn from a ChaCha generator that is seeded for each row: the crate picks from
-//! fixed lists in a fixed order, so the same build gives the same names everywhere.
+//! Names come from the crate `fake` with a ChaCha generator seeded per row. The crate picks from fixed lists in a fixed
+//! order, so the same build yields the same names everywhere.
 
 use crate::calendar;
 use crate::habits::{Category, Segment};
@@ -51,13 +51,13 @@ const FOREIGN_CITIES: [(&str, &str); 6] = [
     ("Đà Nẵng", "VN"),
 ];
 
-/// Makes the rows, as they are on a day.
+/// Generates the rows as of a day.
 #[derive(Debug)]
 pub(crate) struct Dimensions<'a> {
     population: &'a Population,
     names: Key,
     day: i32,
-    /// Whether only what is new or changed on the day is delivered.
+    /// Deliver only rows that are new or changed on the day.
     changes_only: bool,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Dimensions<'a> {
         }
     }
 
-    /// Rows of `customers` that are delivered on the day.
+    /// Rows of `customers` delivered on the day.
     pub(crate) fn customers(&self) -> impl Iterator<Item = Record> {
         let numbers = 0..self.population.customers.on(self.day);
         let delivered =
@@ -79,7 +79,7 @@ impl<'a> Dimensions<'a> {
         numbers.filter(delivered).map(|number| self.customer(number))
     }
 
-    /// Rows of `cards` that are delivered on the day.
+    /// Rows of `cards` delivered on the day.
     pub(crate) fn cards(&self) -> impl Iterator<Item = Record> {
         let numbers = 0..self.population.customers.on(self.day);
         numbers.flat_map(move |number| {
@@ -92,7 +92,7 @@ impl<'a> Dimensions<'a> {
         })
     }
 
-    /// Rows of `merchants` that are delivered on the day.
+    /// Rows of `merchants` delivered on the day.
     pub(crate) fn merchants(&self) -> impl Iterator<Item = Record> {
         let numbers = 0..self.population.merchants.on(self.day);
         let delivered =
@@ -104,7 +104,7 @@ impl<'a> Dimensions<'a> {
         let key = self.names.child(1).child(u64::from(number));
         let (mut stream, mut rng) = (key.stream(), ChaCha8Rng::seed_from_u64(key.number()));
         let customer = self.population.customer(number);
-        // What changes over the years is drawn anew at each change.
+        // Values that change over time are redrawn at each change.
         let mut latest = key.child(u64::from(customer.changes.until(self.day))).stream();
         let name = person(&mut stream, &mut rng);
         let email = (!stream.chance(20)).then(|| {
@@ -171,7 +171,7 @@ impl<'a> Dimensions<'a> {
             _ => CompanyName(EN).fake_with_rng(&mut rng),
         };
         let name = match (merchant.category, number % 40) {
-            // Names that need quoting are part of real life, and of small days too.
+            // Names that need quoting occur on small days, too.
             (_, 8) => format!("\"{company}\" Outlet"),
             (_, 9) => format!("{company}\nBranch {number}"),
             (Category::Hotel, _) => format!("Hotel {company}"),
@@ -243,7 +243,7 @@ fn card_number(prefix: &str, digits: usize, stream: &mut Stream) -> String {
     while number.len() < digits - 1 {
         number.push(char::from(b'0' + stream.below(10) as u8));
     }
-    // The check digit will stand at the right, so the doubling starts with the last digit there is.
+    // The check digit is appended on the right, so doubling starts with the last digit.
     let sum: u32 = number
         .bytes()
         .rev()

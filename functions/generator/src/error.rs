@@ -1,18 +1,19 @@
-//! What can go wrong while generating.
+//! The stage's error and its classification.
 
 use crate::options::OptionError;
 use cardlake_aws::storage::StorageError;
 use cardlake_core::config::ConfigError;
 use cardlake_core::error::{ErrorKind, StageError};
+use chrono::NaiveDate;
 
-/// A failed generation.
+/// A failed invocation of the generator.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The settings are wrong.
+pub enum GeneratorError {
+    /// Invalid settings.
     #[error(transparent)]
     Configuration(#[from] ConfigError),
-    /// The event asks for something that cannot be.
-    #[error("the event cannot be followed: {0}")]
+    /// Invalid options in the event.
+    #[error("invalid event: {0}")]
     Options(#[from] OptionError),
     /// An object cannot be written.
     #[error(transparent)]
@@ -20,22 +21,22 @@ pub enum Error {
     /// The rows cannot be encoded.
     #[error("cannot encode the rows of {batch_date}")]
     Encode {
-        /// The day.
-        batch_date: chrono::NaiveDate,
-        /// What the encoder said.
+        /// Batch date.
+        batch_date: NaiveDate,
+        /// Cause.
         source: std::io::Error,
     },
-    /// The generating task ended before its time.
-    #[error("the generator of {batch_date} stopped: {cause}")]
+    /// The generating thread panicked or was cancelled.
+    #[error("the generator of {batch_date} stopped")]
     Stopped {
-        /// The day.
-        batch_date: chrono::NaiveDate,
-        /// How.
-        cause: String,
+        /// Batch date.
+        batch_date: NaiveDate,
+        /// Cause.
+        source: tokio::task::JoinError,
     },
 }
 
-impl StageError for Error {
+impl StageError for GeneratorError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Configuration(error) => error.kind(),

@@ -1,10 +1,10 @@
-//! How people spend: the tables behind amounts, hours, categories and channels.
+//! Spending behaviour: distributions of amounts, hours, categories and channels.
 //!
-//! All of it is whole-number arithmetic, so that every machine draws the same amounts.
+//! Integer arithmetic only, so that every machine draws the same amounts.
 
 use crate::random::Stream;
 
-/// Merchant categories, in the order of all tables here.
+/// Merchant categories, in the order of the tables below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Category {
     Grocery,
@@ -22,12 +22,12 @@ impl Category {
         ["5411", "5812", "5999", "4121", "7011"][self as usize]
     }
 
-    /// Middle of what one purchase costs, in hundredths of a won.
+    /// Median amount of a purchase, in hundredths of a won.
     const fn typical_amount(self) -> u64 {
         [2_600_000, 1_900_000, 4_200_000, 950_000, 16_000_000][self as usize]
     }
 
-    /// The category of merchants, by a random byte.
+    /// Category of a merchant, from a random byte.
     pub(crate) const fn of_merchant(byte: u8) -> Self {
         match byte {
             0..=71 => Self::Grocery,
@@ -39,7 +39,7 @@ impl Category {
     }
 }
 
-/// Customer segments, in the order of all tables here.
+/// Customer segments, in the order of the tables below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Segment {
     Mass,
@@ -54,7 +54,7 @@ impl Segment {
         ["mass", "affluent", "premium", "student", "business"][self as usize]
     }
 
-    /// The segment of customers, by a random byte.
+    /// Segment of a customer, from a random byte.
     pub(crate) const fn of_customer(byte: u8) -> Self {
         match byte {
             0..=133 => Self::Mass,
@@ -65,7 +65,7 @@ impl Segment {
         }
     }
 
-    /// How willingly they buy in a category, of 256.
+    /// Affinity to a category, in 256ths.
     pub(crate) const fn affinity(self, category: Category) -> u32 {
         [
             [256, 190, 160, 80, 20],
@@ -76,27 +76,27 @@ impl Segment {
         ][self as usize][category as usize]
     }
 
-    /// What they spend beside the others, in thousandths.
+    /// Spending level of the segment, in thousandths.
     const fn spending(self) -> u64 {
         [1000, 1600, 3100, 550, 2200][self as usize]
     }
 
-    /// How much they buy on a weekday and at the weekend, of 16.
+    /// Activity on a weekday or at the weekend, in 16ths.
     pub(crate) const fn weekly(self, weekend: bool) -> u32 {
         let [weekday, at_weekend] = [[12, 16], [12, 16], [13, 15], [14, 13], [16, 4]][self as usize];
         if weekend { at_weekend } else { weekday }
     }
 
-    /// Mean days after which the unfaithful ones leave.
+    /// Scale of the lifetime of customers who churn, in days.
     pub(crate) const fn loyalty_days(self) -> u32 {
         [700, 1000, 1400, 350, 900][self as usize]
     }
 }
 
-/// Where a transaction takes place, as the contract names it.
+/// Channels, as the contract names them.
 pub(crate) const CHANNELS: [&str; 3] = ["pos", "online", "mobile"];
 
-/// The channel of a purchase: an index of [`CHANNELS`]. People who like it digital use cards online twice as often.
+/// Channel of a purchase: an index into [`CHANNELS`]. Digital customers pay half as often at a point of sale.
 pub(crate) fn channel(category: Category, digital: bool, stream: &mut Stream) -> u8 {
     let [pos, online] = match category {
         Category::Grocery => [780, 120],
@@ -113,7 +113,7 @@ pub(crate) fn channel(category: Category, digital: bool, stream: &mut Stream) ->
     }
 }
 
-/// Multiples of the middle, in thousandths, at 65 equidistant quantiles of a log-normal distribution with sigma 0.6.
+/// Multiples of the median, in thousandths, at 65 equidistant quantiles of a log-normal distribution with sigma 0.6.
 const SPREAD: [u64; 65] = [
     204, 275, 327, 366, 398, 427, 453, 478, 501, 524, 546, 567, 587, 608, 628, 647, 667, 687, 706, 726, 746, 766, 786,
     806, 826, 847, 867, 888, 910, 932, 954, 977, 1000, 1024, 1048, 1073, 1099, 1126, 1153, 1181, 1211, 1241, 1273,
@@ -121,20 +121,20 @@ const SPREAD: [u64; 65] = [
     3058, 3641, 4910,
 ];
 
-/// An amount in hundredths of a won: typical for the category and segment, times `level` thousandths of this customer,
-/// times a random spread.
+/// Amount in hundredths of a won: median of the category and segment, times the customer's `level` in thousandths, times a
+/// random spread.
 pub(crate) const fn amount(category: Category, segment: Segment, level: u64, stream: &mut Stream) -> u64 {
     let draw = stream.below(1 << 16);
-    let (step, rest) = ((draw >> 10) as usize, (draw & 0x3FF) as u64);
-    let spread = SPREAD[step] + (SPREAD[step + 1] - SPREAD[step]) * rest / 1024;
+    let (step, fraction) = ((draw >> 10) as usize, (draw & 0x3FF) as u64);
+    let spread = SPREAD[step] + (SPREAD[step + 1] - SPREAD[step]) * fraction / 1024;
     let amount = category.typical_amount() * segment.spending() / 1000 * level / 1000 * spread / 1000;
     if amount < 100 { 100 } else { amount }
 }
 
-/// Number of different days that people lead.
+/// Number of daily activity profiles.
 pub(crate) const SHAPES: usize = 4;
 
-/// How often each hour is used, for office people, evening people, night owls and people at home; then the weekend.
+/// Weight of each hour for office workers, evening shoppers, night owls and people at home; then the weekend.
 const HOUR_WEIGHTS: [[u32; 24]; SHAPES + 1] = [
     [
         1, 1, 0, 0, 0, 1, 4, 12, 14, 6, 5, 12, 30, 18, 7, 6, 8, 14, 30, 28, 20, 12, 6, 2,
@@ -153,7 +153,7 @@ const HOUR_WEIGHTS: [[u32; 24]; SHAPES + 1] = [
     ],
 ];
 
-/// The hour for each random byte.
+/// Hour of each random byte.
 static HOURS: [[u8; 256]; SHAPES + 1] = hours();
 
 const fn hours() -> [[u8; 256]; SHAPES + 1] {
@@ -181,7 +181,7 @@ const fn hours() -> [[u8; 256]; SHAPES + 1] {
     table
 }
 
-/// A second of the day for people of a shape. At weekends half of them live as everybody does then.
+/// Second of the day for a profile. At weekends half of the draws use the weekend profile.
 pub(crate) fn second_of_day(shape: usize, weekend: bool, stream: &mut Stream) -> u32 {
     let bits = stream.bits();
     let shape = if weekend && bits & 0x100 == 0 { SHAPES } else { shape };

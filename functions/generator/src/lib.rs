@@ -1,18 +1,19 @@
-//! Stage: synthetic bronze files.
+//! Stage: generates synthetic bronze files.
 //!
 //! Input: a day, a number of rows, a seed and rates. Output: the bronze objects of the four datasets for that day, and
-//! what the pipeline has to make of them (broken, repeated and late rows), counted exactly.
+//! the exact counts the pipeline must report for them (corrupt, duplicate and late rows).
 //!
-//! Guarantee: rows are functions of (options, day, row number). The same event gives the same rows on any machine, in
-//! any number of parts; no other day is read. People, cards and merchants exist before they are used, and repeat their
-//! habits. Memory stays constant, whatever the number of rows.
+//! Guarantee: every row is a function of (options, day, row number). The same event yields the same rows on any machine,
+//! in any number of parts, without reading another day. Customers, cards and merchants exist before they are referenced
+//! and keep their habits. Memory use does not depend on the number of rows.
 //!
-//! Failure: options that cannot be are refused before anything is written; a failed upload fails the call, and calling
-//! again writes the same objects over.
+//! Failure: invalid options are rejected before anything is written. A failed upload fails the invocation; a retry
+//! overwrites the same objects.
 //!
-//! The core, [`write_day`], knows no S3: it hands bytes to a [`Sink`].
+//! The core, [`write_day`], performs no I/O: it writes bytes to a [`Sink`].
 
 mod calendar;
+mod context;
 mod corrupt;
 mod day;
 mod dimensions;
@@ -29,9 +30,10 @@ mod text;
 mod transaction;
 mod upload;
 
+pub use context::Context;
 pub use day::{all_parts, write_day};
-pub use error::Error;
-pub use handler::{Context, handle};
+pub use error::GeneratorError;
+pub use handler::handle;
 pub use options::{DEFAULT_ROWS_PER_OBJECT, DayOptions, OptionError};
 pub use sink::{FolderSink, Sink};
 pub use upload::{Destination, upload_day};

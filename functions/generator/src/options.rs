@@ -1,31 +1,31 @@
-//! What a day is made from, checked.
+//! Validation of the event's options.
 
 use cardlake_core::events::{Compression, FileFormat, GeneratorEvent, GeneratorPart};
 use chrono::{Datelike, NaiveDate};
 
-/// Transaction rows in one object unless asked otherwise: some 60 MB as plain JSON lines, so that a day of a million
-/// rows is transformed by several functions at once while small days stay one file.
+/// Default transaction rows per object: about 60 MB of plain JSON lines. A day of a million rows is transformed by several
+/// invocations in parallel, while a small day stays one file.
 pub const DEFAULT_ROWS_PER_OBJECT: u64 = 250_000;
 
-/// Rates are kept as parts of a million: whole numbers, so that no platform's rounding decides over a row.
+/// Rates are integers in millionths, so that no row depends on a platform's floating-point rounding.
 const MILLION: u64 = 1_000_000;
 
-/// Share of events that belong to bursts on one card unless asked otherwise, in millionths.
+/// Default share of events that belong to bursts on one card, in millionths.
 const DEFAULT_BURST_MILLIONTHS: u64 = 250;
 
-/// An option that cannot be.
+/// An invalid option.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{option} is {value}: {wanted}")]
 pub struct OptionError {
-    /// The field of the event.
+    /// Field of the event.
     pub option: &'static str,
-    /// What it holds.
+    /// Its value.
     pub value: String,
-    /// What it may hold.
+    /// Allowed values.
     pub wanted: &'static str,
 }
 
-/// Checked options of a day.
+/// Validated options of a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayOptions {
     pub(crate) batch_date: NaiveDate,
@@ -44,10 +44,10 @@ pub struct DayOptions {
 }
 
 impl DayOptions {
-    /// Checks an event.
+    /// Validates an event.
     ///
     /// # Errors
-    /// Names the field, its value and what it may be.
+    /// The first invalid field, with its value and the allowed values.
     pub fn new(event: &GeneratorEvent) -> Result<Self, OptionError> {
         let late = rate("late_rate", event.late_rate)?;
         let duplicate = rate("duplicate_rate", event.duplicate_rate)?;
@@ -110,7 +110,7 @@ impl DayOptions {
         })
     }
 
-    /// Rows that a rate in parts of a million means, rounded to the nearest.
+    /// Number of rows for a rate in millionths, rounded to the nearest.
     pub(crate) const fn share(&self, rate: u64) -> u64 {
         (self.rows * rate + MILLION / 2) / MILLION
     }

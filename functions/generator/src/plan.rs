@@ -1,49 +1,48 @@
-//! Which row of a day is what.
+//! Assigns a kind to every row of a day.
 //!
-//! The rows of a day are numbered slots. A permutation, keyed by seed and day, scatters the numbers; the scattered
-//! number falls into one of five ranges, whose lengths follow exactly from the rates. So the kind of any single slot is
-//! known without looking at another, the shares are exact, and no state is kept.
+//! The rows of a day are numbered slots. A permutation, keyed by seed and day, shuffles the numbers; the shuffled number
+//! falls into one of five ranges, whose lengths follow exactly from the rates. The kind of any slot is thus known without
+//! state, and the shares are exact.
 
 use crate::options::DayOptions;
 use crate::random::{Key, Permutation};
 
-/// What a row is.
+/// The kind of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// Breaks the contract; the number counts the day's broken rows.
+    /// Violates the contract; numbered among the day's corrupt rows.
     Corrupt(u64),
-    /// The row of an earlier day again.
+    /// Re-delivers a row of an earlier day.
     Redelivered {
-        /// How many days ago it happened and was delivered first: 1 or 2.
+        /// Age in days, 1 or 2.
         days: u8,
-        /// Its number among the events of that day.
+        /// Event number on that day.
         event: u64,
-        /// Whether something about it has changed since.
+        /// Whether a value differs from the first delivery.
         corrected: bool,
     },
-    /// Happened one or two days ago and is delivered for the first time; the number counts such rows of the day.
+    /// First delivery of an event that is one or two days old; numbered among such rows of the day.
     Delayed(u64),
-    /// An event of this day once more; the number counts such rows of the day.
+    /// Repeats an event of this day; numbered among such rows of the day.
     Duplicate(u64),
-    /// An event of this day, by its number.
+    /// An event of this day, by number.
     Fresh(u64),
 }
 
-/// What becomes of an event after its first delivery. Each event has one fate, by its number, so that no repeat depends on
-/// another: whether a row is new, says the same once more, or replaces what there was is known without a look at other
-/// rows.
+/// When an event may be repeated after its first delivery. The event number determines it, so that repeats are independent:
+/// whether a row is new, an exact repeat, or a correction is known without looking at other rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// May be repeated on its own day, any number of times.
+    /// Repeated on its own day, any number of times.
     SameDay,
-    /// May be delivered again after one day, once.
+    /// Re-delivered after one day, at most once.
     AfterOne,
-    /// May be delivered again after two days, once.
+    /// Re-delivered after two days, at most once.
     AfterTwo,
 }
 
 impl Fate {
-    /// How many of the first `events` events have it.
+    /// Number of events with this fate among the first `events`.
     pub(crate) const fn count(self, events: u64) -> u64 {
         match self {
             Self::SameDay => events.div_ceil(4),
@@ -52,7 +51,7 @@ impl Fate {
         }
     }
 
-    /// The event with this fate of the given rank among those that have it.
+    /// The event of the given rank among those with this fate.
     pub(crate) const fn event(self, rank: u64) -> u64 {
         match self {
             Self::SameDay => 4 * rank,
@@ -61,7 +60,7 @@ impl Fate {
         }
     }
 
-    /// Whether an event has it.
+    /// Whether an event has this fate.
     pub(crate) const fn has(self, event: u64) -> bool {
         match self {
             Self::SameDay => event.is_multiple_of(4),
@@ -71,31 +70,31 @@ impl Fate {
     }
 }
 
-/// Re-deliveries of which [`CORRECTED`] say something else than before.
+/// Of this many re-deliveries, [`CORRECTED`] carry a correction.
 const CORRECTED_OF: u64 = 10;
 const CORRECTED: u64 = 3;
 
-/// How the slots of a day are shared out.
+/// Number of slots of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shares {
     pub(crate) corrupt: u64,
-    /// Rows of the day before, and of the day before that.
+    /// Rows that are one and two days old.
     pub(crate) redelivered: [u64; 2],
     pub(crate) delayed: u64,
     pub(crate) duplicate: u64,
-    /// Events of the day that are delivered on the day.
+    /// Events of the day, delivered on the day.
     pub(crate) fresh: u64,
 }
 
 impl Shares {
-    /// From the rates. Half of the late rows are re-deliveries, of which seven in ten are one day old. What finds no event
-    /// to repeat becomes a row never seen before.
+    /// Computes the shares from the rates. Half of the late rows are re-deliveries, 70 % of them one day old. Re-deliveries
+    /// without an event to repeat become delayed rows.
     pub(crate) fn new(options: &DayOptions) -> Self {
         let corrupt = options.share(options.corrupt);
         let late = options.share(options.late).min(options.rows - corrupt);
         let duplicate = options.share(options.duplicate).min(options.rows - corrupt - late);
         let fresh = options.rows - corrupt - late - duplicate;
-        // Without an event there is nothing to repeat.
+        // No duplicates without an event to repeat.
         let (duplicate, fresh) = if fresh == 0 { (0, duplicate) } else { (duplicate, fresh) };
         let again = late / 2;
         let after_one = (again * 7 / 10).min(Fate::AfterOne.count(fresh));
@@ -110,17 +109,17 @@ impl Shares {
     }
 }
 
-/// The plan of one day.
+/// Slots of one day.
 #[derive(Debug, Clone)]
 pub(crate) struct DayPlan {
     pub(crate) shares: Shares,
     slots: Permutation,
-    /// Picks of events to re-deliver, for one and two days ago.
+    /// Selects the events to re-deliver, one and two days old.
     picks: [Permutation; 2],
 }
 
 impl DayPlan {
-    /// `day` names the random streams of the day, `days_before` those of the two days before.
+    /// `day` is the key of the day, `days_before` those of the two preceding days.
     pub(crate) fn new(options: &DayOptions, day: Key, days_before: [Key; 2]) -> Self {
         let shares = Shares::new(options);
         Self {
@@ -133,12 +132,12 @@ impl DayPlan {
         }
     }
 
-    /// What the row at `position` is.
+    /// Kind of the row at `position`.
     #[inline]
     pub(crate) fn slot(&self, position: u64) -> Slot {
         let shares = &self.shares;
         let mut rank = self.slots.apply(position);
-        // The most frequent kind comes first.
+        // Most frequent kind first.
         if rank < shares.fresh {
             return Slot::Fresh(rank);
         }

@@ -1,41 +1,40 @@
-//! Who there is: customers, their cards, merchants.
+//! The population: customers, their cards, merchants.
 //!
-//! Nobody is stored: customer 4711 is a function of the seed and of 4711, made when asked for. How many there are follows
-//! from the seed-independent size of a day (`rows`) and grows with the calendar, never with the days generated:
+//! Nothing is stored: customer 4711 is a function of the seed and 4711. The size of the population follows from the size of
+//! a day (`rows`) and grows with the calendar, not with the days generated:
 //!
-//! - customers at the start of 2026: a tenth of the rows of a day, within 200 ..= 2,000,000; merchants: one for 500 rows,
+//! - customers at the start of 2026: a tenth of the rows of a day, within 200 ..= 2,000,000; merchants: one per 500 rows,
 //!   within 40 ..= 50,000;
-//! - both grow along a straight line that starts 1500 days earlier (so by 0.07 % a day in 2026), and a tenth of them
-//!   was there before.
+//! - both grow linearly from 1500 days earlier (by 0.07 % a day in 2026); a tenth of them existed before.
 
 use crate::habits::{Category, SHAPES, Segment};
 use crate::random::{Key, Stream, scale};
 
 /// 2026-01-01, in days since 1970-01-01.
 const REFERENCE_DAY: i32 = 20_454;
-/// Length of the line along which the population grew up to the reference day.
+/// Length of the growth period up to the reference day.
 const GROWTH_DAYS: i32 = 1500;
-/// The first day of the line.
+/// First day of the growth period.
 const BIRTH_DAY: i32 = REFERENCE_DAY - GROWTH_DAYS;
-/// Numbers in identifiers start here, so that they have at least four digits.
+/// Offset of the numbers in identifiers, so that they have at least four digits.
 pub(crate) const FIRST_NUMBER: u32 = 1000;
 
-/// A number that grows with the calendar.
+/// A count that grows with the calendar.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Growth {
-    /// How many there are on the reference day.
+    /// Count on the reference day.
     reference: u64,
 }
 
 impl Growth {
-    /// How many there are on a day: numbers below this exist.
+    /// Count on a day: numbers below it exist.
     pub(crate) fn on(self, day: i32) -> u32 {
         let days = u64::from((day - BIRTH_DAY).max(GROWTH_DAYS / 10).unsigned_abs());
         u32::try_from(self.reference * days / u64::from(GROWTH_DAYS.unsigned_abs())).unwrap_or(u32::MAX)
     }
 
-    /// The day from which a number exists: the first day on which [`Self::on`] exceeds it. Those who were there before the
-    /// line began came in the thousand days before, as `bits` say.
+    /// First day on which a number exists, that is on which [`Self::on`] exceeds it. Those from before the growth period are
+    /// spread over the preceding thousand days by `bits`.
     fn since(self, number: u32, bits: u64) -> i32 {
         let growth = u64::from(GROWTH_DAYS.unsigned_abs());
         let days = ((u64::from(number) + 1) * growth).div_ceil(self.reference);
@@ -46,59 +45,59 @@ impl Growth {
     }
 }
 
-/// The habits of one customer.
+/// A customer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Customer {
     pub(crate) segment: Segment,
-    /// Amounts beside others of the segment, in thousandths.
+    /// Spending level within the segment, in thousandths.
     pub(crate) level: u64,
-    /// Which hours they keep.
+    /// Daily activity profile.
     pub(crate) shape: usize,
-    /// Whether they like to buy online.
+    /// Whether the customer prefers online channels.
     pub(crate) digital: bool,
     /// Number of cards, 1 to 3; the first is always active.
     pub(crate) cards: u8,
     /// Day of sign-up, in days since 1970-01-01.
     pub(crate) since: i32,
-    /// When they move house or change their number.
+    /// Changes of address or phone number.
     pub(crate) changes: Changes,
-    /// Day from which they buy no more.
+    /// Day of churn.
     until: i32,
-    /// How often they buy, 1 to 1024.
+    /// Purchase frequency, 1 to 1024.
     frequency: u32,
 }
 
 impl Customer {
-    /// How likely they are to buy on a day, of 1024.
+    /// Probability of a purchase on a day, in 1024ths.
     fn activity(&self, day: i32) -> u32 {
         if day >= self.until {
             return 0;
         }
-        // New customers need two months to get used to the card.
+        // Activity ramps up over the first 45 days.
         let used = u32::try_from(day - self.since).unwrap_or(0).min(45) + 15;
         self.frequency * used / 60 * self.segment.weekly(is_weekend(day)) / 16
     }
 }
 
-/// How often something changes: after some days for the first time, then at even distances.
+/// Recurring changes at equal intervals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Changes {
     since: i32,
     /// Days from one change to the next.
     every: i32,
-    /// How far the first period had gone at the start.
+    /// Days of the first interval that had passed at the start.
     phase: i32,
 }
 
 impl Changes {
-    /// At distances of `at_least` days and up to three times that, as the bits say.
+    /// Intervals of `at_least` to three times `at_least` days, drawn from the bits.
     fn new(since: i32, at_least: i32, bits: u64) -> Self {
         let every = at_least + scale(bits << 32, at_least.unsigned_abs() * 2).cast_signed();
         let phase = scale(bits << 16, every.unsigned_abs()).cast_signed();
         Self { since, every, phase }
     }
 
-    /// How many changes there were up to and with a day.
+    /// Number of changes up to and including a day.
     pub(crate) const fn until(self, day: i32) -> u32 {
         let days = day - self.since;
         if days < 0 {
@@ -108,7 +107,7 @@ impl Changes {
         }
     }
 
-    /// Whether there is something new on a day: the start itself, or a change.
+    /// Whether a day is the start or has a change.
     pub(crate) const fn on(self, day: i32) -> bool {
         day == self.since || (day > self.since && self.until(day) != self.until(day - 1))
     }
@@ -118,15 +117,15 @@ impl Changes {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Merchant {
     pub(crate) category: Category,
-    /// How many people go there, 1 to 256.
+    /// Popularity, 1 to 256.
     popularity: u32,
     /// Day of opening, in days since 1970-01-01.
     pub(crate) since: i32,
-    /// When they move.
+    /// Changes of address.
     pub(crate) changes: Changes,
 }
 
-/// Whether a card can be used, as the contract names it.
+/// Card statuses, as the contract names them.
 pub(crate) const CARD_STATUS: [&str; 4] = ["active", "blocked", "expired", "closed"];
 
 /// A card of a customer.
@@ -135,30 +134,30 @@ pub(crate) struct Card {
     pub(crate) id: u128,
     /// Day of issue, in days since 1970-01-01.
     pub(crate) since: i32,
-    /// Day from which it cannot be used any more.
+    /// Day from which the card is unusable.
     until: i32,
-    /// Index of [`CARD_STATUS`] from that day on.
+    /// Index into [`CARD_STATUS`] from that day on.
     ended: usize,
 }
 
 impl Card {
-    /// Index of [`CARD_STATUS`] on a day.
+    /// Index into [`CARD_STATUS`] on a day.
     pub(crate) const fn status(&self, day: i32) -> usize {
         if day < self.until { 0 } else { self.ended }
     }
 
-    /// Whether there is something new about it on a day.
+    /// Whether a day is the issue date or has a change of status.
     pub(crate) const fn changes_on(&self, day: i32) -> bool {
         day == self.since || (day == self.until && self.ended != 0)
     }
 
-    /// Whether it can be used on a day.
+    /// Whether the card is usable on a day.
     pub(crate) const fn is_usable(&self, day: i32) -> bool {
         self.since <= day && self.status(day) == 0
     }
 }
 
-/// Everybody.
+/// All customers, cards and merchants.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Population {
     pub(crate) customers: Growth,
@@ -170,7 +169,7 @@ pub(crate) struct Population {
 }
 
 impl Population {
-    /// For days of `rows` transactions.
+    /// Creates the population for days of `rows` transactions.
     pub(crate) fn new(seed: Key, rows: u64) -> Self {
         Self {
             customers: Growth {
@@ -186,12 +185,12 @@ impl Population {
         }
     }
 
-    /// The customer of a number.
+    /// Customer by number.
     pub(crate) fn customer(&self, number: u32) -> Customer {
         self.customer_of(number, self.customer_bits(number))
     }
 
-    /// The random bits that a customer is made of.
+    /// Random bits of a customer.
     fn customer_bits(&self, number: u32) -> u64 {
         self.customer_key.child(u64::from(number)).number()
     }
@@ -199,7 +198,7 @@ impl Population {
     fn customer_of(&self, number: u32, bits: u64) -> Customer {
         let segment = Segment::of_customer(bits as u8);
         let since = self.customers.since(number, bits);
-        // Three in eight stay for good. Lifetimes of the others have a long tail.
+        // Three in eight never churn. Lifetimes of the others are long-tailed.
         let draw = (bits >> 8) as u32 & 0xFF;
         let lifetime = match (bits >> 16) & 7 {
             0..=2 => i32::MAX / 2,
@@ -218,7 +217,7 @@ impl Population {
         }
     }
 
-    /// A customer's card, of an index below [`Customer::cards`]. The first comes with the sign-up and stays usable.
+    /// A customer's card, by an index below [`Customer::cards`]. The first is issued at sign-up and stays usable.
     pub(crate) fn card(&self, number: u32, customer: &Customer, index: u8) -> Card {
         let mut stream = self.card_key.child(u64::from(number) * 4 + u64::from(index)).stream();
         let id = stream.uuid();
@@ -238,7 +237,7 @@ impl Population {
         }
     }
 
-    /// The merchant of a number. The first five have one category each, so that none is without.
+    /// Merchant by number. The first five have one category each, so that every category exists.
     pub(crate) fn merchant(&self, number: u32) -> Merchant {
         let bits = self.merchant_key.child(u64::from(number)).number();
         let category = Category::ALL
@@ -255,16 +254,16 @@ impl Population {
         }
     }
 
-    /// Somebody who buys on a day, frequent buyers more often.
+    /// Draws a buyer of a day, weighted by activity.
     pub(crate) fn buyer(&self, day: i32, stream: &mut Stream) -> (u32, Customer) {
         let there_are = self.customers.on(day);
-        // Some one in nine is accepted; after 256 vain tries nobody is left who would be.
+        // About one in nine draws is accepted, so 256 rejections mean that nobody is active.
         for _ in 0..256 {
             let bits = stream.bits();
             let number = scale(bits, there_are);
             let draw = bits as u32 & 0x3FF;
             let customer_bits = self.customer_bits(number);
-            // Nobody is more active than frequent, which is quicker to find out.
+            // Activity never exceeds frequency, which is cheaper to compute.
             if draw >= frequency(customer_bits) {
                 continue;
             }
@@ -276,10 +275,10 @@ impl Population {
         (0, self.customer(0))
     }
 
-    /// Where a customer buys: mostly at places they know, by the taste of their segment.
+    /// Draws the merchant of a purchase: mostly favourites, weighted by the segment's affinity.
     pub(crate) fn shop(&self, number: u32, customer: &Customer, day: i32, stream: &mut Stream) -> (u32, Merchant) {
         let favourites = self.favourite_key.child(u64::from(number));
-        // Favourites are places that were there when the customer signed up, so they exist on every later day.
+        // Favourites existed when the customer signed up, so they exist on every later day.
         let familiar = self.merchants.on(customer.since);
         let there_are = self.merchants.on(day);
         let mut shop = 0;
@@ -306,7 +305,7 @@ impl Population {
     }
 }
 
-/// How often a customer of these bits buys, 1 to 1024: the cube of an even distribution, so a few buy often, many rarely.
+/// Purchase frequency of a customer, 8 to 1024: the cube of a uniform draw, so few buy often and many rarely.
 #[inline]
 const fn frequency(bits: u64) -> u32 {
     let often = (bits >> 20) as u32 & 0x3FF;

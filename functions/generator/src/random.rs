@@ -1,41 +1,41 @@
-//! Random numbers that are functions of a position, not of a history.
+//! Counter-based random numbers: functions of a position, without state.
 //!
-//! Every row draws from a stream of its own, seeded by (seed, day, row number), so a row can be made without the rows
-//! before it: that is what makes late rows of an earlier day re-derivable, and parts and threads independent. The mixer
-//! is the finaliser of SplitMix64 (Steele, Lea, Flood 2014): a few integer operations, the same on every machine. It is
-//! no cryptography and needs none.
+//! Every row has its own stream, seeded by (seed, day, row number), so any row can be generated without its
+//! predecessors. Late rows of an earlier day can therefore be regenerated, and parts and threads are independent. The mixer
+//! is the finalizer of SplitMix64 (Steele, Lea, Flood 2014): a few integer operations with the same result on every machine.
+//! It is not cryptographically secure and does not need to be.
 
-/// The odd constant of SplitMix64: 2^64 divided by the golden ratio.
+/// Increment of SplitMix64: 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Scatters the bits of a number; a bijection.
+/// Mixes the bits of a number; a bijection.
 const fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     value ^ (value >> 31)
 }
 
-/// Names a family of random streams.
+/// Key of a family of random streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key(u64);
 
 impl Key {
-    /// The root of everything that a seed gives.
+    /// Root key of a seed.
     pub(crate) const fn new(seed: u64) -> Self {
         Self(mix(seed.wrapping_add(GOLDEN)))
     }
 
-    /// A family within this one. Other values give unrelated families.
+    /// Derives an independent key for a value.
     pub(crate) const fn child(self, value: u64) -> Self {
         Self(mix(self.0 ^ value.wrapping_add(1).wrapping_mul(GOLDEN)))
     }
 
-    /// One number, the same each time.
+    /// One number, a function of the key.
     pub(crate) const fn number(self) -> u64 {
         mix(self.0.wrapping_add(GOLDEN))
     }
 
-    /// The stream of this name, from its start.
+    /// The key's stream, from its start.
     pub(crate) const fn stream(self) -> Stream {
         Stream(self.0)
     }
@@ -53,13 +53,13 @@ impl Stream {
         mix(self.0)
     }
 
-    /// A number from 0 up to, not including, `limit`; 0 when `limit` is 0.
+    /// A number in `0..limit`; 0 if `limit` is 0.
     #[inline]
     pub(crate) const fn below(&mut self, limit: u32) -> u32 {
         scale(self.bits(), limit)
     }
 
-    /// True in `per_mille` of 1000 cases.
+    /// True with a probability of `per_mille` / 1000.
     #[inline]
     pub(crate) const fn chance(&mut self, per_mille: u32) -> bool {
         self.below(1000) < per_mille
@@ -73,14 +73,14 @@ impl Stream {
     }
 }
 
-/// Brings the upper half of random bits to 0 up to, not including, `limit`.
+/// Scales the upper half of random bits to `0..limit`.
 #[inline]
 pub(crate) const fn scale(bits: u64, limit: u32) -> u32 {
     (((bits >> 32) * limit as u64) >> 32) as u32
 }
 
-/// A reordering of 0..n that can be asked for any single position: a Feistel network over the smallest range of bits
-/// that holds n, walked until the result is inside.
+/// A permutation of `0..n` with random access: a Feistel network over the smallest number of bits that holds n, with cycle
+/// walking until the result is in range.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permutation {
     len: u64,
@@ -91,7 +91,7 @@ pub(crate) struct Permutation {
 }
 
 impl Permutation {
-    /// Of the numbers below `len`.
+    /// Permutes `0..len`.
     pub(crate) const fn new(key: Key, len: u64) -> Self {
         let bits = if len <= 4 { 2 } else { 64 - (len - 1).leading_zeros() };
         let low_bits = bits / 2;
@@ -105,7 +105,7 @@ impl Permutation {
         }
     }
 
-    /// Where `position` goes. Positions at or beyond the length stay where they are.
+    /// Image of `position`; the identity at or beyond the length.
     #[inline]
     pub(crate) const fn apply(&self, position: u64) -> u64 {
         if position >= self.len {

@@ -1,7 +1,7 @@
-//! Rows as lines of a bronze file.
+//! Serializes rows as lines of a bronze file.
 //!
-//! Transactions that meet the contract take a path that only copies bytes. Everything else (broken rows, customers,
-//! cards, merchants) is a list of named values, written by [`push_record`].
+//! Valid transactions take a fast path that only copies bytes. Everything else (corrupt rows, customers, cards, merchants)
+//! is a list of named values, written by [`push_record`].
 
 use crate::calendar;
 use crate::population::FIRST_NUMBER;
@@ -9,12 +9,12 @@ use crate::text::{push_amount, push_csv_field, push_json_string, push_number, ti
 use crate::transaction::Transaction;
 use cardlake_core::events::FileFormat;
 
-/// The currency of all amounts.
+/// Currency of all amounts.
 pub(crate) const CURRENCY: &str = "KRW";
-/// The field that the contract does not know.
+/// The field that is not in the contract (schema drift).
 pub(crate) const DRIFT_FIELD: &str = "device_os";
 
-/// Columns of `transactions`, in the order of the files.
+/// Columns of `transactions`, in file order.
 pub(crate) const TRANSACTION_COLUMNS: [&str; 11] = [
     "transaction_id",
     "customer_id",
@@ -32,13 +32,13 @@ pub(crate) const TRANSACTION_COLUMNS: [&str; 11] = [
 /// A value of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// Text: quoted as the format wants.
+    /// Text, quoted as the format requires.
     Text(String),
-    /// A number or a truth value: without quotes in JSON.
+    /// A number or boolean, unquoted in JSON.
     Bare(String),
     /// An empty CSV field; a JSON null.
     Null,
-    /// An empty CSV field; no such key in JSON.
+    /// An empty CSV field; a missing key in JSON.
     Absent,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn push_header<'a>(out: &mut Vec<u8>, columns: impl Iterator<Item = &
     out.push(b'\n');
 }
 
-/// A record as a line.
+/// One record as one line.
 pub(crate) fn push_record(out: &mut Vec<u8>, format: FileFormat, fields: &[(&str, Value)]) {
     match format {
         FileFormat::Csv => {
@@ -91,20 +91,20 @@ pub(crate) fn push_record(out: &mut Vec<u8>, format: FileFormat, fields: &[(&str
     out.push(b'\n');
 }
 
-/// Writes transactions that meet the contract.
+/// Writes valid transactions.
 #[derive(Debug)]
 pub(crate) struct TransactionWriter {
     format: FileFormat,
-    /// The event day from which [`DRIFT_FIELD`] is there, in days since 1970-01-01.
+    /// First event day with [`DRIFT_FIELD`], in days since 1970-01-01.
     drift_from: Option<i32>,
-    /// Whether the file has a column for it.
+    /// Whether the CSV file has a column for it.
     drift_column: bool,
-    /// The last event day and its text: there are three in a file.
+    /// Cached text of the last event day; a file has three.
     date: (i32, [u8; 10]),
 }
 
 impl TransactionWriter {
-    /// For files of a day.
+    /// Creates a writer for files of a batch day.
     pub(crate) fn new(format: FileFormat, day: i32, drift_from: Option<i32>) -> Self {
         Self {
             format,
@@ -121,15 +121,14 @@ impl TransactionWriter {
             .chain(self.drift_column.then_some(DRIFT_FIELD))
     }
 
-    /// What the row holds in the field that the contract does not know. The event day decides, so that a row is the
-    /// same whenever it is delivered.
+    /// Value of [`DRIFT_FIELD`]. It depends on the event day, so that a row is the same in every delivery.
     pub(crate) fn drift(&self, row: &Transaction) -> Option<&'static str> {
         self.drift_from
             .filter(|from| row.day >= *from)
             .and_then(|_| row.device())
     }
 
-    /// The row as a line.
+    /// Appends the row as a line.
     #[inline]
     pub(crate) fn push(&mut self, out: &mut Vec<u8>, row: &Transaction) {
         if self.date.0 != row.day {
@@ -200,7 +199,7 @@ impl TransactionWriter {
         out.push(b'\n');
     }
 
-    /// The row as named values, to be changed before it is written.
+    /// The row as named values, to be modified before it is written.
     pub(crate) fn record(&self, row: &Transaction) -> Vec<(&'static str, Value)> {
         let ascii = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut amount = Vec::new();
@@ -229,12 +228,12 @@ impl TransactionWriter {
     }
 }
 
-/// The identifier of a customer.
+/// Customer ID of a number.
 pub(crate) fn customer_id(number: u32) -> String {
     format!("CUS{}", number + FIRST_NUMBER)
 }
 
-/// The identifier of a merchant.
+/// Merchant ID of a number.
 pub(crate) fn merchant_id(number: u32) -> String {
     format!("MER{}", number + FIRST_NUMBER)
 }

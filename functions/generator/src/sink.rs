@@ -1,4 +1,4 @@
-//! Where the bytes go, compressed or not.
+//! Sinks for the generated objects, and their compression.
 
 use cardlake_core::events::Compression;
 use flate2::write::GzEncoder;
@@ -6,38 +6,38 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Bytes are handed on in pieces of about this size.
+/// Size of the chunks passed to a sink.
 const CHUNK_BYTES: usize = 1 << 20;
 /// gzip level: 1 and 2 find too few repeats in UUID-heavy rows, from 4 on the time doubles for some percent of size.
 const GZIP_LEVEL: u32 = 3;
 /// Zstandard's own default level.
 const ZSTD_LEVEL: i32 = 3;
 
-/// Takes the objects of a day, one after the other.
+/// Receives the objects of a day, one at a time.
 pub trait Sink {
-    /// A new object begins.
+    /// Starts an object.
     ///
     /// # Errors
-    /// The object cannot be made.
+    /// The object cannot be created.
     fn begin(&mut self, key: &str) -> io::Result<()>;
 
-    /// The next bytes of the object, a megabyte or so.
+    /// Appends about 1 MB to the object.
     ///
     /// # Errors
-    /// The bytes cannot be taken.
+    /// The bytes cannot be written.
     fn write(&mut self, bytes: Vec<u8>) -> io::Result<()>;
 
-    /// The object is complete.
+    /// Completes the object.
     ///
     /// # Errors
     /// The object cannot be completed.
     fn finish(&mut self) -> io::Result<()>;
 
-    /// So many more transactions are made: for a display of progress.
+    /// Reports progress: `rows` more transactions were generated.
     fn transactions_made(&mut self, _rows: u64) {}
 }
 
-/// Takes objects as files below a folder, by their keys. A file appears under its name once it is complete.
+/// Writes objects as files below a folder, named by their keys. A file gets its final name once it is complete.
 #[derive(Debug)]
 pub struct FolderSink {
     folder: PathBuf,
@@ -45,19 +45,19 @@ pub struct FolderSink {
 }
 
 impl FolderSink {
-    /// Below the given folder, which is made if need be.
+    /// Creates a sink for the given folder, which is created on demand.
     #[must_use]
     pub const fn new(folder: PathBuf) -> Self {
         Self { folder, open: None }
     }
 
-    /// Where a file stands until it is complete.
+    /// Temporary name of an incomplete file.
     fn unfinished(path: &Path) -> PathBuf {
         path.with_added_extension("unfinished")
     }
 }
 
-/// The error, with the file that it is about.
+/// Adds the file to an I/O error.
 fn about(path: &Path) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
@@ -94,12 +94,11 @@ enum Encoder {
     Zst(zstd::stream::write::Encoder<'static, Vec<u8>>),
 }
 
-/// One object on its way into a sink. Rows are written into [`Self::rows`], each followed by [`Self::end_row`], which passes
-/// them on.
+/// Compresses one object into a sink. Rows are appended to [`Self::rows`], each followed by [`Self::end_row`].
 pub(crate) struct ObjectWriter<'a, S: Sink> {
-    /// Rows that are not compressed yet.
+    /// Rows not compressed yet.
     pub(crate) rows: Vec<u8>,
-    /// Transactions since the sink was told of them.
+    /// Transactions not reported to the sink yet.
     unreported: u64,
     encoder: Encoder,
     sink: &'a mut S,
@@ -125,14 +124,14 @@ impl<'a, S: Sink> ObjectWriter<'a, S> {
         })
     }
 
-    /// A transaction is complete. Passes the rows on when there are enough of them.
+    /// Ends a transaction row; flushes when a chunk is complete.
     #[inline]
     pub(crate) fn end_transaction(&mut self) -> io::Result<()> {
         self.unreported += 1;
         self.end_row()
     }
 
-    /// A row is complete. Passes the rows on when there are enough of them.
+    /// Ends a row; flushes when a chunk is complete.
     #[inline]
     pub(crate) fn end_row(&mut self) -> io::Result<()> {
         if self.rows.len() >= CHUNK_BYTES {
@@ -168,13 +167,13 @@ impl<'a, S: Sink> ObjectWriter<'a, S> {
 
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
-        let rest = match self.encoder {
-            Encoder::None(rest) => rest,
+        let last = match self.encoder {
+            Encoder::None(last) => last,
             Encoder::Gz(encoder) => encoder.finish()?,
             Encoder::Zst(encoder) => encoder.finish()?,
         };
-        if !rest.is_empty() {
-            self.sink.write(rest)?;
+        if !last.is_empty() {
+            self.sink.write(last)?;
         }
         self.sink.finish()
     }

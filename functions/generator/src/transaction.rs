@@ -1,7 +1,7 @@
-//! Transactions, each a function of its place.
+//! Transactions, each a function of its position.
 //!
-//! Event k of a day depends on the seed, the population and (day, k), and on no rate: the same event comes out when a
-//! later day delivers it again.
+//! Event k of a day depends on the seed, the population and (day, k), not on the rates: a later day re-delivers the same
+//! event.
 
 use crate::habits::{self, CHANNELS};
 use crate::options::DayOptions;
@@ -13,11 +13,11 @@ use crate::random::{Key, Stream, scale};
 const REFUNDS: u32 = 18;
 const DECLINED: u32 = 28;
 const DECLINED_ONLINE: u32 = 55;
-/// Refunds come within this many days.
+/// Maximum age of a refunded purchase, in days.
 const REFUND_DAYS: u32 = 14;
-/// Looks for an event before a duplicate; one in four will do, so hardly ever all are in vain.
+/// Attempts to find an event before a duplicate; one in four qualifies, so failure is very rare.
 const TRIES_FOR_AN_EVENT_BEFORE: u32 = 24;
-/// Events in a row that may be a burst on one card.
+/// Consecutive events that may form a burst on one card.
 const BURST_GROUP: u64 = 8;
 
 /// One transaction.
@@ -39,12 +39,12 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    /// The channel as the contract names it.
+    /// Channel, as the contract names it.
     pub(crate) const fn channel_name(&self) -> &'static str {
         CHANNELS[self.channel as usize]
     }
 
-    /// What the field that the contract does not know holds; nothing at a point of sale.
+    /// Value of the field that is not in the contract; `None` at a point of sale.
     pub(crate) const fn device(&self) -> Option<&'static str> {
         if self.channel == 0 {
             None
@@ -57,13 +57,13 @@ impl Transaction {
 /// A row of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Row {
-    /// Meets the contract.
+    /// Valid.
     Valid(Transaction),
-    /// Has to be broken before it is written; the number counts the broken rows of the day.
+    /// To be corrupted before it is written; numbered among the day's corrupt rows.
     Corrupt(Transaction, u64),
 }
 
-/// The random streams of one day.
+/// Random keys of one day.
 #[derive(Debug, Clone, Copy)]
 struct DayKeys {
     day: i32,
@@ -86,15 +86,15 @@ fn day_key(seed: Key, day: i32) -> Key {
     seed.child(0xD0).child(u64::from(day.cast_unsigned()))
 }
 
-/// Everything that the rows of one day come from.
+/// Generates the rows of one day.
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) population: Population,
     plan: DayPlan,
     seed: Key,
-    /// The batch day and the two days before it.
+    /// Keys of the batch day and the two days before it.
     days: [DayKeys; 3],
-    /// Share of groups of [`BURST_GROUP`] events that are bursts, in millionths.
+    /// Share of the groups of [`BURST_GROUP`] events that are bursts, in millionths.
     bursts: u64,
     delayed: Key,
     duplicates: Key,
@@ -120,12 +120,12 @@ impl World {
         }
     }
 
-    /// What the row at a position is.
+    /// Kind of the row at a position.
     pub(crate) fn slot(&self, position: u64) -> Slot {
         self.plan.slot(position)
     }
 
-    /// The row of a slot, which is at a position.
+    /// Row of a slot at a position.
     pub(crate) fn row(&self, slot: Slot, position: u64) -> Row {
         match slot {
             Slot::Fresh(event) => Row::Valid(self.event(&self.days[0], event)),
@@ -181,7 +181,7 @@ impl World {
         self.purchase(id, day.day, &mut stream)
     }
 
-    /// An approved purchase of one of the days before; none when a few tries find none.
+    /// An approved purchase of an earlier day, or `None` after a few attempts.
     fn earlier_purchase(&self, day: i32, stream: &mut Stream) -> Option<Transaction> {
         (0..4).find_map(|_| {
             let keys = DayKeys::new(self.seed, day - 1 - stream.below(REFUND_DAYS).cast_signed());
@@ -218,7 +218,7 @@ impl World {
         }
     }
 
-    /// Mostly the first card; never one that is not there yet, blocked or over.
+    /// Mostly the first card; never one that is not issued yet, blocked, expired or closed.
     fn usable_card(&self, number: u32, customer: &Customer, day: i32, stream: &mut Stream) -> u128 {
         if customer.cards > 1 && stream.chance(350) {
             let index = 1 + (stream.bits() % u64::from(customer.cards - 1)) as u8;
@@ -230,13 +230,13 @@ impl World {
         self.population.card(number, customer, 0).id
     }
 
-    /// The key of the burst that an event belongs to, if it belongs to one.
+    /// Key of the burst that an event belongs to, if any.
     fn burst_key(&self, day: &DayKeys, event: u64) -> Option<Key> {
         let key = day.bursts.child(event / BURST_GROUP);
         (u64::from(scale(key.number(), 1_000_000)) < self.bursts).then_some(key)
     }
 
-    /// Somebody else uses a card: several purchases online within minutes, each dearer, until the issuer declines.
+    /// Card fraud: several online purchases within minutes, with rising amounts, until the issuer declines.
     fn burst(&self, day: &DayKeys, event: u64) -> Option<Transaction> {
         let mut stream = self.burst_key(day, event)?.stream();
         let step = event % BURST_GROUP;
@@ -263,8 +263,8 @@ impl World {
         })
     }
 
-    /// An event of the day once more, half of them corrected. Usually one that stands before `position`, as a correction
-    /// follows what it corrects.
+    /// A repeat of an event of the day, half of the time with a correction. Usually of an event before `position`, since a
+    /// correction follows the original.
     fn duplicate(&self, rank: u64, position: u64) -> Transaction {
         let mut stream = self.duplicates.child(rank).stream();
         let before = (0..TRIES_FOR_AN_EVENT_BEFORE).find_map(|_| match self.slot(stream.bits() % position.max(1)) {
@@ -284,7 +284,7 @@ impl World {
     }
 }
 
-/// The row with another amount or status.
+/// The row with a different amount or status.
 fn corrected_row(original: Transaction, stream: &mut Stream) -> Transaction {
     if stream.chance(600) {
         let amount = original.amount + 1 + u64::from(stream.below(1_000_000));

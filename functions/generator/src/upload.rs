@@ -1,7 +1,7 @@
-//! A day into S3, made on one thread while what is ready is uploaded.
+//! Uploads a day to S3: one thread generates while finished pieces are uploaded.
 
 use crate::day::write_day;
-use crate::error::Error;
+use crate::error::GeneratorError;
 use crate::options::DayOptions;
 use crate::sink::Sink;
 use cardlake_aws::storage::{Storage, StorageError, Upload};
@@ -10,34 +10,34 @@ use futures::future::{BoxFuture, OptionFuture};
 use std::io;
 use tokio::sync::mpsc;
 
-/// Pieces of a megabyte that may wait between the generator and the upload.
+/// Pieces of about 1 MB queued between the generator and the upload.
 const PIECES_IN_FLIGHT: usize = 4;
 
-/// Objects beyond this size are uploaded in parts of about it: far from the 10,000 parts that S3 takes, and little memory.
+/// Part size, and the size from which an object becomes a multipart upload: small in memory, and far from S3's limit of
+/// 10,000 parts.
 const PART_BYTES: usize = 8 * 1024 * 1024;
 const _: () = assert!(PART_BYTES >= Upload::MINIMUM_PART_BYTES);
 
-/// Where in S3 a day goes.
+/// Target location in S3.
 #[derive(Debug, Clone)]
 pub struct Destination {
-    /// The store.
+    /// Client.
     pub storage: Storage,
-    /// The bucket.
+    /// Bucket.
     pub bucket: String,
-    /// What stands before every key: nothing, or a prefix that ends with a slash.
+    /// Key prefix: empty, or ending with a slash.
     pub prefix: String,
 }
 
-/// Writes the objects of a day into S3. `transactions_made` is told of progress, on the generating
-/// thread.
+/// Writes the objects of a day to S3. `transactions_made` receives progress on the generating thread.
 ///
 /// # Errors
-/// An object cannot be written; what was uploaded of it is taken back.
+/// An object cannot be written; its multipart upload is aborted.
 pub async fn upload_day(
     options: DayOptions,
     destination: &Destination,
     transactions_made: impl FnMut(u64) + Send + 'static,
-) -> Result<GeneratorOutput, Error> {
+) -> Result<GeneratorOutput, GeneratorError> {
     let batch_date = options.batch_date;
     let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
     let generating = tokio::task::spawn_blocking(move || {
@@ -49,19 +49,16 @@ pub async fn upload_day(
             },
         )
     });
-    // Behind a pointer: the futures of the SDK nest deeper than the compiler follows.
+    // Boxed: the SDK's futures nest deeper than the compiler's recursion limit.
     let uploading: BoxFuture<'_, _> = Box::pin(upload(receiver, destination));
     uploading.await?;
     generating
         .await
-        .map_err(|error| Error::Stopped {
-            batch_date,
-            cause: error.to_string(),
-        })?
-        .map_err(|source| Error::Encode { batch_date, source })
+        .map_err(|source| GeneratorError::Stopped { batch_date, source })?
+        .map_err(|source| GeneratorError::Encode { batch_date, source })
 }
 
-/// A piece of the day on its way from the generating thread.
+/// A message from the generating thread to the upload.
 enum Piece {
     Begin(String),
     Bytes(Vec<u8>),
@@ -75,7 +72,7 @@ struct Channel<F> {
 
 impl<F> Channel<F> {
     fn send(&self, piece: Piece) -> io::Result<()> {
-        // The receiver is gone only when the upload failed, and that error is the one reported.
+        // The receiver is dropped only after a failed upload, whose error is the one reported.
         self.sender
             .blocking_send(piece)
             .map_err(|_| io::ErrorKind::BrokenPipe.into())
@@ -100,14 +97,14 @@ impl<F: FnMut(u64)> Sink for Channel<F> {
     }
 }
 
-/// Puts the objects into their places: small ones whole, others part by part while they are made.
-async fn upload(mut pieces: mpsc::Receiver<Piece>, destination: &Destination) -> Result<(), Error> {
+/// Uploads the objects: small ones in one request, others as multipart uploads while they are generated.
+async fn upload(mut pieces: mpsc::Receiver<Piece>, destination: &Destination) -> Result<(), GeneratorError> {
     let mut object = Object::default();
     while let Some(piece) = pieces.recv().await {
         let taken = object.take(piece, destination).await;
         if let Err(error) = taken {
             if let Some(Err(abort)) = OptionFuture::from(object.upload.map(Upload::abort)).await {
-                tracing::warn!(error = %abort, "the parts of a failed upload stay behind");
+                tracing::warn!(error = %abort, "cannot abort a failed multipart upload");
             }
             return Err(error.into());
         }
@@ -115,13 +112,13 @@ async fn upload(mut pieces: mpsc::Receiver<Piece>, destination: &Destination) ->
     Ok(())
 }
 
-/// The object that is being uploaded.
+/// The object currently being uploaded.
 #[derive(Default)]
 struct Object {
     key: String,
-    /// Bytes that are not sent yet.
+    /// Bytes not sent yet.
     body: Vec<u8>,
-    /// Set once the first part is full.
+    /// Set once the first part is complete.
     upload: Option<Upload>,
 }
 
@@ -157,7 +154,7 @@ impl Object {
         Ok(())
     }
 
-    /// Sends what there is, if anything, as the next part.
+    /// Sends the buffered bytes, if any, as the next part.
     async fn send_part(&mut self) -> Result<(), StorageError> {
         let body = std::mem::take(&mut self.body);
         match &mut self.upload {

@@ -2,15 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
-#[path = "../../../tests/support/loopback_s3.rs"]
-#[expect(dead_code, reason = "not every test needs all of it")]
-mod loopback_s3;
-
 use cardlake_aws::runtime::Resources;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::events::GeneratorEvent;
 use cardlake_generator::{Context, all_parts, handle};
-use loopback_s3::LoopbackS3;
+use cardlake_test_support::LoopbackLake;
 use serde_json::json;
 
 fn event(changes: &serde_json::Value) -> GeneratorEvent {
@@ -23,7 +19,7 @@ fn event(changes: &serde_json::Value) -> GeneratorEvent {
 
 #[tokio::test]
 async fn a_day_lands_in_bronze_and_again_with_the_same_bytes() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let context = Context::new(server.resources(&[])).await.unwrap();
     let output = handle(event(&json!({})), &context).await.unwrap();
     assert_eq!(output.rows["transactions"], 3000);
@@ -53,7 +49,7 @@ async fn a_day_lands_in_bronze_and_again_with_the_same_bytes() {
 
 #[tokio::test]
 async fn two_parts_side_by_side_leave_what_one_call_leaves() {
-    let (one, two) = (LoopbackS3::start().await, LoopbackS3::start().await);
+    let (one, two) = (LoopbackLake::start().await, LoopbackLake::start().await);
     let context = Context::new(one.resources(&[])).await.unwrap();
     let whole = handle(event(&json!({"rows_per_object": 500, "parts": 2})), &context)
         .await
@@ -73,7 +69,7 @@ async fn two_parts_side_by_side_leave_what_one_call_leaves() {
 
 #[tokio::test]
 async fn a_large_object_arrives_whole_in_parts() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let context = Context::new(server.resources(&[])).await.unwrap();
     let large = json!({"rows": 70_000, "rows_per_object": 70_000, "format": "csv"});
     let output = handle(event(&large), &context).await.unwrap();
@@ -101,20 +97,20 @@ async fn a_large_object_arrives_whole_in_parts() {
 
 #[tokio::test]
 async fn a_rate_that_cannot_be_is_refused_before_anything_is_written() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let context = Context::new(server.resources(&[])).await.unwrap();
     let error = handle(event(&json!({"late_rate": 2.0})), &context).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidEvent);
     assert_eq!(
         error.to_string(),
-        "the event cannot be followed: late_rate is 2: give a share from 0 to 1, e.g. 0.05"
+        "invalid event: late_rate is 2: give a share from 0 to 1, e.g. 0.05"
     );
     assert!(server.storage().list("bronze", "").await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_refused_upload_ends_the_call_and_names_the_object() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let context = Context::new(Resources {
         aws: server.aws_with_secret("wrong"),
         ..server.resources(&[])
@@ -131,7 +127,7 @@ async fn a_refused_upload_ends_the_call_and_names_the_object() {
 
 #[tokio::test]
 async fn a_missing_setting_is_named() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let error = Context::new(server.resources(&[("CARDLAKE_BRONZE_BUCKET", "")]))
         .await
         .unwrap_err();

@@ -1,31 +1,32 @@
-//! What can go wrong while notifying.
+//! The stage's error and its classification.
 
 use cardlake_aws::storage::StorageError;
 use cardlake_core::config::ConfigError;
-use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::error::{ErrorKind, StageError, with_causes};
+use std::error::Error;
 
-/// A failed notification.
+/// A failed invocation of the notifier.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The settings are wrong.
+pub enum NotifierError {
+    /// Invalid settings.
     #[error(transparent)]
     Configuration(#[from] ConfigError),
     /// The run record cannot be written.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The message cannot be sent.
-    #[error("cannot send a message to {receiver}: {cause}")]
+    #[error("cannot send a message to {receiver}: {}", with_causes(.source.as_ref()))]
     Send {
-        /// Who should have got it: a topic, a webhook by the name of its secret.
+        /// The receiver: a topic ARN, or a webhook by the name of its secret.
         receiver: String,
-        /// Whether the service may take it later.
+        /// Whether a retry may succeed.
         transient: bool,
-        /// What the service or the network said.
-        cause: String,
+        /// Error of the service or the network.
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
-impl StageError for Error {
+impl StageError for NotifierError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Configuration(error) => error.kind(),

@@ -1,20 +1,24 @@
 //! Stage: run record, success and failure messages.
 //!
-//! Input: the end of a run, good or bad. Output: the run record in silver (`_runs/batch_date=D/<run>.json`), its OpenLineage
-//! events beside it (`_lineage/batch_date=D/<run>.ndjson`), and one message to an SNS topic and to Slack; without either the
-//! message goes to the log.
+//! Input: the end of a run, successful or failed. Output: the run record in silver (`_runs/batch_date=D/<run>.json`), its
+//! OpenLineage events (`_lineage/batch_date=D/<run>.ndjson`), and one message each to an SNS topic and to Slack. If neither is
+//! configured, the message is logged.
 //!
-//! Guarantee: record and events are written before anything is sent, and the same event writes the same ones. A message holds
-//! the books, or what failed, where, and what to do; no personal data.
+//! Guarantee: the record and events are written before a message is sent, and the same event writes the same bytes. A message
+//! contains the row counts, or what failed, where, and what to do; no personal data.
 //!
-//! Failure: a record that cannot be written or a message that cannot be sent fails the call, after everybody else was told;
-//! calling again tells those who were not told yet.
+//! Failure: a record that cannot be written, or a message that cannot be sent, fails the invocation after the remaining
+//! receivers were notified. A retry notifies only receivers that were not notified before.
 
+mod context;
 mod error;
 mod handler;
 mod lineage;
+mod locations;
 mod message;
+mod receiver;
 mod slack;
 
-pub use error::Error;
-pub use handler::{Context, handle};
+pub use context::Context;
+pub use error::NotifierError;
+pub use handler::handle;

@@ -1,15 +1,16 @@
-//! OpenLineage events of a run: what each stage read and wrote, when, how many rows, and what failed.
+//! OpenLineage events of a run: inputs and outputs of each stage, times, row counts and errors.
 //!
-//! The events are made when the run is over, from its record: every time in them is the state machine's, and the same record
-//! gives the same bytes. A run is the parent of its stages; identifiers follow from the address of the run record (UUID
-//! version 5 of `s3://SILVER/_runs/…json`, for a stage with `#<stage>` behind it). Datasets are named as OpenLineage's naming
-//! rules want them: `s3://<bucket>` and the folder, `redshift://<workgroup or cluster>.<region>:<port>` and
-//! `<database>.<schema>.<table>`. Jobs are in a namespace of the silver bucket's name, which no other deployment has.
+//! The events are derived from the run record after the run: all times come from the state machine, and the same record
+//! yields the same bytes. The run is the parent of its stages. IDs are derived from the address of the run record (UUID
+//! version 5 of `s3://SILVER/_runs/…json`, with the suffix `#<stage>` for a stage). Datasets follow OpenLineage's naming
+//! rules: `s3://<bucket>` and the folder, `redshift://<workgroup or cluster>.<region>:<port>` and
+//! `<database>.<schema>.<table>`. The namespace of jobs is the silver bucket's name, which is unique to a deployment.
 //!
-//! What a stage gets from the one before it is a dataset as well (`_objects`, `_candidates`), so that a row can be followed
-//! from the raw file to the mart. The state machine knows when a stage began only once it has ended: of one that failed, both
-//! events, and the end of the stage before it, have the time at which the run came to its end.
+//! Intermediate results (`_objects`, `_candidates`) are datasets, too, so that lineage is complete from the raw file to the
+//! mart. The state machine reports the start of a stage only when it ends: both events of a failed stage, and the end of the
+//! stage before it, carry the time at which the run ended.
 
+use crate::locations::Locations;
 use crate::message::masked;
 use cardlake_core::events::{DatasetBooks, ValidatorOutput};
 use cardlake_core::paths;
@@ -20,37 +21,26 @@ use sha1::{Digest, Sha1};
 use uuid::{Builder, Uuid};
 
 const SPECIFICATION: &str = "https://openlineage.io/spec";
-/// What job names begin with: the state machine.
+/// Prefix of job names: the state machine.
 const JOB: &str = "daily";
-/// Port of Redshift unless somebody changes it; it is a part of the warehouse's name here and nothing connects to it.
+/// Default port of Redshift; only part of the dataset's name.
 const REDSHIFT_PORT: u16 = 5439;
-/// Schema of the loader's tables, and of the models.
+/// Schema of the loader's tables.
 const RAW_SCHEMA: &str = "raw";
+/// Schema of the models.
 const MART_SCHEMA: &str = "analytics";
 
-/// Where the layers are.
-#[derive(Debug, Clone)]
-pub(crate) struct Places {
-    pub(crate) bronze_bucket: String,
-    pub(crate) silver_bucket: String,
-    pub(crate) gold_bucket: String,
-    /// Name, or ARN of which the last part is the name.
-    pub(crate) warehouse: String,
-    pub(crate) region: String,
-    pub(crate) database: String,
+/// A table in the warehouse.
+fn warehouse_table(locations: &Locations, schema: &str, table: &str) -> Dataset {
+    let warehouse = &locations.warehouse;
+    let name = warehouse.rsplit_once('/').map_or(warehouse.as_str(), |(_, name)| name);
+    Dataset::new(
+        format!("redshift://{name}.{}:{REDSHIFT_PORT}", locations.region),
+        format!("{}.{schema}.{table}", locations.database),
+    )
 }
 
-impl Places {
-    fn table(&self, schema: &str, table: &str) -> Dataset {
-        let warehouse = self.warehouse.rsplit('/').next().unwrap_or_default();
-        Dataset::new(
-            format!("redshift://{warehouse}.{}:{REDSHIFT_PORT}", self.region),
-            format!("{}.{schema}.{table}", self.database),
-        )
-    }
-}
-
-/// A dataset with what is known about it in one run.
+/// A dataset with its facets in one run.
 struct Dataset {
     namespace: String,
     name: String,
@@ -96,22 +86,22 @@ impl Dataset {
     }
 }
 
-/// What a stage read and wrote.
+/// Inputs and outputs of a stage.
 #[derive(Default)]
 struct Data {
     inputs: Vec<Dataset>,
     outputs: Vec<Dataset>,
 }
 
-/// The events of a run, in order; `datasets` are those that it was about. A run whose times are not known has none.
-pub(crate) fn events(record: &RunRecord, datasets: &[String], places: &Places) -> Vec<Value> {
+/// Events of a run, in order, for its `datasets`. Empty if the start or end time of the run is unknown.
+pub(crate) fn events(record: &RunRecord, datasets: &[String], locations: &Locations) -> Vec<Value> {
     let (Some(began), Some(ended)) = (record.execution.started_at, record.execution.ended_at) else {
         return Vec::new();
     };
     let run = Run {
         record,
         datasets,
-        places,
+        locations,
     };
     let mut events = vec![run.event("START", began, None, Data::default())];
     for span in run.spans(ended) {
@@ -135,11 +125,11 @@ pub(crate) fn events(record: &RunRecord, datasets: &[String], places: &Places) -
 struct Run<'a> {
     record: &'a RunRecord,
     datasets: &'a [String],
-    places: &'a Places,
+    locations: &'a Locations,
 }
 
 impl Run<'_> {
-    /// What failed, if it was the run (no stage) or this stage of it.
+    /// The failure of the run (no stage), or of the given stage.
     fn failure(&self, stage: Option<&str>) -> Option<&Failure> {
         match &self.record.outcome {
             RunOutcome::Failed(failure) => {
@@ -150,7 +140,7 @@ impl Run<'_> {
         }
     }
 
-    /// The stages, the failed one among them.
+    /// Spans of the stages, including a failed one.
     fn spans(&self, ended: DateTime<Utc>) -> Vec<StageSpan> {
         let mut spans = self.record.execution.spans();
         if let Some(failure) = self.failure(None) {
@@ -169,17 +159,17 @@ impl Run<'_> {
 
     fn run_id(&self, stage: Option<&str>) -> String {
         let key = paths::run_record(self.record.batch_date, &self.record.run_id);
-        let record = format!("s3://{}/{key}", self.places.silver_bucket);
+        let record = format!("s3://{}/{key}", self.locations.silver_bucket);
         let name = stage.map_or_else(|| record.clone(), |stage| format!("{record}#{stage}"));
         name_based_id(&name).to_string()
     }
 
     fn job(&self, stage: Option<&str>) -> Value {
         let name = stage.map_or_else(|| JOB.to_owned(), |stage| format!("{JOB}.{stage}"));
-        json!({ "namespace": self.places.silver_bucket, "name": name })
+        json!({ "namespace": self.locations.silver_bucket, "name": name })
     }
 
-    /// `stage`: none for the run itself.
+    /// One event; `stage` is `None` for the run itself.
     fn event(&self, event_type: &str, time: DateTime<Utc>, stage: Option<&str>, data: Data) -> Value {
         let mut facets = json!({
             "nominalTime": facet("1-0-1/NominalTimeRunFacet", nominal_time(self.record.batch_date)),
@@ -215,16 +205,16 @@ impl Run<'_> {
         })
     }
 
-    /// What a stage reads and writes, with the counts that the books have. The reconciler also reads what is committed: as
-    /// an input that would tell nobody anything.
+    /// Inputs and outputs of a stage, with row counts. The committed table, which the reconciler reads as well, is left out:
+    /// it would make every table its own input.
     fn data(&self, stage: &str) -> Data {
-        let silver = &self.places.silver_bucket;
-        let bronze = |dataset: &str| Dataset::folder(&self.places.bronze_bucket, dataset);
+        let silver = &self.locations.silver_bucket;
+        let bronze = |dataset: &str| Dataset::folder(&self.locations.bronze_bucket, dataset);
         let table = |dataset: &str| Dataset::folder(silver, dataset);
         let objects = |dataset: &str| Dataset::folder(silver, format!("_objects/{dataset}"));
         let candidates = |dataset: &str| Dataset::folder(silver, format!("_candidates/{dataset}"));
         let quarantine = |dataset: &str| Dataset::folder(silver, format!("_quarantine/{dataset}"));
-        let raw = |dataset: &str| self.places.table(RAW_SCHEMA, dataset);
+        let raw = |dataset: &str| warehouse_table(self.locations, RAW_SCHEMA, dataset);
         let mut data = Data::default();
         let Data { inputs, outputs } = &mut data;
         for dataset in self.datasets {
@@ -261,11 +251,11 @@ impl Run<'_> {
         }
         if let (RunOutcome::Succeeded { marts, .. }, "build") = (&self.record.outcome, stage) {
             for (mart, rows) in &marts.marts {
-                outputs.push(self.places.table(MART_SCHEMA, mart).rows_written(Some(*rows)));
-                outputs.push(Dataset::folder(&self.places.gold_bucket, mart).rows_written(Some(*rows)));
+                outputs.push(warehouse_table(self.locations, MART_SCHEMA, mart).rows_written(Some(*rows)));
+                outputs.push(Dataset::folder(&self.locations.gold_bucket, mart).rows_written(Some(*rows)));
             }
             let report = marts.report.iter();
-            outputs.extend(report.map(|report| Dataset::folder(&self.places.gold_bucket, report)));
+            outputs.extend(report.map(|report| Dataset::folder(&self.locations.gold_bucket, report)));
         }
         data
     }
@@ -285,7 +275,7 @@ impl Run<'_> {
     }
 }
 
-/// The suite as a whole, then what of it was not met. Whatever is critical was met, or the run had failed.
+/// The suite as a whole, then its failed expectations. Those are warnings: a failed critical expectation fails the run.
 fn expectations(audit: &ValidatorOutput) -> Vec<Value> {
     let suite = json!({
         "assertion": "expectation_suite",
@@ -306,7 +296,7 @@ fn expectations(audit: &ValidatorOutput) -> Vec<Value> {
     [suite].into_iter().chain(failed).collect()
 }
 
-/// That the warehouse has the rows of silver.
+/// Asserts that the warehouse has the same number of rows as silver.
 fn same_rows(books: &DatasetBooks) -> Vec<Value> {
     vec![json!({
         "assertion": "row_count",
@@ -322,9 +312,9 @@ fn producer() -> String {
     format!("urn:x-cardlake:{}", env!("CARGO_PKG_VERSION"))
 }
 
-/// A facet with where its definition is: `specification` is version and name.
+/// A facet with its schema URL; `specification` is version and name.
 fn facet(specification: &str, fields: Value) -> Value {
-    let name = specification.rsplit('/').next().unwrap_or_default();
+    let name = specification.rsplit_once('/').map_or(specification, |(_, name)| name);
     let mut facet = Map::new();
     facet.insert("_producer".to_owned(), producer().into());
     let schema = format!("{SPECIFICATION}/facets/{specification}.json#/$defs/{name}");
@@ -335,7 +325,7 @@ fn facet(specification: &str, fields: Value) -> Value {
     Value::Object(facet)
 }
 
-/// The day that the run is about, whenever it ran.
+/// The batch day, independent of the time of the run.
 fn nominal_time(day: NaiveDate) -> Value {
     let midnight = |day: NaiveDate| text(day.and_time(NaiveTime::MIN).and_utc());
     let next = day.checked_add_days(Days::new(1));

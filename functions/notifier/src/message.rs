@@ -1,6 +1,6 @@
-//! What people read: one subject line and some lines of text.
+//! Messages: a subject and a few lines of text.
 //!
-//! Messages leave the account (mail, chat), so whatever looks personal in the words of another stage is masked.
+//! Messages leave the account (mail, chat), so anything that looks like personal data in another stage's text is masked.
 
 use cardlake_core::error::ErrorKind;
 use cardlake_core::events::{BalanceOutput, DatasetBooks, MartBuilderOutput, ValidatorOutput};
@@ -12,12 +12,12 @@ use serde::Deserialize;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-/// SNS takes subjects of at most 100 ASCII characters.
+/// Maximum length of an SNS subject, in ASCII characters.
 const SUBJECT_CHARACTERS: usize = 100;
-/// The longest account of a failure in a message; the run record and the logs have it whole. SNS takes 256 KB.
+/// Maximum length of a failure in a message; the run record and the logs contain all of it. SNS's limit is 256 KB.
 const FAILURE_CHARACTERS: usize = 4000;
 
-/// The error reply of a Lambda function, as Step Functions hands it on.
+/// Error response of a Lambda function, as passed on by Step Functions.
 #[derive(Deserialize)]
 struct Cause {
     #[serde(rename = "errorType")]
@@ -26,8 +26,8 @@ struct Cause {
     error_message: Option<String>,
 }
 
-/// From what Step Functions knows: the failed state, the error name and the cause, which for a function is the JSON of
-/// its error reply and for anything else a text.
+/// Builds the failure from the failed state, the error name and the cause. The cause is the JSON error response of a function,
+/// or plain text.
 pub(crate) fn failure(stage: &str, error: &str, cause: &str) -> Failure {
     let parsed = serde_json::from_str::<Cause>(cause).ok();
     let (error_type, message) = match parsed {
@@ -37,7 +37,7 @@ pub(crate) fn failure(stage: &str, error: &str, cause: &str) -> Failure {
         }) => (error_type, message),
         _ => (None, cause.trim().to_owned()),
     };
-    // A failed map says so by a name of its own; the function's name for the error says more.
+    // A failed map reports a generic error name; the function's error type is more specific.
     let error = match error_type {
         Some(name) if name.starts_with("Cardlake.") => name,
         _ => error.to_owned(),
@@ -55,7 +55,7 @@ pub(crate) fn failure(stage: &str, error: &str, cause: &str) -> Failure {
     }
 }
 
-/// Where to look, by the error name.
+/// Advice by error name.
 fn advice(error: &str, stage: &str) -> String {
     let kind = ErrorKind::ALL.into_iter().find(|kind| kind.error_type() == error);
     let text = match kind {
@@ -70,7 +70,9 @@ fn advice(error: &str, stage: &str) -> String {
         Some(ErrorKind::NotFound) => {
             "check that the named object exists; if it was removed, run the day again from the start"
         }
-        Some(ErrorKind::CommitConflict) => "somebody else writes to the table: find out who, then run the day again",
+        Some(ErrorKind::CommitConflict) => {
+            "another process writes to the table: find and stop it, then run the day again"
+        }
         Some(ErrorKind::IncompleteBatch) => {
             "look into the logs of the transformer for the named object, then run the day again"
         }
@@ -87,13 +89,13 @@ fn advice(error: &str, stage: &str) -> String {
         }
         Some(ErrorKind::BuildFailed) => "look at run_results.json of the run for the model or test that is named",
         Some(ErrorKind::BooksImbalance) => {
-            "rows got lost or appeared between two layers: keep the run's records and compare them"
+            "rows were lost or added between two layers: keep the run's records and compare them"
         }
         Some(ErrorKind::Corrupt) => {
-            "the named file was changed by somebody else or is damaged: restore it or remove it, then run the day again"
+            "the named file is damaged or was changed by another process: restore or delete it, then run the day again"
         }
-        Some(ErrorKind::Internal) => "a defect: keep the input and the logs of the stage",
-        // A function that ran out of time is Sandbox.Timedout to the state machine.
+        Some(ErrorKind::Internal) => "internal error: keep the input and the logs of the stage, and report a bug",
+        // The state machine reports a function's timeout as Sandbox.Timedout.
         None if error.ends_with("Timeout") || error.ends_with("Timedout") => {
             return format!("{stage} took longer than it may: look into its logs, then run the day again");
         }
@@ -102,7 +104,7 @@ fn advice(error: &str, stage: &str) -> String {
     text.to_owned()
 }
 
-/// Masks what looks like a mail address, a telephone number or a card number.
+/// Masks e-mail addresses, phone numbers and card numbers.
 pub(crate) fn masked(text: &str) -> String {
     static PERSONAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let mail = r"[^\s@\x22'<>,;:]+@[^\s@\x22'<>,;:]+\.[A-Za-z]+";
@@ -115,18 +117,18 @@ pub(crate) fn masked(text: &str) -> String {
     personal.replace_all(&mask_card_numbers(text), MASK).into_owned()
 }
 
-/// What a message is about.
+/// Severity of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
-    /// All is well.
+    /// Success.
     Good,
-    /// All is there, and something wants a look.
+    /// Success with warnings.
     Warning,
-    /// The run failed.
+    /// Failure.
     Bad,
 }
 
-/// A message.
+/// A message, independent of the receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) tone: Tone,
@@ -150,7 +152,7 @@ impl Message {
         }
     }
 
-    /// Of a run that went well.
+    /// Message of a successful run.
     pub(crate) fn succeeded(
         batch_date: NaiveDate,
         run_id: &str,
@@ -190,25 +192,25 @@ impl Message {
             line(&mut text, &format!("Report: {report}"));
         }
         line(&mut text, &format!("Run record: {record}"));
-        let note = match warnings.len() {
+        let suffix = match warnings.len() {
             0 => String::new(),
             1 => ", 1 warning".to_owned(),
             count => format!(", {count} warnings"),
         };
         let tone = if warnings.is_empty() { Tone::Good } else { Tone::Warning };
-        Self::new(tone, &format!("cardlake {batch_date}: succeeded{note}"), text)
+        Self::new(tone, &format!("cardlake {batch_date}: succeeded{suffix}"), text)
     }
 
-    /// Of a run that failed.
+    /// Message of a failed run.
     pub(crate) fn failed(batch_date: NaiveDate, run_id: &str, failure: &Failure, record: &str) -> Self {
-        let told: String = failure.message.chars().take(FAILURE_CHARACTERS).collect();
-        let more = if told.len() < failure.message.len() {
+        let shown: String = failure.message.chars().take(FAILURE_CHARACTERS).collect();
+        let more = if shown.len() < failure.message.len() {
             " […]"
         } else {
             ""
         };
         let mut text = format!("The run {run_id} for {batch_date} failed at {}.\n", failure.stage);
-        line(&mut text, &format!("What: {} ({})", told + more, failure.error));
+        line(&mut text, &format!("What: {} ({})", shown + more, failure.error));
         line(&mut text, &format!("What to do: {}.", failure.advice));
         line(&mut text, &format!("Run record: {record}"));
         Self::new(
@@ -238,7 +240,7 @@ fn books_line(dataset: &str, books: &DatasetBooks) -> String {
         books.warehouse_rows
     );
     if counts.rejected_objects > 0 {
-        // Writing into a string cannot fail.
+        // Writing to a string is infallible.
         let _ = write!(text, "; {} files could not be read", counts.rejected_objects);
     }
     text.push_str(if books.balanced {
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn other_causes_are_told_as_they_are() {
+    fn other_causes_are_reported_verbatim() {
         for (cause, message) in [
             ("The execution ran out of time", "The execution ran out of time"),
             ("", "it took longer than the state machine lets it"),

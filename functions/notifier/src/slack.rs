@@ -1,25 +1,25 @@
-//! Slack: a message as blocks, sent to an incoming webhook whose URL is a secret.
+//! Slack: sends a message in block layout to an incoming webhook, whose URL is a secret.
 
-use crate::error::Error;
+use crate::error::NotifierError;
 use crate::message::{Message, Tone};
-use cardlake_core::error::with_causes;
 use serde_json::{Value, json};
+use std::error::Error;
 use std::time::Duration;
 
-/// Most characters of a header block (Slack, block kit reference).
+/// Maximum length of a header block (Slack, Block Kit reference).
 const HEADER_CHARACTERS: usize = 150;
-/// Characters of a section block; Slack takes 3,000, counted after escaping.
+/// Maximum length of a section block; Slack's limit is 3,000 characters after escaping.
 const SECTION_CHARACTERS: usize = 2_900;
-/// Most section blocks of a message; Slack takes 50 blocks.
+/// Maximum number of section blocks; Slack's limit is 50 blocks per message.
 const SECTIONS: usize = 20;
-/// How long a webhook may take.
+/// Request timeout.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A webhook.
+/// An incoming webhook.
 #[derive(Debug, Clone)]
 pub(crate) struct Webhook {
     secrets: aws_sdk_secretsmanager::Client,
-    /// Name or ARN of the secret with the URL.
+    /// Name or ARN of the secret that holds the URL.
     secret: String,
 }
 
@@ -31,13 +31,14 @@ impl Webhook {
     /// Sends a message.
     ///
     /// # Errors
-    /// The secret cannot be read or holds no URL; Slack refuses or cannot be reached. The URL is in no error.
-    pub(crate) async fn send(&self, message: &Message) -> Result<(), Error> {
+    /// The secret cannot be read or contains no URL; Slack rejects the message or is unreachable. Errors do not contain the
+    /// URL.
+    pub(crate) async fn send(&self, message: &Message) -> Result<(), NotifierError> {
         let url = self.url().await?;
         let client = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .build()
-            .map_err(|error| self.error(false, with_causes(&error.without_url())))?;
+            .map_err(|error| self.error(false, error.without_url()))?;
         let request = client
             .post(url)
             .header("content-type", "application/json")
@@ -45,24 +46,26 @@ impl Webhook {
         let response = request
             .send()
             .await
-            .map_err(|error| self.error(true, with_causes(&error.without_url())))?;
+            .map_err(|error| self.error(true, error.without_url()))?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
         }
         let transient = status.is_server_error() || status.as_u16() == 429;
-        let said: String = response.text().await.unwrap_or_default().chars().take(200).collect();
-        Err(self.error(transient, format!("{status}: {said}")))
+        // The body only explains the status; without it the error is still complete.
+        let body: String = response.text().await.unwrap_or_default().chars().take(200).collect();
+        Err(self.error(transient, format!("{status}: {body}")))
     }
 
-    async fn url(&self) -> Result<reqwest::Url, Error> {
+    async fn url(&self) -> Result<reqwest::Url, NotifierError> {
         let output = self.secrets.get_secret_value().secret_id(&self.secret).send().await;
         let output = output.map_err(|error| {
             let transient = error
                 .raw_response()
                 .is_none_or(|response| response.status().is_server_error() || response.status().as_u16() == 429);
-            self.error(transient, with_causes(&error))
+            self.error(transient, error)
         })?;
+        // A binary secret has no text and fails the URL check below.
         let text = output.secret_string().unwrap_or_default().trim();
         let of_document = serde_json::from_str::<Value>(text)
             .ok()
@@ -73,20 +76,20 @@ impl Webhook {
             .ok_or_else(|| {
                 let problem =
                     "its secret holds no URL: put https://hooks.slack.com/… or {\"url\": \"https://…\"} there";
-                self.error(false, problem.to_owned())
+                self.error(false, problem)
             })
     }
 
-    fn error(&self, transient: bool, cause: String) -> Error {
-        Error::Send {
+    fn error(&self, transient: bool, source: impl Into<Box<dyn Error + Send + Sync>>) -> NotifierError {
+        NotifierError::Send {
             receiver: format!("the Slack webhook of secret {}", self.secret),
             transient,
-            cause,
+            source: source.into(),
         }
     }
 }
 
-/// The message in Slack's layout: a header, the text, and the run record below in small print.
+/// The message as blocks: a header, the text, and the run record as context.
 fn blocks(message: &Message) -> Value {
     let sign = match message.tone {
         Tone::Good => ":white_check_mark:",
@@ -109,7 +112,7 @@ fn blocks(message: &Message) -> Value {
     json!({ "text": message.subject, "blocks": blocks })
 }
 
-/// Lines, as many together as a section takes.
+/// Groups lines into sections.
 fn sections(lines: &[&str]) -> Vec<String> {
     let mut sections: Vec<String> = Vec::new();
     for line in lines {
@@ -127,7 +130,7 @@ fn sections(lines: &[&str]) -> Vec<String> {
     sections
 }
 
-/// The three characters that mean something to Slack.
+/// Escapes Slack's three control characters.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

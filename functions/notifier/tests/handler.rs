@@ -2,10 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
-#[path = "../../../tests/support/loopback_s3.rs"]
-#[expect(dead_code, reason = "not every test needs all of it")]
-mod loopback_s3;
-
 use axum::Router;
 use axum::http::StatusCode;
 use cardlake_aws::clients::{Aws, Endpoints};
@@ -15,8 +11,8 @@ use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::events::{NotifierEvent, NotifierOutput};
 use cardlake_core::paths;
 use cardlake_core::run_record::{RunOutcome, RunRecord};
-use cardlake_notifier::{Context, Error, handle};
-use loopback_s3::LoopbackS3;
+use cardlake_notifier::{Context, NotifierError, handle};
+use cardlake_test_support::LoopbackLake;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -87,16 +83,20 @@ impl Slack {
     }
 }
 
-async fn notify(server: &LoopbackS3, topic: Option<&Topic>, event: serde_json::Value) -> Result<NotifierOutput, Error> {
+async fn notify(
+    server: &LoopbackLake,
+    topic: Option<&Topic>,
+    event: serde_json::Value,
+) -> Result<NotifierOutput, NotifierError> {
     notify_all(server, topic, None, event).await
 }
 
 async fn notify_all(
-    server: &LoopbackS3,
+    server: &LoopbackLake,
     topic: Option<&Topic>,
     slack: Option<&Slack>,
     event: serde_json::Value,
-) -> Result<NotifierOutput, Error> {
+) -> Result<NotifierOutput, NotifierError> {
     let topic_setting = topic.map(|_| ("CARDLAKE_NOTIFICATION_TOPIC_ARN", TOPIC));
     let slack_setting = slack.map(|_| ("CARDLAKE_SLACK_WEBHOOK_SECRET", "slack-webhook"));
     let warehouse = ("CARDLAKE_REDSHIFT_WORKGROUP", "cards");
@@ -147,7 +147,7 @@ fn failed(cause: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_good_end_is_recorded_and_told_with_its_books() {
-    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::OK).await);
+    let (server, topic) = (LoopbackLake::start().await, Topic::start(StatusCode::OK).await);
     let output = notify(&server, Some(&topic), succeeded()).await.unwrap();
     assert_eq!(output.run_record, "_runs/batch_date=2026-01-15/run-7.json");
     assert_eq!(output.messages, 1);
@@ -180,7 +180,7 @@ async fn a_good_end_is_recorded_and_told_with_its_books() {
 
 #[tokio::test]
 async fn a_bad_end_says_what_where_and_what_to_do() {
-    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::OK).await);
+    let (server, topic) = (LoopbackLake::start().await, Topic::start(StatusCode::OK).await);
     let cause = r#"{"errorType":"Cardlake.ExpectationFailed","errorMessage":"1 of 76 expectations failed: kim@example.com","stackTrace":[]}"#;
     let output = notify(&server, Some(&topic), failed(cause)).await.unwrap();
     let stored = server
@@ -225,7 +225,7 @@ async fn a_bad_end_says_what_where_and_what_to_do() {
 
 #[tokio::test]
 async fn a_function_that_ran_out_of_time_is_told_in_lambdas_words_and_a_step_in_ours() {
-    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::OK).await);
+    let (server, topic) = (LoopbackLake::start().await, Topic::start(StatusCode::OK).await);
     let function = r#"{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: 5d0c6b3e-1f5e-4b4f-8f5e-0a1b2c3d4e5f Error: Task timed out after 120.00 seconds"}"#;
     for (run, error, cause) in [("run-8", "Sandbox.Timedout", function), ("run-9", "States.Timeout", "")] {
         let mut event = failed(cause);
@@ -253,7 +253,7 @@ async fn a_function_that_ran_out_of_time_is_told_in_lambdas_words_and_a_step_in_
 
 #[tokio::test]
 async fn a_run_that_failed_gives_its_lease_back_and_leaves_that_of_another() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let lease = Lease::new(server.storage(), "silver", paths::WAREHOUSE_LEASE);
     let now = chrono::Utc::now();
     assert!(lease.acquire("run-8", now).await.unwrap());
@@ -270,7 +270,7 @@ async fn a_run_that_failed_gives_its_lease_back_and_leaves_that_of_another() {
 
 #[tokio::test]
 async fn without_a_topic_the_record_is_written_and_nothing_sent() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let output = notify(&server, None, failed("out of time")).await.unwrap();
     assert_eq!(output.messages, 0);
     assert!(
@@ -285,7 +285,7 @@ async fn without_a_topic_the_record_is_written_and_nothing_sent() {
 
 #[tokio::test]
 async fn a_refused_message_is_an_error_and_the_record_stays() {
-    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::FORBIDDEN).await);
+    let (server, topic) = (LoopbackLake::start().await, Topic::start(StatusCode::FORBIDDEN).await);
     let error = notify(&server, Some(&topic), failed("out of time")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Service);
     assert!(
@@ -300,7 +300,7 @@ async fn a_refused_message_is_an_error_and_the_record_stays() {
 
 #[tokio::test]
 async fn a_channel_in_slack_gets_the_message_as_blocks() {
-    let (server, slack) = (LoopbackS3::start().await, Slack::start(&[]).await);
+    let (server, slack) = (LoopbackLake::start().await, Slack::start(&[]).await);
     let output = notify_all(&server, None, Some(&slack), succeeded()).await.unwrap();
     assert_eq!(output.messages, 1);
     let posted = slack.posted.lock().unwrap();
@@ -317,7 +317,7 @@ async fn a_channel_in_slack_gets_the_message_as_blocks() {
 
 #[tokio::test]
 async fn who_was_told_is_not_told_again_when_another_receiver_is_tried_again() {
-    let (server, topic) = (LoopbackS3::start().await, Topic::start(StatusCode::OK).await);
+    let (server, topic) = (LoopbackLake::start().await, Topic::start(StatusCode::OK).await);
     let slack = Slack::start(&[StatusCode::SERVICE_UNAVAILABLE]).await;
     let error = notify_all(&server, Some(&topic), Some(&slack), succeeded())
         .await
@@ -336,7 +336,7 @@ async fn who_was_told_is_not_told_again_when_another_receiver_is_tried_again() {
 
 #[tokio::test]
 async fn a_webhook_that_is_gone_is_refused_and_its_url_stays_secret() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let slack = Slack::start(&[StatusCode::NOT_FOUND]).await;
     let error = notify_all(&server, None, Some(&slack), succeeded()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Service);
@@ -348,7 +348,7 @@ async fn a_webhook_that_is_gone_is_refused_and_its_url_stays_secret() {
 
 #[tokio::test]
 async fn a_topic_that_is_no_arn_is_refused_at_the_start() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let resources = server.resources(&[("CARDLAKE_NOTIFICATION_TOPIC_ARN", "cardlake")]);
     let error = Context::new(resources).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
@@ -362,7 +362,7 @@ async fn a_topic_that_is_no_arn_is_refused_at_the_start() {
 
 /// The events that are stored of an end of a run, with the times of a state machine.
 async fn lineage(event: serde_json::Value) -> Vec<serde_json::Value> {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let mut stored = Vec::new();
     for _ in 0..2 {
         let output = notify(&server, None, event.clone()).await.unwrap();

@@ -435,7 +435,7 @@ async fn the_books_balance_at_the_version_that_the_warehouse_holds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_bronze_bucket_is_not_an_empty_day() {
     let lake = Lake::start().await;
-    std::fs::remove_dir_all(lake.folder.path().join(BRONZE)).unwrap();
+    std::fs::remove_dir_all(lake.lake.folder().join(BRONZE)).unwrap();
     assert!(lake.reconcile(13).await.is_err());
 }
 

@@ -200,8 +200,8 @@ async fn a_column_that_the_contract_gains_becomes_one_of_the_table_in_the_same_c
         "an old file was rewritten with the new column"
     );
     let log = lake
-        .folder
-        .path()
+        .lake
+        .folder()
         .join(SILVER)
         .join("transactions/_delta_log/00000000000000000001.json");
     let log = std::fs::read_to_string(log).unwrap();

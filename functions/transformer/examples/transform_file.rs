@@ -3,16 +3,12 @@
 //! The same pipeline as in the function, without S3: for profiles and for measuring a change.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
-#[path = "../../../bench/process.rs"]
-mod process;
-
 use cardlake_core::contract::Contracts;
-use cardlake_transformer::decompress::{decompressed, format_of};
-use cardlake_transformer::partition::FileNames;
-use cardlake_transformer::pipeline::{self, Limits};
-use cardlake_transformer::plan::{ObjectFacts, Plan};
+use cardlake_test_support::usage::{peak_kilobytes, processor_seconds};
+use cardlake_transformer::{
+    EncodedFile, FileNames, ObjectFacts, PipelineLimits, TransformPlan, decompressed, format_of, run_pipeline,
+};
 use chrono::NaiveDate;
-use process::{peak_kilobytes, processor_seconds};
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -34,25 +30,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         ingest_date: date.or(NaiveDate::from_ymd_opt(2026, 1, 15)).unwrap_or_default(),
         ingest_micros: 0,
     };
-    let plan = Plan::new(contracts.get("transactions")?, facts, None, None)?;
+    let plan = TransformPlan::new(contracts.get("transactions")?, facts, None, None)?;
     let names = FileNames::new(&[&name]);
     let folder = Path::new(&output);
     fs::create_dir_all(folder)?;
     for _ in 0..repeats {
         let (started, before) = (Instant::now(), processor_seconds());
-        let emit = |encoded: pipeline::EncodedFile| {
+        let emit = |encoded: EncodedFile| {
             let path = folder.join(&encoded.file.path);
             path.parent().is_some_and(|parent| fs::create_dir_all(parent).is_ok())
                 && fs::write(path, &encoded.bytes).is_ok()
         };
         let mut quarantine = File::create(folder.join("_quarantine.jsonl"))?;
         let reader = decompressed(BufReader::with_capacity(1 << 16, File::open(&input)?), compression)?;
-        let summary = pipeline::run(
+        let summary = run_pipeline(
             reader,
             format,
             &plan,
             &names,
-            &Limits::default(),
+            &PipelineLimits::default(),
             &emit,
             &mut quarantine,
         )

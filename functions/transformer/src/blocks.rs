@@ -1,100 +1,50 @@
-//! Cuts a file into blocks of whole records, so that several workers can read it.
+//! Splits a file into blocks of complete records for parallel reading.
 //!
-//! Where the cuts are depends on the bytes of the file alone, not on how they arrive. A CSV record may hold line ends
-//! inside quotes; a quote that is never closed spoils one line, not the rest of the file: when the end of the file or
-//! [`MAXIMUM_RECORD_BYTES`] comes before the closing quote, the first line of the record is handed out as unreadable and
-//! reading goes on behind it.
+//! The boundaries depend only on the bytes of the file, not on how they arrive. A CSV record may contain line ends inside
+//! quotes. A quote that is never closed affects one line, not the remaining file: if the end of the file or
+//! [`MAXIMUM_RECORD_BYTES`] comes before the closing quote, the first line of the record becomes an unreadable block and
+//! reading continues after it.
 
+use crate::csv_record::{RecordEnd, record_end};
 use crate::rule::Rule;
-use memchr::{memchr, memchr2, memrchr};
+use memchr::{memchr, memrchr};
 use std::io::{Read, Result};
 
-/// Usual size of a block, in bytes of text. Large enough that handing it over costs nothing, small enough for the cache.
-pub const BLOCK_BYTES: usize = 1 << 20;
-/// Longest record that is read; a longer one is quarantined.
-pub const MAXIMUM_RECORD_BYTES: usize = 10 << 20;
-/// What is kept of a record that is too long.
-pub const KEPT_BYTES: usize = 64 << 10;
+/// Default block size in bytes of text: large enough to make the handover negligible, small enough for the cache.
+pub(crate) const BLOCK_BYTES: usize = 1 << 20;
+/// Maximum length of a record; longer ones are quarantined.
+pub(crate) const MAXIMUM_RECORD_BYTES: usize = 10 << 20;
+/// Bytes kept of a record that is too long.
+pub(crate) const KEPT_BYTES: usize = 64 << 10;
 
-/// Whole records.
+/// Complete records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// Number of the block, from 0.
-    pub index: u32,
-    /// The text, with a line end behind every record.
-    pub text: Vec<u8>,
-    /// Where the records start; before it are a byte order mark and the header.
-    pub start: usize,
-    /// The block is one record that cannot be read.
-    pub fault: Option<Rule>,
+pub(crate) struct Block {
+    /// Index of the block, from 0.
+    pub(crate) index: u32,
+    /// The text; every record ends with a line end.
+    pub(crate) text: Vec<u8>,
+    /// Offset of the first record, after a byte order mark and the header.
+    pub(crate) start: usize,
+    /// Set if the block is one unreadable record.
+    pub(crate) fault: Option<Rule>,
 }
 
-/// Where a CSV record ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecordEnd {
-    /// Behind its line end.
-    At(usize),
-    /// Behind its line end, and its quoting is wrong.
-    Malformed(usize),
-    /// Not inside the text.
-    Beyond,
-}
-
-/// Finds the end of the CSV record that starts at `start`.
-#[must_use]
-pub fn record_end(text: &[u8], start: usize) -> RecordEnd {
-    let find = |needle: u8, from: usize| memchr(needle, text.get(from..).unwrap_or_default()).map(|at| from + at);
-    let mut position = start;
-    loop {
-        if text.get(position) == Some(&b'"') {
-            let Some(end) = quoted_end(text, position) else {
-                return RecordEnd::Beyond;
-            };
-            match text.get(end..).unwrap_or_default() {
-                [b',', ..] => position = end + 1,
-                [b'\n', ..] => return RecordEnd::At(end + 1),
-                [b'\r', b'\n', ..] => return RecordEnd::At(end + 2),
-                [] | [b'\r'] => return RecordEnd::Beyond,
-                _ => return find(b'\n', end).map_or(RecordEnd::Beyond, |at| RecordEnd::Malformed(at + 1)),
-            }
-        } else {
-            match memchr2(b',', b'\n', text.get(position..).unwrap_or_default()) {
-                None => return RecordEnd::Beyond,
-                Some(at) if text.get(position + at) == Some(&b'\n') => return RecordEnd::At(position + at + 1),
-                Some(at) => position += at + 1,
-            }
-        }
-    }
-}
-
-/// The position behind the closing quote of the quoted field that starts at `start`.
-#[must_use]
-pub fn quoted_end(text: &[u8], start: usize) -> Option<usize> {
-    let mut position = start + 1;
-    loop {
-        position += memchr(b'"', text.get(position..)?)? + 1;
-        if text.get(position) != Some(&b'"') {
-            return Some(position);
-        }
-        position += 1;
-    }
-}
-
-/// Cuts what `reader` gives.
-pub struct Blocks<R> {
+/// Splits the text of a reader into blocks.
+pub(crate) struct Blocks<R> {
     reader: R,
-    /// Read and not handed out yet.
+    /// Text read ahead.
     pending: Vec<u8>,
     at_end: bool,
-    /// Line ends inside quotes do not count.
+    /// Whether line ends inside quotes belong to the record.
     quoted: bool,
     block_bytes: usize,
     index: u32,
 }
 
 impl<R: Read> Blocks<R> {
-    /// Blocks of about `block_bytes`; `quoted` for CSV.
-    pub const fn new(reader: R, quoted: bool, block_bytes: usize) -> Self {
+    /// Creates blocks of about `block_bytes`; `quoted` for CSV.
+    pub(crate) const fn new(reader: R, quoted: bool, block_bytes: usize) -> Self {
         Self {
             reader,
             pending: Vec::new(),
@@ -105,11 +55,11 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// The next block; none at the end.
+    /// The next block, or `None` at the end of the file.
     ///
     /// # Errors
-    /// Of the reader.
-    pub fn next_block(&mut self) -> Result<Option<Block>> {
+    /// Errors of the reader.
+    pub(crate) fn next_block(&mut self) -> Result<Option<Block>> {
         let mut text = std::mem::take(&mut self.pending);
         text.reserve_exact(self.block_bytes.saturating_sub(text.len()));
         let mut wanted = self.block_bytes;
@@ -118,7 +68,7 @@ impl<R: Read> Blocks<R> {
             self.fill(&mut text, wanted)?;
             let end = self.last_end(&text, &mut scanned);
             if end > 0 {
-                self.pending = text.get(end..).unwrap_or_default().to_vec();
+                self.pending = text[end..].to_vec();
                 text.truncate(end);
                 return Ok(Some(self.block(text, None)));
             }
@@ -143,7 +93,7 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Reads until there are `wanted` bytes or no more; the last record gets a line end if it has none.
+    /// Reads up to `wanted` bytes; adds a missing line end at the end of the file.
     fn fill(&mut self, text: &mut Vec<u8>, wanted: usize) -> Result<()> {
         let missing = wanted.saturating_sub(text.len());
         if missing == 0 || self.at_end {
@@ -159,7 +109,7 @@ impl<R: Read> Blocks<R> {
         Ok(())
     }
 
-    /// The end of the last whole record; `scanned` remembers the start of the first one that is not whole.
+    /// End of the last complete record; `scanned` is the start of the first incomplete one.
     fn last_end(&self, text: &[u8], scanned: &mut usize) -> usize {
         if !self.quoted || memchr(b'"', text).is_none() {
             return memrchr(b'\n', text).map_or(0, |at| at + 1);
@@ -170,10 +120,10 @@ impl<R: Read> Blocks<R> {
         *scanned
     }
 
-    /// A record that has no end: its first line as a block of its own.
+    /// The first line of a record without an end, as a block of its own.
     fn unreadable(&mut self, mut text: Vec<u8>) -> Result<Block> {
         if let Some(at) = memchr(b'\n', &text) {
-            self.pending = text.get(at + 1..).unwrap_or_default().to_vec();
+            self.pending = text[at + 1..].to_vec();
             text.truncate(at + 1);
             return Ok(self.block(text, Some(Rule::UnclosedQuote)));
         }
@@ -183,7 +133,7 @@ impl<R: Read> Blocks<R> {
             dropped.clear();
             self.fill(&mut dropped, self.block_bytes)?;
             if let Some(at) = memchr(b'\n', &dropped) {
-                self.pending = dropped.get(at + 1..).unwrap_or_default().to_vec();
+                self.pending = dropped[at + 1..].to_vec();
                 break;
             }
             if dropped.is_empty() {
@@ -242,14 +192,6 @@ mod tests {
                 (b"e,f\ng,h\n", None)
             ]
         );
-    }
-
-    #[test]
-    fn text_behind_a_closing_quote_ends_with_its_line() {
-        assert_eq!(record_end(b"\"a\"b,\"c\nd\n", 0), RecordEnd::Malformed(8));
-        assert_eq!(record_end(b"\"a\"\r\nb", 0), RecordEnd::At(5));
-        assert_eq!(record_end(b"x\"y,\"z\n", 0), RecordEnd::Beyond);
-        assert_eq!(record_end(b"x\"y,z\n", 0), RecordEnd::At(6));
     }
 
     #[test]

@@ -1,37 +1,37 @@
-//! From the bytes of an object to the bytes of its file: plain, gzip (several members too) or Zstandard, by extension.
+//! Decompression by file extension: plain, gzip (including multiple members) or Zstandard.
 
 use bytes::{Buf, Bytes};
 use cardlake_core::events::{Compression, FileFormat};
 use std::io::{BufRead, Read, Result};
 
-/// Format and compression by the name of an object; none for other extensions.
+/// Format and compression of an object by its name; `None` for other extensions.
 #[must_use]
 pub fn format_of(name: &str) -> Option<(FileFormat, Compression)> {
-    let (rest, compression) = if let Some(rest) = name.strip_suffix(".gz") {
-        (rest, Compression::Gz)
-    } else if let Some(rest) = name.strip_suffix(".zst") {
-        (rest, Compression::Zst)
+    let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
+        (stem, Compression::Gz)
+    } else if let Some(stem) = name.strip_suffix(".zst") {
+        (stem, Compression::Zst)
     } else {
         (name, Compression::None)
     };
-    if rest.ends_with(".csv") {
+    if stem.ends_with(".csv") {
         Some((FileFormat::Csv, compression))
-    } else if rest.ends_with(".jsonl") {
+    } else if stem.ends_with(".jsonl") {
         Some((FileFormat::Jsonl, compression))
     } else {
         None
     }
 }
 
-/// Reads what arrives in pieces.
-pub struct PieceReader<F> {
+/// A reader of data that arrives in pieces.
+pub(crate) struct PieceReader<F> {
     piece: Bytes,
     next: F,
 }
 
 impl<F: FnMut() -> Result<Option<Bytes>>> PieceReader<F> {
-    /// `next` gives the pieces, and none after the last.
-    pub const fn new(next: F) -> Self {
+    /// `next` returns the pieces, then `None`.
+    pub(crate) const fn new(next: F) -> Self {
         Self {
             piece: Bytes::new(),
             next,
@@ -59,19 +59,16 @@ impl<F: FnMut() -> Result<Option<Bytes>>> Read for PieceReader<F> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let piece = self.fill_buf()?;
         let length = piece.len().min(buffer.len());
-        let (Some(from), Some(to)) = (piece.get(..length), buffer.get_mut(..length)) else {
-            return Ok(0);
-        };
-        to.copy_from_slice(from);
+        buffer[..length].copy_from_slice(&piece[..length]);
         self.consume(length);
         Ok(length)
     }
 }
 
-/// Reads the file behind the bytes of an object. An object of no bytes is a file of no bytes in every compression.
+/// Returns a reader of the decompressed data. An empty object is an empty file in every compression.
 ///
 /// # Errors
-/// Of `reader`; the reader that comes back fails on data that is damaged or ends too early.
+/// Errors of `reader`. The returned reader fails on corrupt or truncated data.
 pub fn decompressed<'r>(mut reader: impl BufRead + 'r, compression: Compression) -> Result<Box<dyn Read + 'r>> {
     if reader.fill_buf()?.is_empty() {
         return Ok(Box::new(std::io::empty()));
@@ -103,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_tell_format_and_compression() {
+    fn extensions_determine_format_and_compression() {
         assert_eq!(format_of("a/b.csv"), Some((FileFormat::Csv, Compression::None)));
         assert_eq!(format_of("b.jsonl.gz"), Some((FileFormat::Jsonl, Compression::Gz)));
         assert_eq!(format_of("b.csv.zst"), Some((FileFormat::Csv, Compression::Zst)));

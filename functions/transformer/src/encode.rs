@@ -1,39 +1,42 @@
-//! From sorted rows to data files: one for each partition, sorted by key, the same bytes for the same rows.
+//! Encodes sorted rows as Parquet: one data file per partition, with the same bytes for the same rows.
 
-use crate::builder::{Column as RowColumn, Pool, Rows, Values};
-use crate::plan::{Fill, Kind, Plan};
+use crate::columns::{ColumnValues, ColumnarRows, TypedColumn};
+use crate::invariant::BrokenInvariant;
+use crate::plan::{Fill, TransformPlan};
+use crate::text_pool::TextPool;
 use crate::values::{MICROS_PER_DAY, uuid_text};
 use cardlake_core::contract::ColumnType;
-use cardlake_lake::parquet::pages::{Chunk, ChunkEncoder, Coding, Dictionary, MAXIMUM_DICTIONARY_BYTES};
-use cardlake_lake::parquet::{PAGE_ROWS, file_properties, plain_coding};
+use cardlake_lake::parquet::pages::{Chunk, ChunkEncoder, CompressionStrategy, Dictionary, MAXIMUM_DICTIONARY_BYTES};
+use cardlake_lake::parquet::{PAGE_ROWS, file_properties, plain_compression};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::Type as PhysicalType;
-use parquet::errors::{ParquetError, Result};
+use parquet::errors::Result;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Most rows of a row group.
+/// Maximum rows of a row group.
 const ROW_GROUP_ROWS: usize = 1 << 20;
-/// More than an encoded value usually takes. Memory that is asked for and not touched costs nothing; growing costs copies.
+/// Reserved bytes per value, more than an encoded value usually takes: untouched memory is free, growing copies.
 const VALUE_BYTES: usize = 6;
-/// Rows that are looked at to see whether UUIDs repeat.
+/// Rows sampled to detect repeated values.
 const SAMPLE_ROWS: usize = 4096;
 
-/// How all files of a plan are written.
-pub struct FileFormat {
+/// Encodes the data files of a plan.
+pub(crate) struct FileEncoder {
     schema: SchemaDescriptor,
     properties: WriterPropertiesPtr,
 }
 
-impl FileFormat {
-    /// From the columns of the contract.
+impl FileEncoder {
+    /// Derives the schema from the contract.
     ///
     /// # Errors
-    /// A type that Parquet does not have.
-    pub fn new(plan: &Plan) -> Result<Self> {
+    /// A type that Parquet does not support.
+    pub(crate) fn new(plan: &TransformPlan) -> Result<Self> {
         let schema = ArrowSchemaConverter::new().convert(&plan.contract.file_schema())?;
         Ok(Self {
             schema,
@@ -41,14 +44,14 @@ impl FileFormat {
         })
     }
 
-    /// One file of the given rows, in that order, and its metadata.
+    /// Encodes one file of the given rows, in that order; returns its bytes and metadata.
     ///
     /// # Errors
-    /// A page or file that the format cannot hold.
-    pub fn encode(
+    /// The file exceeds the limits of the format, or the rows do not belong to the plan.
+    pub(crate) fn encode(
         &self,
-        plan: &Plan,
-        rows: &Rows,
+        plan: &TransformPlan,
+        rows: &ColumnarRows,
         order: &[u32],
         encoder: &mut ChunkEncoder,
     ) -> Result<(Vec<u8>, ParquetMetaData)> {
@@ -58,12 +61,12 @@ impl FileFormat {
         for order in order.chunks(ROW_GROUP_ROWS) {
             let mut group = file.next_row_group()?;
             for ((column, fill), description) in plan.files.iter().zip(self.schema.columns()) {
-                let task = Task {
+                let task = ColumnTask {
                     plan,
                     rows,
                     order,
                     description,
-                    coding: plain_coding(&plan.contract, column),
+                    compression: plain_compression(&plan.contract, column),
                 };
                 let chunk = task.encode(column.column_type, *fill, encoder)?;
                 encoder.append(chunk, &mut group)?;
@@ -76,116 +79,93 @@ impl FileFormat {
 }
 
 /// One column of one row group.
-struct Task<'a> {
-    plan: &'a Plan,
-    rows: &'a Rows,
+struct ColumnTask<'a> {
+    plan: &'a TransformPlan,
+    rows: &'a ColumnarRows,
     order: &'a [u32],
     description: &'a ColumnDescPtr,
-    /// How pages without a dictionary are compressed.
-    coding: Coding,
+    /// Compression of pages without a dictionary.
+    compression: CompressionStrategy,
 }
 
-impl Task<'_> {
+impl ColumnTask<'_> {
     fn encode(&self, column_type: ColumnType, fill: Fill, encoder: &mut ChunkEncoder) -> Result<Chunk> {
         let object = &self.plan.object;
         match fill {
-            Fill::Source(index) => self.source(self.column(index)?, index, column_type, encoder),
+            Fill::Source(index) => self.values(self.column(index), column_type, encoder),
             Fill::Extra => match &self.rows.extra {
-                Some(column) => self.values(column, &[], column_type, encoder),
-                None => Err(defect("there is no extra column")),
+                Some(column) => self.values(column, column_type, encoder),
+                None => Err(BrokenInvariant("rows have an extra column if the plan has").into()),
             },
             Fill::Lookup(index) => self.lookup(index, encoder),
-            Fill::LastFour(index) => match &self.column(index)?.values {
-                Values::Text(codes, pool) => {
-                    let texts = (0..pool.len() as u32).map(|code| pool.last_four(code).map(|digits| digits.to_vec()));
-                    self.mapped(
-                        self.column(index)?,
-                        |row| codes.get(row).copied().unwrap_or(0),
-                        texts,
-                        encoder,
-                    )
-                }
-                _ => Err(defect("the card number is not text")),
-            },
+            Fill::LastFour(index) => {
+                let column = self.column(index);
+                let ColumnValues::Text(codes, pool) = &column.values else {
+                    return Err(BrokenInvariant("a card number is text").into());
+                };
+                let digits = |code| {
+                    let digits = pool.last_four(code).map(|digits| Some(digits.to_vec()));
+                    digits.ok_or(BrokenInvariant("a card number has its last four digits"))
+                };
+                let texts = (0..pool.len() as u32).map(digits).collect::<Result<Vec<_>, _>>()?;
+                self.mapped(column, |row| codes[row], &texts, encoder)
+            }
             Fill::DateOf(index) => {
                 let value = |micros: i64| micros.div_euclid(MICROS_PER_DAY);
-                self.longs(self.column(index)?, value, true, encoder)
+                self.longs(self.column(index), value, true, encoder)
             }
             Fill::DaysLate(index) => {
                 let ingest_day = i64::from(object.ingest_date.to_epoch_days());
                 let value = |micros: i64| ingest_day - micros.div_euclid(MICROS_PER_DAY);
-                self.longs(self.column(index)?, value, true, encoder)
+                self.longs(self.column(index), value, true, encoder)
             }
             Fill::IngestDate => self.constant(&self.long_bytes(object.ingest_date.to_epoch_days().into()), encoder),
             Fill::IngestTimestamp => self.constant(&self.long_bytes(object.ingest_micros), encoder),
             Fill::SourceObject => self.constant(&byte_array(object.key.as_bytes()), encoder),
-            Fill::SourceRow => self.plain(&self.rows.places, &[], encoder, write_words),
+            Fill::SourceRow => self.plain(&self.rows.positions, &[], encoder, write_words),
             Fill::RowHash => self.plain(&self.rows.hashes, &[], encoder, write_words),
         }
     }
 
-    fn column(&self, index: usize) -> Result<&RowColumn> {
-        self.rows
-            .columns
-            .get(index)
-            .ok_or_else(|| defect("there is no such column"))
+    fn column(&self, index: usize) -> &TypedColumn {
+        &self.rows.columns[index]
     }
 
-    fn source(
-        &self,
-        column: &RowColumn,
-        index: usize,
-        column_type: ColumnType,
-        encoder: &mut ChunkEncoder,
-    ) -> Result<Chunk> {
-        let words: Vec<&[u8]> = match self.plan.sources.get(index).map(|source| &source.kind) {
-            Some(Kind::Code(words)) => words.iter().map(|word| word.text.as_bytes()).collect(),
-            _ => Vec::new(),
-        };
-        self.values(column, &words, column_type, encoder)
-    }
-
-    fn values(
-        &self,
-        column: &RowColumn,
-        words: &[&[u8]],
-        column_type: ColumnType,
-        encoder: &mut ChunkEncoder,
-    ) -> Result<Chunk> {
+    fn values(&self, column: &TypedColumn, column_type: ColumnType, encoder: &mut ChunkEncoder) -> Result<Chunk> {
         match &column.values {
-            Values::Uuid(values) => self.uuids(column, values, encoder),
-            Values::Code(codes) => {
-                let texts = words.iter().map(|word| Some(word.to_vec()));
-                self.mapped(
-                    column,
-                    |row| codes.get(row).copied().unwrap_or(0).into(),
-                    texts,
-                    encoder,
-                )
+            ColumnValues::Uuid(values) => self.uuids(column, values, encoder),
+            ColumnValues::Code(codes, allowed) => {
+                let texts: Vec<_> = allowed
+                    .iter()
+                    .map(|text| Some(text.text.clone().into_bytes()))
+                    .collect();
+                self.mapped(column, |row| codes[row].into(), &texts, encoder)
             }
-            Values::Text(codes, pool) => self.texts(column, codes, pool, encoder),
-            Values::Long(_) => {
+            ColumnValues::Text(codes, pool) => self.texts(column, codes, pool, encoder),
+            ColumnValues::Long(_) => {
                 let few = matches!(column_type, ColumnType::Date);
                 self.longs(column, |value| value, few, encoder)
             }
-            Values::Wide(values) => {
-                let width = self.description.type_length().max(0) as usize;
+            ColumnValues::Wide(values) => {
+                let width = usize::try_from(self.description.type_length()).ok();
+                let first_byte = width
+                    .and_then(|width| size_of::<i128>().checked_sub(width))
+                    .ok_or(BrokenInvariant("a decimal has at most 16 bytes"))?;
                 self.plain(values, &self.nulls(column), encoder, |values, page| {
                     for value in values {
-                        let bytes = value.to_be_bytes();
-                        page.extend_from_slice(bytes.get(bytes.len().saturating_sub(width)..).unwrap_or_default());
+                        page.extend_from_slice(&value.to_be_bytes()[first_byte..]);
                     }
                 })
             }
-            Values::Double(values) => self.plain(values, &self.nulls(column), encoder, |values, page| {
+            ColumnValues::Double(values) => self.plain(values, &self.nulls(column), encoder, |values, page| {
                 write_fixed(values, page, f64::to_le_bytes);
             }),
-            Values::Boolean(values) => self.booleans(column, values, encoder),
+            ColumnValues::Boolean(values) => self.booleans(column, values, encoder),
         }
     }
 
-    /// Nulls of the column in the order of the file; empty when there is none.
-    fn nulls(&self, column: &RowColumn) -> Vec<bool> {
+    /// Nulls of the column in file order; empty if there is none.
+    fn nulls(&self, column: &TypedColumn) -> Vec<bool> {
         if column.nulls.is_empty() {
             return Vec::new();
         }
@@ -193,7 +173,7 @@ impl Task<'_> {
         if nulls.contains(&true) { nulls } else { Vec::new() }
     }
 
-    /// A value as the physical type of the column.
+    /// A value in the column's physical type. Values of INT32 columns fit: they were validated, or are days.
     fn long_bytes(&self, value: i64) -> Vec<u8> {
         match self.description.physical_type() {
             PhysicalType::INT32 => (value as i32).to_le_bytes().to_vec(),
@@ -211,19 +191,19 @@ impl Task<'_> {
         encoder.dictionary(self.description.clone(), self.order.len(), &[], &dictionary)
     }
 
-    /// Whole numbers and what is held like them; with a dictionary when `few` different ones are to be expected.
+    /// Values stored as 64 bits, with a dictionary if `few` distinct values are expected.
     fn longs(
         &self,
-        column: &RowColumn,
+        column: &TypedColumn,
         map: impl Fn(i64) -> i64,
         few: bool,
         encoder: &mut ChunkEncoder,
     ) -> Result<Chunk> {
-        let Values::Long(values) = &column.values else {
-            return Err(defect("the column does not hold whole numbers"));
+        let ColumnValues::Long(values) = &column.values else {
+            return Err(BrokenInvariant("integers, dates and timestamps are stored as 64 bits").into());
         };
         let nulls = self.nulls(column);
-        let value = |row: u32| map(values.get(row as usize).copied().unwrap_or(0));
+        let value = |row: u32| map(values[row as usize]);
         if few {
             let mut seen: Vec<i64> = Vec::new();
             let mut last = 0;
@@ -260,7 +240,7 @@ impl Task<'_> {
         })
     }
 
-    fn booleans(&self, column: &RowColumn, values: &[bool], encoder: &mut ChunkEncoder) -> Result<Chunk> {
+    fn booleans(&self, column: &TypedColumn, values: &[bool], encoder: &mut ChunkEncoder) -> Result<Chunk> {
         let nulls = self.nulls(column);
         self.plain(values, &nulls, encoder, |values, page| {
             let byte = |bits: &[bool]| {
@@ -272,11 +252,11 @@ impl Task<'_> {
         })
     }
 
-    fn uuids(&self, column: &RowColumn, values: &[u128], encoder: &mut ChunkEncoder) -> Result<Chunk> {
+    fn uuids(&self, column: &TypedColumn, values: &[u128], encoder: &mut ChunkEncoder) -> Result<Chunk> {
         let nulls = self.nulls(column);
-        let value = |row: u32| values.get(row as usize).copied().unwrap_or(0);
+        let value = |row: u32| values[row as usize];
         if repeats(self.present(&nulls).take(SAMPLE_ROWS).map(value)) {
-            let mut places = std::collections::HashMap::new();
+            let mut index_of = HashMap::new();
             let mut dictionary = Dictionary {
                 values: Vec::new(),
                 count: 0,
@@ -284,7 +264,7 @@ impl Task<'_> {
             };
             for row in self.present(&nulls) {
                 let value = value(row);
-                let index = *places.entry(value).or_insert_with(|| {
+                let index = *index_of.entry(value).or_insert_with(|| {
                     dictionary.values.extend_from_slice(&uuid_value(value));
                     dictionary.count += 1;
                     dictionary.count - 1
@@ -303,26 +283,24 @@ impl Task<'_> {
         })
     }
 
-    fn texts(&self, column: &RowColumn, codes: &[u32], pool: &Pool, encoder: &mut ChunkEncoder) -> Result<Chunk> {
+    fn texts(&self, column: &TypedColumn, codes: &[u32], pool: &TextPool, encoder: &mut ChunkEncoder) -> Result<Chunk> {
         let nulls = self.nulls(column);
-        let code = |row: u32| codes.get(row as usize).copied().unwrap_or(0);
-        // Places in the dictionary by code, in the order of first occurrence: codes depend on which worker saw a text first.
-        let mut places = vec![u32::MAX; pool.len()];
+        // Dictionary index by code, in order of first occurrence: codes depend on which worker saw a text first.
+        let mut index_of = vec![u32::MAX; pool.len()];
         let mut dictionary = Dictionary {
             values: Vec::new(),
             count: 0,
             indices: Vec::with_capacity(self.order.len()),
         };
         for row in self.present(&nulls) {
-            let code = code(row);
-            if let Some(place) = places.get_mut(code as usize) {
-                if *place == u32::MAX {
-                    *place = dictionary.count;
-                    dictionary.count += 1;
-                    dictionary.values.extend_from_slice(&byte_array(pool.text(code)));
-                }
-                dictionary.indices.push(*place);
+            let code = codes[row as usize];
+            let index = &mut index_of[code as usize];
+            if *index == u32::MAX {
+                *index = dictionary.count;
+                dictionary.count += 1;
+                dictionary.values.extend_from_slice(&byte_array(pool.text(code)));
             }
+            dictionary.indices.push(*index);
             let many =
                 dictionary.count as usize > SAMPLE_ROWS && dictionary.count as usize > dictionary.indices.len() / 2;
             if many || dictionary.values.len() > MAXIMUM_DICTIONARY_BYTES {
@@ -339,80 +317,70 @@ impl Task<'_> {
     }
 
     fn lookup(&self, index: usize, encoder: &mut ChunkEncoder) -> Result<Chunk> {
-        let lookup = self
-            .plan
-            .lookups
-            .get(index)
-            .ok_or_else(|| defect("there is no such lookup"))?;
-        let column = self.column(lookup.from)?;
-        let result = |text: &[u8]| {
-            let text = std::str::from_utf8(text).unwrap_or_default();
-            lookup.values.get(text).map(|value| value.clone().into_bytes())
-        };
-        match (
-            &column.values,
-            self.plan.sources.get(lookup.from).map(|source| &source.kind),
-        ) {
-            (Values::Code(codes), Some(Kind::Code(words))) => {
-                let texts = words.iter().map(|word| result(word.text.as_bytes()));
-                self.mapped(
-                    column,
-                    |row| codes.get(row).copied().unwrap_or(0).into(),
-                    texts,
-                    encoder,
-                )
+        let lookup = &self.plan.lookups[index];
+        let column = self.column(lookup.from);
+        let result = |text: &str| lookup.values.get(text).map(|value| value.clone().into_bytes());
+        match &column.values {
+            ColumnValues::Code(codes, allowed) => {
+                let texts: Vec<_> = allowed.iter().map(|text| result(&text.text)).collect();
+                self.mapped(column, |row| codes[row].into(), &texts, encoder)
             }
-            (Values::Text(codes, pool), _) => {
-                let texts = (0..pool.len() as u32).map(|code| result(pool.text(code)));
-                self.mapped(column, |row| codes.get(row).copied().unwrap_or(0), texts, encoder)
+            ColumnValues::Text(codes, pool) => {
+                let text = |code| {
+                    let text = std::str::from_utf8(pool.text(code));
+                    Ok(result(text.map_err(|_| BrokenInvariant("stored texts are UTF-8"))?))
+                };
+                let texts = (0..pool.len() as u32)
+                    .map(text)
+                    .collect::<Result<Vec<_>, BrokenInvariant>>()?;
+                self.mapped(column, |row| codes[row], &texts, encoder)
             }
-            _ => Err(defect("the column looked at is not text")),
+            _ => Err(BrokenInvariant("a lookup is by text").into()),
         }
     }
 
-    /// Texts by code, where two codes may have the same text and some none.
+    /// Texts by code. Several codes may have the same text; a code without a text is null.
     fn mapped(
         &self,
-        column: &RowColumn,
+        column: &TypedColumn,
         code: impl Fn(usize) -> u32,
-        texts: impl Iterator<Item = Option<Vec<u8>>>,
+        texts: &[Option<Vec<u8>>],
         encoder: &mut ChunkEncoder,
     ) -> Result<Chunk> {
-        let texts: Vec<Option<Vec<u8>>> = texts.collect();
-        let mut places = vec![None; texts.len()];
+        let mut index_of = vec![None; texts.len()];
         let mut dictionary = Dictionary {
             values: Vec::new(),
             count: 0,
             indices: Vec::with_capacity(self.order.len()),
         };
-        let mut seen: std::collections::HashMap<&[u8], u32> = std::collections::HashMap::new();
+        let mut seen: HashMap<&[u8], u32> = HashMap::new();
         let mut nulls = vec![false; self.order.len()];
         for (row, null) in self.order.iter().zip(&mut nulls) {
-            let code = code(*row as usize) as usize;
-            let text = texts
-                .get(code)
-                .and_then(Option::as_deref)
-                .filter(|_| !column.is_null(*row as usize));
-            match (text, places.get_mut(code)) {
-                (Some(text), Some(place)) => {
-                    let index = *place.get_or_insert_with(|| {
-                        *seen.entry(text).or_insert_with(|| {
-                            dictionary.values.extend_from_slice(&byte_array(text));
-                            dictionary.count += 1;
-                            dictionary.count - 1
-                        })
-                    });
-                    dictionary.indices.push(index);
-                }
-                _ => *null = true,
+            let row = *row as usize;
+            if column.is_null(row) {
+                *null = true;
+                continue;
             }
+            let code = code(row) as usize;
+            let Some(text) = &texts[code] else {
+                *null = true;
+                continue;
+            };
+            let index = *index_of[code].get_or_insert_with(|| {
+                *seen.entry(text).or_insert_with(|| {
+                    dictionary.values.extend_from_slice(&byte_array(text));
+                    dictionary.count += 1;
+                    dictionary.count - 1
+                })
+            });
+            dictionary.indices.push(index);
         }
         encoder.dictionary(self.description.clone(), self.order.len(), &nulls, &dictionary)
     }
 
-    /// A chunk without a dictionary. The values of a page are brought together before they are written: rows lie in the
-    /// order of the object, and loads that wait for nothing else overlap.
-    fn plain<T: Copy + Default>(
+    /// A chunk without a dictionary. The values of a page are gathered before they are written: rows are in object order, and
+    /// independent loads overlap.
+    fn plain<T: Copy>(
         &self,
         values: &[T],
         nulls: &[bool],
@@ -420,12 +388,12 @@ impl Task<'_> {
         mut write: impl FnMut(&[T], &mut Vec<u8>),
     ) -> Result<Chunk> {
         let description = self.description.clone();
-        let value = |row: &u32| values.get(*row as usize).copied().unwrap_or_default();
+        let value = |row: &u32| values[*row as usize];
         let mut gathered = Vec::with_capacity(PAGE_ROWS);
-        encoder.plain(description, self.order.len(), nulls, self.coding, |range, page| {
+        encoder.plain(description, self.order.len(), nulls, self.compression, |range, page| {
             gathered.clear();
             if nulls.is_empty() {
-                gathered.extend(self.order.get(range).unwrap_or_default().iter().map(value));
+                gathered.extend(self.order[range].iter().map(value));
             } else {
                 let present = self.range(range, nulls).filter(|(_, null)| !null);
                 gathered.extend(present.map(|(row, _)| value(&row)));
@@ -434,16 +402,11 @@ impl Task<'_> {
         })
     }
 
-    /// Rows of a part of the file, and whether they are null.
+    /// Rows of a range of the file, and whether they are null.
     fn range<'s>(&'s self, range: std::ops::Range<usize>, nulls: &'s [bool]) -> impl Iterator<Item = (u32, bool)> + 's {
-        let rows = self.order.get(range.clone()).unwrap_or_default();
-        let nulls = nulls
-            .get(range)
-            .unwrap_or_default()
-            .iter()
-            .copied()
-            .chain(std::iter::repeat(false));
-        rows.iter().copied().zip(nulls)
+        let rows = self.order[range.clone()].iter().copied();
+        let nulls = if nulls.is_empty() { nulls } else { &nulls[range] };
+        rows.zip(nulls.iter().copied().chain(std::iter::repeat(false)))
     }
 
     /// Rows that are not null.
@@ -454,9 +417,9 @@ impl Task<'_> {
     }
 }
 
-/// Whether at least half of the values occurred before.
+/// Whether at least half of the values are repeats.
 fn repeats(values: impl Iterator<Item = u128>) -> bool {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let (mut count, mut again) = (0_usize, 0_usize);
     for value in values {
         count += 1;
@@ -469,9 +432,9 @@ fn repeats(values: impl Iterator<Item = u128>) -> bool {
 fn write_fixed<T: Copy, const WIDTH: usize>(values: &[T], page: &mut Vec<u8>, bytes: impl Fn(T) -> [u8; WIDTH]) {
     let start = page.len();
     page.resize(start + values.len() * WIDTH, 0);
-    let (places, _) = page.get_mut(start..).unwrap_or_default().as_chunks_mut();
-    for (place, value) in places.iter_mut().zip(values) {
-        *place = bytes(*value);
+    let (chunks, _) = page[start..].as_chunks_mut();
+    for (chunk, value) in chunks.iter_mut().zip(values) {
+        *chunk = bytes(*value);
     }
 }
 
@@ -479,7 +442,7 @@ fn write_words(values: &[u64], page: &mut Vec<u8>) {
     write_fixed(values, page, u64::to_le_bytes);
 }
 
-/// A UUID as a value of a page.
+/// A UUID in plain encoding.
 fn uuid_value(value: u128) -> [u8; 40] {
     let mut bytes = [0; 40];
     bytes[..4].copy_from_slice(&36_u32.to_le_bytes());
@@ -487,12 +450,9 @@ fn uuid_value(value: u128) -> [u8; 40] {
     bytes
 }
 
+/// A byte array in plain encoding.
 fn byte_array(text: &[u8]) -> Vec<u8> {
     let mut bytes = (text.len() as u32).to_le_bytes().to_vec();
     bytes.extend_from_slice(text);
     bytes
-}
-
-fn defect(problem: &str) -> ParquetError {
-    ParquetError::General(problem.to_owned())
 }

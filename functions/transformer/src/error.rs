@@ -1,74 +1,107 @@
-//! What can go wrong with an invocation. What is wrong with rows and objects is data: quarantine and rejection.
+//! The stage's error and its classification. Problems of rows and objects are not errors: they become quarantined rows and
+//! rejected objects.
 
+use crate::invariant::BrokenInvariant;
+use crate::pipeline_error::PipelineError;
 use cardlake_aws::storage::StorageError;
 use cardlake_aws::token_keys::TokenKeyError;
 use cardlake_core::config::ConfigError;
 use cardlake_core::contract::{Contract, ContractError};
 use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::records::RowCounts;
 
-/// Why an object could not be transformed.
+/// A failed invocation of the transformer.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The settings are wrong.
+pub enum TransformerError {
+    /// Invalid settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The contracts cannot be used.
+    /// Invalid contracts.
     #[error(transparent)]
     Contract(#[from] ContractError),
-    /// A contract asks for what the transformer cannot do.
+    /// A contract uses something the transformer does not support.
     #[error("the contract of '{dataset}' is wrong: {column} {problem}")]
     Plan {
-        /// The dataset.
+        /// Dataset.
         dataset: String,
-        /// The column.
+        /// Column.
         column: String,
-        /// What is wrong, as the end of a sentence.
+        /// Problem, as the end of a sentence.
         problem: String,
     },
-    /// The token keys cannot be had.
+    /// The token keys are unavailable.
     #[error(transparent)]
     TokenKeys(#[from] TokenKeyError),
     /// A request to S3 failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// An S3 event names a key that is not valid percent-encoding of UTF-8.
+    /// An S3 event without a key.
+    #[error("the event has a record without a key")]
+    MissingKey,
+    /// An S3 event with a key that is not valid percent-encoded UTF-8.
     #[error("the event names the key '{key}', which cannot be decoded")]
     EventKey {
-        /// The key as it stands in the event.
+        /// Key as in the event.
         key: String,
     },
-    /// An object of an S3 event cannot be read. It has its record all the same, and runs go on without it.
+    /// An object of an S3 event was rejected. Its record is written, and runs continue without the object.
     #[error("the object {key} is rejected: {reason}; deliver it again under the same key")]
     Rejected {
-        /// The bronze object.
+        /// Bronze object.
         key: String,
-        /// What is wrong with it.
+        /// Reason of the rejection.
         reason: String,
     },
-    /// Some objects of an S3 event failed; the others went through.
+    /// Some objects of an S3 event failed; the others were transformed.
     #[error("{} of {total} objects failed: {}", .failures.len(), .failures.join("; "))]
     Partial {
-        /// Key and error of each object that failed.
+        /// Error of each failed object, with its causes.
         failures: Vec<String>,
-        /// Objects of the event.
+        /// Number of objects in the event.
         total: usize,
-        /// Kind of the first failure, transient if any is.
+        /// Transient if any failure is, otherwise the kind of the first.
         kind: ErrorKind,
     },
-    /// A file could not be encoded, or the books of an object do not balance: a defect of ours.
-    #[error("cannot transform {key}: {problem}")]
-    Internal {
-        /// The bronze object.
+    /// The object could not be converted, because of an internal bug or a failed temporary disk.
+    #[error("cannot transform {key}")]
+    Pipeline {
+        /// Bronze object.
         key: String,
-        /// What went wrong.
-        problem: String,
+        /// Cause.
+        source: PipelineError,
     },
+    /// The transforming thread panicked or was cancelled.
+    #[error("cannot transform {key}: the work was aborted")]
+    Aborted {
+        /// Bronze object.
+        key: String,
+        /// Cause.
+        source: tokio::task::JoinError,
+    },
+    /// The temporary file of the quarantined rows cannot be read.
+    #[error("cannot transform {key}: the temporary quarantine file cannot be read")]
+    QuarantineFile {
+        /// Bronze object.
+        key: String,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// The row counts of an object do not add up.
+    #[error("cannot transform {key}: the row counts do not add up: {counts:?}")]
+    Unbalanced {
+        /// Bronze object.
+        key: String,
+        /// Row counts.
+        counts: RowCounts,
+    },
+    /// An internal bug.
+    #[error(transparent)]
+    Internal(#[from] BrokenInvariant),
 }
 
-impl Error {
-    /// A contract that asks for what cannot be done.
-    #[must_use]
-    pub fn contract(contract: &Contract, column: &str, problem: &str) -> Self {
+impl TransformerError {
+    /// Reports an unsupported contract.
+    pub(crate) fn contract(contract: &Contract, column: &str, problem: &str) -> Self {
         Self::Plan {
             dataset: contract.dataset.clone(),
             column: column.to_owned(),
@@ -77,7 +110,7 @@ impl Error {
     }
 }
 
-impl StageError for Error {
+impl StageError for TransformerError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Config(error) => error.kind(),
@@ -85,10 +118,14 @@ impl StageError for Error {
             Self::Plan { .. } => ErrorKind::Configuration,
             Self::TokenKeys(error) => error.kind(),
             Self::Storage(error) => error.kind(),
-            Self::EventKey { .. } => ErrorKind::InvalidEvent,
+            Self::MissingKey | Self::EventKey { .. } => ErrorKind::InvalidEvent,
             Self::Partial { kind, .. } => *kind,
             Self::Rejected { .. } => ErrorKind::Corrupt,
-            Self::Internal { .. } => ErrorKind::Internal,
+            Self::Pipeline { .. }
+            | Self::Aborted { .. }
+            | Self::QuarantineFile { .. }
+            | Self::Unbalanced { .. }
+            | Self::Internal(_) => ErrorKind::Internal,
         }
     }
 }

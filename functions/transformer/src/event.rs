@@ -1,4 +1,4 @@
-//! What invokes the transformer: a task of the state machine, or S3 itself.
+//! Events of the transformer: a task of the state machine, or a notification of S3.
 
 use aws_lambda_events::event::s3::S3Event;
 use cardlake_core::events::{TransformerEvent, TransformerOutput};
@@ -9,16 +9,16 @@ use serde_json::Value;
 /// An invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// Objects were created.
+    /// S3 created objects.
     Notification(S3Event),
-    /// S3 tries out a notification that was just set up.
+    /// Test event that S3 sends when a notification is configured.
     Test,
-    /// One object, named by the state machine.
+    /// One object, from the state machine.
     Task(TransformerEvent),
 }
 
 impl<'de> Deserialize<'de> for Event {
-    /// Tells the forms apart by their fields, so that a mistake in a task is reported as one in a task.
+    /// Selects the variant by its fields, so that an invalid task is reported as such.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let has = |field: &str| value.get(field).is_some();
@@ -34,28 +34,27 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// The reply: one outcome for a task, a list for a notification.
+/// Response of the function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Output {
-    /// Of a task.
+    /// Outcome of a task.
     One(TransformerOutput),
-    /// Of a notification, in the order of its records.
+    /// Outcomes of a notification, in the order of its records.
     Many(Vec<TransformerOutput>),
 }
 
-/// The key behind its form in an S3 event: `+` is a blank, then percent-encoding of UTF-8; none when it is not that.
-#[must_use]
-pub fn decode_key(encoded: &str) -> Option<String> {
+/// Decodes a key of an S3 event: `+` is a space, other characters are percent-encoded UTF-8. `None` if it is malformed.
+pub(crate) fn decode_key(encoded: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        rest = tail;
+    let mut unread = encoded.as_bytes();
+    while let Some((first, tail)) = unread.split_first() {
+        unread = tail;
         bytes.push(match first {
             b'+' => b' ',
             b'%' => {
-                let (digits, tail) = rest.split_first_chunk::<2>()?;
-                rest = tail;
+                let (digits, tail) = unread.split_first_chunk::<2>()?;
+                unread = tail;
                 let mut byte = [0];
                 hex::decode_to_slice(digits, &mut byte).ok()?;
                 byte[0]
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_of_an_event_are_told_apart() {
+    fn variants_are_selected_by_their_fields() {
         let task = serde_json::from_str::<Event>(r#"{"key":"a","late_window_days":3}"#).unwrap();
         assert_eq!(
             task,

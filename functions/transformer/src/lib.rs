@@ -1,55 +1,75 @@
-//! Stage: one bronze object to silver data files.
+//! Stage: transforms one bronze object into silver data files.
 //!
 //! Input: the key of a raw file (CSV or JSON lines, plain, gzip or Zstandard), from S3 or from the state machine. Output:
-//! Parquet files in the folder of the dataset's Delta table, sorted by key and not yet in its log; the rows that break the
-//! contract as a quarantine file; and an object record that names and counts all of it.
+//! Parquet files in the folder of the dataset's Delta table, sorted by key and not committed yet; a quarantine file with the
+//! rows that violate the contract; and an object record with the files and row counts.
 //!
 //! Guarantees: every row is accounted for (`bronze = silver + duplicates + quarantined`, checked before the record is
-//! written); the same object under the same rules gives the same names and bytes, and costs one HEAD and one GET of the record
-//! when it is done; memory is bounded, however large the object; personal data leaves in the form of tokens only.
+//! written). The same object under the same rules yields the same names and bytes, and costs one HEAD and one GET of the
+//! record once it is done. Memory is bounded, regardless of the object's size. Personal data leaves as tokens only.
 //!
-//! Failure: what is wrong with a row or an object is data (quarantine, rejection). Errors are what the surroundings do:
-//! S3, Secrets Manager, settings, contracts.
+//! Failure: problems of rows and objects are data (quarantine, rejection). Errors come from S3, Secrets Manager, settings and
+//! contracts; a broken invariant is an internal error, never a default value.
 //!
 //! ```text
-//! handler   S3 and Secrets Manager: all I/O is here
-//! event     what invokes the stage
-//! record    the object record
-//! pipeline  one file, on a few threads: blocks -> workers -> sort -> files
-//!   decompress, blocks            bytes to blocks of whole records
-//!   csv, json -> batch            records to fields
-//!   validate (plan, values, pattern, rule) -> builder   fields to typed columns
-//!   quarantine                    rows that break the contract
-//!   spill                         rows of objects that are too large for memory
-//!   sort, partition, encode          columns to Parquet
+//! handler, object               S3 and Secrets Manager: all I/O
+//! event, record                 events, object record
+//! pipeline                      one file, on a few threads: blocks -> workers -> sort -> files
+//!   decompress, blocks          bytes to blocks of complete records
+//!   splitter: csv, json         records to fields (batch)
+//!   validate -> columns         fields to typed columns (plan, values, pattern, rule)
+//!   quarantine                  rows that violate the contract
+//!   spill                       rows of objects that do not fit in memory
+//!   sort, partition, encode     columns to Parquet
 //! ```
+//!
+//! Besides the handler, the crate exposes the pipeline for benchmarks, fuzz targets and tests, and the decompression for
+//! `cardlake validate`.
 #![expect(
     clippy::cast_possible_truncation,
     reason = "blocks, batches and runs are bounded far below 2^31"
 )]
 
-pub mod batch;
-pub mod blocks;
-pub mod builder;
-pub mod csv;
-pub mod decompress;
-pub mod encode;
-pub mod error;
-pub mod event;
-pub mod handler;
-pub mod json;
-pub mod partition;
-pub mod pattern;
-pub mod pipeline;
-pub mod plan;
-pub mod quarantine;
-pub mod record;
-pub mod rule;
-pub mod sort;
-pub mod spill;
-pub mod validate;
-pub mod values;
+mod batch;
+mod blocks;
+mod columns;
+mod context;
+mod csv;
+mod csv_record;
+mod decompress;
+mod encode;
+mod error;
+mod event;
+mod handler;
+mod invariant;
+mod json;
+mod json_text;
+mod mask;
+mod object;
+mod partition;
+mod pattern;
+mod pipeline;
+mod pipeline_error;
+mod plan;
+mod quarantine;
+mod record;
+mod rule;
+mod sort;
+mod spill;
+mod splitter;
+mod text_pool;
+mod validate;
+mod values;
 
-pub use error::Error;
+pub use context::Context;
+pub use decompress::{decompressed, format_of};
+pub use error::TransformerError;
 pub use event::{Event, Output};
-pub use handler::{Context, handle, transform};
+pub use handler::handle;
+pub use invariant::BrokenInvariant;
+pub use object::transform;
+pub use partition::FileNames;
+pub use pipeline::{Emit, EncodedFile, PipelineLimits, Summary, run_pipeline};
+pub use pipeline_error::PipelineError;
+pub use plan::{ObjectFacts, TransformPlan};
+pub use quarantine::QuarantineSummary;

@@ -1,13 +1,13 @@
-//! Which file a row goes to, and how files are named.
+//! Partitions of the rows and names of the data files.
 //!
-//! A file's name follows from the object, the rules and the partition alone, so that transforming an object again writes
-//! the same files. Folder names keep to letters that no reader escapes in a way of its own; the values that count are those
-//! in the record.
+//! A file name depends only on the object, the rules and the partition, so that transforming an object again overwrites the
+//! same files. Folder names use only characters that no reader escapes; the authoritative partition values are those in the
+//! object record.
 
-use crate::builder::{Column, Rows, Values};
-use crate::plan::{Fill, Kind, Plan};
+use crate::columns::{ColumnValues, ColumnarRows, TypedColumn};
+use crate::invariant::BrokenInvariant;
+use crate::plan::{ColumnKind, Fill, TransformPlan};
 use crate::values::{MICROS_PER_DAY, uuid_text};
-use cardlake_core::contract::ColumnType;
 use chrono::{DateTime, NaiveDate, SecondsFormat};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -15,67 +15,75 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Rows of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Partition {
-    /// Value of each partition column, in order; none: null.
-    pub values: Vec<Option<String>>,
-    /// Indices of its rows, by key.
-    pub order: Vec<u32>,
+pub(crate) struct Partition {
+    /// Value of each partition column, in order; `None` is null.
+    pub(crate) values: Vec<Option<String>>,
+    /// Indices of its rows, in key order.
+    pub(crate) order: Vec<u32>,
 }
 
-/// Spreads rows over partitions, in the order of the partitions' values. Rows keep their order.
-#[must_use]
-pub fn partitions(plan: &Plan, rows: &Rows, order: Vec<u32>) -> Vec<Partition> {
+/// Splits rows into partitions, ordered by partition values. Rows keep their order.
+///
+/// # Errors
+/// The rows do not belong to the plan.
+pub(crate) fn partitions(
+    plan: &TransformPlan,
+    rows: &ColumnarRows,
+    order: Vec<u32>,
+) -> Result<Vec<Partition>, BrokenInvariant> {
     let mut parts = vec![Partition {
         values: Vec::new(),
         order,
     }];
     for (_, fill) in &plan.partitions {
-        let groups = Groups::of(plan, rows, *fill);
+        let groups = Groups::of(plan, rows, *fill)?;
         parts = parts.iter().flat_map(|part| groups.split(part)).collect();
     }
     parts.retain(|part| !part.order.is_empty());
     parts.sort_by(|a, b| a.values.cmp(&b.values));
-    parts
+    Ok(parts)
 }
 
-/// Rows by the text of one column. Found in the order of the object, where neighbours are alike and lie side by side.
+/// Rows grouped by the text of one column, in object order: neighbouring rows tend to be in one group.
 #[derive(Default)]
 struct Groups {
     by_text: BTreeMap<Option<String>, u32>,
-    /// The group of every row.
+    /// Group of every row.
     of_rows: Vec<u32>,
 }
 
 impl Groups {
-    fn of(plan: &Plan, rows: &Rows, fill: Fill) -> Self {
+    fn of(plan: &TransformPlan, rows: &ColumnarRows, fill: Fill) -> Result<Self, BrokenInvariant> {
         let mut groups = Self::default();
-        groups.of_rows = match short(plan, rows, fill) {
-            Some((codes, texts)) => {
+        groups.of_rows = match coded(plan, rows, fill)? {
+            Some((code, texts)) => {
                 let by_code: Vec<u32> = texts.into_iter().map(|text| groups.group(text)).collect();
                 let null = groups.group(None);
-                let group = |row| codes(row).and_then(|code| by_code.get(code).copied()).unwrap_or(null);
+                let group = |row| code(row).map_or(null, |code| by_code[code]);
                 (0..rows.len()).map(group).collect()
             }
             None => {
-                let mut last = (None, None);
+                let mut last: Option<(Option<i64>, u32)> = None;
                 let mut by_value: HashMap<Option<i64>, u32> = HashMap::new();
-                let mut group = |row| match long(plan, rows, fill, row) {
-                    Some(value) => match last {
-                        (same, Some(group)) if same == value => group,
-                        _ => {
-                            let group = *by_value
-                                .entry(value)
-                                .or_insert_with(|| groups.group(text(plan, rows, fill, row)));
-                            last = (value, Some(group));
-                            group
-                        }
-                    },
-                    None => groups.group(text(plan, rows, fill, row)),
+                let mut group = |row| {
+                    let Some(value) = long(plan, rows, fill, row) else {
+                        return Ok(groups.group(text(plan, rows, fill, row)?));
+                    };
+                    if let Some((_, group)) = last.filter(|(same, _)| *same == value) {
+                        return Ok(group);
+                    }
+                    let group = match by_value.get(&value) {
+                        Some(group) => *group,
+                        None => groups.group(text(plan, rows, fill, row)?),
+                    };
+                    by_value.insert(value, group);
+                    last = Some((value, group));
+                    Ok(group)
                 };
-                (0..rows.len()).map(&mut group).collect()
+                (0..rows.len()).map(&mut group).collect::<Result<_, _>>()?
             }
         };
-        groups
+        Ok(groups)
     }
 
     fn group(&mut self, text: Option<String>) -> u32 {
@@ -83,71 +91,66 @@ impl Groups {
         *self.by_text.entry(text).or_insert(next)
     }
 
-    /// Splits rows by this column too.
+    /// Splits a partition by this column.
     fn split(&self, part: &Partition) -> Vec<Partition> {
         let mut orders = vec![Vec::new(); self.by_text.len()];
         for row in &part.order {
-            let group = self.of_rows.get(*row as usize).copied().unwrap_or_default();
-            if let Some(order) = orders.get_mut(group as usize) {
-                order.push(*row);
-            }
+            orders[self.of_rows[*row as usize] as usize].push(*row);
         }
-        let groups = self.by_text.iter().filter_map(|(text, group)| {
-            let order = std::mem::take(orders.get_mut(*group as usize)?);
-            let values = part.values.iter().chain([text]).cloned().collect();
-            Some(Partition { values, order })
+        let groups = self.by_text.iter().map(|(text, group)| Partition {
+            values: part.values.iter().chain([text]).cloned().collect(),
+            order: std::mem::take(&mut orders[*group as usize]),
         });
         groups.collect()
     }
 }
 
-/// Code of a row.
+/// Code of a row; `None` is null.
 type CodeOf<'a> = Box<dyn Fn(usize) -> Option<usize> + 'a>;
 
-/// For columns whose values have codes: the code of a row, and the text of every code.
-fn short<'a>(plan: &'a Plan, rows: &'a Rows, fill: Fill) -> Option<(CodeOf<'a>, Vec<Option<String>>)> {
+/// For columns stored as codes: the code of a row, and the text of every code.
+fn coded<'a>(
+    plan: &'a TransformPlan,
+    rows: &'a ColumnarRows,
+    fill: Fill,
+) -> Result<Option<(CodeOf<'a>, Vec<Option<String>>)>, BrokenInvariant> {
     let (index, lookup) = match fill {
         Fill::Source(index) => (index, None),
         Fill::Lookup(lookup) => {
-            let lookup = plan.lookups.get(lookup)?;
+            let lookup = &plan.lookups[lookup];
             (lookup.from, Some(lookup))
         }
-        _ => return None,
+        _ => return Ok(None),
     };
-    let column = rows.columns.get(index)?;
+    let column = &rows.columns[index];
     let result = |text: &str| match lookup {
         Some(lookup) => lookup.values.get(text).cloned(),
         None => Some(text.to_owned()),
     };
-    let present = |row: usize, code: Option<usize>| code.filter(|_| !column.is_null(row));
-    match (&column.values, &plan.sources.get(index)?.kind) {
-        (Values::Code(codes), Kind::Code(words)) => {
-            let texts = words.iter().map(|word| result(&word.text)).collect();
-            Some((
-                Box::new(move |row| present(row, codes.get(row).map(|code| usize::from(*code)))),
-                texts,
-            ))
+    match &column.values {
+        ColumnValues::Code(codes, allowed) => {
+            let texts = allowed.iter().map(|text| result(&text.text)).collect();
+            let code = move |row: usize| (!column.is_null(row)).then(|| usize::from(codes[row]));
+            Ok(Some((Box::new(code), texts)))
         }
-        (Values::Text(codes, pool), _) => {
-            let texts = (0..pool.len() as u32).map(|code| result(&String::from_utf8_lossy(pool.text(code))));
-            let texts = texts.collect();
-            Some((
-                Box::new(move |row| present(row, codes.get(row).map(|code| *code as usize))),
-                texts,
-            ))
+        ColumnValues::Text(codes, pool) => {
+            let texts = (0..pool.len() as u32).map(|code| Ok(result(utf8(pool.text(code))?)));
+            let code = move |row: usize| (!column.is_null(row)).then(|| codes[row] as usize);
+            Ok(Some((Box::new(code), texts.collect::<Result<_, _>>()?)))
         }
-        _ => None,
+        _ if lookup.is_some() => Err(BrokenInvariant("a lookup is by text")),
+        _ => Ok(None),
     }
 }
 
-/// For columns held as 64 bits: the value of a row.
-fn long(plan: &Plan, rows: &Rows, fill: Fill, row: usize) -> Option<Option<i64>> {
-    let value = |index: usize| match rows.columns.get(index)? {
-        column if column.is_null(row) => Some(None),
-        Column {
-            values: Values::Long(values),
+/// For columns stored as 64 bits: the value of a row.
+fn long(plan: &TransformPlan, rows: &ColumnarRows, fill: Fill, row: usize) -> Option<Option<i64>> {
+    let value = |index: usize| match &rows.columns[index] {
+        TypedColumn {
+            values: ColumnValues::Long(values),
             ..
-        } => values.get(row).copied().map(Some),
+        } if !rows.columns[index].is_null(row) => Some(Some(values[row])),
+        column if column.is_null(row) => Some(None),
         _ => None,
     };
     let ingest_day = i64::from(plan.object.ingest_date.to_epoch_days());
@@ -161,70 +164,63 @@ fn long(plan: &Plan, rows: &Rows, fill: Fill, row: usize) -> Option<Option<i64>>
     }
 }
 
-/// The text of a value, as the Delta log writes partition values.
-fn text(plan: &Plan, rows: &Rows, fill: Fill, row: usize) -> Option<String> {
-    json(plan, rows, fill, row).map(|value| match value {
-        Value::String(text) => text,
-        value => value.to_string(),
-    })
-}
-
-/// A value in JSON; timestamps keep their microseconds.
-fn json(plan: &Plan, rows: &Rows, fill: Fill, row: usize) -> Option<Value> {
+/// A partition value as written to the Delta log; `None` is null.
+fn text(plan: &TransformPlan, rows: &ColumnarRows, fill: Fill, row: usize) -> Result<Option<String>, BrokenInvariant> {
     if let Some(value) = long(plan, rows, fill, row) {
-        let column_type = match fill {
-            Fill::Source(index) => plan.contract.source_columns().nth(index)?.column_type,
-            Fill::DateOf(_) | Fill::IngestDate => ColumnType::Date,
-            Fill::IngestTimestamp => ColumnType::Timestamp,
-            _ => ColumnType::Integer { bits: 64 },
-        };
-        return value.and_then(|value| long_json(value, column_type));
+        return value.map(|value| long_text(value, plan, fill)).transpose();
     }
-    match fill {
-        Fill::SourceObject => return Some(Value::from(plan.object.key.as_str())),
-        Fill::SourceRow => return rows.places.get(row).map(|row| Value::from(*row)),
-        Fill::RowHash => return rows.hashes.get(row).map(|hash| Value::from(hash.cast_signed())),
-        _ => {}
-    }
-    let Fill::Source(index) = fill else { return None };
-    let column = rows.columns.get(index).filter(|column| !column.is_null(row))?;
-    let of_text = |text: &[u8]| Value::from(String::from_utf8_lossy(text));
-    match (&column.values, &plan.sources.get(index)?.kind) {
-        (Values::Uuid(values), _) => values.get(row).map(|value| of_text(&uuid_text(*value))),
-        (Values::Text(codes, pool), _) => codes.get(row).map(|code| of_text(pool.text(*code))),
-        (Values::Code(codes), Kind::Code(words)) => words
-            .get(usize::from(*codes.get(row)?))
-            .map(|word| Value::from(word.text.as_str())),
-        (Values::Boolean(values), _) => values.get(row).map(|value| Value::from(*value)),
-        (Values::Double(values), _) => values.get(row).map(|value| Value::from(*value)),
-        // Decimals as partition values: no contract has them, and JSON numbers are no decimals.
-        _ => None,
+    let unsupported = BrokenInvariant("the plan rejects unsupported partition columns");
+    let text = match fill {
+        Fill::SourceObject => plan.object.key.clone(),
+        Fill::SourceRow => rows.positions[row].to_string(),
+        Fill::RowHash => rows.hashes[row].cast_signed().to_string(),
+        Fill::Source(index) => match &rows.columns[index].values {
+            ColumnValues::Uuid(values) => utf8(&uuid_text(values[row]))?.to_owned(),
+            ColumnValues::Boolean(values) => values[row].to_string(),
+            ColumnValues::Double(values) => Value::from(values[row]).to_string(),
+            _ => return Err(unsupported),
+        },
+        _ => return Err(unsupported),
+    };
+    Ok(Some(text))
+}
+
+/// A value stored as 64 bits; timestamps keep their microseconds.
+fn long_text(value: i64, plan: &TransformPlan, fill: Fill) -> Result<String, BrokenInvariant> {
+    let out_of_range = BrokenInvariant("a parsed date or timestamp is in the calendar's range");
+    let is_date = match fill {
+        Fill::DateOf(_) | Fill::IngestDate => true,
+        Fill::Source(index) => matches!(plan.sources[index].kind, ColumnKind::Date(_)),
+        _ => false,
+    };
+    let is_timestamp = match fill {
+        Fill::IngestTimestamp => true,
+        Fill::Source(index) => matches!(plan.sources[index].kind, ColumnKind::Timestamp(_)),
+        _ => false,
+    };
+    if is_date {
+        let day = i32::try_from(value).ok().and_then(NaiveDate::from_epoch_days);
+        Ok(day.ok_or(out_of_range)?.format("%Y-%m-%d").to_string())
+    } else if is_timestamp {
+        let instant = DateTime::from_timestamp_micros(value).ok_or(out_of_range)?;
+        Ok(instant.to_rfc3339_opts(SecondsFormat::Micros, true))
+    } else {
+        Ok(value.to_string())
     }
 }
 
-fn long_json(value: i64, column_type: ColumnType) -> Option<Value> {
-    match column_type {
-        ColumnType::Date => {
-            let day = NaiveDate::from_epoch_days(i32::try_from(value).ok()?)?;
-            Some(Value::from(day.format("%Y-%m-%d").to_string()))
-        }
-        ColumnType::Timestamp => {
-            let instant = DateTime::from_timestamp_micros(value)?;
-            Some(Value::from(instant.to_rfc3339_opts(SecondsFormat::Micros, true)))
-        }
-        ColumnType::Integer { .. } => Some(Value::from(value)),
-        _ => None,
-    }
+fn utf8(text: &[u8]) -> Result<&str, BrokenInvariant> {
+    std::str::from_utf8(text).map_err(|_| BrokenInvariant("stored texts are UTF-8"))
 }
 
-/// Makes the paths of an object's files.
+/// Generates the paths of an object's data files.
 #[derive(Debug, Clone)]
 pub struct FileNames {
     digest: Sha256,
 }
 
 impl FileNames {
-    /// For an object: `parts` are all that decides the bytes of its files.
+    /// Creates the names for an object; `parts` are all inputs that determine the bytes of its files.
     #[must_use]
     pub fn new(parts: &[&str]) -> Self {
         let mut digest = Sha256::new();
@@ -235,14 +231,14 @@ impl FileNames {
         Self { digest }
     }
 
-    /// The path of a file in the table's folder. `part` numbers the parts in which a large object is written.
-    #[must_use]
-    pub fn path(&self, plan: &Plan, partition: &Partition, part: u32) -> String {
+    /// Path of a file in the table's folder. `part` is the bucket of a spilled object.
+    pub(crate) fn path(&self, plan: &TransformPlan, partition: &Partition, part: u32) -> String {
         let mut digest = self.digest.clone();
         let mut path = String::new();
         for ((name, _), value) in plan.partitions.iter().zip(&partition.values) {
             let value = value.as_deref();
             digest.update([u8::from(value.is_some())]);
+            // The byte above tells null from empty text.
             digest.update(value.unwrap_or_default().as_bytes());
             digest.update([0xff]);
             let plain = |c: char| {
@@ -259,10 +255,7 @@ impl FileNames {
             path.push_str(&format!("{name}={folder}/"));
         }
         let digest = hex::encode(digest.finalize());
-        path.push_str(&format!(
-            "part-{part:05}-{}.parquet",
-            digest.get(..32).unwrap_or(&digest)
-        ));
+        path.push_str(&format!("part-{part:05}-{}.parquet", &digest[..32]));
         path
     }
 }

@@ -1,29 +1,31 @@
-//! One file from text to encoded data files, on a few threads and in bounded memory. No I/O but the given reader.
+//! Transforms one file into encoded data files, on a few threads and in bounded memory. Performs no I/O except through the given
+//! reader.
 //!
 //! ```text
-//! reader -> blocks of whole records -> workers: cut, read, check -> rows in columns
-//!        -> sort by key, settle duplicates -> partitions -> workers: encode -> files
+//! reader -> blocks of complete records -> workers: split, parse, validate -> columnar rows
+//!        -> sort by key, remove duplicates -> partitions -> workers: encode -> files
 //! ```
 //!
-//! A file of up to one run ([`Limits::run_rows`] rows, [`Limits::run_bytes`] bytes of text) is held in memory, about 100 bytes
-//! for each row. A larger one goes run by run to a temporary file, spread over buckets by key ([`crate::spill`]), and bucket
-//! by bucket from there; so memory stays bounded by one run, and no two files of an object share a key.
+//! A file of at most one run ([`PipelineLimits::run_rows`] rows, [`PipelineLimits::run_bytes`] bytes of text) is held in memory,
+//! at about 100 bytes per row. A larger one is spilled run by run into buckets by key ([`crate::spill`]) and then written bucket
+//! by bucket: memory is bounded by one run, and no two files of an object share a key.
 
-use crate::batch::Batch;
-use crate::blocks::{Block, Blocks, KEPT_BYTES};
-use crate::builder::{Rows, row_number};
-use crate::csv::{BYTE_ORDER_MARK, BlockTraits, Layout};
-use crate::encode::FileFormat as ParquetFormat;
-use crate::json::Lines;
+use crate::batch::FieldBatch;
+use crate::blocks::{BLOCK_BYTES, Block, Blocks, KEPT_BYTES};
+use crate::columns::{ColumnValues, ColumnarRows, row_number};
+use crate::csv::BlockTraits;
+use crate::encode::FileEncoder;
+use crate::invariant::BrokenInvariant;
 use crate::partition::{FileNames, Partition, partitions};
-use crate::plan::{Fill, Plan};
-use crate::quarantine::{Quarantine, Quarantined, raw_text};
+use crate::pipeline_error::PipelineError;
+use crate::plan::{Fill, TransformPlan};
+use crate::quarantine::{QuarantineSummary, QuarantinedRows, raw_text};
 use crate::rule::{Rule, Subject};
 use crate::sort::{Sorted, sort};
 use crate::spill::{Spill, buckets};
+use crate::splitter::RecordSplitter;
 use crate::validate::read_batch;
 use crate::values::MICROS_PER_DAY;
-use crate::{blocks, builder::Values};
 use bytes::Bytes;
 use cardlake_core::events::FileFormat;
 use cardlake_core::records::{DataFile, RowCounts};
@@ -31,30 +33,33 @@ use cardlake_lake::parquet::column_statistics;
 use cardlake_lake::parquet::pages::ChunkEncoder;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::ScopedJoinHandle;
 
-/// How much is held at once.
+/// Limits on memory and threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a block.
+pub struct PipelineLimits {
+    /// Bytes per block.
     pub block_bytes: usize,
-    /// Rows after which a run ends (with its block).
+    /// Rows after which a run ends, at the end of a block.
     pub run_rows: u64,
-    /// Bytes of text after which a run ends (with its block).
+    /// Bytes of text after which a run ends, at the end of a block.
     pub run_bytes: u64,
-    /// Threads that read and encode.
+    /// Worker threads.
     pub workers: usize,
-    /// Bytes of text that the file is expected to have: sizes the buckets of one that is larger than a run.
+    /// Estimated bytes of text of the file, from which the number of buckets is derived.
     pub expected_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for PipelineLimits {
     fn default() -> Self {
         Self {
-            block_bytes: blocks::BLOCK_BYTES,
+            block_bytes: BLOCK_BYTES,
             run_rows: 3 << 19,
             run_bytes: 384 << 20,
+            // Unknown parallelism: two threads, as the function has.
             workers: std::thread::available_parallelism()
                 .map_or(2, std::num::NonZero::get)
                 .min(8),
@@ -63,166 +68,117 @@ impl Default for Limits {
     }
 }
 
-/// A data file, ready to be stored.
+/// An encoded data file.
 #[derive(Debug, Clone)]
 pub struct EncodedFile {
-    /// What the record says of it.
+    /// Entry of the object record.
     pub file: DataFile,
-    /// Its bytes.
+    /// Contents.
     pub bytes: Bytes,
 }
 
-/// What became of a file's rows.
+/// Result of a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
-    /// Rows by what became of them.
+    /// Row counts.
     pub counts: RowCounts,
-    /// Data files that were handed out, by path.
+    /// Emitted data files, by path.
     pub files: Vec<DataFile>,
-    /// Rows in which a field occurs that the contract does not know, by field.
+    /// Number of rows with an unknown field, by field.
     pub drift: BTreeMap<String, u64>,
-    /// What the quarantine file holds.
-    pub quarantine: Quarantine,
-    /// Fields that occurred more than once in their JSON row.
+    /// Contents of the quarantine file.
+    pub quarantine: QuarantineSummary,
+    /// Number of repeated fields in JSON rows.
     pub repeated_fields: u64,
 }
 
-/// Why there is no summary.
-#[derive(Debug)]
-pub enum Failure {
-    /// The reader failed.
-    Read(std::io::Error),
-    /// The file cannot be read at all; says why.
-    Rejected(String),
-    /// A file could not be encoded.
-    Encode(String),
-    /// A temporary file could not be written or read.
-    Disk(std::io::Error),
-    /// Whoever takes the files wants no more.
-    Stopped,
-}
-
-/// Takes encoded files; false: no more.
+/// Consumer of encoded files; returns `false` to stop.
 pub type Emit<'e> = dyn Fn(EncodedFile) -> bool + Sync + 'e;
 
-/// Transforms a file; the lines of the quarantine file go to `quarantine`.
+/// Transforms a file; the lines of the quarantine file are written to `quarantine`.
 ///
 /// # Errors
-/// See [`Failure`].
-pub fn run(
+/// See [`PipelineError`].
+pub fn run_pipeline(
     reader: impl Read,
     format: FileFormat,
-    plan: &Plan,
+    plan: &TransformPlan,
     names: &FileNames,
-    limits: &Limits,
+    limits: &PipelineLimits,
     emit: &Emit<'_>,
     quarantine: &mut dyn Write,
-) -> Result<Summary, Failure> {
+) -> Result<Summary, PipelineError> {
     let mut blocks = Blocks::new(reader, format == FileFormat::Csv, limits.block_bytes);
     let mut summary = Summary::default();
-    let Some(mut first) = blocks.next_block().map_err(Failure::Read)? else {
+    let Some(mut first) = blocks.next_block().map_err(PipelineError::Read)? else {
         return Ok(summary);
     };
-    let cutter = open(format, plan, &mut first)?;
-    let parquet = ParquetFormat::new(plan).map_err(|error| Failure::Encode(error.to_string()))?;
+    let splitter = RecordSplitter::open(format, plan, &mut first)?;
+    let parquet = FileEncoder::new(plan).map_err(PipelineError::Encode)?;
     let mut workers: Vec<Worker<'_>> = (0..limits.workers.max(1))
-        .map(|_| Worker::new(plan, cutter.clone()))
+        .map(|_| Worker::new(plan, splitter.clone()))
         .collect();
     let mut next = Some(first);
     let mut spill: Option<Spill> = None;
     while let Some(block) = next.take() {
         next = read_run(&mut blocks, block, &mut workers, limits)?;
-        let rows = settle(plan, &mut workers, &mut summary, quarantine)?;
+        let rows = merge_run(plan, &mut workers, &mut summary, quarantine)?;
         if next.is_none() && spill.is_none() {
             write_rows(plan, &parquet, names, limits, &rows, 0, &mut summary, emit)?;
             break;
         }
         let spill = match &mut spill {
             Some(spill) => spill,
-            None => spill.insert(Spill::new(buckets(limits.expected_bytes, limits.run_bytes)).map_err(Failure::Disk)?),
+            None => {
+                spill.insert(Spill::new(buckets(limits.expected_bytes, limits.run_bytes)).map_err(PipelineError::Disk)?)
+            }
         };
-        spill.add(plan, &rows).map_err(Failure::Disk)?;
+        spill.add(plan, &rows).map_err(PipelineError::Disk)?;
     }
     if let Some(mut spill) = spill {
         for bucket in 0..spill.len() {
-            let rows = spill.load(plan, bucket).map_err(Failure::Disk)?;
+            let rows = spill.load(plan, bucket).map_err(PipelineError::Disk)?;
             write_rows(plan, &parquet, names, limits, &rows, bucket as u32, &mut summary, emit)?;
         }
     }
     for worker in workers {
-        worker.cutter.count_drift(&mut summary);
+        summary.repeated_fields += worker.splitter.count_drift(&mut summary.drift);
     }
     summary.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(summary)
 }
 
-/// Understands the beginning of a file.
-fn open(format: FileFormat, plan: &Plan, first: &mut Block) -> Result<Cutter, Failure> {
-    let text = first.text.as_slice();
-    let mark = if text.starts_with(BYTE_ORDER_MARK) {
-        BYTE_ORDER_MARK.len()
-    } else {
-        0
-    };
-    first.start = mark;
-    match format {
-        FileFormat::Csv => {
-            let (None, blocks::RecordEnd::At(end)) = (first.fault, blocks::record_end(text, mark)) else {
-                return Err(Failure::Rejected("the first line is no header".to_owned()));
-            };
-            let header = text.get(mark..end).unwrap_or_default();
-            let layout = Layout::new(header, plan).map_err(Failure::Rejected)?;
-            first.start = end;
-            Ok(Cutter::Csv {
-                drift: vec![0; layout.unknown.len()],
-                layout: Arc::new(layout),
-            })
-        }
-        FileFormat::Jsonl => {
-            let starts_object = |line: &[u8]| line.trim_ascii_start().first() == Some(&b'{');
-            let is_text = std::str::from_utf8(text).is_ok();
-            if !is_text
-                && !text
-                    .get(mark..)
-                    .unwrap_or_default()
-                    .split(|byte| *byte == b'\n')
-                    .any(starts_object)
-            {
-                return Err(Failure::Rejected("the file is not UTF-8 text".to_owned()));
-            }
-            Ok(Cutter::Lines(Lines::new(plan)))
-        }
-    }
-}
-
-/// Has the workers read blocks from `block` on until the run is full; gives the first block of the next run.
+/// Distributes the blocks of a run, from `block` on, to the workers; returns the first block of the next run.
 fn read_run<R: Read>(
     blocks: &mut Blocks<R>,
     block: Block,
     workers: &mut [Worker<'_>],
-    limits: &Limits,
-) -> Result<Option<Block>, Failure> {
+    limits: &PipelineLimits,
+) -> Result<Option<Block>, PipelineError> {
     let expected = expected_rows(&block, limits);
     let share = expected / workers.len().max(1);
     for (index, worker) in workers.iter_mut().enumerate() {
-        // The first one takes over the rows of all.
+        // The first one absorbs the rows of the others.
         worker
             .rows
             .reserve(if index == 0 { expected } else { share + share / 8 });
     }
     let (sender, receiver) = mpsc::sync_channel::<Block>(workers.len());
-    let receiver = Mutex::new(receiver);
+    // Owned by the workers, so that sending fails once all of them have failed.
+    let receiver = Arc::new(Mutex::new(receiver));
     std::thread::scope(|scope| {
+        let mut readers: Vec<ScopedJoinHandle<'_, Result<(), BrokenInvariant>>> = Vec::new();
         for worker in workers {
-            let receiver = &receiver;
-            scope.spawn(move || {
+            let receiver = Arc::clone(&receiver);
+            readers.push(scope.spawn(move || {
                 loop {
                     let received = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(block) = received else { break };
-                    worker.block(&block);
+                    let Ok(block) = received else { return Ok(()) };
+                    worker.read(&block)?;
                 }
-            });
+            }));
         }
+        drop(receiver);
         let (mut rows, mut bytes) = (0, 0);
         let mut next = Some(block);
         while let Some(block) = next.take() {
@@ -231,35 +187,39 @@ fn read_run<R: Read>(
             if sender.send(block).is_err() {
                 break;
             }
-            next = blocks.next_block().map_err(Failure::Read)?;
+            next = blocks.next_block().map_err(PipelineError::Read)?;
             if rows >= limits.run_rows || bytes >= limits.run_bytes {
                 break;
             }
         }
         drop(sender);
+        for reader in readers {
+            reader.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
         Ok(next)
     })
 }
 
-/// About how many rows a run has that starts with the block. More than there are costs no memory: it is not touched.
-fn expected_rows(block: &Block, limits: &Limits) -> usize {
+/// Estimated rows of a run that starts with the block. Overestimates are harmless: untouched memory is not committed.
+fn expected_rows(block: &Block, limits: &PipelineLimits) -> usize {
     let lines = memchr::memchr_iter(b'\n', &block.text).count() as u64;
     let blocks = limits.expected_bytes.min(limits.run_bytes) / (block.text.len() as u64).max(1) + 1;
     (lines * blocks).min(limits.run_rows + lines) as usize
 }
 
-/// Puts together what the workers have read.
-fn settle(
-    plan: &Plan,
+/// Merges the workers' output: numbers the rows, writes the quarantined ones and returns the valid ones.
+fn merge_run(
+    plan: &TransformPlan,
     workers: &mut [Worker<'_>],
     summary: &mut Summary,
     quarantine: &mut dyn Write,
-) -> Result<Rows, Failure> {
+) -> Result<ColumnarRows, PipelineError> {
     let mut counts: Vec<(u32, u32)> = workers
         .iter_mut()
         .flat_map(|worker| std::mem::take(&mut worker.block_rows))
         .collect();
     counts.sort_unstable();
+    // Without a block there is no row to number.
     let first_block = counts.first().map_or(0, |(block, _)| *block);
     let mut before = summary.counts.bronze_rows;
     let mut first_rows = Vec::with_capacity(counts.len());
@@ -268,49 +228,49 @@ fn settle(
         before += u64::from(rows);
     }
     summary.counts.bronze_rows = before;
-    let mut rows = Rows::new(plan);
-    let mut quarantined: Vec<Quarantined> = Vec::new();
+    let mut rows = ColumnarRows::new(plan);
+    let mut quarantined: Vec<QuarantinedRows> = Vec::new();
     for worker in workers {
-        rows.absorb(std::mem::replace(&mut worker.rows, Rows::new(plan)));
+        rows.absorb(std::mem::replace(&mut worker.rows, ColumnarRows::new(plan)))?;
         quarantined.push(std::mem::take(&mut worker.quarantined));
     }
     rows.number_rows(first_block, &first_rows);
     summary.counts.quarantined += quarantined.iter().map(|rows| rows.len() as u64).sum::<u64>();
-    let number = |place| row_number(place, first_block, &first_rows);
+    let number = |position| row_number(position, first_block, &first_rows);
     let written = summary.quarantine.write(plan, quarantined, number, quarantine);
-    written.map_err(Failure::Disk)?;
+    written.map_err(PipelineError::Disk)?;
     Ok(rows)
 }
 
-/// Sorts and encodes rows; `part` numbers the buckets of a large object.
-#[expect(clippy::too_many_arguments, reason = "one step of one function")]
+/// Sorts and encodes rows; `part` is the bucket of a spilled object.
+#[expect(clippy::too_many_arguments, reason = "a step of run_pipeline")]
 fn write_rows(
-    plan: &Plan,
-    parquet: &ParquetFormat,
+    plan: &TransformPlan,
+    parquet: &FileEncoder,
     names: &FileNames,
-    limits: &Limits,
-    rows: &Rows,
+    limits: &PipelineLimits,
+    rows: &ColumnarRows,
     part: u32,
     summary: &mut Summary,
     emit: &Emit<'_>,
-) -> Result<(), Failure> {
-    let Sorted { order, duplicates } = sort(plan, rows, limits.workers);
+) -> Result<(), PipelineError> {
+    let Sorted { order, duplicates } = sort(plan, rows, limits.workers)?;
     summary.counts.duplicates += duplicates;
     summary.counts.silver_rows += order.len() as u64;
-    summary.counts.late_rows += late_rows(plan, rows, &order);
-    let mut parts = partitions(plan, rows, order);
-    // The largest first, so that the threads end together.
+    summary.counts.late_rows += late_rows(plan, rows, &order)?;
+    let mut parts = partitions(plan, rows, order)?;
+    // Largest first, so that the threads finish together.
     parts.sort_by_key(|part| std::cmp::Reverse(part.order.len()));
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Ok(Vec::new()));
-    let work = || -> Result<Vec<DataFile>, Failure> {
-        let mut encoder = ChunkEncoder::new().map_err(|error| Failure::Encode(error.to_string()))?;
+    let work = || -> Result<Vec<DataFile>, PipelineError> {
+        let mut encoder = ChunkEncoder::new().map_err(PipelineError::Encode)?;
         let mut files = Vec::new();
         while let Some(partition) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
             let encoded = encode_part(plan, parquet, names, rows, partition, part, &mut encoder)?;
             files.push(encoded.file.clone());
             if !emit(encoded) {
-                return Err(Failure::Stopped);
+                return Err(PipelineError::Stopped);
             }
         }
         Ok(files)
@@ -335,17 +295,17 @@ fn write_rows(
 }
 
 fn encode_part(
-    plan: &Plan,
-    parquet: &ParquetFormat,
+    plan: &TransformPlan,
+    parquet: &FileEncoder,
     names: &FileNames,
-    rows: &Rows,
+    rows: &ColumnarRows,
     partition: &Partition,
     part: u32,
     encoder: &mut ChunkEncoder,
-) -> Result<EncodedFile, Failure> {
+) -> Result<EncodedFile, PipelineError> {
     let encoded = parquet.encode(plan, rows, &partition.order, encoder);
     let described = encoded.and_then(|(bytes, metadata)| Ok((bytes, column_statistics(&plan.contract, &metadata)?)));
-    let (bytes, columns) = described.map_err(|error| Failure::Encode(error.to_string()))?;
+    let (bytes, columns) = described.map_err(PipelineError::Encode)?;
     let partition_names = plan.partitions.iter().map(|(name, _)| name.clone());
     Ok(EncodedFile {
         file: DataFile {
@@ -360,75 +320,45 @@ fn encode_part(
     })
 }
 
-/// Rows whose event day lies before the ingest date.
-fn late_rows(plan: &Plan, rows: &Rows, order: &[u32]) -> u64 {
+/// Number of rows with an event day before the ingest date; 0 if the dataset has no such column.
+fn late_rows(plan: &TransformPlan, rows: &ColumnarRows, order: &[u32]) -> Result<u64, BrokenInvariant> {
     let days_late = plan.files.iter().find_map(|(_, fill)| match fill {
-        Fill::DaysLate(index) => rows.columns.get(*index),
+        Fill::DaysLate(index) => Some(&rows.columns[*index]),
         _ => None,
     });
-    let Some(column) = days_late else { return 0 };
-    let Values::Long(values) = &column.values else { return 0 };
+    let Some(column) = days_late else { return Ok(0) };
+    let ColumnValues::Long(values) = &column.values else {
+        return Err(BrokenInvariant("days late follow from a timestamp"));
+    };
     let start = i64::from(plan.object.ingest_date.to_epoch_days()) * MICROS_PER_DAY;
-    let is_late = |row: usize| values.get(row).is_some_and(|micros| *micros < start) && !column.is_null(row);
-    order.iter().filter(|row| is_late(**row as usize)).count() as u64
+    let is_late = |row: usize| values[row] < start && !column.is_null(row);
+    Ok(order.iter().filter(|row| is_late(**row as usize)).count() as u64)
 }
 
-/// Cuts the blocks of a file into fields.
-#[derive(Debug, Clone)]
-enum Cutter {
-    Csv { layout: Arc<Layout>, drift: Vec<u64> },
-    Lines(Lines),
-}
-
-impl Cutter {
-    fn layout(&self) -> Option<&Layout> {
-        match self {
-            Self::Csv { layout, .. } => Some(layout),
-            Self::Lines(_) => None,
-        }
-    }
-
-    fn count_drift(self, summary: &mut Summary) {
-        match self {
-            Self::Csv { layout, drift } => {
-                for ((name, _), rows) in layout.unknown.iter().zip(drift) {
-                    *summary.drift.entry(name.clone()).or_default() += rows;
-                }
-            }
-            Self::Lines(lines) => {
-                for (name, rows) in lines.drift {
-                    *summary.drift.entry(name).or_default() += rows;
-                }
-                summary.repeated_fields += lines.repeated;
-            }
-        }
-    }
-}
-
-/// Reads blocks.
+/// Splits, parses and validates blocks.
 struct Worker<'p> {
-    plan: &'p Plan,
-    cutter: Cutter,
-    batch: Batch,
-    rows: Rows,
-    quarantined: Quarantined,
-    /// Number of rows of the blocks of this run.
+    plan: &'p TransformPlan,
+    splitter: RecordSplitter,
+    batch: FieldBatch,
+    rows: ColumnarRows,
+    quarantined: QuarantinedRows,
+    /// Index and number of rows of each block of this run.
     block_rows: Vec<(u32, u32)>,
 }
 
 impl<'p> Worker<'p> {
-    fn new(plan: &'p Plan, cutter: Cutter) -> Self {
+    fn new(plan: &'p TransformPlan, splitter: RecordSplitter) -> Self {
         Self {
             plan,
-            cutter,
-            batch: Batch::new(plan.sources.len()),
-            rows: Rows::new(plan),
-            quarantined: Quarantined::default(),
+            splitter,
+            batch: FieldBatch::new(plan.sources.len()),
+            rows: ColumnarRows::new(plan),
+            quarantined: QuarantinedRows::default(),
             block_rows: Vec::new(),
         }
     }
 
-    fn block(&mut self, block: &Block) {
+    fn read(&mut self, block: &Block) -> Result<(), BrokenInvariant> {
         let text = block.text.as_slice();
         let mut first_row = 0;
         if let Some(rule) = block.fault {
@@ -439,24 +369,23 @@ impl<'p> Worker<'p> {
             let traits = BlockTraits::of(text);
             while position < text.len() {
                 self.batch.clear();
-                position = match &mut self.cutter {
-                    Cutter::Csv { layout, drift } => layout.fill(text, position, traits, &mut self.batch, drift),
-                    Cutter::Lines(lines) => lines.fill(text, position, &mut self.batch),
-                };
-                read_batch(self.plan, text, &mut self.batch, block.index, first_row, &mut self.rows);
+                position = self.splitter.fill(text, position, traits, &mut self.batch);
+                read_batch(self.plan, text, &mut self.batch, block.index, first_row, &mut self.rows)?;
                 self.quarantine(block, first_row);
                 first_row += self.batch.rows();
             }
         }
         self.block_rows.push((block.index, first_row as u32));
+        Ok(())
     }
 
+    /// Quarantines a block that is one unreadable record.
     fn fault(&mut self, block: &Block, rule: Rule) {
         let raw = block.text.strip_suffix(b"\n").unwrap_or(&block.text);
         let raw = raw_text(
             self.plan,
-            self.cutter.layout(),
-            raw.get(..KEPT_BYTES).unwrap_or(raw),
+            self.splitter.layout(),
+            &raw[..raw.len().min(KEPT_BYTES)],
             false,
         );
         let problem = std::iter::once((Subject::Row, rule));
@@ -464,17 +393,52 @@ impl<'p> Worker<'p> {
             .add(self.plan, u64::from(block.index) << 32, problem, &raw);
     }
 
-    /// Collects the rows of the batch that have problems.
+    /// Quarantines the invalid rows of the batch.
     fn quarantine(&mut self, block: &Block, first_row: usize) {
         for problems in self.batch.problems.chunk_by(|a, b| a.row == b.row) {
-            let Some(first) = problems.first() else { continue };
-            let span = self.batch.spans.get(first.row as usize).copied().unwrap_or_default();
-            let raw = block.text.get(span.0 as usize..span.1 as usize).unwrap_or_default();
+            let row = problems[0].row as usize;
+            let (start, end) = self.batch.spans[row];
+            let raw = &block.text[start as usize..end as usize];
             let readable = problems.iter().all(|problem| problem.subject != Subject::Row);
-            let raw = raw_text(self.plan, self.cutter.layout(), raw, readable);
-            let place = u64::from(block.index) << 32 | (first_row + first.row as usize) as u64;
+            let raw = raw_text(self.plan, self.splitter.layout(), raw, readable);
+            let position = u64::from(block.index) << 32 | (first_row + row) as u64;
             let problems = problems.iter().map(|problem| (problem.subject, problem.rule));
-            self.quarantined.add(self.plan, place, problems, &raw);
+            self.quarantined.add(self.plan, position, problems, &raw);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ObjectFacts;
+    use cardlake_core::contract::Contract;
+    use std::sync::Arc;
+
+    fn plan(columns: &str) -> TransformPlan {
+        let contract = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nversion: 1.0.0\nschema:\n  - name: things\n    properties:\n\
+             {columns}"
+        );
+        let facts = ObjectFacts {
+            key: "things/ingest_date=2026-01-15/x.csv".to_owned(),
+            ingest_date: "2026-01-15".parse().unwrap(),
+            ingest_micros: 0,
+        };
+        let contract = Contract::from_yaml("things.yaml", &contract).unwrap();
+        TransformPlan::new(&Arc::new(contract), facts, None, None).unwrap()
+    }
+
+    #[test]
+    fn a_broken_invariant_of_every_worker_is_an_error_and_no_deadlock() {
+        let text = plan("      - {name: id, logicalType: string, physicalType: VARCHAR(9), primaryKey: true}\n");
+        let number = plan("      - {name: id, logicalType: integer, physicalType: BIGINT, primaryKey: true}\n");
+        let mut blocks = Blocks::new(&b"id\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"[..], true, 3);
+        let mut first = blocks.next_block().unwrap().unwrap();
+        let splitter = RecordSplitter::open(FileFormat::Csv, &text, &mut first).unwrap();
+        let mut workers = [Worker::new(&text, splitter)];
+        workers[0].rows = ColumnarRows::new(&number);
+        let error = read_run(&mut blocks, first, &mut workers, &PipelineLimits::default()).unwrap_err();
+        assert_eq!(error.to_string(), "invariant broken: a column has the type of its plan");
     }
 }

@@ -1,6 +1,8 @@
-//! A contract and the facts of one object, made ready for reading rows: no lookups by name and no text of rules after this.
+//! The transform plan: a contract and the facts of one object, compiled for reading rows. Names and rule texts are resolved
+//! here, once per object.
 
-use crate::error::Error;
+use crate::error::TransformerError;
+use crate::invariant::BrokenInvariant;
 use crate::pattern::Pattern;
 use crate::rule::Rule;
 use crate::values;
@@ -11,39 +13,39 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// What all rows of an object share.
+/// Facts shared by all rows of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectFacts {
     /// Key in the bronze bucket.
     pub key: String,
-    /// The day of delivery.
+    /// Day of delivery.
     pub ingest_date: NaiveDate,
-    /// The object's own time, in microseconds since 1970.
+    /// Last modification of the object, in microseconds since 1970.
     pub ingest_micros: i64,
 }
 
 /// Bounds and allowed values of an ordered type.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Limits<T> {
+pub(crate) struct ValueBounds<T> {
     /// Smallest value.
-    pub minimum: Option<T>,
+    pub(crate) minimum: Option<T>,
     /// Largest value.
-    pub maximum: Option<T>,
-    /// All values there are; empty: any.
-    pub allowed: Vec<T>,
+    pub(crate) maximum: Option<T>,
+    /// Allowed values; empty if any value is allowed.
+    pub(crate) allowed: Vec<T>,
 }
 
-impl<T: PartialOrd> Limits<T> {
-    /// Whether the value breaks none of the limits.
+impl<T: PartialOrd> ValueBounds<T> {
+    /// Whether the value is within bounds and allowed.
     #[inline]
-    pub fn hold(&self, value: &T) -> bool {
+    pub(crate) fn hold(&self, value: &T) -> bool {
         self.minimum.as_ref().is_none_or(|minimum| value >= minimum)
             && self.maximum.as_ref().is_none_or(|maximum| value <= maximum)
             && (self.allowed.is_empty() || self.allowed.contains(value))
     }
 
-    /// The limits that the value breaks.
-    pub fn broken(&self, value: &T) -> impl Iterator<Item = Rule> {
+    /// Rules that the value violates.
+    pub(crate) fn broken(&self, value: &T) -> impl Iterator<Item = Rule> {
         let minimum = self.minimum.as_ref().is_some_and(|minimum| value < minimum);
         let maximum = self.maximum.as_ref().is_some_and(|maximum| value > maximum);
         let allowed = !self.allowed.is_empty() && !self.allowed.contains(value);
@@ -57,156 +59,155 @@ impl<T: PartialOrd> Limits<T> {
     }
 }
 
-/// One allowed text.
+/// An allowed text of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
+pub(crate) struct AllowedText {
     /// The text.
-    pub text: String,
-    /// Its share of the row hash.
-    pub hash: u64,
-    /// Lookups by this text that have no result though their column is required.
-    pub missing_lookups: Vec<u16>,
+    pub(crate) text: String,
+    /// Contribution to the row hash.
+    pub(crate) hash: u64,
+    /// Required lookups that have no result for this text.
+    pub(crate) missing_lookups: Vec<u16>,
 }
 
-/// How a source column is read and held.
+/// How a source column is parsed and stored.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Kind {
-    /// Text that is always a UUID, held as its 128 bits.
+pub(crate) enum ColumnKind {
+    /// UUID, stored as 128 bits.
     Uuid,
-    /// Text out of a short list, held as its place there.
-    Code(Vec<Word>),
-    /// Any other text, held once for each value.
+    /// Text from a short list, stored as its index.
+    Code(Arc<[AllowedText]>),
+    /// Any other text, interned.
     Text,
-    /// Whole number.
-    Integer(u8, Limits<i64>),
-    /// Decimal of at most 18 digits: precision and scale, held scaled.
-    Decimal(u8, u8, Limits<i64>),
-    /// Decimal of more digits.
-    WideDecimal(u8, u8, Limits<i128>),
+    /// Integer: bits.
+    Integer(u8, ValueBounds<i64>),
+    /// Decimal of at most 18 digits: precision and scale, stored scaled.
+    Decimal(u8, u8, ValueBounds<i64>),
+    /// Decimal of more than 18 digits.
+    WideDecimal(u8, u8, ValueBounds<i128>),
     /// Double.
-    Double(Limits<f64>),
+    Double(ValueBounds<f64>),
     /// Boolean.
     Boolean,
-    /// Day.
-    Date(Limits<i64>),
-    /// Instant.
-    Timestamp(Limits<i64>),
+    /// Date, as days since 1970-01-01.
+    Date(ValueBounds<i64>),
+    /// Timestamp, as microseconds since 1970-01-01 UTC.
+    Timestamp(ValueBounds<i64>),
 }
 
-/// A column that is read from bronze.
+/// A column read from bronze.
 #[derive(Debug, Clone)]
-pub struct SourceColumn {
+pub(crate) struct SourceColumn {
     /// Its name.
-    pub name: String,
-    /// Seed of its share of the row hash: a hash of the name, so that equal values in two columns differ.
-    pub seed: u64,
-    /// Whether null breaks the contract.
-    pub required: bool,
-    /// How it is read.
-    pub kind: Kind,
+    pub(crate) name: String,
+    /// Seed of its contribution to the row hash: a hash of the name, so that equal values of two columns differ.
+    pub(crate) seed: u64,
+    /// Whether null violates the contract.
+    pub(crate) required: bool,
+    /// Type.
+    pub(crate) kind: ColumnKind,
     /// Letter case.
-    pub normalisation: Normalisation,
-    /// What must not be stored in the clear.
-    pub protection: Protection,
-    /// Text form.
-    pub format: Option<TextFormat>,
+    pub(crate) normalisation: Normalisation,
+    /// Protection of personal data.
+    pub(crate) protection: Protection,
+    /// Text format.
+    pub(crate) format: Option<TextFormat>,
     /// Pattern of the whole text.
-    pub pattern: Option<Pattern>,
-    /// Longest text in bytes.
-    pub max_length: Option<u32>,
-    /// Allowed texts, where they are too many for [`Kind::Code`].
-    pub allowed: Vec<String>,
-    /// Earliest instant inside the late window and first instant past the future tolerance, for the event time.
-    pub window: Option<(i64, i64)>,
-    /// Lookups by this column: indices in [`Plan::lookups`].
-    pub lookups: Vec<u16>,
+    pub(crate) pattern: Option<Pattern>,
+    /// Maximum length in bytes.
+    pub(crate) max_length: Option<u32>,
+    /// Allowed texts, if they are too many for [`ColumnKind::Code`].
+    pub(crate) allowed: Vec<String>,
+    /// For the event time: start of the late window and end of the future tolerance.
+    pub(crate) window: Option<(i64, i64)>,
+    /// Lookups by this column: indices into [`TransformPlan::lookups`].
+    pub(crate) lookups: Vec<u16>,
 }
 
-/// A column looked up by the text of a source column.
+/// A column derived by a lookup of a source column's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lookup {
+pub(crate) struct Lookup {
     /// Its name.
-    pub name: String,
-    /// Whether null breaks the contract.
-    pub required: bool,
-    /// The source column, by index.
-    pub from: usize,
+    pub(crate) name: String,
+    /// Whether null violates the contract.
+    pub(crate) required: bool,
+    /// Index of the source column.
+    pub(crate) from: usize,
     /// Result by text.
-    pub values: BTreeMap<String, String>,
+    pub(crate) values: BTreeMap<String, String>,
 }
 
-/// How a column of the table is filled. Indices are those of [`Plan::sources`] and [`Plan::lookups`].
+/// How a column of the table is filled. Indices refer to [`TransformPlan::sources`] and [`TransformPlan::lookups`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fill {
-    /// As read.
+pub(crate) enum Fill {
+    /// The source column.
     Source(usize),
-    /// Looked up.
+    /// The lookup.
     Lookup(usize),
-    /// The day of a timestamp.
+    /// The date of a timestamp.
     DateOf(usize),
-    /// Days from the day of a timestamp to the ingest date.
+    /// Days from the date of a timestamp to the ingest date.
     DaysLate(usize),
     /// The last four digits of a card number.
     LastFour(usize),
     /// The ingest date.
     IngestDate,
-    /// The object's time.
+    /// The object's last modification.
     IngestTimestamp,
     /// The object's key.
     SourceObject,
-    /// The row's number.
+    /// The row number.
     SourceRow,
     /// The unknown fields.
     Extra,
-    /// The hash over the delivered values.
+    /// The row hash.
     RowHash,
 }
 
-/// Everything that is needed to read an object.
+/// Everything needed to transform an object.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    /// The contract.
-    pub contract: Arc<Contract>,
-    /// What all rows share.
-    pub object: ObjectFacts,
-    /// Columns that are read, in the order of the contract.
-    pub sources: Vec<SourceColumn>,
-    /// Columns that are looked up.
-    pub lookups: Vec<Lookup>,
-    /// Longest `extra` in bytes; none: the table has no such column, unknown fields are only counted.
-    pub extra: Option<u32>,
-    /// Columns of the key.
-    pub key: Vec<usize>,
-    /// The event time.
-    pub event_time: Option<usize>,
+pub struct TransformPlan {
+    /// Contract.
+    pub(crate) contract: Arc<Contract>,
+    /// The object.
+    pub(crate) object: ObjectFacts,
+    /// Source columns, in contract order.
+    pub(crate) sources: Vec<SourceColumn>,
+    /// Lookup columns.
+    pub(crate) lookups: Vec<Lookup>,
+    /// Maximum length of `extra` in bytes; `None` if the table has no such column and unknown fields are only counted.
+    pub(crate) extra: Option<u32>,
+    /// Key columns: indices into `sources`.
+    pub(crate) key: Vec<usize>,
+    /// Event time: index into `sources`.
+    pub(crate) event_time: Option<usize>,
     /// Partition columns, in order.
-    pub partitions: Vec<(String, Fill)>,
+    pub(crate) partitions: Vec<(String, Fill)>,
     /// Columns of the data files, in order.
-    pub files: Vec<(Column, Fill)>,
-    /// Makes tokens; there is one whenever a column is protected.
-    pub tokenizer: Option<Arc<Tokenizer>>,
+    pub(crate) files: Vec<(Column, Fill)>,
+    /// Tokenizer; present if a column is protected.
+    pub(crate) tokenizer: Option<Arc<Tokenizer>>,
 }
 
-/// Seed of the row hash for a column.
-#[must_use]
-pub fn hash_seed(column: &str) -> u64 {
+/// Seed of a column's contribution to the row hash.
+pub(crate) fn hash_seed(column: &str) -> u64 {
     xxh3_64(column.as_bytes())
 }
 
-impl Plan {
-    /// Makes the plan for one object. `late_window_days` takes the place of the contract's.
+impl TransformPlan {
+    /// Creates the plan for one object. `late_window_days` overrides the contract's.
     ///
     /// # Errors
-    /// The contract asks for what cannot be done, or protects a column and there is no tokenizer.
+    /// The contract is not supported, or protects a column without a tokenizer.
     pub fn new(
         contract: &Arc<Contract>,
         object: ObjectFacts,
         late_window_days: Option<u32>,
         tokenizer: Option<Arc<Tokenizer>>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, TransformerError> {
         let names: Vec<&str> = contract.source_columns().map(|column| column.name.as_str()).collect();
         let index_of = |name: &str| names.iter().position(|other| *other == name);
-        let wrong = |column: &str, problem: &str| Error::contract(contract, column, problem);
+        let wrong = |column: &str, problem: &str| TransformerError::contract(contract, column, problem);
         let position = |name: &str| index_of(name).ok_or_else(|| wrong(name, "is not a column that bronze has"));
 
         let mut lookups = Vec::new();
@@ -239,13 +240,20 @@ impl Plan {
                 let past = late_window_days.unwrap_or(event_time.late_window_days);
                 let window = window(object.ingest_date, past, event_time.future_tolerance_days)
                     .ok_or_else(|| wrong(&event_time.column, "has a late window that no calendar reaches"))?;
-                if let Some(column) = sources.get_mut(index) {
-                    column.window = Some(window);
-                }
+                sources[index].window = Some(window);
                 Some(index)
             }
         };
-        let fill = |column: &Column| fill(column, &lookups, &position);
+        let fill = |column: &Column| {
+            let fill = fill(column, &lookups, &position)?;
+            match fill {
+                Fill::LastFour(index) if sources[index].protection != Protection::CardNumber => Err(wrong(
+                    &column.name,
+                    "is derived from a column that is not classified as card_number",
+                )),
+                _ => Ok(fill),
+            }
+        };
         let key = contract
             .primary_key
             .iter()
@@ -254,7 +262,19 @@ impl Plan {
         let mut partitions = Vec::new();
         for name in &contract.partition_columns {
             let column = contract.column(name).ok_or_else(|| wrong(name, "is not described"))?;
-            partitions.push((name.clone(), fill(column)?));
+            let fill = fill(column)?;
+            let supported = match fill {
+                Fill::Source(index) => !matches!(
+                    sources[index].kind,
+                    ColumnKind::Decimal(..) | ColumnKind::WideDecimal(..)
+                ),
+                Fill::LastFour(_) | Fill::Extra => false,
+                _ => true,
+            };
+            if !supported {
+                return Err(wrong(name, "cannot be a partition column"));
+            }
+            partitions.push((name.clone(), fill));
         }
         let mut files = Vec::new();
         for column in contract.file_columns() {
@@ -265,6 +285,7 @@ impl Plan {
             .iter()
             .find(|column| column.derivation == Some(Derivation::Extra));
         Ok(Self {
+            // No maximum length: unbounded.
             extra: extra.map(|column| column.rules.max_length.unwrap_or(u32::MAX)),
             contract: Arc::clone(contract),
             object,
@@ -278,14 +299,13 @@ impl Plan {
         })
     }
 
-    /// Whether the dataset has columns that must not be stored in the clear.
-    #[must_use]
-    pub fn is_protected(&self) -> bool {
+    /// Whether the dataset has protected columns.
+    pub(crate) fn is_protected(&self) -> bool {
         self.sources.iter().any(|column| column.protection != Protection::None)
     }
 }
 
-/// First instant that is not late, first instant that is too far ahead.
+/// Start of the late window and end of the future tolerance, in microseconds.
 fn window(ingest_date: NaiveDate, past: u32, future: u32) -> Option<(i64, i64)> {
     let first = ingest_date.checked_sub_days(Days::new(past.into()))?;
     let end = ingest_date.checked_add_days(Days::new(u64::from(future) + 1))?;
@@ -293,14 +313,18 @@ fn window(ingest_date: NaiveDate, past: u32, future: u32) -> Option<(i64, i64)> 
     Some((micros(first), micros(end)))
 }
 
-fn fill(column: &Column, lookups: &[Lookup], position: &impl Fn(&str) -> Result<usize, Error>) -> Result<Fill, Error> {
+fn fill(
+    column: &Column,
+    lookups: &[Lookup],
+    position: &impl Fn(&str) -> Result<usize, TransformerError>,
+) -> Result<Fill, TransformerError> {
     Ok(match &column.derivation {
         None => Fill::Source(position(&column.name)?),
         Some(Derivation::Lookup { .. }) => Fill::Lookup(
             lookups
                 .iter()
                 .position(|lookup| lookup.name == column.name)
-                .unwrap_or_default(),
+                .ok_or(BrokenInvariant("every lookup of the contract is in the plan"))?,
         ),
         Some(Derivation::DateOf { from }) => Fill::DateOf(position(from)?),
         Some(Derivation::DaysLate { from }) => Fill::DaysLate(position(from)?),
@@ -319,7 +343,7 @@ fn source_column(
     index: usize,
     column: &Column,
     lookups: &[Lookup],
-) -> Result<SourceColumn, Error> {
+) -> Result<SourceColumn, TransformerError> {
     let rules = &column.rules;
     let seed = hash_seed(&column.name);
     let by_this: Vec<u16> = (0..)
@@ -327,44 +351,49 @@ fn source_column(
         .filter(|(_, lookup)| lookup.from == index)
         .map(|(i, _)| i)
         .collect();
-    let wrong = |problem: String| Error::contract(contract, &column.name, &problem);
-    let limits_wrong = |text: &str| {
+    let wrong = |problem: String| TransformerError::contract(contract, &column.name, &problem);
+    let invalid_bound = |text: &str| {
         wrong(format!(
             "the limit or allowed value '{text}' is not of the column's type"
         ))
     };
     let kind = match column.column_type {
         ColumnType::String => text_kind(column, seed, lookups, &by_this),
-        ColumnType::Integer { bits } => Kind::Integer(
+        ColumnType::Integer { bits } => ColumnKind::Integer(
             bits,
-            limits(column, |text| values::integer(text, bits).ok()).map_err(limits_wrong)?,
+            bounds(column, |text| values::integer(text, bits).ok()).map_err(invalid_bound)?,
         ),
         ColumnType::Decimal { precision, scale } => {
             let scale = u8::try_from(scale).map_err(|_| wrong("a negative scale cannot be stored".to_owned()))?;
-            let wide = limits(column, |text| values::decimal(text, precision, scale).ok()).map_err(limits_wrong)?;
+            let wide = bounds(column, |text| values::decimal(text, precision, scale).ok()).map_err(invalid_bound)?;
             if precision > 18 {
-                Kind::WideDecimal(precision, scale, wide)
+                ColumnKind::WideDecimal(precision, scale, wide)
             } else {
-                let narrow = |value: &i128| i64::try_from(*value).unwrap_or_default();
-                let narrow = Limits {
-                    minimum: wide.minimum.as_ref().map(narrow),
-                    maximum: wide.maximum.as_ref().map(narrow),
-                    allowed: wide.allowed.iter().map(narrow).collect(),
+                let narrow = |value: i128| {
+                    i64::try_from(value)
+                        .map_err(|_| BrokenInvariant("a decimal of at most 18 digits fits into 64 bits"))
                 };
-                Kind::Decimal(precision, scale, narrow)
+                let bounds = ValueBounds {
+                    minimum: wide.minimum.map(narrow).transpose()?,
+                    maximum: wide.maximum.map(narrow).transpose()?,
+                    allowed: wide.allowed.into_iter().map(narrow).collect::<Result<_, _>>()?,
+                };
+                ColumnKind::Decimal(precision, scale, bounds)
             }
         }
-        ColumnType::Double => Kind::Double(limits(column, |text| values::double(text).ok()).map_err(limits_wrong)?),
-        ColumnType::Boolean => Kind::Boolean,
-        ColumnType::Date => {
-            Kind::Date(limits(column, |text| values::date(text.as_bytes()).ok().map(i64::from)).map_err(limits_wrong)?)
+        ColumnType::Double => {
+            ColumnKind::Double(bounds(column, |text| values::double(text).ok()).map_err(invalid_bound)?)
         }
-        ColumnType::Timestamp => {
-            Kind::Timestamp(limits(column, |text| values::timestamp(text.as_bytes()).ok()).map_err(limits_wrong)?)
-        }
+        ColumnType::Boolean => ColumnKind::Boolean,
+        ColumnType::Date => ColumnKind::Date(
+            bounds(column, |text| values::date(text.as_bytes()).ok().map(i64::from)).map_err(invalid_bound)?,
+        ),
+        ColumnType::Timestamp => ColumnKind::Timestamp(
+            bounds(column, |text| values::timestamp(text.as_bytes()).ok()).map_err(invalid_bound)?,
+        ),
     };
     let allowed = match kind {
-        Kind::Text => rules.allowed.clone(),
+        ColumnKind::Text => rules.allowed.clone(),
         _ => Vec::new(),
     };
     Ok(SourceColumn {
@@ -383,47 +412,43 @@ fn source_column(
     })
 }
 
-fn text_kind(column: &Column, seed: u64, lookups: &[Lookup], by_this: &[u16]) -> Kind {
+fn text_kind(column: &Column, seed: u64, lookups: &[Lookup], by_this: &[u16]) -> ColumnKind {
     let rules = &column.rules;
     let plain = column.protection == Protection::None && rules.pattern.is_none();
     let fits = rules.max_length.is_none_or(|length| length >= 36) && by_this.is_empty();
     if plain && fits && rules.format == Some(TextFormat::Uuid) && rules.allowed.is_empty() {
-        return Kind::Uuid;
+        return ColumnKind::Uuid;
     }
     if !plain || rules.format.is_some() || rules.allowed.is_empty() || rules.allowed.len() > 250 {
-        return Kind::Text;
+        return ColumnKind::Text;
     }
-    let word = |text: &String| Word {
+    let allowed = |text: &String| AllowedText {
         text: text.clone(),
         hash: xxh3_64_with_seed(text.as_bytes(), seed),
         missing_lookups: missing_lookups(text, lookups, by_this).collect(),
     };
-    Kind::Code(rules.allowed.iter().map(word).collect())
+    ColumnKind::Code(rules.allowed.iter().map(allowed).collect())
 }
 
-/// Lookups among `by_this` whose column is required and that have no result for a text.
-pub fn missing_lookups<'p>(text: &'p str, lookups: &'p [Lookup], by_this: &'p [u16]) -> impl Iterator<Item = u16> + 'p {
+/// Required lookups among `by_this` that have no result for a text.
+pub(crate) fn missing_lookups<'p>(
+    text: &'p str,
+    lookups: &'p [Lookup],
+    by_this: &'p [u16],
+) -> impl Iterator<Item = u16> + 'p {
     by_this.iter().copied().filter(move |index| {
-        lookups
-            .get(usize::from(*index))
-            .is_some_and(|lookup| lookup.required && !lookup.values.contains_key(text))
+        let lookup = &lookups[usize::from(*index)];
+        lookup.required && !lookup.values.contains_key(text)
     })
 }
 
-fn limits<T>(column: &Column, parse: impl Fn(&str) -> Option<T>) -> Result<Limits<T>, &str> {
-    let one = |text: &'_ Option<String>| {
-        text.as_deref()
-            .map(|text| parse(text).ok_or(text.to_owned()))
-            .transpose()
-    };
-    let bound = |text| one(text).map_err(|_| ());
+/// Parses the bounds of a column; the error is the text that is not a value of its type.
+fn bounds<T>(column: &Column, parse: impl Fn(&str) -> Option<T>) -> Result<ValueBounds<T>, &str> {
     let rules = &column.rules;
-    let minimum = bound(&rules.minimum).map_err(|()| rules.minimum.as_deref().unwrap_or_default())?;
-    let maximum = bound(&rules.maximum).map_err(|()| rules.maximum.as_deref().unwrap_or_default())?;
-    let allowed = rules.allowed.iter().map(|text| parse(text).ok_or(text.as_str()));
-    Ok(Limits {
-        minimum,
-        maximum,
-        allowed: allowed.collect::<Result<_, _>>()?,
+    let value = |text| parse(text).ok_or(text);
+    Ok(ValueBounds {
+        minimum: rules.minimum.as_deref().map(value).transpose()?,
+        maximum: rules.maximum.as_deref().map(value).transpose()?,
+        allowed: rules.allowed.iter().map(|text| value(text)).collect::<Result<_, _>>()?,
     })
 }

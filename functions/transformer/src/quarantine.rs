@@ -1,45 +1,44 @@
 //! Quarantined rows: the lines of the quarantine file, with personal data masked.
 //!
-//! In datasets with protected columns the values of these columns are replaced by [`MASK`] in the raw text, and those of fields
-//! that are called like one; a row that cannot be taken apart into fields is masked as a whole, since nobody can say where its
-//! values are. In every dataset whatever is a card number by its looks is masked, wherever it stands.
+//! In datasets with protected columns, [`MASK`] replaces the values of these columns and of fields with a similar name. A row
+//! that cannot be split into fields is masked entirely, since the location of its values is unknown. Anything that looks like
+//! a card number is masked in every dataset.
 
-use crate::csv::{Layout, raw_fields};
-use crate::json::{Entries, write_text};
-use crate::plan::{Plan, SourceColumn};
+use crate::csv::CsvLayout;
+use crate::csv_record::raw_fields;
+use crate::json_text::{Entries, write_text};
+use crate::mask::MaskPolicy;
+use crate::plan::TransformPlan;
 use crate::rule::{Rule, Subject};
-use cardlake_core::contract::Protection;
 use cardlake_core::pii::{MASK, mask_card_numbers};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-/// Rows that break the contract, as a worker collects them.
+/// Invalid rows collected by a worker.
 #[derive(Debug, Clone, Default)]
-pub struct Quarantined {
-    /// For each row what follows its number in its line, one after the other.
+pub(crate) struct QuarantinedRows {
+    /// The part of each row's line after the row number, concatenated.
     texts: Vec<u8>,
-    /// Place of each row in the object, as in [`crate::builder::Rows::places`], and the end of its text.
+    /// Position of each row, as in [`crate::columns::ColumnarRows::positions`], and the end of its text.
     rows: Vec<(u64, usize)>,
     /// Rows by reason.
     reasons: BTreeMap<String, u64>,
 }
 
-impl Quarantined {
+impl QuarantinedRows {
     /// Number of rows.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no row.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// Adds a row: what it breaks, and its text, masked.
-    pub fn add(&mut self, plan: &Plan, place: u64, problems: impl Iterator<Item = (Subject, Rule)>, raw: &str) {
+    /// Adds a row: the violated rules and its masked text.
+    pub(crate) fn add(
+        &mut self,
+        plan: &TransformPlan,
+        position: u64,
+        problems: impl Iterator<Item = (Subject, Rule)>,
+        raw: &str,
+    ) {
         let mut reasons: Vec<String> = Vec::new();
         for (subject, rule) in problems {
             let reason = reason(plan, subject, rule);
@@ -57,49 +56,48 @@ impl Quarantined {
         self.texts.extend_from_slice(b"],\"raw\":");
         write_text(raw, &mut self.texts);
         self.texts.extend_from_slice(b"}\n");
-        self.rows.push((place, self.texts.len()));
+        self.rows.push((position, self.texts.len()));
         for reason in reasons {
             *self.reasons.entry(reason).or_default() += 1;
         }
     }
 
-    /// Places and texts of the rows.
+    /// Positions and texts of the rows.
     fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let starts = std::iter::once(0).chain(self.rows.iter().map(|(_, end)| *end));
         let texts = starts.zip(&self.rows);
-        texts.map(|(start, (place, end))| (*place, self.texts.get(start..*end).unwrap_or_default()))
+        texts.map(|(start, (position, end))| (*position, &self.texts[start..*end]))
     }
 }
 
-/// What the quarantine file holds.
+/// Contents of the quarantine file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Quarantine {
-    /// Rows.
+pub struct QuarantineSummary {
+    /// Number of rows.
     pub rows: u64,
-    /// Rows by reason; a row that breaks several rules counts under each.
+    /// Number of rows by reason; a row that violates several rules counts under each.
     pub reasons: BTreeMap<String, u64>,
 }
 
-impl Quarantine {
-    /// Writes what the workers have collected, in the order of the object; `number` turns a place into the number of the
-    /// row.
+impl QuarantineSummary {
+    /// Writes the rows collected by the workers in the order of the object; `number` turns a position into a row number.
     ///
     /// # Errors
-    /// Of the file.
-    pub fn write(
+    /// The file cannot be written.
+    pub(crate) fn write(
         &mut self,
-        plan: &Plan,
-        collected: Vec<Quarantined>,
+        plan: &TransformPlan,
+        collected: Vec<QuarantinedRows>,
         number: impl Fn(u64) -> u64,
         file: &mut dyn Write,
     ) -> std::io::Result<()> {
-        let mut lines: Vec<(u64, &[u8])> = collected.iter().flat_map(Quarantined::lines).collect();
-        lines.sort_unstable_by_key(|(place, _)| *place);
+        let mut lines: Vec<(u64, &[u8])> = collected.iter().flat_map(QuarantinedRows::lines).collect();
+        lines.sort_unstable_by_key(|(position, _)| *position);
         let mut start = b"{\"object\":".to_vec();
         write_text(&plan.object.key, &mut start);
-        for (place, text) in lines {
+        for (position, text) in lines {
             file.write_all(&start)?;
-            write!(file, ",\"row\":{}", number(place))?;
+            write!(file, ",\"row\":{}", number(position))?;
             file.write_all(text)?;
             self.rows += 1;
         }
@@ -110,70 +108,22 @@ impl Quarantine {
     }
 }
 
-/// The text of a reason.
-#[must_use]
-pub fn reason(plan: &Plan, subject: Subject, rule: Rule) -> String {
+/// Text of a reason.
+fn reason(plan: &TransformPlan, subject: Subject, rule: Rule) -> String {
     let (name, max_length) = match subject {
         Subject::Row => ("row", None),
         Subject::Extra => ("extra", plan.extra),
-        Subject::Column(index) => match plan.sources.get(usize::from(index)) {
-            Some(column) => (column.name.as_str(), column.max_length),
-            None => ("row", None),
-        },
-        Subject::Lookup(index) => match plan.lookups.get(usize::from(index)) {
-            Some(lookup) => (lookup.name.as_str(), None),
-            None => ("row", None),
-        },
+        Subject::Column(index) => {
+            let column = &plan.sources[usize::from(index)];
+            (column.name.as_str(), column.max_length)
+        }
+        Subject::Lookup(index) => (plan.lookups[usize::from(index)].name.as_str(), None),
     };
     format!("{name}: {}", rule.text(max_length))
 }
 
-/// Knows the fields of a dataset that hold what must not be stored in the clear.
-#[derive(Debug, Clone, Default)]
-pub struct Guard {
-    /// Names of protected columns, reduced to what nobody writes in two ways.
-    names: Vec<String>,
-}
-
-impl Guard {
-    /// For the columns of a plan.
-    #[must_use]
-    pub fn new(plan: &Plan) -> Self {
-        let is_protected = |source: &&SourceColumn| source.protection != Protection::None;
-        Self {
-            names: plan
-                .sources
-                .iter()
-                .filter(is_protected)
-                .map(|source| reduced(&source.name))
-                .collect(),
-        }
-    }
-
-    /// Whether a field is called like a protected column, give or take case and punctuation: `Card-Number`.
-    #[must_use]
-    pub fn hides_name(&self, name: &str) -> bool {
-        !self.names.is_empty() && self.names.contains(&reduced(name))
-    }
-
-    /// Whether the value of a field that the contract does not know must not be stored: a renamed column would
-    /// otherwise take personal data past the contract.
-    #[must_use]
-    pub fn hides(&self, name: &str, value: &str) -> bool {
-        self.hides_name(name) || (!self.names.is_empty() && matches!(mask_card_numbers(value), Cow::Owned(_)))
-    }
-}
-
-fn reduced(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
-}
-
-/// The text of a row for the quarantine file; `layout` is the header of a CSV file, none for JSON lines.
-#[must_use]
-pub fn raw_text(plan: &Plan, layout: Option<&Layout>, raw: &[u8], readable: bool) -> String {
+/// Masked text of a row for the quarantine file; `layout` is the header of a CSV file, or `None` for JSON lines.
+pub(crate) fn raw_text(plan: &TransformPlan, layout: Option<&CsvLayout>, raw: &[u8], readable: bool) -> String {
     let text = String::from_utf8_lossy(raw);
     if !plan.is_protected() {
         return mask_card_numbers(&text).into_owned();
@@ -187,26 +137,26 @@ pub fn raw_text(plan: &Plan, layout: Option<&Layout>, raw: &[u8], readable: bool
     masked.unwrap_or_else(|| format!("{MASK} ({} bytes, masked as a whole)", raw.len()))
 }
 
-fn mask_csv(layout: &Layout, text: &str) -> String {
-    let fields = raw_fields(text.as_bytes()).enumerate().map(|(place, (start, end))| {
-        if layout.protected.contains(&place) {
+fn mask_csv(layout: &CsvLayout, text: &str) -> String {
+    let fields = raw_fields(text.as_bytes()).enumerate().map(|(index, (start, end))| {
+        if layout.protected.contains(&index) {
             MASK
         } else {
-            text.get(start..end).unwrap_or_default()
+            &text[start..end]
         }
     });
     fields.collect::<Vec<_>>().join(",")
 }
 
-fn mask_json(plan: &Plan, text: &str) -> Option<String> {
+fn mask_json(plan: &TransformPlan, text: &str) -> Option<String> {
     let Entries(entries) = serde_json::from_str(text).ok()?;
-    let guard = Guard::new(plan);
+    let mask = MaskPolicy::new(plan);
     let mut json = Vec::new();
     for (name, value) in entries {
         json.push(if json.is_empty() { b'{' } else { b',' });
         write_text(&name, &mut json);
         json.push(b':');
-        if guard.hides_name(&name) {
+        if mask.masks_name(&name) {
             write_text(MASK, &mut json);
         } else {
             json.extend_from_slice(value.get().as_bytes());

@@ -1,4 +1,4 @@
-//! The object record: what the transformer leaves for the stages behind it, and by which it knows its own work again.
+//! Object records: the result of an object for later stages, and the marker of completed work.
 
 use crate::pipeline::Summary;
 use cardlake_aws::storage::ObjectMeta;
@@ -7,25 +7,24 @@ use cardlake_core::paths::BronzeKey;
 use cardlake_core::records::{FORMAT_VERSION, ObjectRecord, QuarantineFile, SourceObject};
 use sha2::{Digest, Sha256};
 
-/// Version of what this crate makes of a row. It has to change whenever the same object would give other data files.
-pub const TRANSFORM_VERSION: u32 = 1;
+/// Version of the transformation. Increment it whenever the same object would yield different data files.
+const TRANSFORM_VERSION: u32 = 1;
 
-/// The rules that an object is transformed by.
+/// The rules applied to an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
-    /// Identifies them.
-    pub id: String,
-    /// Days for which late rows are let in; none when the dataset knows no event time.
-    pub late_window_days: Option<u32>,
+pub(crate) struct RuleSet {
+    /// Identifier of the rules.
+    pub(crate) id: String,
+    /// Days for which late rows are accepted; `None` if the dataset has no event time.
+    pub(crate) late_window_days: Option<u32>,
 }
 
-impl Rules {
-    /// With the late window as wanted, or as the contract has it, but no fewer days than in `before`, the record of an
-    /// earlier attempt on the same object: a run never takes a row back.
-    #[must_use]
-    pub fn new(contract: &Contract, wanted: Option<u32>, before: Option<&ObjectRecord>) -> Self {
+impl RuleSet {
+    /// Uses the requested late window, or the contract's, but not less than that of `before`, the record of an earlier attempt on
+    /// the same content: a run never drops a row that was accepted before.
+    pub(crate) fn new(contract: &Contract, requested: Option<u32>, before: Option<&ObjectRecord>) -> Self {
         let late_window_days = contract.event_time.as_ref().and_then(|event_time| {
-            let days = wanted.unwrap_or(event_time.late_window_days);
+            let days = requested.unwrap_or(event_time.late_window_days);
             Some(days).max(before.and_then(|record| record.late_window_days))
         });
         let text = format!("{TRANSFORM_VERSION}\n{}\n{late_window_days:?}\n", contract.fingerprint);
@@ -36,9 +35,8 @@ impl Rules {
     }
 }
 
-/// The object as the record names it.
-#[must_use]
-pub fn source(meta: &ObjectMeta) -> SourceObject {
+/// The source object.
+fn source(meta: &ObjectMeta) -> SourceObject {
     SourceObject {
         key: meta.key.clone(),
         etag: meta.etag.clone(),
@@ -47,9 +45,8 @@ pub fn source(meta: &ObjectMeta) -> SourceObject {
     }
 }
 
-/// The record of an object that was read.
-#[must_use]
-pub fn transformed(key: &BronzeKey, meta: &ObjectMeta, rules: Rules, summary: Summary) -> ObjectRecord {
+/// Record of a transformed object.
+pub(crate) fn transformed(key: &BronzeKey, meta: &ObjectMeta, rules: RuleSet, summary: Summary) -> ObjectRecord {
     let Summary {
         counts,
         files,
@@ -75,9 +72,8 @@ pub fn transformed(key: &BronzeKey, meta: &ObjectMeta, rules: Rules, summary: Su
     }
 }
 
-/// The record of an object that cannot be read at all.
-#[must_use]
-pub fn rejected(key: &BronzeKey, meta: &ObjectMeta, rules: Rules, reason: String) -> ObjectRecord {
+/// Record of a rejected object.
+pub(crate) fn rejected(key: &BronzeKey, meta: &ObjectMeta, rules: RuleSet, reason: String) -> ObjectRecord {
     ObjectRecord {
         rejection: Some(reason),
         ..transformed(key, meta, rules, Summary::default())

@@ -1,11 +1,11 @@
-//! The rules that a row can break, and how each is named in a quarantine line.
+//! Validation rules and their names in the quarantine file.
 //!
-//! A reason is `<column>: <rule>`, or `row: <rule>` when the row cannot be taken apart. The texts are stable: counts by
-//! reason are kept over time.
+//! A reason is `<column>: <rule>`, or `row: <rule>` if the row cannot be split into fields. The texts are stable, since counts
+//! by reason are compared over time.
 
-/// A broken rule.
+/// A rule that a row can violate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// The row has more or fewer fields than the header.
     FieldCount,
     /// The row is not UTF-8.
@@ -18,13 +18,13 @@ pub enum Rule {
     UnclosedQuote,
     /// The line is not a JSON object.
     NotJson,
-    /// Nothing there.
+    /// Missing or empty.
     Required,
-    /// A JSON object or array where one value belongs.
+    /// A JSON object or array instead of a single value.
     Nested,
-    /// true or false where text belongs.
+    /// A boolean instead of text.
     NotText,
-    /// The text holds a NUL, which the warehouse cannot store.
+    /// The text contains a NUL byte, which the warehouse cannot store.
     NulByte,
     /// Not 8-4-4-4-12 hexadecimal digits.
     NotUuid,
@@ -32,7 +32,7 @@ pub enum Rule {
     NotEmail,
     /// The pattern of the contract does not match.
     Pattern,
-    /// More bytes than the column holds.
+    /// Longer than the column.
     TooLong,
     /// None of the allowed values.
     NotAllowed,
@@ -42,9 +42,9 @@ pub enum Rule {
     NotInteger,
     /// A number with an exponent.
     Scientific,
-    /// More digits after the point than the column holds.
+    /// More fractional digits than the column's scale.
     Scale,
-    /// More digits than the column holds.
+    /// More digits than the column's precision.
     Range,
     /// Below the minimum.
     Minimum,
@@ -56,9 +56,9 @@ pub enum Rule {
     NotDate,
     /// Not a timestamp.
     NotTimestamp,
-    /// A day that no calendar has.
+    /// A day that does not exist in the calendar.
     NoSuchDay,
-    /// A time that no clock shows.
+    /// A time of day that does not exist.
     NoSuchTime,
     /// The event is older than the late window.
     Late,
@@ -70,34 +70,33 @@ pub enum Rule {
     Luhn,
 }
 
-/// What a problem is about: a source column by index, the row itself, or `extra`.
+/// Subject of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// The row as a whole.
     Row,
-    /// A source column.
+    /// A source column, by index in the plan.
     Column(u16),
-    /// A column looked up by the value of a source column: index among the plan's lookups.
+    /// A lookup column, by index in the plan.
     Lookup(u16),
-    /// The fields that the contract does not know.
+    /// The unknown fields.
     Extra,
 }
 
-/// A broken rule and where it was broken.
+/// A violated rule with its row and subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Problem {
-    /// Row of the batch.
-    pub row: u32,
-    /// What it is about.
-    pub subject: Subject,
-    /// What is wrong.
-    pub rule: Rule,
+pub(crate) struct Problem {
+    /// Row in the batch.
+    pub(crate) row: u32,
+    /// Subject.
+    pub(crate) subject: Subject,
+    /// Violated rule.
+    pub(crate) rule: Rule,
 }
 
 impl Rule {
-    /// The text behind `<column>: `; `max_length` is that of the column, in bytes.
-    #[must_use]
-    pub fn text(self, max_length: Option<u32>) -> String {
+    /// Text after `<column>: `; `max_length` is that of the column, in bytes.
+    pub(crate) fn text(self, max_length: Option<u32>) -> String {
         let fixed = match self {
             Self::FieldCount => "wrong number of fields",
             Self::NotUtf8 => "not UTF-8",

@@ -1,29 +1,29 @@
-//! Rows of an object that is too large for memory, in a temporary file, spread over buckets by a hash of their key.
+//! Spills the rows of an object that does not fit in memory to a temporary file, partitioned into buckets by a hash of the key.
 //!
-//! All rows with one key are in one bucket, so each bucket can be sorted and settled alone: files of one object never share a
-//! key. The file is private to the process and has no name; it goes with the process, whatever happens.
+//! All rows with one key are in one bucket, so each bucket is sorted and deduplicated on its own, and files of one object never
+//! share a key. The file is unnamed and private to the process, which removes it in any case.
 
-use crate::builder::{Column, Pool, Rows, Values};
-use crate::plan::{Kind, Plan};
+use crate::columns::{ColumnValues, ColumnarRows, TypedColumn};
+use crate::plan::TransformPlan;
+use crate::text_pool::TextPool;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom, Write};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Fewest buckets: an object that is spilled does not fit into one.
+/// Minimum number of buckets: a spilled object does not fit into one.
 const MINIMUM_BUCKETS: u64 = 4;
-/// Most buckets, which bounds the size of objects at that many runs.
+/// Maximum number of buckets; an object may have about this many runs.
 const MAXIMUM_BUCKETS: u64 = 256;
 
-/// Number of buckets for a file of about `bytes` bytes, so that a bucket is about half a run.
-#[must_use]
-pub fn buckets(bytes: u64, run_bytes: u64) -> usize {
+/// Number of buckets for a file of about `bytes` bytes, for buckets of about half a run.
+pub(crate) fn buckets(bytes: u64, run_bytes: u64) -> usize {
     let wanted = bytes.div_ceil((run_bytes / 2).max(1));
     wanted.clamp(MINIMUM_BUCKETS, MAXIMUM_BUCKETS) as usize
 }
 
 /// Spilled rows.
 #[derive(Debug)]
-pub struct Spill {
+pub(crate) struct Spill {
     file: File,
     end: u64,
     /// Offset and length of the pieces of each bucket.
@@ -31,11 +31,11 @@ pub struct Spill {
 }
 
 impl Spill {
-    /// Opens a temporary file.
+    /// Creates the temporary file.
     ///
     /// # Errors
-    /// There can be none.
-    pub fn new(buckets: usize) -> Result<Self> {
+    /// The file cannot be created.
+    pub(crate) fn new(buckets: usize) -> Result<Self> {
         Ok(Self {
             file: tempfile::tempfile()?,
             end: 0,
@@ -44,28 +44,20 @@ impl Spill {
     }
 
     /// Number of buckets.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.pieces.len()
-    }
-
-    /// Whether there is no bucket.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
     }
 
     /// Adds rows.
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub fn add(&mut self, plan: &Plan, rows: &Rows) -> Result<()> {
+    pub(crate) fn add(&mut self, plan: &TransformPlan, rows: &ColumnarRows) -> Result<()> {
+        let keys: Vec<&TypedColumn> = plan.key.iter().map(|key| &rows.columns[*key]).collect();
         let mut orders: Vec<Vec<usize>> = vec![Vec::new(); self.pieces.len()];
         for row in 0..rows.len() {
-            let bucket = key_hash(plan, rows, row) % orders.len().max(1) as u64;
-            if let Some(order) = orders.get_mut(bucket as usize) {
-                order.push(row);
-            }
+            let bucket = key_hash(&keys, row) % orders.len() as u64;
+            orders[bucket as usize].push(row);
         }
         let mut piece = Vec::new();
         for (order, pieces) in orders.iter().zip(&mut self.pieces) {
@@ -78,14 +70,14 @@ impl Spill {
         Ok(())
     }
 
-    /// The rows of a bucket.
+    /// Loads the rows of a bucket.
     ///
     /// # Errors
     /// The disk fails.
-    pub fn load(&mut self, plan: &Plan, bucket: usize) -> Result<Rows> {
-        let mut rows = Rows::new(plan);
+    pub(crate) fn load(&mut self, plan: &TransformPlan, bucket: usize) -> Result<ColumnarRows> {
+        let mut rows = ColumnarRows::new(plan);
         let mut piece = Vec::new();
-        for (offset, length) in self.pieces.get(bucket).into_iter().flatten() {
+        for (offset, length) in &self.pieces[bucket] {
             self.file.seek(SeekFrom::Start(*offset))?;
             piece.resize(*length, 0);
             self.file.read_exact(&mut piece)?;
@@ -96,27 +88,19 @@ impl Spill {
     }
 }
 
-/// A hash of the key of a row.
-fn key_hash(plan: &Plan, rows: &Rows, row: usize) -> u64 {
-    let columns = plan
-        .key
-        .iter()
-        .filter_map(|key| Some((plan.sources.get(*key)?, rows.columns.get(*key)?)));
-    columns.fold(0, |hash: u64, (source, column)| {
-        let share = match (&column.values, &source.kind) {
-            (Values::Uuid(values), _) => values.get(row).map(|value| xxh3_64(&value.to_be_bytes())),
-            (Values::Text(codes, pool), _) => codes.get(row).map(|code| pool.hash(*code)),
-            (Values::Code(codes), Kind::Code(words)) => codes
-                .get(row)
-                .and_then(|code| words.get(usize::from(*code)))
-                .map(|word| word.hash),
-            (Values::Long(values), _) => values.get(row).map(|value| xxh3_64(&value.to_le_bytes())),
-            (Values::Wide(values), _) => values.get(row).map(|value| xxh3_64(&value.to_le_bytes())),
-            (Values::Double(values), _) => values.get(row).map(|value| xxh3_64(&value.to_le_bytes())),
-            (Values::Boolean(values), _) => values.get(row).map(|value| u64::from(*value)),
-            (Values::Code(_), _) => None,
+/// Hash of the key of a row.
+fn key_hash(keys: &[&TypedColumn], row: usize) -> u64 {
+    keys.iter().fold(0, |hash: u64, column| {
+        let share = match &column.values {
+            ColumnValues::Uuid(values) => xxh3_64(&values[row].to_be_bytes()),
+            ColumnValues::Text(codes, pool) => pool.hash(codes[row]),
+            ColumnValues::Code(codes, allowed) => allowed[usize::from(codes[row])].hash,
+            ColumnValues::Long(values) => xxh3_64(&values[row].to_le_bytes()),
+            ColumnValues::Wide(values) => xxh3_64(&values[row].to_le_bytes()),
+            ColumnValues::Double(values) => xxh3_64(&values[row].to_le_bytes()),
+            ColumnValues::Boolean(values) => u64::from(values[row]),
         };
-        hash.rotate_left(7).wrapping_add(share.unwrap_or(0))
+        hash.rotate_left(7).wrapping_add(share)
     })
 }
 
@@ -134,8 +118,8 @@ macro_rules! fixed {
             }
 
             fn read(piece: &mut &[u8]) -> Option<Self> {
-                let (bytes, rest) = piece.split_first_chunk()?;
-                *piece = rest;
+                let (bytes, unread) = piece.split_first_chunk()?;
+                *piece = unread;
                 Some(Self::from_le_bytes(*bytes))
             }
         }
@@ -154,29 +138,26 @@ impl Fixed for bool {
     }
 }
 
-fn write_rows(rows: &Rows, order: &[usize], piece: &mut Vec<u8>) {
+fn write_rows(rows: &ColumnarRows, order: &[usize], piece: &mut Vec<u8>) {
     (order.len() as u64).write(piece);
     for column in rows.columns.iter().chain(&rows.extra) {
         write_column(column, order, piece);
     }
     write_values(&rows.hashes, order, piece);
-    write_values(&rows.places, order, piece);
+    write_values(&rows.positions, order, piece);
 }
 
-fn read_rows(rows: &mut Rows, piece: &mut &[u8]) -> Option<()> {
+fn read_rows(rows: &mut ColumnarRows, piece: &mut &[u8]) -> Option<()> {
     let count = usize::try_from(u64::read(piece)?).ok()?;
     for column in rows.columns.iter_mut().chain(&mut rows.extra) {
         read_column(column, count, piece)?;
     }
     read_values(&mut rows.hashes, count, piece)?;
-    read_values(&mut rows.places, count, piece)
+    read_values(&mut rows.positions, count, piece)
 }
 
 fn write_values<T: Fixed>(values: &[T], order: &[usize], piece: &mut Vec<u8>) {
-    order
-        .iter()
-        .filter_map(|row| values.get(*row))
-        .for_each(|value| value.write(piece));
+    order.iter().for_each(|row| values[*row].write(piece));
 }
 
 fn read_values<T: Fixed>(values: &mut Vec<T>, count: usize, piece: &mut &[u8]) -> Option<()> {
@@ -187,24 +168,24 @@ fn read_values<T: Fixed>(values: &mut Vec<T>, count: usize, piece: &mut &[u8]) -
     Some(())
 }
 
-fn write_column(column: &Column, order: &[usize], piece: &mut Vec<u8>) {
+fn write_column(column: &TypedColumn, order: &[usize], piece: &mut Vec<u8>) {
     let has_nulls = !column.nulls.is_empty();
     has_nulls.write(piece);
     if has_nulls {
         write_values(&column.nulls, order, piece);
     }
     match &column.values {
-        Values::Uuid(values) => write_values(values, order, piece),
-        Values::Code(values) => write_values(values, order, piece),
-        Values::Long(values) => write_values(values, order, piece),
-        Values::Wide(values) => write_values(values, order, piece),
-        Values::Double(values) => write_values(values, order, piece),
-        Values::Boolean(values) => write_values(values, order, piece),
-        Values::Text(codes, pool) => write_texts(codes, pool, order, piece),
+        ColumnValues::Uuid(values) => write_values(values, order, piece),
+        ColumnValues::Code(values, _) => write_values(values, order, piece),
+        ColumnValues::Long(values) => write_values(values, order, piece),
+        ColumnValues::Wide(values) => write_values(values, order, piece),
+        ColumnValues::Double(values) => write_values(values, order, piece),
+        ColumnValues::Boolean(values) => write_values(values, order, piece),
+        ColumnValues::Text(codes, pool) => write_texts(codes, pool, order, piece),
     }
 }
 
-fn read_column(column: &mut Column, count: usize, piece: &mut &[u8]) -> Option<()> {
+fn read_column(column: &mut TypedColumn, count: usize, piece: &mut &[u8]) -> Option<()> {
     let before = column.len();
     let has_nulls = bool::read(piece)?;
     if has_nulls {
@@ -214,32 +195,34 @@ fn read_column(column: &mut Column, count: usize, piece: &mut &[u8]) -> Option<(
         column.nulls.resize(before + count, false);
     }
     match &mut column.values {
-        Values::Uuid(values) => read_values(values, count, piece),
-        Values::Code(values) => read_values(values, count, piece),
-        Values::Long(values) => read_values(values, count, piece),
-        Values::Wide(values) => read_values(values, count, piece),
-        Values::Double(values) => read_values(values, count, piece),
-        Values::Boolean(values) => read_values(values, count, piece),
-        Values::Text(codes, pool) => read_texts(codes, pool, count, piece),
+        ColumnValues::Uuid(values) => read_values(values, count, piece),
+        ColumnValues::Code(values, _) => read_values(values, count, piece),
+        ColumnValues::Long(values) => read_values(values, count, piece),
+        ColumnValues::Wide(values) => read_values(values, count, piece),
+        ColumnValues::Double(values) => read_values(values, count, piece),
+        ColumnValues::Boolean(values) => read_values(values, count, piece),
+        ColumnValues::Text(codes, pool) => read_texts(codes, pool, count, piece),
     }
 }
 
-/// The texts of these rows, each once, then for each row the place of its text among them.
-fn write_texts(codes: &[u32], pool: &Pool, order: &[usize], piece: &mut Vec<u8>) {
-    let mut places = vec![u32::MAX; pool.len()];
+/// Writes the distinct texts of these rows, then for each row the index of its text.
+fn write_texts(codes: &[u32], pool: &TextPool, order: &[usize], piece: &mut Vec<u8>) {
     let mut texts: Vec<u32> = Vec::new();
-    let mut rows: Vec<u32> = Vec::with_capacity(order.len());
-    for row in order {
-        let code = codes.get(*row).copied().unwrap_or(0);
-        // The code of a null may belong to no text.
-        let place = places.get_mut(code as usize).map_or(0, |place| {
-            if *place == u32::MAX {
-                *place = texts.len() as u32;
+    let mut indices: Vec<u32> = Vec::with_capacity(order.len());
+    if pool.is_empty() {
+        // All rows are null.
+        indices.resize(order.len(), 0);
+    } else {
+        let mut index_of = vec![u32::MAX; pool.len()];
+        for row in order {
+            let code = codes[*row];
+            let index = &mut index_of[code as usize];
+            if *index == u32::MAX {
+                *index = texts.len() as u32;
                 texts.push(code);
             }
-            *place
-        });
-        rows.push(place);
+            indices.push(*index);
+        }
     }
     (texts.len() as u32).write(piece);
     for code in texts {
@@ -249,28 +232,29 @@ fn write_texts(codes: &[u32], pool: &Pool, order: &[usize], piece: &mut Vec<u8>)
         last_four.is_some().write(piece);
         piece.extend(last_four.into_iter().flatten());
     }
-    rows.into_iter().for_each(|place| place.write(piece));
+    indices.into_iter().for_each(|index| index.write(piece));
 }
 
-fn read_texts(codes: &mut Vec<u32>, pool: &mut Pool, count: usize, piece: &mut &[u8]) -> Option<()> {
-    let mut here = Vec::new();
+fn read_texts(codes: &mut Vec<u32>, pool: &mut TextPool, count: usize, piece: &mut &[u8]) -> Option<()> {
+    let mut read = Vec::new();
     for _ in 0..u32::read(piece)? {
         let length = u32::read(piece)? as usize;
-        let (text, rest) = piece.split_at_checked(length)?;
-        *piece = rest;
+        let (text, unread) = piece.split_at_checked(length)?;
+        *piece = unread;
         let (code, _) = if bool::read(piece)? {
-            let (digits, rest) = piece.split_first_chunk::<4>()?;
-            *piece = rest;
+            let (digits, unread) = piece.split_first_chunk::<4>()?;
+            *piece = unread;
             pool.intern_card(text, *digits)
         } else {
             pool.intern(text)
         };
-        here.push(code);
+        read.push(code);
     }
     codes.reserve(count);
     for _ in 0..count {
-        let place = u32::read(piece)?;
-        codes.push(here.get(place as usize).copied().unwrap_or(0));
+        let index = u32::read(piece)?;
+        // Without texts all rows are null. An index without a text means a damaged file.
+        codes.push(if read.is_empty() { 0 } else { *read.get(index as usize)? });
     }
     Some(())
 }

@@ -1,7 +1,6 @@
 //! The stage against an S3 server: what it writes, what it reads again, what it leaves alone.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-#[path = "support/lake.rs"]
 mod lake;
 
 use arrow::array::{AsArray, RecordBatch};

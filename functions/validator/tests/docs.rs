@@ -2,9 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
-#[path = "../../../tests/browser.rs"]
-mod browser;
-
+use cardlake_test_support::browser::assert_shown_well;
 use cardlake_validator::{DocsPage, TrendPoint, ValidationResult};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -154,5 +152,5 @@ fn a_browser_shows_a_page_on_a_phone_without_complaint_and_without_scrolling_sid
         std::fs::write(&path, page(&result)).unwrap();
         path
     });
-    browser::assert_shown_well(&[&pages[0], &pages[1]]);
+    assert_shown_well(&[&pages[0], &pages[1]]);
 }

@@ -2,18 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
-#[path = "../../../tests/support/loopback_s3.rs"]
-#[expect(dead_code, reason = "not every test needs all of it")]
-mod loopback_s3;
-
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, new_null_array};
 use arrow::compute::cast;
 use cardlake_aws::metrics::{self, Metric, Subject};
 use cardlake_core::contract::Contracts;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::events::{ValidatorEvent, ValidatorOutput};
+use cardlake_test_support::LoopbackLake;
 use cardlake_validator::{Context, Error, handle};
-use loopback_s3::LoopbackS3;
 use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -53,7 +49,7 @@ fn parquet(rows: &[Value]) -> Vec<u8> {
 }
 
 /// Puts files and a candidate that adds them into silver, with changes to the candidate, and audits it.
-async fn audit(server: &LoopbackS3, files: &[Vec<Value>], changes: &Value) -> Result<ValidatorOutput, Error> {
+async fn audit(server: &LoopbackLake, files: &[Vec<Value>], changes: &Value) -> Result<ValidatorOutput, Error> {
     let mut add = Vec::new();
     for (index, rows) in files.iter().enumerate() {
         let file = parquet(rows);
@@ -89,7 +85,7 @@ async fn audit(server: &LoopbackS3, files: &[Vec<Value>], changes: &Value) -> Re
     run(server, Some(KEY)).await
 }
 
-async fn run(server: &LoopbackS3, candidate: Option<&str>) -> Result<ValidatorOutput, Error> {
+async fn run(server: &LoopbackLake, candidate: Option<&str>) -> Result<ValidatorOutput, Error> {
     let context = Context::new(server.resources(&[])).await.unwrap();
     let event = ValidatorEvent {
         batch_date: "2026-01-15".parse().unwrap(),
@@ -101,7 +97,7 @@ async fn run(server: &LoopbackS3, candidate: Option<&str>) -> Result<ValidatorOu
 
 #[tokio::test]
 async fn a_sound_candidate_passes_and_leaves_its_result() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let files = [vec![row(1), row(2)], vec![row(3)]];
     let output = audit(&server, &files, &json!({})).await.unwrap();
     assert_eq!(output.evaluated, output.successful);
@@ -130,7 +126,7 @@ async fn a_sound_candidate_passes_and_leaves_its_result() {
 
 #[tokio::test]
 async fn a_duplicate_across_files_stops_the_batch_and_is_named() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let files = [vec![row(1), row(2)], vec![row(2)]];
     let (outcome, figures) = metrics::collect(audit(&server, &files, &json!({}))).await;
     let transactions = Subject::Dataset("transactions".to_owned());
@@ -153,7 +149,7 @@ async fn a_duplicate_across_files_stops_the_batch_and_is_named() {
 
 #[tokio::test]
 async fn every_broken_rule_is_found_in_its_column() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     for (column, value, expected) in [
         (
             "amount",
@@ -190,7 +186,7 @@ async fn every_broken_rule_is_found_in_its_column() {
 
 #[tokio::test]
 async fn a_lesser_failure_is_a_warning() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let mut late = row(2);
     late["days_late"] = json!("5");
     let output = audit(&server, &[vec![row(1), late]], &json!({})).await.unwrap();
@@ -203,7 +199,7 @@ async fn a_lesser_failure_is_a_warning() {
 
 #[tokio::test]
 async fn books_that_do_not_balance_stop_the_batch() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let error = audit(&server, &[vec![row(1)]], &json!({"counts": {"duplicates": 7}}))
         .await
         .unwrap_err();
@@ -230,7 +226,7 @@ async fn books_that_do_not_balance_stop_the_batch() {
 
 #[tokio::test]
 async fn the_books_of_the_objects_add_up_to_those_of_the_batch() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let object = |bronze: u64, added: u64| {
         json!({"rules": "r", "counts": {
             "bronze_rows": bronze, "silver_rows_added": added, "duplicates": 2, "quarantined": 1, "late_rows": 0, "replaced": 0,
@@ -263,7 +259,7 @@ async fn the_books_of_the_objects_add_up_to_those_of_the_batch() {
 
 #[tokio::test]
 async fn what_stops_a_batch_is_kept_with_its_rows_and_card_numbers_are_masked() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let mut broken = row(2);
     broken["amount"] = json!("-1.00");
     broken["channel"] = json!("fax");
@@ -313,7 +309,7 @@ async fn what_stops_a_batch_is_kept_with_its_rows_and_card_numbers_are_masked() 
 
 #[tokio::test]
 async fn at_most_a_thousand_rows_are_kept_for_each_expectation() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let rows: Vec<Value> = (0..1500)
         .map(|number| {
             let mut row = row(number);
@@ -329,7 +325,7 @@ async fn at_most_a_thousand_rows_are_kept_for_each_expectation() {
 
 #[tokio::test]
 async fn a_page_shows_the_days_before() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let folder = "_validations/transactions/batch_date=2026-01-14";
     let before = json!({
         "success": true, "results": [], "suite_name": "s", "suite_parameters": {}, "meta": {"rows": 4321}, "id": null,
@@ -369,7 +365,7 @@ async fn a_page_shows_the_days_before() {
 }
 
 /// A table of one version with one file of one row in each of the partitions.
-async fn table(server: &LoopbackS3, rows: &[(&str, Value)]) {
+async fn table(server: &LoopbackLake, rows: &[(&str, Value)]) {
     let field = |name: &str, kind: &str| json!({"name": name, "type": kind, "nullable": true, "metadata": {}});
     let fields = [
         ("transaction_id", "string"),
@@ -404,7 +400,7 @@ async fn table(server: &LoopbackS3, rows: &[(&str, Value)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_must_be_unique_beside_those_that_stay_in_their_partitions() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     table(&server, &[("grocery", row(7)), ("taxi", row(8))]).await;
     let on_the_table = json!({"base_version": 0});
     // What lies in a partition that is not touched is not looked at: the reconciler has compared all of the window.
@@ -429,7 +425,7 @@ async fn rows_must_be_unique_beside_those_that_stay_in_their_partitions() {
 
 #[tokio::test]
 async fn nothing_to_audit_is_no_error() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let output = run(&server, None).await.unwrap();
     assert_eq!((output.evaluated, output.result), (0, None));
     let output = audit(&server, &[], &json!({})).await.unwrap();
@@ -438,7 +434,7 @@ async fn nothing_to_audit_is_no_error() {
 
 #[tokio::test]
 async fn a_candidate_that_is_missing_or_for_another_day_is_refused() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let error = run(&server, Some("_candidates/nowhere.json")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(
@@ -468,7 +464,7 @@ async fn a_candidate_that_is_missing_or_for_another_day_is_refused() {
 
 #[tokio::test]
 async fn a_file_that_is_gone_or_no_parquet_is_told_apart() {
-    let server = LoopbackS3::start().await;
+    let server = LoopbackLake::start().await;
     let file = |path: &str| {
         json!({"add": [{
             "path": path, "size": 500, "rows": 1, "modification_time": 0, "columns": {}, "partition_values": {},

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why a write had no space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,25 @@ impl NoSpace {
         } else {
             None
         }
+    }
+}
+
+/// The last write that had no space, if any. Clones share one record.
+///
+/// For a server whose clients see a service's error code, and for the program that runs both.
+#[derive(Debug, Clone, Default)]
+pub struct NoSpaceLog(Arc<Mutex<Option<NoSpace>>>);
+
+impl NoSpaceLog {
+    /// Records a failed write.
+    pub fn record(&self, reason: NoSpace) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
+    /// The last recorded reason.
+    #[must_use]
+    pub fn last(&self) -> Option<NoSpace> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

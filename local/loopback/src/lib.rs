@@ -5,14 +5,14 @@
 
 pub mod access_log;
 mod credentials;
-pub mod disk;
+mod disk;
 mod hook;
 mod listen;
 pub mod signature;
 
 pub use access_log::{Access, AccessLog};
 pub use credentials::ServerCredentials;
-pub use disk::NoSpace;
+pub use disk::{NoSpace, NoSpaceLog};
 pub use hook::{HookDecision, RecordedRequest, RequestHook, RequestLog};
 pub use listen::{ListenError, listen};
 pub use signature::{SignatureError, SignedRequest};

@@ -69,7 +69,10 @@ impl Engine {
                     message: engine_error::summary(&error),
                 }
             } else {
-                RedshiftError::Open { path, source: error }
+                RedshiftError::Open {
+                    path,
+                    source: error.into(),
+                }
             }
         })?;
         connection
@@ -79,9 +82,9 @@ impl Engine {
                 let catalog = prelude::catalog(database);
                 connection.execute_batch(&format!("BEGIN; {MACROS} {catalog} COMMIT;"))
             })
-            .map_err(|source| RedshiftError::Open {
+            .map_err(|error| RedshiftError::Open {
                 path: file.to_owned(),
-                source,
+                source: error.into(),
             })?;
         // Only now: the files of another process that has the database open are not touched.
         remove_leftovers(&staging);

@@ -74,6 +74,14 @@ pub(crate) fn translate(error: &duckdb::Error) -> SqlError {
     from_message(&message(error))
 }
 
+/// Why a statement had no space, if that is the error.
+pub(crate) fn no_space(error: &SqlError) -> Option<NoSpace> {
+    match error {
+        SqlError::DiskFull(message) => NoSpace::of_duckdb(message),
+        _ => None,
+    }
+}
+
 /// Whether another process has the database file open.
 pub(crate) fn is_locked(error: &duckdb::Error) -> bool {
     message(error).contains("Could not set lock")
@@ -136,7 +144,7 @@ fn from_message(message: &str) -> SqlError {
     }
     // Before conflicts: a full disk may fail a commit, too.
     if NoSpace::of_duckdb(message).is_some() {
-        return SqlError::redshift(format!("Disk Full DETAIL: {}", first_line(message)));
+        return SqlError::DiskFull(first_line(message).to_owned());
     }
     let conflict = message.starts_with("TransactionContext Error")
         && (message.contains("onflict") || message.contains("Failed to commit"));

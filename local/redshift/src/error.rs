@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cardlake_loopback::{ListenError, SignatureError};
+use cardlake_loopback::{ListenError, NoSpace, SignatureError};
 
 /// Why the server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum RedshiftError {
         /// The database file.
         path: PathBuf,
         /// DuckDB's error.
-        source: duckdb::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The folder of the database, of its temporary files, or its lock file cannot be created.
     #[error("{} cannot be created or written", path.display())]
@@ -38,6 +38,18 @@ pub enum RedshiftError {
     /// A statement was still running when the server was shut down and did not stop.
     #[error("a statement did not stop within {0} seconds of being cancelled")]
     StillRunning(u64),
+}
+
+impl RedshiftError {
+    /// Why a write had no space, if that is the error.
+    #[must_use]
+    pub fn no_space(&self) -> Option<NoSpace> {
+        match self {
+            Self::Open { source, .. } => NoSpace::of_duckdb(&source.to_string()),
+            Self::Folder { source, .. } => NoSpace::of_io(source),
+            _ => None,
+        }
+    }
 }
 
 /// An error response of the Data API.

@@ -11,34 +11,33 @@ use duckdb::params;
 use crate::engine::Engine;
 use crate::engine_error::translate;
 use crate::session::{Outcome, Session};
-use crate::statement::{Entry, Status, Submission, lock};
+use crate::statement::{Entry, SessionSlot, Status, Submission, lock};
 
-/// Runs a statement to its end, on a blocking thread.
-pub(crate) fn run(engine: &Arc<Engine>, entry: &Entry) {
+/// Runs a statement to its end, on a blocking thread. The error is that of the entry.
+pub(crate) fn run(engine: &Arc<Engine>, entry: &Entry) -> Result<(), SqlError> {
     let begun = Instant::now();
     entry.update(|state| state.status = Status::Started);
     let result = match &entry.submission.session {
-        Some(slot) => {
-            let mut session = lock(&slot.session);
-            if session.is_none() {
-                match Session::open(engine) {
-                    Ok(opened) => *session = Some(opened),
-                    Err(error) => return end(entry, begun, Err(error)),
-                }
-            }
-            match session.as_mut() {
-                Some(session) => run_on(session, entry),
-                None => Ok(()),
-            }
-        }
+        Some(slot) => run_in_session(engine, slot, entry),
         None => Session::open(engine).and_then(|mut session| run_on(&mut session, entry)),
     };
-    end(entry, begun, result);
-    remember(engine, entry);
+    end(entry, begun, result.as_ref().err());
+    record(engine, entry);
+    result
+}
+
+/// Runs a statement on the connection of a client's session, which its first statement opens.
+fn run_in_session(engine: &Arc<Engine>, slot: &SessionSlot, entry: &Entry) -> Result<(), SqlError> {
+    let mut session = lock(&slot.session);
+    let session = match session.as_mut() {
+        Some(session) => session,
+        None => session.insert(Session::open(engine)?),
+    };
+    run_on(session, entry)
 }
 
 /// Writes a statement's parts into SYS_QUERY_HISTORY.
-fn remember(engine: &Engine, entry: &Entry) {
+fn record(engine: &Engine, entry: &Entry) {
     let state = entry.state();
     let parts = state.parts.iter().zip(&entry.submission.sqls);
     let written = engine.connect().and_then(|connection| {
@@ -88,14 +87,14 @@ fn query_type(text: &str) -> String {
     }
 }
 
-fn end(entry: &Entry, begun: Instant, result: Result<(), SqlError>) {
+fn end(entry: &Entry, begun: Instant, error: Option<&SqlError>) {
     *lock(&entry.interrupt) = None;
     let cancelled = entry.cancelled.load(Ordering::Acquire);
     entry.update(|state| {
         state.duration = begun.elapsed();
-        match result {
-            Ok(()) => state.status = Status::Finished,
-            Err(error) => {
+        match error {
+            None => state.status = Status::Finished,
+            Some(error) => {
                 state.status = if cancelled { Status::Aborted } else { Status::Failed };
                 state.error = Some(error.to_string());
             }

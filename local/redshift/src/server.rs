@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use cardlake_loopback::{SignedRequest, listen, signature};
+use cardlake_loopback::{NoSpace, SignedRequest, listen, signature};
 use chrono::Utc;
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -108,6 +108,12 @@ impl RedshiftServer {
     /// The endpoint URL for SDKs.
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.addr)
+    }
+
+    /// Why the last statement that had no space failed, if one did.
+    #[must_use]
+    pub fn no_space(&self) -> Option<NoSpace> {
+        self.statements.0.no_space().last()
     }
 
     /// Stops listening, cancels what runs, and closes the database, which another process can then open.

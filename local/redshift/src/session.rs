@@ -167,6 +167,9 @@ impl Session {
                 "cannot set an identity column to a value: column \"{column}\""
             )));
         }
+        let Some(source) = &insert.source else {
+            return Ok(format!("INSERT INTO {} DEFAULT VALUES", insert.relation.sql()));
+        };
         let columns: Vec<String> = if insert.columns.is_empty() && !always.is_empty() {
             let all = table.iter().flat_map(|table| &table.definition.columns);
             all.filter(|column| !always.contains(&column.name))
@@ -180,7 +183,6 @@ impl Session {
         } else {
             format!(" ({})", columns.join(", "))
         };
-        let source = insert.source.as_deref().unwrap_or("DEFAULT VALUES");
         Ok(format!("INSERT INTO {}{columns} {source}", insert.relation.sql()))
     }
 

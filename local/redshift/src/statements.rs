@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use cardlake_loopback::NoSpaceLog;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::engine::Engine;
+use crate::engine_error;
 use crate::error::ApiError;
 use crate::runner::run;
 use crate::statement::{ConnectionFields, Entry, SessionSlot, Status, Submission, lock};
@@ -36,6 +38,7 @@ pub(crate) struct Statements {
     running: Arc<Semaphore>,
     numbers: AtomicI64,
     idle: Notify,
+    no_space: NoSpaceLog,
 }
 
 #[derive(Default)]
@@ -58,7 +61,13 @@ impl Statements {
             running: Arc::new(Semaphore::new(MAX_RUNNING)),
             numbers: AtomicI64::new(1),
             idle: Notify::new(),
+            no_space: NoSpaceLog::default(),
         }
+    }
+
+    /// Statements that failed for lack of space.
+    pub(crate) fn no_space(&self) -> &NoSpaceLog {
+        &self.no_space
     }
 
     /// The database.
@@ -135,11 +144,17 @@ impl Statements {
         let engine = Arc::clone(&self.engine);
         let outcome = tokio::task::spawn_blocking(move || run(&engine, &worker)).await;
         drop(permit);
-        if outcome.is_err() {
-            entry.update(|state| {
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                if let Some(reason) = engine_error::no_space(&error) {
+                    self.no_space.record(reason);
+                }
+            }
+            Err(_) => entry.update(|state| {
                 state.status = Status::Failed;
                 state.error = Some("ERROR: internal error: the statement's thread panicked".to_owned());
-            });
+            }),
         }
         if let Some(slot) = &entry.submission.session {
             *lock(&slot.used) = Instant::now();

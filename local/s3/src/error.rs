@@ -50,6 +50,16 @@ pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) ->
     }
 }
 
+impl StoreError {
+    /// Why a write had no space, if that is the error.
+    pub(crate) fn no_space(&self) -> Option<NoSpace> {
+        match self {
+            Self::Io { source, .. } => NoSpace::of_io(source),
+            _ => None,
+        }
+    }
+}
+
 impl From<StoreError> for S3Error {
     fn from(error: StoreError) -> Self {
         let code = match &error {
@@ -63,11 +73,9 @@ impl From<StoreError> for S3Error {
             StoreError::EntityTooSmall(_) => S3ErrorCode::EntityTooSmall,
             StoreError::UnusableKey { .. } => S3ErrorCode::InvalidArgument,
             StoreError::PreconditionFailed => S3ErrorCode::PreconditionFailed,
-            StoreError::Io { source, .. } if NoSpace::of_io(source) == Some(NoSpace::FileTooLarge) => {
-                S3ErrorCode::EntityTooLarge
-            }
+            StoreError::Io { .. } if error.no_space() == Some(NoSpace::FileTooLarge) => S3ErrorCode::EntityTooLarge,
             // Ceph's code: clients do not retry it, as they would retry a server error.
-            StoreError::Io { source, .. } if NoSpace::of_io(source).is_some() => {
+            StoreError::Io { .. } if error.no_space().is_some() => {
                 let mut refused = Self::with_message(S3ErrorCode::Custom("QuotaExceeded".into()), error.to_string());
                 refused.set_status_code(StatusCode::FORBIDDEN);
                 return refused;

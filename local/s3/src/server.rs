@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cardlake_loopback::{HookDecision, ListenError, RequestHook, ServerCredentials, listen};
+use cardlake_loopback::{HookDecision, ListenError, NoSpace, NoSpaceLog, RequestHook, ServerCredentials, listen};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
@@ -58,6 +58,7 @@ pub struct S3ServerOptions {
 #[derive(Debug)]
 pub struct S3Server {
     address: SocketAddr,
+    no_space: NoSpaceLog,
     task: JoinHandle<()>,
 }
 
@@ -70,6 +71,12 @@ impl S3Server {
     /// The address with the real port.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Why the last write that had no space failed, if one did.
+    #[must_use]
+    pub fn no_space(&self) -> Option<NoSpace> {
+        self.no_space.last()
     }
 
     /// Stops the server and cuts its connections. What was answered is on the disk.
@@ -97,12 +104,17 @@ pub async fn start(options: S3ServerOptions) -> Result<S3Server, S3ServerError> 
         .await
         .map_err(|error| S3ServerError::Store(error.into()))?
         .map_err(|error| S3ServerError::Store(error.into()))?;
+    let no_space = store.no_space().clone();
     let mut builder = S3ServiceBuilder::new(Service::new(Arc::new(store), options.created));
     builder.set_auth(Auth(options.credentials));
     builder.set_access(Access { hook: options.hook });
     let task = tokio::spawn(serve(listener, builder.build()));
     tracing::info!(%address, "the S3 server listens");
-    Ok(S3Server { address, task })
+    Ok(S3Server {
+        address,
+        no_space,
+        task,
+    })
 }
 
 async fn serve(listener: TcpListener, service: S3Service) {

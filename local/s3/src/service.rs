@@ -68,7 +68,7 @@ impl Service {
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> S3Result<T> {
         let store = Arc::clone(&self.store);
-        let result = spawn_blocking(move || work(&store))
+        let result = spawn_blocking(move || work(&store).map_err(|error| store.recorded(error)))
             .await
             .map_err(S3Error::internal_error)?;
         Ok(result?)

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use cardlake_loopback::NoSpaceLog;
 use uuid::Uuid;
 
 use crate::attributes::{self, Attributes};
@@ -104,6 +105,7 @@ pub(crate) struct Store {
     root: PathBuf,
     locks: Vec<Mutex<()>>,
     tags: TagCache,
+    no_space: NoSpaceLog,
 }
 
 impl Store {
@@ -123,7 +125,20 @@ impl Store {
             root: root.to_owned(),
             locks,
             tags: TagCache::open(&attributes.join(TAGS)),
+            no_space: NoSpaceLog::default(),
         })
+    }
+
+    /// Records an error that is a lack of space, and passes it on.
+    pub(crate) fn recorded(&self, error: StoreError) -> StoreError {
+        if let Some(reason) = error.no_space() {
+            self.no_space.record(reason);
+        }
+        error
+    }
+
+    pub(crate) fn no_space(&self) -> &NoSpaceLog {
+        &self.no_space
     }
 
     pub(crate) fn root(&self) -> &Path {

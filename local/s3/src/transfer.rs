@@ -24,11 +24,14 @@ pub(crate) async fn receive(store: &Arc<Store>, body: Option<StreamingBlob>) -> 
     let (sender, mut receiver) = mpsc::channel::<Bytes>(CHUNKS_IN_FLIGHT);
     let store = Arc::clone(store);
     let writer = spawn_blocking(move || {
-        let mut upload = store.start_upload()?;
-        while let Some(bytes) = receiver.blocking_recv() {
-            upload.write(&bytes)?;
-        }
-        Ok::<_, StoreError>(upload.finish())
+        let mut written = || {
+            let mut upload = store.start_upload()?;
+            while let Some(bytes) = receiver.blocking_recv() {
+                upload.write(&bytes)?;
+            }
+            Ok(upload.finish())
+        };
+        written().map_err(|error: StoreError| store.recorded(error))
     });
     if let Some(mut body) = body {
         while let Some(chunk) = body.next().await {

@@ -25,6 +25,8 @@ pub enum StorageErrorKind {
     PreconditionFailed,
     /// The service cannot answer for now.
     Transient,
+    /// The service has no space left, or the quota is used up. A local S3 or Ceph answers so; AWS never does.
+    NoSpace,
     /// The service refuses for good.
     Refused,
     /// The object is not what its format says.
@@ -52,7 +54,9 @@ impl StageError for StorageError {
         match self.kind {
             StorageErrorKind::NotFound => ErrorKind::NotFound,
             StorageErrorKind::Transient => ErrorKind::Transient,
-            StorageErrorKind::PreconditionFailed | StorageErrorKind::Refused => ErrorKind::Service,
+            StorageErrorKind::PreconditionFailed | StorageErrorKind::NoSpace | StorageErrorKind::Refused => {
+                ErrorKind::Service
+            }
             StorageErrorKind::Corrupt => ErrorKind::Corrupt,
         }
     }
@@ -464,6 +468,7 @@ where
 fn kind_of(code: &str, status: Option<u16>) -> StorageErrorKind {
     match (code, status) {
         ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, Some(404)) => StorageErrorKind::NotFound,
+        ("QuotaExceeded", _) => StorageErrorKind::NoSpace,
         (_, Some(412)) => StorageErrorKind::PreconditionFailed,
         ("SlowDown" | "RequestTimeout" | "ConditionalRequestConflict" | "InternalError", _)
         | (_, Some(429 | 500..=599)) => StorageErrorKind::Transient,

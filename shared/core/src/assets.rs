@@ -1,8 +1,8 @@
 //! Project files: contracts, expectation suites, the dbt project, the state machines.
 //!
-//! Binaries embed them (crate `cardlake-assets`), so a function or the `cardlake` command runs from any folder. A folder
-//! with the same layout replaces them when [`crate::env::ASSETS_DIR`] names one: a new dataset can be tried without a
-//! build. Libraries take an [`Assets`] and do not know which of the two it is.
+//! Binaries embed them (crate `cardlake-assets`), so that a function or the `cardlake` command runs from any folder.
+//! [`crate::env::ASSETS_DIR`] replaces them with a folder of the same layout, to try a new dataset without a build. Libraries
+//! take an [`Assets`], independent of the source.
 
 use crate::error::{ErrorKind, StageError};
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub enum AssetFolder {
 }
 
 impl AssetFolder {
-    /// The folder's name.
+    /// Name of the folder.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl AssetFolder {
 pub struct Asset {
     /// Path inside the folder, with `/` between its parts.
     pub path: String,
-    /// The whole text.
+    /// Contents.
     pub text: String,
 }
 
@@ -48,21 +48,21 @@ pub enum AssetError {
     /// The folder or a file of it cannot be read.
     #[error("cannot read {path}: {source}")]
     Read {
-        /// What was read.
+        /// Path.
         path: String,
-        /// Why not.
+        /// Cause.
         source: std::io::Error,
     },
-    /// The file holds something other than UTF-8.
+    /// The file is not UTF-8.
     #[error("{path} is not UTF-8 text")]
     NotText {
-        /// The file.
+        /// File.
         path: String,
     },
-    /// There is no such file.
+    /// Missing file.
     #[error("there is no {path} among the project files")]
     Missing {
-        /// The file.
+        /// File.
         path: String,
     },
 }
@@ -86,7 +86,7 @@ pub enum Assets {
 }
 
 impl Assets {
-    /// The folder if one is named, else these.
+    /// Uses the folder if given, otherwise the embedded files.
     #[must_use]
     pub fn or_folder(self, folder: Option<String>) -> Self {
         folder.map_or(self, |path| Self::Folder(path.into()))

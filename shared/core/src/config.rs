@@ -1,7 +1,7 @@
-//! Settings from a map of variables, all mistakes at once.
+//! Settings from environment variables, with all errors reported at once.
 //!
-//! A function reads its settings once, at start. [`Variables`] takes them from a passed-in map (so tests set no process
-//! environment), collects every mistake and reports them together: an operator mends a deployment in one round.
+//! A function reads its settings once, at start. [`Variables`] takes them from a given map (so that tests do not modify the
+//! process environment), collects every error and reports them together.
 
 use crate::{
     env,
@@ -9,11 +9,11 @@ use crate::{
 };
 use std::{collections::HashMap, str::FromStr};
 
-/// All mistakes in the settings, one per line.
+/// All invalid settings, one per line.
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration is wrong: {}", .mistakes.join("; "))]
 pub struct ConfigError {
-    /// One sentence for each mistake; each names its variable.
+    /// One sentence per error, naming the variable.
     pub mistakes: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ impl StageError for ConfigError {
     }
 }
 
-/// Reads variables and remembers what was wrong with them.
+/// Reads variables and collects errors.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
     values: HashMap<String, String>,
@@ -31,7 +31,7 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// From the given map. Blank values count as not set.
+    /// Uses the given map. Blank values count as unset.
     #[must_use]
     pub fn new(values: HashMap<String, String>) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Variables {
         }
     }
 
-    /// From the environment of this process.
+    /// Uses the environment of this process.
     #[must_use]
     pub fn from_process() -> Self {
         Self::new(std::env::vars().collect())
@@ -56,7 +56,7 @@ impl Variables {
             .map(str::to_owned)
     }
 
-    /// The value; notes a mistake and gives an empty string when it is not set.
+    /// The value; records an error and returns an empty string if it is unset.
     pub fn required(&mut self, name: &str, what: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.mistakes.push(format!("{name} is not set: give it {what}"));
@@ -64,7 +64,7 @@ impl Variables {
         })
     }
 
-    /// The parsed value, or the default when not set; notes a mistake when it cannot be parsed.
+    /// The parsed value, or the default if it is unset; records an error if it cannot be parsed.
     pub fn parsed<T: FromStr>(&mut self, name: &str, what: &str, default: T) -> T {
         match self.optional(name) {
             None => default,
@@ -75,15 +75,15 @@ impl Variables {
         }
     }
 
-    /// Notes a mistake found by the caller.
+    /// Records an error found by the caller.
     pub fn mistake(&mut self, sentence: impl Into<String>) {
         self.mistakes.push(sentence.into());
     }
 
-    /// Ends the reading.
+    /// Returns `settings`, unless there were errors.
     ///
     /// # Errors
-    /// All mistakes noted so far.
+    /// All recorded errors.
     pub fn finish<T>(self, settings: T) -> Result<T, ConfigError> {
         if self.mistakes.is_empty() {
             Ok(settings)
@@ -117,22 +117,22 @@ impl LakeConfig {
     }
 }
 
-/// How to reach the warehouse through the Redshift Data API (combinations: AWS, "Authorizing access to the Data API").
+/// Connection to the warehouse through the Redshift Data API (for valid combinations see AWS, "Authorizing access to the Data API").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WarehouseConfig {
     /// Serverless workgroup, or provisioned cluster.
     pub target: WarehouseTarget,
     /// Database name.
     pub database: String,
-    /// Secret with the user's name and password; none: IAM.
+    /// Secret with the user's name and password; `None` uses IAM.
     pub secret_arn: Option<String>,
-    /// Database user on a provisioned cluster without a secret; none: the IAM identity.
+    /// Database user on a provisioned cluster without a secret; `None` uses the IAM identity.
     pub db_user: Option<String>,
-    /// Role for COPY and UNLOAD; none: `default`.
+    /// Role for COPY and UNLOAD; `None` uses the default role.
     pub copy_role_arn: Option<String>,
 }
 
-/// The kind of Redshift that runs the statements.
+/// Redshift deployment that runs the statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WarehouseTarget {
     /// Redshift Serverless, by workgroup name or ARN.
@@ -142,7 +142,7 @@ pub enum WarehouseTarget {
 }
 
 impl WarehouseConfig {
-    /// Reads the connection; notes a mistake unless exactly one of workgroup and cluster is named.
+    /// Reads the connection; records an error unless exactly one of workgroup and cluster is set.
     pub fn read(variables: &mut Variables) -> Self {
         let WarehouseName { target, database } = WarehouseName::read(variables);
         let secret_arn = variables.optional(env::REDSHIFT_SECRET_ARN);
@@ -165,7 +165,7 @@ impl WarehouseConfig {
     }
 }
 
-/// What the warehouse is called: enough to speak of it.
+/// Name of the warehouse, without credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WarehouseName {
     /// Serverless workgroup, or provisioned cluster.
@@ -175,7 +175,7 @@ pub struct WarehouseName {
 }
 
 impl WarehouseName {
-    /// Reads the names; notes a mistake unless exactly one of workgroup and cluster is named.
+    /// Reads the names; records an error unless exactly one of workgroup and cluster is set.
     pub fn read(variables: &mut Variables) -> Self {
         let target = match (
             variables.optional(env::REDSHIFT_WORKGROUP),

@@ -1,6 +1,6 @@
-//! Every environment variable that a function reads, by name, in one place.
+//! Registry of all environment variables read by the functions.
 //!
-//! `docs/configuration.md` and the environment maps of the infrastructure are held against this list.
+//! Tests compare `docs/configuration.md` and the infrastructure's environment maps with this list.
 
 /// Bucket of the raw files. Required by all stages that touch bronze.
 pub const BRONZE_BUCKET: &str = "CARDLAKE_BRONZE_BUCKET";

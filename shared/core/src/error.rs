@@ -1,25 +1,25 @@
-//! The names under which errors reach the state machine.
+//! Error names of the state machine.
 //!
-//! Step Functions matches `Retry` and `Catch` against the `errorType` of a failed function. These names are a contract
-//! with `statemachine/*.asl.json`, so they live in one enum and never follow a Rust type name. A stage has an error enum
-//! of its own and answers [`StageError::kind`]; the runtime turns that into the reply.
+//! Step Functions matches `Retry` and `Catch` against the `errorType` of a failed function. The names are a contract with
+//! `statemachine/*.asl.json`: they are defined in one enum, independent of Rust type names. Every stage has its own error enum
+//! and implements [`StageError::kind`]; the runtime converts it to the error response.
 
 use std::fmt;
 
-/// What went wrong, as far as an operator or the state machine has to tell cases apart.
+/// Kinds of errors that an operator or the state machine distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The event is not what the stage takes: unknown field, bad date, missing value. Trying again cannot help.
+    /// Invalid event: unknown field, malformed date, missing value. Not retryable.
     InvalidEvent,
-    /// An environment variable or a packaged file (contract, suite, model) is missing or wrong.
+    /// An environment variable or a packaged file (contract, suite, model) is missing or invalid.
     Configuration,
-    /// A service refused for now (throttling, 5xx, connection lost, timeout). Trying again can help.
+    /// Temporary failure of a service (throttling, 5xx, lost connection, timeout). Retryable.
     Transient,
-    /// A service refused for good: access denied, no such bucket, malformed request.
+    /// Permanent failure of a service: access denied, no such bucket, malformed request.
     Service,
-    /// Something that had to be there is not: an object, a record, a table version.
+    /// A required object, record or table version does not exist.
     NotFound,
-    /// Another writer committed to the Delta log first. The way out is to reconcile again.
+    /// Another writer committed to the Delta log first. Reconcile again.
     CommitConflict,
     /// A bronze object of the batch has neither an object record nor a rejection.
     IncompleteBatch,
@@ -31,11 +31,11 @@ pub enum ErrorKind {
     StatementFailed,
     /// A model could not be built, or a data test of severity error failed.
     BuildFailed,
-    /// The books do not balance: rows appeared or got lost between two layers.
+    /// Row counts do not match: rows were lost or added between two layers.
     BooksImbalance,
-    /// A stored document or file is not what its own format says. Somebody else wrote there, or a defect of ours.
+    /// A stored document or file violates its format: external modification, or an internal bug.
     Corrupt,
-    /// A defect of ours.
+    /// Internal bug.
     Internal,
 }
 
@@ -58,7 +58,7 @@ impl ErrorKind {
         Self::Internal,
     ];
 
-    /// The `errorType`, as `Retry` and `Catch` name it.
+    /// The `errorType` used by `Retry` and `Catch`.
     #[must_use]
     pub const fn error_type(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same call may succeed later without anybody doing anything.
+    /// Whether a retry may succeed without intervention.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         matches!(self, Self::Transient)
@@ -92,9 +92,9 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// An error that a stage hands back to whoever invoked it.
+/// An error of a stage.
 pub trait StageError: std::error::Error {
-    /// The kind under which the state machine sees it.
+    /// Kind reported to the state machine.
     fn kind(&self) -> ErrorKind;
 }
 

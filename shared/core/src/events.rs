@@ -1,7 +1,7 @@
-//! What stages take and give: small JSON documents.
+//! Inputs and outputs of the stages: small JSON documents.
 //!
-//! Unknown fields are refused, dates are ISO (`2026-01-15`), every output carries its counts. The state machine passes
-//! these documents along; anything large travels as a key in the silver bucket (see [`crate::records`]).
+//! Unknown fields are rejected, dates are ISO 8601 (`2026-01-15`), and every output carries row counts. The state machine
+//! passes these documents on; anything large is passed as a key in the silver bucket (see [`crate::records`]).
 
 mod generator;
 mod notifier;
@@ -16,22 +16,22 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One bronze object to transform: a task of the state machine. (S3 events arrive in AWS's own form.)
+/// One bronze object to transform: a task of the state machine. (S3 events have their own format.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransformerEvent {
-    /// Key in the bronze bucket, as it is (not encoded).
+    /// Key in the bronze bucket, not encoded.
     pub key: String,
     /// Days that an event may lie before its ingest date; default: the contract's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_window_days: Option<u32>,
-    /// Transform the object though its record is there: the same bytes again, unless something damaged them.
+    /// Transform the object even if its record exists. Yields the same bytes, unless the existing ones were damaged.
     #[serde(default)]
     pub reprocess: bool,
 }
 
 impl TransformerEvent {
-    /// An object under the usual rules.
+    /// An object with default options.
     #[must_use]
     pub fn of(key: impl Into<String>) -> Self {
         Self {
@@ -42,15 +42,15 @@ impl TransformerEvent {
     }
 }
 
-/// What became of a bronze object.
+/// Outcome of a bronze object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransformStatus {
     /// Data files and an object record were written.
     Transformed,
-    /// The record of this very object was there already.
+    /// The object was transformed before.
     Unchanged,
-    /// The object cannot be read at all; the record says why.
+    /// The object is unreadable; the record has the reason.
     Rejected,
     /// Not an input: another prefix, or a dataset without a contract.
     Ignored,
@@ -62,36 +62,36 @@ pub enum TransformStatus {
 pub struct TransformerOutput {
     /// The bronze object.
     pub key: String,
-    /// What became of it.
+    /// Outcome.
     pub status: TransformStatus,
-    /// Rows by what became of them.
+    /// Row counts.
     pub counts: RowCounts,
-    /// Why a rejected object cannot be read.
+    /// Reason of the rejection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejection: Option<String>,
 }
 
-/// What the reconciler is asked to do.
+/// Action of the reconciler.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ReconcilerEvent {
-    /// Which day a scheduled run is about.
+    /// Determine the batch date of a scheduled run.
     Day {
-        /// When the schedule fired.
+        /// Time of the schedule.
         scheduled_time: DateTime<Utc>,
-        /// Days between the schedule's day, in UTC, and the run's.
+        /// Days from the batch date to the day of the schedule, in UTC.
         days_back: u32,
     },
-    /// Which datasets have bronze objects on the batch date.
+    /// List the datasets with bronze objects on the batch date.
     Plan {
-        /// The day.
+        /// Batch date.
         batch_date: NaiveDate,
     },
-    /// Dedupe a dataset's objects of a day against each other and against what is committed: makes a candidate.
+    /// Deduplicate a dataset's objects of a day against each other and the committed table; creates a candidate.
     Reconcile {
-        /// The day.
+        /// Batch date.
         batch_date: NaiveDate,
-        /// The dataset.
+        /// Dataset.
         dataset: String,
         /// Width of the late window in days; default: the contract's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,31 +99,31 @@ pub enum ReconcilerEvent {
     },
     /// Commit a candidate to the Delta log.
     Publish {
-        /// The day.
+        /// Batch date.
         batch_date: NaiveDate,
-        /// The dataset.
+        /// Dataset.
         dataset: String,
-        /// Key of the candidate in the silver bucket; none when there is nothing to commit.
+        /// Key of the candidate in the silver bucket; `None` if there is nothing to commit.
         candidate: Option<String>,
     },
-    /// Hold the counts of all layers against each other.
+    /// Compare the row counts of all layers.
     Balance {
-        /// The day.
+        /// Batch date.
         batch_date: NaiveDate,
-        /// What `publish` gave for each dataset.
+        /// Outputs of `publish`.
         published: Vec<PublishOutput>,
-        /// What the loader gave.
+        /// Output of the loader.
         loaded: Vec<LoadedDataset>,
     },
-    /// Remove what nobody can refer to any more. An event that says no more looks for it and removes nothing.
+    /// Delete unreferenced files and records. The default is a dry run.
     Vacuum {
-        /// The dataset; none: all.
+        /// Dataset; `None` means all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dataset: Option<String>,
-        /// Days that everything is kept for, time travel included.
+        /// Retention in days, also for time travel.
         #[serde(default = "default_retention_days")]
         retention_days: u32,
-        /// Whether to look only.
+        /// Whether to delete nothing.
         #[serde(default = "default_dry_run")]
         dry_run: bool,
     },
@@ -141,29 +141,29 @@ const fn default_dry_run() -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DayOutput {
-    /// The day.
+    /// Batch date.
     pub batch_date: NaiveDate,
 }
 
-/// A dataset that has something to do on a day.
+/// A dataset with bronze objects on a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedDataset {
-    /// The dataset.
+    /// Dataset.
     pub dataset: String,
     /// Prefix of its bronze objects of the day.
     pub prefix: String,
     /// Number of bronze objects.
     pub objects: u64,
-    /// Their size in bytes.
+    /// Total size in bytes.
     pub bytes: u64,
 }
 
-/// What lies in bronze for a day.
+/// Bronze objects of a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanOutput {
-    /// The day.
+    /// Batch date.
     pub batch_date: NaiveDate,
     /// Datasets with at least one object, sorted by name.
     pub datasets: Vec<PlannedDataset>,
@@ -173,13 +173,13 @@ pub struct PlanOutput {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReconcileOutput {
-    /// The dataset.
+    /// Dataset.
     pub dataset: String,
-    /// The day.
+    /// Batch date.
     pub batch_date: NaiveDate,
-    /// Key of the candidate in the silver bucket; none when everything is committed already.
+    /// Key of the candidate in the silver bucket; `None` if everything is committed already.
     pub candidate: Option<String>,
-    /// Rows of the whole batch by what becomes of them.
+    /// Row counts of the whole batch.
     pub counts: BatchCounts,
     /// Data files that the candidate adds.
     pub files_added: u64,
@@ -195,49 +195,49 @@ pub struct ReconcileOutput {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishOutput {
-    /// The dataset.
+    /// Dataset.
     pub dataset: String,
     /// The Delta version that holds the batch.
     pub version: u64,
-    /// Rows of the whole batch by what became of them.
+    /// Row counts of the whole batch.
     pub counts: BatchCounts,
     /// Rows of the table at `version`.
     pub table_rows: u64,
-    /// Quarantined rows by broken rule; a row that breaks several counts under each.
+    /// Quarantined rows by violated rule; a row that violates several counts under each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<String, u64>,
 }
 
-/// The books of a batch: what every layer holds.
+/// Row counts of a batch in every layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BalanceOutput {
-    /// The day.
+    /// Batch date.
     pub batch_date: NaiveDate,
-    /// The books, by dataset.
+    /// Row counts by dataset.
     pub datasets: BTreeMap<String, DatasetBooks>,
 }
 
-/// The books of one dataset. (serde cannot refuse unknown fields beside flattened ones.)
+/// Row counts of one dataset. (serde cannot reject unknown fields next to flattened ones.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetBooks {
-    /// Rows of the batch by what became of them.
+    /// Row counts of the batch.
     #[serde(flatten)]
     pub counts: BatchCounts,
     /// Rows of the silver table.
     pub silver_rows: u64,
     /// Rows of the warehouse table.
     pub warehouse_rows: u64,
-    /// Quarantined rows by broken rule; a row that breaks several counts under each.
+    /// Quarantined rows by violated rule; a row that violates several counts under each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<String, u64>,
-    /// Whether both laws hold: bronze = added + duplicates + quarantined, and silver = warehouse.
+    /// Whether bronze = added + duplicates + quarantined, and silver = warehouse.
     pub balanced: bool,
 }
 
 impl DatasetBooks {
-    /// The counts in the order in which people read them: delivered, to silver, duplicates, quarantined, late, replaced,
-    /// in silver, in the warehouse.
+    /// Counts in display order: delivered, added to silver, duplicates, quarantined, late, replaced, in silver, in the
+    /// warehouse.
     pub fn columns(&self) -> [u64; 8] {
         let counts = &self.counts;
         [
@@ -257,11 +257,11 @@ impl DatasetBooks {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidatorEvent {
-    /// The day.
+    /// Batch date.
     pub batch_date: NaiveDate,
-    /// The dataset.
+    /// Dataset.
     pub dataset: String,
-    /// Key of the candidate in the silver bucket; none when there is nothing to audit.
+    /// Key of the candidate in the silver bucket; `None` if there is nothing to audit.
     pub candidate: Option<String>,
 }
 
@@ -269,19 +269,19 @@ pub struct ValidatorEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidatorOutput {
-    /// The dataset.
+    /// Dataset.
     pub dataset: String,
     /// Expectations evaluated.
     pub evaluated: u64,
     /// Expectations met.
     pub successful: u64,
-    /// One sentence for each expectation of a lower severity that was not met.
+    /// One sentence per failed expectation of a lower severity.
     pub warnings: Vec<String>,
-    /// Key of the validation result in the silver bucket; none when there was nothing to audit.
+    /// Key of the validation result in the silver bucket; `None` if there was nothing to audit.
     pub result: Option<String>,
 }
 
-/// Where a stage stands that works in ticks: submit what is ready, look at what runs, come back later.
+/// Status of a stage that works in ticks: poll running statements, submit ready ones, return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TickStatus {
@@ -295,18 +295,18 @@ pub enum TickStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoaderEvent {
-    /// The day.
+    /// Batch date.
     pub batch_date: NaiveDate,
-    /// The execution, by which the lease on the warehouse is held; none: the load is by hand.
+    /// Execution that holds the warehouse lease; `None` for a manual load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
-    /// Datasets to load; none: every dataset that has a silver table.
+    /// Datasets to load; `None` means every dataset with a silver table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datasets: Option<Vec<String>>,
-    /// Load every table anew.
+    /// Reload every table completely.
     #[serde(default)]
     pub full_refresh: bool,
-    /// What the tick before gave; none at the first.
+    /// Output of the previous tick; `None` at the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<serde_json::Value>,
 }
@@ -315,11 +315,11 @@ pub struct LoaderEvent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoaderOutput {
-    /// Whether to come back.
+    /// Whether another tick is needed.
     pub status: TickStatus,
-    /// To hand to the next tick.
+    /// Input of the next tick.
     pub cursor: Option<serde_json::Value>,
-    /// All datasets, once succeeded.
+    /// All datasets, set on success.
     pub datasets: Vec<LoadedDataset>,
 }
 
@@ -327,29 +327,29 @@ pub struct LoaderOutput {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadedDataset {
-    /// The dataset.
+    /// Dataset.
     pub dataset: String,
     /// The Delta version that the warehouse holds.
     pub version: u64,
-    /// Rows taken over by COPY in this run.
+    /// Rows copied in this run.
     pub copied_rows: u64,
     /// Rows of the warehouse table.
     pub warehouse_rows: u64,
-    /// What was found equal in silver and in the warehouse, in the transaction of the load; none: nothing was copied.
+    /// Partitions verified in the transaction of the load; `None` if nothing was copied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared: Option<ComparedPartitions>,
 }
 
-/// Partitions that silver and the warehouse agree on: rows, distinct keys, and the sum of each checksum column, partition
-/// by partition.
+/// Partitions that are equal in silver and the warehouse: rows, distinct keys, and the sum of each checksum column, per
+/// partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComparedPartitions {
-    /// How many.
+    /// Count.
     pub partitions: u64,
-    /// Their rows in all, each with a key of its own.
+    /// Total rows, each with a distinct key.
     pub rows: u64,
-    /// The sum over them of each exact number column and of the row hash, as decimal text.
+    /// Sums of each exact numeric column and of the row hash, as decimal text.
     pub sums: BTreeMap<String, String>,
 }
 
@@ -357,29 +357,29 @@ pub struct ComparedPartitions {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MartBuilderEvent {
-    /// The day: the "today" of every model.
+    /// Batch date: the process date of every model.
     pub batch_date: NaiveDate,
-    /// Identifies the run; state between ticks lies under it.
+    /// Run ID; also identifies the state between ticks.
     pub run_id: String,
-    /// dbt-style selection; none: everything.
+    /// dbt selection; `None` selects everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<String>,
-    /// What the selection leaves out, in the same words; none: nothing.
+    /// dbt exclusion; `None` excludes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<String>,
-    /// Variables of the dbt project that have another value in this build. `process_date` is always the batch date.
+    /// Overrides of dbt variables. `process_date` is always the batch date.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub vars: serde_json::Map<String, serde_json::Value>,
-    /// Build incremental models anew.
+    /// Full refresh of incremental models.
     #[serde(default)]
     pub full_refresh: bool,
-    /// The books of the day, for the dashboard.
+    /// Row counts of the day, for the dashboard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub books: Option<BalanceOutput>,
-    /// What the audits of the day gave, for the dashboard.
+    /// Outputs of the validator, for the dashboard.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audits: Vec<ValidatorOutput>,
-    /// What the tick before gave; none at the first.
+    /// Output of the previous tick; `None` at the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<serde_json::Value>,
 }
@@ -388,15 +388,15 @@ pub struct MartBuilderEvent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MartBuilderOutput {
-    /// Whether to come back.
+    /// Whether another tick is needed.
     pub status: TickStatus,
-    /// To hand to the next tick.
+    /// Input of the next tick.
     pub cursor: Option<serde_json::Value>,
-    /// Rows of each mart, once succeeded.
+    /// Rows of each mart, set on success.
     pub marts: BTreeMap<String, u64>,
-    /// Data tests that passed, once succeeded.
+    /// Number of passed data tests, set on success.
     pub tests_passed: u64,
-    /// One sentence for each data test of severity warn that failed.
+    /// One sentence per failed data test of severity warn.
     pub warnings: Vec<String>,
     /// Key of the report in the gold bucket, once written.
     pub report: Option<String>,

@@ -1,6 +1,7 @@
-//! What every stage speaks: data contracts, stage events, stored documents, lake keys, settings, errors, personal data.
+//! Shared vocabulary of the stages: data contracts, stage events, stored documents, object keys, settings, errors, personal
+//! data.
 //!
-//! No I/O but the reading of project files ([`assets`]). This crate must not know AWS, Lambda, Parquet, a stage or a
+//! Performs no I/O except reading project files ([`assets`]). This crate must not know AWS, Lambda, Parquet, or a stage or
 //! dataset by name.
 
 pub mod assets;

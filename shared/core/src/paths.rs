@@ -1,4 +1,4 @@
-//! Where things lie in the lake: every key is made and read here.
+//! Layout of the lake: builds and parses every object key.
 //!
 //! ```text
 //! BRONZE  <dataset>/ingest_date=YYYY-MM-DD/<name>.{jsonl,csv}[.gz|.zst]
@@ -9,45 +9,45 @@
 //!         _quarantine/<dataset>/batch_date=D/<id>.{json,jsonl}  result and failing rows of a candidate that was stopped
 //!         _validations/<dataset>/batch_date=D/<id>.{json,html}  validation results, and the same as pages
 //!         _loads/<dataset>/<from>-<to>.<n>.manifest       COPY manifests
-//!         _warehouse/lease.json                           who loads or builds at the moment
-//!         _warehouse/run_results.json                     how the last build ended, whether it succeeded or not
+//!         _warehouse/lease.json                           holder of the warehouse
+//!         _warehouse/run_results.json                     node results of the last build, successful or not
 //!         _builds/<execution>/state.json                  state of the mart builder between its ticks
 //!         _builds/<execution>/compiled/<file>             compiled SQL of what failed
 //!         _runs/batch_date=D/<execution>.json             run records
 //!         _lineage/batch_date=D/<execution>.ndjson        OpenLineage events of a run
 //! GOLD    <mart>/batch_date=D/...                         published marts
-//!         <mart>/latest.json                              which of these is the newest
+//!         <mart>/latest.json                              pointer to the newest of these
 //!         dbt/{manifest,run_results}.json                 dbt's artifacts of the last build
 //!         report/index.html
 //! ```
 
 use chrono::NaiveDate;
 
-/// The folder part that carries a date, e.g. `ingest_date=2026-01-15`.
+/// A folder with a date, e.g. `ingest_date=2026-01-15`.
 fn dated(name: &str, date: NaiveDate) -> String {
     format!("{name}={}", date.format("%Y-%m-%d"))
 }
 
-/// A day as `YYYY-MM-DD` and nothing else: chrono alone also takes signs, and months and days of one digit.
+/// Parses exactly `YYYY-MM-DD`; chrono also accepts signs and single digits.
 #[must_use]
 pub fn parse_day(text: &str) -> Option<NaiveDate> {
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
     (day.to_string() == text).then_some(day)
 }
 
-/// A file of bronze, by the parts of its key.
+/// The parts of a bronze key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BronzeKey {
     /// The dataset: first part of the key.
     pub dataset: String,
     /// The day of delivery: from the `ingest_date=` part.
     pub ingest_date: NaiveDate,
-    /// What follows: file name with its extensions, subfolders included.
+    /// File name with extensions, including subfolders.
     pub name: String,
 }
 
 impl BronzeKey {
-    /// Reads a key; `None` for keys of another shape (they are not input).
+    /// Parses a key; `None` for keys of another format, which are not input.
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {
         let (dataset, rest) = key.split_once('/')?;
@@ -63,7 +63,7 @@ impl BronzeKey {
         })
     }
 
-    /// The key.
+    /// Key.
     #[must_use]
     pub fn key(&self) -> String {
         format!("{}{}", bronze_prefix(&self.dataset, self.ingest_date), self.name)
@@ -115,11 +115,11 @@ pub fn table_prefix(dataset: &str) -> String {
     format!("{dataset}/")
 }
 
-/// Path of a data file below the table's folder, from its key in silver; `None` for the log and whatever else lies there.
+/// Path of a data file within the table's folder, from its key in silver; `None` for the log and any other object.
 #[must_use]
 pub fn data_file_path<'k>(dataset: &str, key: &'k str) -> Option<&'k str> {
     let path = key.strip_prefix(dataset)?.strip_prefix('/')?;
-    // As other writers of Delta tables see it: what begins with one of these is no part of the data.
+    // By convention of Delta tables, names with these prefixes are not data.
     let hidden = path.split('/').any(|part| part.starts_with(['_', '.']));
     (!hidden && path.ends_with(".parquet")).then_some(path)
 }
@@ -136,7 +136,7 @@ pub fn all_candidates_prefix(dataset: &str) -> String {
     format!("_candidates/{dataset}/")
 }
 
-/// The batch date in the key of a candidate; `None` for keys of another shape.
+/// Batch date in the key of a candidate; `None` for keys of another format.
 #[must_use]
 pub fn candidate_batch_date(key: &str) -> Option<NaiveDate> {
     let (_, rest) = key.strip_prefix("_candidates/")?.split_once("/batch_date=")?;
@@ -166,7 +166,7 @@ pub fn validation_result(dataset: &str, batch_date: NaiveDate, id: &str) -> Stri
     )
 }
 
-/// The batch date in the key of a validation result; `None` for keys of another shape, those of pages included.
+/// Batch date in the key of a validation result; `None` for keys of another format, including pages.
 #[must_use]
 pub fn validation_batch_date(key: &str) -> Option<NaiveDate> {
     let (_, rest) = key.strip_prefix("_validations/")?.split_once("/batch_date=")?;
@@ -184,20 +184,20 @@ pub fn validation_docs(dataset: &str, batch_date: NaiveDate, id: &str) -> String
     )
 }
 
-/// Key of the rows for which a candidate was stopped, in silver; `id` is the candidate's.
+/// Key of the failing rows of a rejected candidate, in silver; `id` is the candidate's.
 #[must_use]
 pub fn quarantined_rows(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
     format!("_quarantine/{dataset}/{}/{id}.jsonl", dated("batch_date", batch_date))
 }
 
-/// Key of the validation result for which a candidate was stopped, beside its rows, in silver.
+/// Key of the validation result of a rejected candidate, next to its failing rows, in silver.
 #[must_use]
 pub fn quarantined_result(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
     format!("_quarantine/{dataset}/{}/{id}.json", dated("batch_date", batch_date))
 }
 
-/// Key of a COPY manifest that takes a table from one Delta version (exclusive; -1: none) to another, in silver. There is
-/// one for each group of files that can be copied together.
+/// Key of a COPY manifest from one Delta version (exclusive; -1: empty table) to another, in silver. There is one per group of
+/// files that can be copied together.
 #[must_use]
 pub fn load_manifest(dataset: &str, from_version: i64, to_version: u64, group: usize) -> String {
     format!("_loads/{dataset}/{from_version}-{to_version}.{group}.manifest")
@@ -218,13 +218,13 @@ pub fn lineage(batch_date: NaiveDate, run_id: &str) -> String {
     format!("_lineage/{}/{run_id}.ndjson", dated("batch_date", batch_date))
 }
 
-/// Key of the list of those who were told of a run, in silver.
+/// Key of the list of receivers notified of a run, in silver.
 #[must_use]
 pub fn told(batch_date: NaiveDate, run_id: &str) -> String {
     format!("_notifications/{}/{run_id}.json", dated("batch_date", batch_date))
 }
 
-/// Key of the lease on the warehouse that a load or a build holds, in silver.
+/// Key of the warehouse lease, in silver.
 pub const WAREHOUSE_LEASE: &str = "_warehouse/lease.json";
 
 /// Key of the mart builder's state of a run, in silver.
@@ -251,12 +251,12 @@ pub fn mart_latest(mart: &str) -> String {
     format!("{mart}/latest.json")
 }
 
-/// Key of how the last build ended, node by node, in silver.
+/// Key of the node results of the last build, in silver.
 pub const LAST_RUN_RESULTS: &str = "_warehouse/run_results.json";
 
-/// Key of dbt's description of the project, in gold.
+/// Key of dbt's `manifest.json`, in gold.
 pub const DBT_MANIFEST: &str = "dbt/manifest.json";
-/// Key of dbt's record of the last build, in gold.
+/// Key of dbt's `run_results.json`, in gold.
 pub const DBT_RUN_RESULTS: &str = "dbt/run_results.json";
 /// Key of the report, in gold.
 pub const REPORT: &str = "report/index.html";

@@ -1,9 +1,9 @@
-//! Personal data: keyed tokens in its place, and what is checked about card numbers before they become one.
+//! Personal data: keyed tokens, and validation of card numbers.
 //!
-//! A token is `v<version>_` and the HMAC-SHA-256 of the value in URL-safe base64 without padding (43 characters), so the
-//! same value gives the same token in every dataset and can be joined on, and the token says which key made it. Keys come
-//! from one secret, `{"current":"2","keys":{"1":"<base64>","2":"<base64>"}}`: to rotate, add a key and name it `current`;
-//! older ones stay so that old tokens can be recomputed. No value and no key ever stands in an error or a log line.
+//! A token is `v<version>_` and the HMAC-SHA-256 of the value in URL-safe base64 without padding (43 characters). The same value
+//! yields the same token in every dataset, so tokens can be joined on; the prefix identifies the key. Keys come from one secret,
+//! `{"current":"2","keys":{"1":"<base64>","2":"<base64>"}}`. To rotate, add a key and make it `current`; keep the older ones, so
+//! that old tokens can be recomputed. Errors and logs contain neither values nor keys.
 
 use crate::error::{ErrorKind, StageError};
 use base64::Engine as _;
@@ -14,16 +14,16 @@ use sha2::Sha256;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Shortest key that is accepted, in bytes: the size of the hash, below which HMAC loses strength.
+/// Minimum key length in bytes: the size of the hash, as recommended for HMAC.
 pub const MINIMUM_KEY_BYTES: usize = 32;
 
-/// The text of the secret is not a document of token keys.
+/// The secret is not a valid document of token keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the secret with the token keys is wrong: {problem}; it has to be {{\"current\":\"1\",\"keys\":{{\"1\":\"<base64>\"}}}}"
 )]
 pub struct MalformedTokenKeys {
-    /// What is wrong; never a part of the secret.
+    /// Problem, without any part of the secret.
     pub problem: &'static str,
 }
 
@@ -33,7 +33,7 @@ impl StageError for MalformedTokenKeys {
     }
 }
 
-/// The secret as it is stored.
+/// The stored secret.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TokenKeys {
@@ -41,11 +41,11 @@ struct TokenKeys {
     keys: BTreeMap<String, String>,
 }
 
-/// Makes tokens with the current key.
+/// Computes tokens with the current key.
 #[derive(Clone)]
 pub struct Tokenizer {
     version: String,
-    /// Already keyed, so that a token costs two hash blocks and no key schedule.
+    /// Initialised with the key, so that a token costs two hash blocks and no key schedule.
     mac: Hmac<Sha256>,
 }
 
@@ -58,10 +58,10 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// From the text of the secret.
+    /// Parses the secret.
     ///
     /// # Errors
-    /// The text is not such a document, the current key is missing, not base64 or shorter than [`MINIMUM_KEY_BYTES`].
+    /// The document is invalid, or the current key is missing, not base64 or shorter than [`MINIMUM_KEY_BYTES`].
     pub fn from_secret(text: &str) -> Result<Self, MalformedTokenKeys> {
         let malformed = |problem| MalformedTokenKeys { problem };
         // The parser's own message could quote the secret.
@@ -86,7 +86,7 @@ impl Tokenizer {
         })
     }
 
-    /// Version of the key that tokens are made with.
+    /// Version of the current key.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -106,8 +106,8 @@ impl Tokenizer {
     }
 }
 
-/// The digits of a card number, without the blanks and hyphens that people write between them; none when there is any
-/// other character, or not 12 to 19 digits (ISO/IEC 7812).
+/// Digits of a card number without spaces and hyphens; `None` if there is any other character, or not 12 to 19 digits
+/// (ISO/IEC 7812).
 #[must_use]
 pub fn card_digits(text: &str) -> Option<String> {
     let mut digits = String::with_capacity(19);
@@ -121,7 +121,7 @@ pub fn card_digits(text: &str) -> Option<String> {
     (digits.len() >= 12).then_some(digits)
 }
 
-/// Whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B). Text of anything but digits fails.
+/// Whether the Luhn check digit is valid (ISO/IEC 7812-1, annex B). Text with other characters than digits is invalid.
 #[must_use]
 pub fn luhn_is_valid(digits: &str) -> bool {
     let mut sum = 0;
@@ -139,18 +139,17 @@ pub fn luhn_is_valid(digits: &str) -> bool {
     !digits.is_empty() && sum % 10 == 0
 }
 
-/// The last four digits, which may be shown; none when there are fewer.
+/// The last four digits, which may be shown; `None` if there are fewer.
 #[must_use]
 pub fn last_four(digits: &str) -> Option<&str> {
     digits.len().checked_sub(4).and_then(|start| digits.get(start..))
 }
 
-/// What stands in the place of a value that must not be shown.
+/// Replacement of a masked value.
 pub const MASK: &str = "***";
 
-/// The text with [`MASK`] in the place of everything in it that is a card number as far as anybody can tell: 13 to 19 digits
-/// in one go or parted by single blanks or hyphens, not part of a longer word, with the first digits of a card scheme and
-/// the right check digit.
+/// Replaces everything in a text that looks like a card number with [`MASK`]: 13 to 19 digits, optionally separated by single
+/// spaces or hyphens, not part of a longer word, with the prefix of a card scheme and a valid check digit.
 #[must_use]
 pub fn mask_card_numbers(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
@@ -162,7 +161,7 @@ pub fn mask_card_numbers(text: &str) -> Cow<'_, str> {
             .skip(start)
             .take_while(|byte| byte.is_ascii_digit())
             .count();
-        // All groups of digits in a row, or the first of them alone: two card numbers may stand side by side.
+        // All adjacent groups of digits, or only the first ones: two card numbers may be adjacent.
         let end = [digits_end(bytes, start), start + group]
             .into_iter()
             .find(|end| stands_alone(text, start, *end));
@@ -180,7 +179,7 @@ pub fn mask_card_numbers(text: &str) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-/// Whether a part of a text is a card number and not a part of a longer word.
+/// Whether a range of a text is a card number and not part of a longer word.
 fn stands_alone(text: &str, start: usize, end: usize) -> bool {
     let joins = |neighbour: Option<char>| neighbour.is_some_and(|c| c.is_alphanumeric() || c == '_');
     match (text.get(..start), text.get(start..end), text.get(end..)) {
@@ -191,7 +190,7 @@ fn stands_alone(text: &str, start: usize, end: usize) -> bool {
     }
 }
 
-/// Where the digits that start at `start` end, single blanks and hyphens between them included.
+/// End of the digits that start at `start`, including single spaces and hyphens between them.
 fn digits_end(bytes: &[u8], start: usize) -> usize {
     let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let mut end = start + 1;
@@ -204,7 +203,7 @@ fn digits_end(bytes: &[u8], start: usize) -> usize {
     }
 }
 
-/// Whether digits are a card number: length and first digits by ISO/IEC 7812 as the large schemes use them.
+/// Whether digits are a card number: length and prefix of a large scheme (ISO/IEC 7812).
 fn is_card_number(run: &str) -> bool {
     let Some(digits) = card_digits(run) else { return false };
     let prefix = |length: usize| {

@@ -1,6 +1,6 @@
-//! Documents that stages leave in the silver bucket for one another.
+//! Documents in the silver bucket that stages exchange.
 //!
-//! Every stored document carries a `format_version`; a reader refuses one it does not know.
+//! Every stored document has a `format_version`; readers reject unknown versions.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// The version of all documents of this module.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// Rows of one bronze object by what became of them: `bronze_rows = silver_rows + duplicates + quarantined`.
+/// Row counts of one bronze object: `bronze_rows = silver_rows + duplicates + quarantined`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowCounts {
@@ -17,11 +17,11 @@ pub struct RowCounts {
     pub bronze_rows: u64,
     /// Rows written to data files.
     pub silver_rows: u64,
-    /// Rows left out because another row of the object has the same key and wins.
+    /// Rows dropped in favour of another row of the object with the same key.
     pub duplicates: u64,
-    /// Rows that break the contract.
+    /// Rows that violate the contract.
     pub quarantined: u64,
-    /// Rows among `silver_rows` whose event day lies before the ingest date.
+    /// Rows of `silver_rows` with an event day before the ingest date.
     pub late_rows: u64,
 }
 
@@ -33,24 +33,24 @@ impl RowCounts {
     }
 }
 
-/// Rows of one batch of a dataset by what became of them:
+/// Row counts of one batch of a dataset:
 /// `bronze_rows = silver_rows_added + duplicates + quarantined`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchCounts {
     /// Rows read from bronze.
     pub bronze_rows: u64,
-    /// Rows that entered the table, those that replace an older version included.
+    /// Rows added to the table, including replacements of older versions.
     pub silver_rows_added: u64,
-    /// Rows that lost against another row with the same key.
+    /// Rows dropped in favour of another row with the same key.
     pub duplicates: u64,
-    /// Rows that break the contract.
+    /// Rows that violate the contract.
     pub quarantined: u64,
-    /// Rows among `silver_rows_added` whose event day lies before the batch date.
+    /// Rows of `silver_rows_added` with an event day before the batch date.
     pub late_rows: u64,
-    /// Older rows, committed by another batch, that rows of this one replaced.
+    /// Rows committed by another batch that were replaced.
     pub replaced: u64,
-    /// Bronze objects that could not be read at all.
+    /// Rejected bronze objects.
     pub rejected_objects: u64,
 }
 
@@ -61,7 +61,7 @@ impl BatchCounts {
         self.bronze_rows == self.silver_rows_added + self.duplicates + self.quarantined
     }
 
-    /// The books of both together.
+    /// Sum of both counts.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl BatchCounts {
     }
 }
 
-/// The bronze object that a record speaks of.
+/// Source object of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceObject {
@@ -86,19 +86,19 @@ pub struct SourceObject {
     pub etag: String,
     /// Size in bytes.
     pub size: u64,
-    /// The object's own time: the `ingest_ts` of its rows.
+    /// Last modification: the `ingest_ts` of its rows.
     pub last_modified: DateTime<Utc>,
 }
 
-/// Statistics of one column of a data file. Values in the JSON form of the Delta protocol: numbers, strings, dates as
+/// Statistics of one column of a data file. Values in the JSON format of the Delta protocol: numbers, strings, dates as
 /// `YYYY-MM-DD`, timestamps as `YYYY-MM-DDTHH:MM:SS.mmmZ`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnStatistics {
-    /// Smallest value; none when all are null or the type has no order.
+    /// Minimum; `None` if all values are null or the type has no order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<serde_json::Value>,
-    /// Largest value.
+    /// Maximum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<serde_json::Value>,
     /// Number of nulls.
@@ -115,9 +115,9 @@ pub struct DataFile {
     pub size: u64,
     /// Number of rows.
     pub rows: u64,
-    /// Value of each partition column, as text; none: null.
+    /// Value of each partition column, as text; `None` is null.
     pub partition_values: BTreeMap<String, Option<String>>,
-    /// Time in milliseconds since 1970 that the log shows as the file's: the source object's, never the clock.
+    /// Modification time in the log, in milliseconds since 1970: that of the source object, not of the clock.
     pub modification_time: i64,
     /// Statistics by column, for the key, event-time and lineage columns.
     pub columns: BTreeMap<String, ColumnStatistics>,
@@ -129,79 +129,79 @@ pub struct DataFile {
 pub struct QuarantineFile {
     /// Key in the silver bucket.
     pub key: String,
-    /// Rows by broken rule; a row that breaks several counts under each.
+    /// Rows by violated rule; a row that violates several counts under each.
     pub reasons: BTreeMap<String, u64>,
 }
 
-/// What the transformer knows about one bronze object.
+/// The transformer's record of one bronze object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectRecord {
     /// See [`FORMAT_VERSION`].
     pub format_version: u32,
-    /// The dataset.
+    /// Dataset.
     pub dataset: String,
     /// The day of delivery.
     pub ingest_date: NaiveDate,
     /// The object.
     pub source: SourceObject,
-    /// Identifies the rules that were applied: a hash over the contract and the event's options. Another value means
-    /// that the object has to be transformed again.
+    /// Identifier of the applied rules: a hash over the contract and the event's options. If it differs, the object is
+    /// transformed again.
     pub rules: String,
-    /// Days for which rows were let in late; none when the dataset knows no event time. A later run with a narrower window
-    /// keeps to this one, so that it takes no row back.
+    /// Days for which late rows were accepted; `None` if the dataset has no event time. A later run with a narrower window keeps
+    /// this one, so that it drops no accepted row.
     #[serde(default)]
     pub late_window_days: Option<u32>,
-    /// Rows by what became of them.
+    /// Row counts.
     pub counts: RowCounts,
-    /// Data files, by path. Their rows are in the table only once a commit names them.
+    /// Data files, by path. They become part of the table with a commit.
     pub files: Vec<DataFile>,
-    /// Rows in which a field occurs that the contract does not know, by field.
+    /// Number of rows with an unknown field, by field.
     pub drift: BTreeMap<String, u64>,
     /// The quarantined rows, if any.
     pub quarantine: Option<QuarantineFile>,
-    /// Why the object cannot be read at all; its counts are zero then.
+    /// Reason of the rejection; its counts are zero.
     pub rejection: Option<String>,
 }
 
-/// What a reconciliation wants committed, and what the books of the batch are then.
+/// A candidate: the changes that a reconciliation proposes, and the resulting row counts of the batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// See [`FORMAT_VERSION`].
     pub format_version: u32,
-    /// Hash over the content: the same input against the same table version gives the same id. It is also the id of the
-    /// transaction in the Delta log, so that a commit is recognised as done.
+    /// Hash over the content: the same input and table version yield the same ID. It is also the transaction ID in the Delta log,
+    /// which makes the commit idempotent.
     pub id: String,
-    /// The dataset.
+    /// Dataset.
     pub dataset: String,
-    /// The day.
+    /// Batch date.
     pub batch_date: NaiveDate,
-    /// The Delta version that the candidate was made against; none: there is no table yet.
+    /// Base version of the Delta table; `None` if there is no table yet.
     pub base_version: Option<u64>,
     /// Data files to add.
     pub add: Vec<DataFile>,
     /// Paths of data files to remove.
     pub remove: Vec<String>,
-    /// Objects of the batch that are settled with this candidate or before it, each as `key@etag`, sorted. An object that
-    /// another one under the same key replaced is not among them.
+    /// Objects of the batch that are applied with this candidate or were before, as `key@etag`, sorted. Excludes objects that were
+    /// overwritten under the same key.
     pub settled: Vec<String>,
-    /// The books of every object that was ever settled in this batch, by `key@etag`; they add up to `counts`.
+    /// Row counts of every object ever applied in this batch, by `key@etag`; they add up to `counts`.
     #[serde(default)]
     pub objects: BTreeMap<String, SettledObject>,
     /// Rows of the whole batch, all objects together.
     pub counts: BatchCounts,
 }
 
-/// The part of one object in the books of its batch.
+/// Row counts of one object within its batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettledObject {
-    /// The rules by which the transformer made its data files: with others the object has to be settled anew.
+    /// Rules of the transformation. If they differ, the object is applied again.
     pub rules: String,
     /// Its rows by what became of them.
     pub counts: BatchCounts,
-    /// Its quarantined rows by broken rule; a row that breaks several counts under each.
+    /// Its quarantined rows by violated rule; a row that violates several counts under each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<String, u64>,
 }

@@ -1,50 +1,50 @@
-//! The record of a run: what stays of it when the messages are gone.
+//! Run records.
 
 use crate::events::{BalanceOutput, ExecutionFacts, MartBuilderOutput, ValidatorOutput};
 use crate::records::FORMAT_VERSION;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-/// What became of a run. Its times are the state machine's: the same end of a run gives the same record. (serde cannot refuse unknown
-/// fields beside flattened ones.)
+/// Record of a run. All times come from the state machine, so that the same end of a run yields the same record. (serde cannot
+/// reject unknown fields next to flattened ones.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// See [`FORMAT_VERSION`].
     pub format_version: u32,
-    /// The day.
+    /// Batch date.
     pub batch_date: NaiveDate,
-    /// Identifies the run.
+    /// Run ID.
     pub run_id: String,
     /// Version of cardlake.
     #[serde(default)]
     pub version: String,
-    /// When it ran, and what it was asked for.
+    /// Times and input of the execution.
     #[serde(default)]
     pub execution: ExecutionFacts,
-    /// The stages that it came to, in order.
+    /// Stages reached, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageSeconds>,
-    /// What it costs in AWS, about.
+    /// Estimated AWS cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_estimate: Option<CostEstimate>,
-    /// How it ended.
+    /// Outcome.
     #[serde(flatten)]
     pub outcome: RunOutcome,
 }
 
-/// What a million rows take of Lambda, in GB-seconds, as measured. Source of this and the prices: docs/cost.md.
+/// Measured Lambda usage per million rows, in GB-seconds. Source of this and the prices: docs/cost.md.
 const GIGABYTE_SECONDS_PER_MILLION_ROWS: f64 = 10.9;
 /// Price of a GB-second of Lambda on arm64, in USD.
 const GIGABYTE_SECOND: f64 = 0.000_013_333_4;
 /// Price of an RPU-second of Redshift Serverless, in USD.
 const RPU_SECOND: f64 = 0.375 / 3600.0;
-/// The least that a workgroup bills when it wakes, in seconds.
+/// Minimum billing of a workgroup, in seconds.
 const LEAST_WAREHOUSE_SECONDS: f64 = 60.0;
-/// Base capacity of the workgroup as it is deployed unless it is configured otherwise.
+/// Default base capacity of the deployed workgroup.
 const RPUS: f64 = 8.0;
 
-/// What a successful run costs, about: rows by what a million of them took of Lambda when it was measured, and the seconds
-/// of load and build by the warehouse's smallest capacity. Storage and requests are left out: they are cents a day.
+/// Estimated cost of a successful run: measured Lambda usage per row, and the seconds of load and build at the base capacity.
+/// Storage and requests are excluded; they cost cents per day.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CostEstimate {
@@ -52,7 +52,7 @@ pub struct CostEstimate {
     pub lambda_gigabyte_seconds: f64,
     /// RPU-seconds of Redshift Serverless.
     pub warehouse_rpu_seconds: f64,
-    /// Both together at list prices of us-east-1, in USD, to a hundredth of a cent.
+    /// Total at list prices of us-east-1, in USD, rounded to a hundredth of a cent.
     pub usd: f64,
 }
 
@@ -74,29 +74,29 @@ impl CostEstimate {
     }
 }
 
-/// How long a stage took.
+/// Duration of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageSeconds {
     /// The stage, e.g. `transform`.
     pub name: String,
-    /// Seconds to the next stage, waits and repetitions included.
+    /// Seconds until the next stage, including waits and retries.
     pub seconds: f64,
 }
 
-/// From when to when a stage was at work.
+/// Time span of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageSpan {
     /// The stage, e.g. `transform`.
     pub name: String,
-    /// When the state machine came to it.
+    /// Time at which the stage was entered.
     pub entered_at: DateTime<Utc>,
-    /// When it came to the next one, or to its last step; none: that is not known.
+    /// Time at which the next stage or the last step was entered; `None` if unknown.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
 impl ExecutionFacts {
-    /// The stages that the execution came to, in order.
+    /// Stages reached by the execution, in order.
     #[must_use]
     pub fn spans(&self) -> Vec<StageSpan> {
         let mut entered: Vec<_> = self
@@ -118,7 +118,7 @@ impl ExecutionFacts {
     }
 }
 
-/// How long the stages took.
+/// Durations of the stages.
 fn stages(execution: &ExecutionFacts) -> Vec<StageSeconds> {
     let spans = execution.spans().into_iter();
     spans
@@ -131,17 +131,17 @@ fn stages(execution: &ExecutionFacts) -> Vec<StageSeconds> {
         .collect()
 }
 
-/// How a run ended.
+/// Outcome of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum RunOutcome {
     /// Everything was built and published.
     Succeeded {
-        /// The books.
+        /// Row counts of all layers, by dataset.
         books: BalanceOutput,
-        /// What the audits gave.
+        /// Outputs of the validator.
         audits: Vec<ValidatorOutput>,
-        /// What the mart builder gave at its last tick.
+        /// Output of the mart builder's last tick.
         marts: MartBuilderOutput,
     },
     /// A stage failed.
@@ -149,7 +149,7 @@ pub enum RunOutcome {
 }
 
 impl RunOutcome {
-    /// In one word.
+    /// Short name of the outcome.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -160,7 +160,7 @@ impl RunOutcome {
 }
 
 impl RunRecord {
-    /// From the end of a run.
+    /// Builds the record of a finished run.
     #[must_use]
     pub fn new(batch_date: NaiveDate, run_id: String, execution: ExecutionFacts, outcome: RunOutcome) -> Self {
         let stages = stages(&execution);
@@ -180,21 +180,21 @@ impl RunRecord {
     }
 }
 
-/// Why a run failed, in words.
+/// Reason of a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The failed state of the state machine.
     pub stage: String,
     /// The error name, e.g. `Cardlake.ExpectationFailed` or `States.Timeout`.
     pub error: String,
-    /// What happened.
+    /// Message.
     pub message: String,
-    /// Where to look, or what to do.
+    /// Advice.
     pub advice: String,
 }
 
 impl Failure {
-    /// What to say of an error that came without a cause. Step Functions gives none for a task that took too long.
+    /// Message of an error without a cause. Step Functions reports none for a task that timed out.
     #[must_use]
     pub fn without_cause(error: &str) -> &'static str {
         if error == "States.Timeout" {

@@ -1,24 +1,24 @@
-//! Pieces of Redshift SQL text: names and literals, quoted so that no value can end a statement.
+//! Quoting of Redshift SQL identifiers and literals.
 
-/// A name in double quotes, so that reserved words (`name`, `extra`, …) need no list.
+/// Quotes an identifier, reserved or not.
 #[must_use]
 pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A table or view by schema and name.
+/// Qualified name of a table or view.
 #[must_use]
 pub fn relation(schema: &str, name: &str) -> String {
     format!("{}.{}", identifier(schema), identifier(name))
 }
 
-/// A text literal. Redshift reads a backslash as an escape, so it is doubled like the quote.
+/// A text literal. Redshift treats backslash as an escape, so it is doubled like the quote.
 #[must_use]
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// Names as a list: `"a", "b"`.
+/// A list of identifiers: `"a", "b"`.
 #[must_use]
 pub fn identifiers<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(identifier).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Formatting of numbers for display.
 
 /// 1234567 as `1,234,567`.
 #[must_use]
@@ -14,7 +14,8 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
-/// A decimal number with separators and without a fraction of zeros, `-1234567.00` as `-1,234,567`; any other text as it is.
+/// A decimal number with thousands separators and without a zero fraction: `-1234567.00` as `-1,234,567`. Other text is
+/// unchanged.
 #[must_use]
 pub fn grouped(text: &str) -> String {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));

@@ -1,6 +1,6 @@
-//! The lake's formats: the Delta log ([`delta`]) and the Parquet files that it names ([`parquet`]).
+//! Formats of the lake: the Delta log ([`delta`]) and its Parquet files ([`parquet`]).
 //!
-//! Only [`delta`] names the Delta kernel and its object store. This crate must not know a stage or a dataset by name.
+//! Only [`delta`] uses the Delta kernel and its object store. This crate must not know a stage or dataset by name.
 
 pub mod delta;
 pub mod parquet;

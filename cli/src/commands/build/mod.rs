@@ -3,7 +3,7 @@
 mod display;
 mod report;
 
-use crate::cli::{DataDir, parse_date};
+use crate::arguments::{DataDir, parse_date};
 use crate::console::Console;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
@@ -144,18 +144,21 @@ pub(crate) async fn build(args: BuildArgs, console: Console) -> Result<ExitCode,
         return compile_only(&args);
     }
     let files = args.project.as_deref().map(project_files).transpose()?;
-    let report = if args.aws {
-        run(Place::deployed().await?, &args, files.as_deref(), console).await?
+    let (report, shortage) = if args.aws {
+        let report = run(Place::deployed().await?, &args, files.as_deref(), console).await?;
+        (report, None)
     } else {
         let environment = Environment::open(&args.data.data_dir).await?;
         let built = run(Place::local(&environment), &args, files.as_deref(), console).await;
+        let shortage = environment.shortage();
         environment.close().await?;
-        built?
+        let report = built.map_err(|error| error.short_of_space(shortage.clone()))?;
+        (report, shortage)
     };
     console.print(args.json, &report, || report.text())?;
     match report.failure() {
         None => Ok(ExitCode::SUCCESS),
-        Some(failure) => Err(failure),
+        Some(failure) => Err(failure.short_of_space(shortage)),
     }
 }
 
@@ -165,7 +168,7 @@ async fn run(
     files: Option<&[Asset]>,
     console: Console,
 ) -> Result<BuildReport, CliError> {
-    let failed = |error: &dyn std::error::Error| CliError::caused("build", error);
+    let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("build", error);
     let runs = run_records::last(&place.storage, &place.silver_bucket, RUNS).await;
     let runs = runs.map_err(|error| CliError::caused("look for the last run", &error))?;
     let context = match files {
@@ -312,5 +315,5 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(path, text))
-        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error))
+        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path))
 }

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
 use cardlake_core::events::Compression;
-use cardlake_transformer::decompress::{decompressed, format_of};
+use cardlake_transformer::{decompressed, format_of};
 use cardlake_validator::{Batches, Source, SourceError};
 use futures::stream::{self, StreamExt};
 use std::fs::File;

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use cardlake_core::events::FileFormat;
 use cardlake_core::paths::parse_day;
 use cardlake_lake::delta::{DeltaStore, DeltaTable};
-use cardlake_transformer::decompress::format_of;
+use cardlake_transformer::format_of;
 use cardlake_validator::{Location, ParquetTable, Source, TableFile};
 use std::collections::BTreeMap;
 use std::io;
@@ -124,7 +124,7 @@ fn partitions(below: &Path, files: &[PathBuf]) -> (Schema, Vec<BTreeMap<String, 
 
 /// The newest version of a Delta table, by its log.
 async fn open_delta(folder: &Path) -> Result<Box<dyn Source>, CliError> {
-    let failed = |error: &dyn std::error::Error| CliError::caused("read the data", error);
+    let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("read the data", error);
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name().and_then(|name| name.to_str())) else {
         return Err(CliError::usage(format!("--data {}: not the folder of a table", folder.display())).hint(WANTED));
     };

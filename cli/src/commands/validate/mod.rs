@@ -170,5 +170,6 @@ fn write_docs(path: &Path, data: &Path, result: &ValidationResult) -> Result<(),
         trend: Vec::new(),
     };
     let html = page.html().map_err(|error| CliError::caused("make the page", &error))?;
-    std::fs::write(path, html).map_err(|error| CliError::caused(&format!("write {}", path.display()), &error))
+    std::fs::write(path, html)
+        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path))
 }

@@ -10,8 +10,10 @@ use crate::remote::RemoteFile;
 use crate::rows::RowSet;
 use crate::windows::Windows;
 use cardlake_core::contract::{Column, Contract};
-use cardlake_lake::parquet::pages::{Chunk, ChunkEncoder, ChunkWriter, Coding, MAXIMUM_DICTIONARY_BYTES, read_hybrid};
-use cardlake_lake::parquet::{file_properties, plain_coding};
+use cardlake_lake::parquet::pages::{
+    Chunk, ChunkEncoder, ChunkWriter, CompressionStrategy, MAXIMUM_DICTIONARY_BYTES, read_hybrid,
+};
+use cardlake_lake::parquet::{file_properties, plain_compression};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, Type as PhysicalType};
 use parquet::column::page::{Page, PageReader};
@@ -82,13 +84,13 @@ pub(super) fn rewrite_pages(
 }
 
 /// As the pages were compressed.
-fn coding(contract: &Contract, column: &Column, chunk: &ColumnChunkMetaData) -> Coding {
+fn coding(contract: &Contract, column: &Column, chunk: &ColumnChunkMetaData) -> CompressionStrategy {
     if chunk.compression() == Compression::UNCOMPRESSED {
-        Coding::None
+        CompressionStrategy::None
     } else if chunk.dictionary_page_offset().is_some() {
-        Coding::Matches
+        CompressionStrategy::Matches
     } else {
-        plain_coding(contract, column)
+        plain_compression(contract, column)
     }
 }
 
@@ -120,7 +122,7 @@ struct Dictionary {
 struct Task<'a> {
     rows: &'a Rows,
     description: &'a ColumnDescPtr,
-    coding: Coding,
+    coding: CompressionStrategy,
 }
 
 impl Task<'_> {

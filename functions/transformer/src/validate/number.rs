@@ -1,15 +1,15 @@
-//! Readers of numbers, days, instants and booleans.
+//! Readers of numbers, dates, timestamps and booleans.
 
-use super::{Notes, Reader};
-use crate::plan::Limits;
+use super::reader::{ProblemRecorder, ReadResult, ValueReader};
+use crate::plan::ValueBounds;
 use crate::rule::Rule;
 use crate::values;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Everything that is held as 64 bits and hashed as such: whole numbers, days, instants.
+/// Reads types stored and hashed as 64 bits: integers, dates, timestamps.
 pub(super) struct LongReader<'p, Fast, Full> {
     pub(super) seed: u64,
-    pub(super) limits: &'p Limits<i64>,
+    pub(super) bounds: &'p ValueBounds<i64>,
     pub(super) window: Option<(i64, i64)>,
     pub(super) fast: Fast,
     pub(super) full: Full,
@@ -22,116 +22,141 @@ impl<Fast, Full> LongReader<'_, Fast, Full> {
     }
 }
 
-impl<Fast, Full> Reader for LongReader<'_, Fast, Full>
+impl<Fast, Full> ValueReader for LongReader<'_, Fast, Full>
 where
     Fast: Fn(&[u8]) -> Option<i64>,
     Full: Fn(&str) -> Result<i64, Rule>,
 {
-    type Held = i64;
+    type Stored = i64;
 
     #[inline]
     fn fast(&mut self, text: &[u8]) -> Option<(i64, u64)> {
         let value = (self.fast)(text)?;
         let inside = self.window.is_none_or(|(start, end)| (start..end).contains(&value));
-        (inside && self.limits.hold(&value)).then(|| (value, self.hash(value)))
+        (inside && self.bounds.hold(&value)).then(|| (value, self.hash(value)))
     }
 
-    fn full(&mut self, text: &str, notes: &mut Notes<'_>) -> Option<(i64, u64)> {
-        let before = notes.problems.len();
-        let value = (self.full)(text).map_err(|rule| notes.add(rule)).ok()?;
-        self.limits.broken(&value).for_each(|rule| notes.add(rule));
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<i64> {
+        let before = problems.problems.len();
+        let value = match (self.full)(text) {
+            Ok(value) => value,
+            Err(rule) => {
+                problems.record(rule);
+                return Ok(None);
+            }
+        };
+        self.bounds.broken(&value).for_each(|rule| problems.record(rule));
         match self.window {
-            Some((start, _)) if value < start => notes.add(Rule::Late),
-            Some((_, end)) if value >= end => notes.add(Rule::Future),
+            Some((start, _)) if value < start => problems.record(Rule::Late),
+            Some((_, end)) if value >= end => problems.record(Rule::Future),
             _ => {}
         }
-        (notes.problems.len() == before).then(|| (value, self.hash(value)))
+        Ok((problems.problems.len() == before).then(|| (value, self.hash(value))))
     }
 }
 
+/// Reads decimals of at most 18 digits.
 pub(super) struct DecimalReader<'p> {
     pub(super) seed: u64,
-    pub(super) limits: &'p Limits<i64>,
+    pub(super) bounds: &'p ValueBounds<i64>,
     pub(super) precision: u8,
     pub(super) scale: u8,
-    /// First value with too many digits.
+    /// Smallest value with too many digits.
     pub(super) bound: i64,
 }
 
-/// Decimals are hashed as 128 bits whatever their width, so that a wider column leaves hashes as they are.
+/// Decimals are hashed as 128 bits, so that widening a column does not change hashes.
 #[inline]
 fn decimal_hash(value: i128, seed: u64) -> u64 {
     xxh3_64_with_seed(&value.to_le_bytes(), seed)
 }
 
-impl Reader for DecimalReader<'_> {
-    type Held = i64;
+impl ValueReader for DecimalReader<'_> {
+    type Stored = i64;
 
     #[inline]
     fn fast(&mut self, text: &[u8]) -> Option<(i64, u64)> {
         let value = values::plain_decimal(text, usize::from(self.scale))?;
         let fits = value < self.bound && value > -self.bound;
-        (fits && self.limits.hold(&value)).then(|| (value, decimal_hash(value.into(), self.seed)))
+        (fits && self.bounds.hold(&value)).then(|| (value, decimal_hash(value.into(), self.seed)))
     }
 
-    fn full(&mut self, text: &str, notes: &mut Notes<'_>) -> Option<(i64, u64)> {
-        let before = notes.problems.len();
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<i64> {
+        let before = problems.problems.len();
         let value = values::decimal(text, self.precision, self.scale)
-            .and_then(|value| i64::try_from(value).map_err(|_| Rule::Range))
-            .map_err(|rule| notes.add(rule))
-            .ok()?;
-        self.limits.broken(&value).for_each(|rule| notes.add(rule));
-        (notes.problems.len() == before).then(|| (value, decimal_hash(value.into(), self.seed)))
+            .and_then(|value| i64::try_from(value).map_err(|_| Rule::Range));
+        let value = match value {
+            Ok(value) => value,
+            Err(rule) => {
+                problems.record(rule);
+                return Ok(None);
+            }
+        };
+        self.bounds.broken(&value).for_each(|rule| problems.record(rule));
+        Ok((problems.problems.len() == before).then(|| (value, decimal_hash(value.into(), self.seed))))
     }
 }
 
+/// Reads decimals of more than 18 digits.
 pub(super) struct WideReader<'p> {
     pub(super) seed: u64,
-    pub(super) limits: &'p Limits<i128>,
+    pub(super) bounds: &'p ValueBounds<i128>,
     pub(super) precision: u8,
     pub(super) scale: u8,
 }
 
-impl Reader for WideReader<'_> {
-    type Held = i128;
+impl ValueReader for WideReader<'_> {
+    type Stored = i128;
 
     fn fast(&mut self, _: &[u8]) -> Option<(i128, u64)> {
         None
     }
 
-    fn full(&mut self, text: &str, notes: &mut Notes<'_>) -> Option<(i128, u64)> {
-        let before = notes.problems.len();
-        let value = values::decimal(text, self.precision, self.scale)
-            .map_err(|rule| notes.add(rule))
-            .ok()?;
-        self.limits.broken(&value).for_each(|rule| notes.add(rule));
-        (notes.problems.len() == before).then(|| (value, decimal_hash(value, self.seed)))
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<i128> {
+        let before = problems.problems.len();
+        let value = match values::decimal(text, self.precision, self.scale) {
+            Ok(value) => value,
+            Err(rule) => {
+                problems.record(rule);
+                return Ok(None);
+            }
+        };
+        self.bounds.broken(&value).for_each(|rule| problems.record(rule));
+        Ok((problems.problems.len() == before).then(|| (value, decimal_hash(value, self.seed))))
     }
 }
 
+/// Reads doubles.
 pub(super) struct DoubleReader<'p> {
     pub(super) seed: u64,
-    pub(super) limits: &'p Limits<f64>,
+    pub(super) bounds: &'p ValueBounds<f64>,
 }
 
-impl Reader for DoubleReader<'_> {
-    type Held = f64;
+impl ValueReader for DoubleReader<'_> {
+    type Stored = f64;
 
     fn fast(&mut self, _: &[u8]) -> Option<(f64, u64)> {
         None
     }
 
-    fn full(&mut self, text: &str, notes: &mut Notes<'_>) -> Option<(f64, u64)> {
-        let before = notes.problems.len();
-        let value = values::double(text).map_err(|rule| notes.add(rule)).ok()?;
-        self.limits.broken(&value).for_each(|rule| notes.add(rule));
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<f64> {
+        let before = problems.problems.len();
+        let value = match values::double(text) {
+            Ok(value) => value,
+            Err(rule) => {
+                problems.record(rule);
+                return Ok(None);
+            }
+        };
+        self.bounds.broken(&value).for_each(|rule| problems.record(rule));
         let hash = xxh3_64_with_seed(&value.to_bits().to_le_bytes(), self.seed);
-        (notes.problems.len() == before).then_some((value, hash))
+        Ok((problems.problems.len() == before).then_some((value, hash)))
     }
 }
 
+/// Reads booleans.
 pub(super) struct BooleanReader {
-    /// Hash of false, hash of true.
+    /// Hashes of false and true.
     pub(super) hashes: [u64; 2],
 }
 
@@ -143,8 +168,8 @@ impl BooleanReader {
     }
 }
 
-impl Reader for BooleanReader {
-    type Held = bool;
+impl ValueReader for BooleanReader {
+    type Stored = bool;
     const BOOLEAN: Option<Rule> = None;
 
     #[inline]
@@ -153,11 +178,11 @@ impl Reader for BooleanReader {
         Some((value, self.hashes[usize::from(value)]))
     }
 
-    fn full(&mut self, text: &str, notes: &mut Notes<'_>) -> Option<(bool, u64)> {
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<bool> {
         let read = self.fast(text.as_bytes());
         if read.is_none() {
-            notes.add(Rule::NotBoolean);
+            problems.record(Rule::NotBoolean);
         }
-        read
+        Ok(read)
     }
 }

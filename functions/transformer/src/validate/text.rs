@@ -1,21 +1,23 @@
-//! Readers of text: UUIDs, short lists, everything else, and what must not be stored in the clear.
+//! Readers of text: UUIDs, short lists of allowed texts, other text, and protected text.
 
-use super::{Notes, Reader};
-use crate::builder::Pool;
-use crate::plan::{Lookup, SourceColumn, Word, missing_lookups};
+use super::reader::{ProblemRecorder, ReadResult, ValueReader};
+use crate::invariant::BrokenInvariant;
+use crate::plan::{AllowedText, Lookup, SourceColumn, missing_lookups};
 use crate::rule::{Rule, Subject};
+use crate::text_pool::TextPool;
 use crate::values;
 use cardlake_core::contract::{Normalisation, Protection, TextFormat};
 use cardlake_core::pii::{self, Tokenizer};
 use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+/// Reads UUIDs.
 pub(super) struct UuidReader {
     pub(super) seed: u64,
 }
 
-impl Reader for UuidReader {
-    type Held = u128;
+impl ValueReader for UuidReader {
+    type Stored = u128;
     const BOOLEAN: Option<Rule> = Some(Rule::NotText);
 
     #[inline]
@@ -24,26 +26,26 @@ impl Reader for UuidReader {
         Some((value, xxh3_64_with_seed(&value.to_be_bytes(), self.seed)))
     }
 
-    fn full(&mut self, text: &str, notes: &mut Notes<'_>) -> Option<(u128, u64)> {
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<u128> {
         let read = self.fast(text.as_bytes());
         if read.is_none() {
-            notes.add(if text.contains('\0') {
+            problems.record(if text.contains('\0') {
                 Rule::NulByte
             } else {
                 Rule::NotUuid
             });
         }
-        read
+        Ok(read)
     }
 }
 
-/// A text of at most eight bytes as a number; with its length it stands for the text.
+/// Packs a text of at most eight bytes into an integer, which together with the length identifies the text.
 #[inline]
 fn pack(text: &[u8]) -> u64 {
     match *text {
-        [a, b, c, d, ref rest @ ..] => {
+        [a, b, c, d, ref tail @ ..] => {
             let low = u64::from(u32::from_le_bytes([a, b, c, d]));
-            match *rest {
+            match *tail {
                 [] => low,
                 [.., e, f, g, h] => low | u64::from(u32::from_le_bytes([e, f, g, h])) << 32,
                 [e] => low | u64::from(e) << 32,
@@ -58,35 +60,36 @@ fn pack(text: &[u8]) -> u64 {
     }
 }
 
+/// Reads texts from a short list.
 pub(super) struct CodeReader<'p> {
-    pub(super) source: &'p SourceColumn,
-    pub(super) words: &'p [Word],
-    /// Packed text, length and hash of the words of up to eight bytes that are wanted as they are, by code.
-    pub(super) packed: Vec<(u64, usize, u8, u64)>,
+    source: &'p SourceColumn,
+    allowed: &'p [AllowedText],
+    /// Packed text, length, code and hash of the allowed texts of at most eight bytes that satisfy every rule as they are.
+    packed: Vec<(u64, usize, u8, u64)>,
 }
 
 impl<'p> CodeReader<'p> {
-    pub(super) fn new(source: &'p SourceColumn, words: &'p [Word]) -> Self {
-        let packed = (0..).zip(words).filter(|(_, word)| {
-            let text = word.text.as_str();
+    pub(super) fn new(source: &'p SourceColumn, allowed: &'p [AllowedText]) -> Self {
+        let packed = (0..).zip(allowed).filter(|(_, allowed)| {
+            let text = allowed.text.as_str();
             text.len() <= 8
                 && !text.is_empty()
-                && word.missing_lookups.is_empty()
+                && allowed.missing_lookups.is_empty()
                 && normalise(source.normalisation, text) == text
                 && source.max_length.is_none_or(|length| text.len() <= length as usize)
         });
         Self {
             source,
-            words,
+            allowed,
             packed: packed
-                .map(|(code, word)| (pack(word.text.as_bytes()), word.text.len(), code, word.hash))
+                .map(|(code, allowed)| (pack(allowed.text.as_bytes()), allowed.text.len(), code, allowed.hash))
                 .collect(),
         }
     }
 }
 
-impl Reader for CodeReader<'_> {
-    type Held = u8;
+impl ValueReader for CodeReader<'_> {
+    type Stored = u8;
     const BOOLEAN: Option<Rule> = Some(Rule::NotText);
 
     #[inline]
@@ -94,122 +97,131 @@ impl Reader for CodeReader<'_> {
         if text.len() > 8 {
             return None;
         }
-        let wanted = pack(text);
+        let key = pack(text);
         let found = self
             .packed
             .iter()
-            .find(|(packed, length, ..)| *packed == wanted && *length == text.len());
+            .find(|(packed, length, ..)| *packed == key && *length == text.len());
         found.map(|(.., code, hash)| (*code, *hash))
     }
 
-    fn full(&mut self, text: &str, notes: &mut Notes<'_>) -> Option<(u8, u64)> {
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<u8> {
         let text = normalise(self.source.normalisation, text);
-        let before = notes.problems.len();
+        let before = problems.problems.len();
         if text.contains('\0') {
-            notes.add(Rule::NulByte);
+            problems.record(Rule::NulByte);
         }
         if self
             .source
             .max_length
             .is_some_and(|length| text.len() > length as usize)
         {
-            notes.add(Rule::TooLong);
+            problems.record(Rule::TooLong);
         }
-        let found = (0..).zip(self.words).find(|(_, word)| word.text == text);
+        let found = (0..).zip(self.allowed).find(|(_, allowed)| allowed.text == text);
         match found {
-            None => notes.add(Rule::NotAllowed),
-            Some((_, word)) => word
+            None => problems.record(Rule::NotAllowed),
+            Some((_, allowed)) => allowed
                 .missing_lookups
                 .iter()
-                .for_each(|lookup| notes.about(Subject::Lookup(*lookup), Rule::Required)),
+                .for_each(|lookup| problems.record_for(Subject::Lookup(*lookup), Rule::Required)),
         }
-        found
-            .filter(|_| notes.problems.len() == before)
-            .map(|(code, word)| (code, word.hash))
+        let valid = found.filter(|_| problems.problems.len() == before);
+        Ok(valid.map(|(code, allowed)| (code, allowed.hash)))
     }
 }
 
+/// Reads any other text, which is interned, and protected text, which becomes a token.
 pub(super) struct TextReader<'p> {
     pub(super) source: &'p SourceColumn,
-    /// Holds values that keep all rules, in the form of silver: what is found here needs no other look.
-    pub(super) pool: &'p mut Pool,
+    /// Valid values as stored in silver: text found here needs no validation.
+    pub(super) pool: &'p mut TextPool,
     pub(super) tokenizer: Option<&'p Tokenizer>,
     pub(super) lookups: &'p [Lookup],
 }
 
-impl Reader for TextReader<'_> {
-    type Held = u32;
+impl ValueReader for TextReader<'_> {
+    type Stored = u32;
     const BOOLEAN: Option<Rule> = Some(Rule::NotText);
 
     #[inline]
     fn fast(&mut self, text: &[u8]) -> Option<(u32, u64)> {
-        // A token in the input is no reason to take it for a value that was seen.
+        // The pool of a protected column holds tokens, which must not validate raw text.
         (self.source.protection == Protection::None)
             .then(|| self.pool.find(text))
             .flatten()
     }
 
-    fn full(&mut self, text: &str, notes: &mut Notes<'_>) -> Option<(u32, u64)> {
-        let before = notes.problems.len();
-        let text = text_value(self.source, text, notes);
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<u32> {
+        let before = problems.problems.len();
+        let text = text_value(self.source, text, problems);
         for lookup in missing_lookups(&text, self.lookups, &self.source.lookups) {
-            notes.about(Subject::Lookup(lookup), Rule::Required);
+            problems.record_for(Subject::Lookup(lookup), Rule::Required);
         }
         let digits = match self.source.protection {
-            Protection::CardNumber => card_number(&text, notes),
-            _ => None,
+            Protection::CardNumber => match card_number(&text, problems) {
+                None => return Ok(None),
+                digits => digits,
+            },
+            Protection::None | Protection::Token => None,
         };
-        if notes.problems.len() > before {
-            return None;
+        if problems.problems.len() > before {
+            return Ok(None);
         }
-        match (self.source.protection, self.tokenizer) {
-            (Protection::None, _) => Some(self.pool.intern(text.as_bytes())),
-            (Protection::Token, Some(tokenizer)) => Some(self.pool.intern(tokenizer.token(&text).as_bytes())),
-            (Protection::CardNumber, Some(tokenizer)) => {
-                let digits = digits?;
-                let last_four = pii::last_four(&digits)?.as_bytes().try_into().ok()?;
-                Some(self.pool.intern_card(tokenizer.token(&digits).as_bytes(), last_four))
-            }
-            // A plan with protected columns has a tokenizer.
-            (_, None) => None,
+        if self.source.protection == Protection::None {
+            return Ok(Some(self.pool.intern(text.as_bytes())));
         }
+        let tokenizer = self
+            .tokenizer
+            .ok_or(BrokenInvariant("a plan with a protected column has a tokenizer"))?;
+        let Some(digits) = digits else {
+            return Ok(Some(self.pool.intern(tokenizer.token(&text).as_bytes())));
+        };
+        let last_four = digits
+            .as_bytes()
+            .last_chunk()
+            .ok_or(BrokenInvariant("a card number has more than four digits"))?;
+        Ok(Some(
+            self.pool.intern_card(tokenizer.token(&digits).as_bytes(), *last_four),
+        ))
     }
 }
 
-fn card_number(text: &str, notes: &mut Notes<'_>) -> Option<String> {
+/// The digits of a card number, or `None` if it is not one. A violated rule is recorded.
+fn card_number(text: &str, problems: &mut ProblemRecorder<'_>) -> Option<String> {
     let Some(digits) = pii::card_digits(text) else {
-        notes.add(Rule::NotCardNumber);
+        problems.record(Rule::NotCardNumber);
         return None;
     };
     if !pii::luhn_is_valid(&digits) {
-        notes.add(Rule::Luhn);
+        problems.record(Rule::Luhn);
     }
     Some(digits)
 }
 
-/// Text in the form of silver; broken rules are noted.
-fn text_value<'t>(source: &SourceColumn, text: &'t str, notes: &mut Notes<'_>) -> Cow<'t, str> {
+/// The text as stored in silver; violated rules are recorded.
+fn text_value<'t>(source: &SourceColumn, text: &'t str, problems: &mut ProblemRecorder<'_>) -> Cow<'t, str> {
     let mut text = normalise(source.normalisation, text);
     if text.contains('\0') {
-        notes.add(Rule::NulByte);
+        problems.record(Rule::NulByte);
     }
     match source.format {
         None => {}
         Some(TextFormat::Email) if values::is_email(&text) => {}
-        Some(TextFormat::Email) => notes.add(Rule::NotEmail),
+        Some(TextFormat::Email) => problems.record(Rule::NotEmail),
         Some(TextFormat::Uuid) if values::uuid(text.as_bytes()).is_some() => {
             text = Cow::Owned(text.to_ascii_lowercase());
         }
-        Some(TextFormat::Uuid) => notes.add(Rule::NotUuid),
+        Some(TextFormat::Uuid) => problems.record(Rule::NotUuid),
     }
     if source.pattern.as_ref().is_some_and(|pattern| !pattern.matches(&text)) {
-        notes.add(Rule::Pattern);
+        problems.record(Rule::Pattern);
     }
     if source.max_length.is_some_and(|length| text.len() > length as usize) {
-        notes.add(Rule::TooLong);
+        problems.record(Rule::TooLong);
     }
     if !source.allowed.is_empty() && !source.allowed.iter().any(|allowed| *allowed == text) {
-        notes.add(Rule::NotAllowed);
+        problems.record(Rule::NotAllowed);
     }
     text
 }
@@ -223,24 +235,25 @@ fn normalise(normalisation: Normalisation, text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Reads the unknown fields, as JSON.
 pub(super) struct ExtraReader<'p> {
-    pub(super) pool: &'p mut Pool,
+    pub(super) pool: &'p mut TextPool,
     pub(super) max_length: u32,
 }
 
-impl Reader for ExtraReader<'_> {
-    type Held = u32;
+impl ValueReader for ExtraReader<'_> {
+    type Stored = u32;
 
     #[inline]
     fn fast(&mut self, _: &[u8]) -> Option<(u32, u64)> {
         None
     }
 
-    fn full(&mut self, text: &str, notes: &mut Notes<'_>) -> Option<(u32, u64)> {
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<u32> {
         if text.len() > self.max_length as usize {
-            notes.add(Rule::TooLong);
-            return None;
+            problems.record(Rule::TooLong);
+            return Ok(None);
         }
-        Some(self.pool.intern(text.as_bytes()))
+        Ok(Some(self.pool.intern(text.as_bytes())))
     }
 }

@@ -7,6 +7,7 @@ mod client;
 mod conformance;
 mod load;
 mod loader;
+mod security;
 mod sessions;
 mod statements;
 mod support;

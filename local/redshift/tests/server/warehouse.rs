@@ -392,34 +392,31 @@ async fn explain_describes_queries_and_changes_and_runs_none() {
 async fn views_and_statements_that_change_rows_divide_exactly() {
     let fixture = Fixture::start().await;
     fixture
-        .run("create table t (id integer, x decimal(18, 4), y decimal(8, 2))")
+        .run("create table t (id integer, x decimal(8, 2), y decimal(8, 2), q varchar(50))")
         .await;
-    fixture.run("create table s (id integer, x decimal(18, 4))").await;
+    fixture.run("create table s (id integer, x decimal(8, 2))").await;
+    // The number of digits is that of the quotient's type.
     fixture
-        .run("insert into t values (1, 10.00::decimal(8, 2) / 3.00, 2.00)")
+        .run("insert into t values (1, 10, 3, cast(10.00::decimal(8, 2) / 3.00::decimal(8, 2) as varchar))")
         .await;
-    fixture.run("insert into s select id, x / y from t").await;
-    assert_eq!(fixture.query("select x from s").await, "1.6666");
-    fixture.run("update t set x = s.x / t.y from s where s.id = t.id").await;
-    assert_eq!(fixture.query("select x from t").await, "0.8333");
+    assert_eq!(fixture.query("select q from t").await, "3.333333333");
+    fixture.run("insert into s select id, x from t").await;
+    fixture
+        .run("update t set q = cast(s.x / (t.y + 4) as varchar) from s where s.id = t.id")
+        .await;
+    assert_eq!(fixture.query("select q from t").await, "1.4285714285");
     fixture
         .run(
-            "merge into t using s on t.id = s.id when matched then update set x = s.x / 3 \
-             when not matched then insert (id, x) values (s.id, s.x / 7)",
+            "merge into t using s on t.id = s.id when matched then update set q = cast(s.x / 7 as varchar) \
+             when not matched then insert (id, q) values (s.id, cast(s.x / 9 as varchar))",
         )
         .await;
-    assert_eq!(fixture.query("select x from t").await, "0.5555");
+    assert_eq!(fixture.query("select q from t").await, "1.4285714285714");
     fixture
         .run("create view v as select x / y as q, avg(x / y) over () as a from t")
         .await;
-    assert_eq!(
-        fixture
-            .query("select data_type from svv_redshift_columns where table_name = 'v' order by 1")
-            .await,
-        "numeric(33,15)\nnumeric(38,15)"
-    );
-    fixture
-        .run("delete from t where x / y = 0.5555::decimal(18, 4) / 2.00::decimal(8, 2)")
-        .await;
+    let types = "select data_type from svv_redshift_columns where table_name = 'v' order by 1";
+    assert_eq!(fixture.query(types).await, "numeric(17,9)\nnumeric(38,9)");
+    fixture.run("delete from t where x / y = 3.333333333").await;
     assert_eq!(fixture.query("select count(*) from t").await, "0");
 }

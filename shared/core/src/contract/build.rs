@@ -1,4 +1,4 @@
-//! From the document as written to the checked [`Contract`].
+//! Builds a validated [`Contract`] from a document.
 
 use super::odcs::{CustomProperty, Document, Property, SchemaObject};
 use super::{
@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// Where in which file we are, for error messages.
+/// Location in a file, for error messages.
 struct Place<'a> {
     file: &'a str,
     path: String,
@@ -77,7 +77,7 @@ pub(super) fn contract(file: &str, text: &str) -> Result<Contract, ContractError
     Ok(contract)
 }
 
-/// Names that `pick` marks, in the order of their positions.
+/// Names selected by `pick`, in the order of their positions.
 fn positioned(table: &SchemaObject, pick: impl Fn(&Property) -> (bool, Option<i64>)) -> Vec<String> {
     let mut marked: Vec<_> = table
         .properties
@@ -282,7 +282,7 @@ fn event_time(place: &Place<'_>, table: &SchemaObject) -> Result<Option<EventTim
     }))
 }
 
-/// What can only be checked once all columns are known.
+/// Validation across columns.
 fn check(place: &Place<'_>, contract: &Contract) -> Result<(), ContractError> {
     let known = |name: &str| contract.column(name);
     let named = contract.sort_keys.iter().chain(&contract.distribution_key);

@@ -1,19 +1,19 @@
 //! Data contracts: the single source of columns, types, rules, keys and classifications.
 //!
 //! A contract is an Open Data Contract Standard file (version 3.1, <https://bitol-io.github.io/open-data-contract-standard/>).
-//! [`odcs`] is the file as written; [`Contract`] is what the stages work with, checked once: parser, silver schema,
-//! quarantine rules and warehouse DDL all come from it, so a new dataset needs a new file and no Rust.
+//! [`odcs`] is the file format; [`Contract`] is the validated model used by the stages. Parser, silver schema, quarantine
+//! rules and warehouse DDL are derived from it, so a new dataset needs a new file and no Rust code.
 //!
-//! What the standard has no field for stands in documented `customProperties`:
+//! Settings outside the standard are `customProperties`:
 //!
 //! | where | property | value |
 //! |---|---|---|
-//! | table | `eventTime` | name of the timestamp column that says when the event happened |
-//! | table | `lateWindowDays` | days that an event may lie before its ingest date (default 2) |
-//! | table | `futureToleranceDays` | days that an event may lie after its ingest date (default 1) |
+//! | table | `eventTime` | name of the timestamp column with the time of the event |
+//! | table | `lateWindowDays` | days that an event may be before its ingest date (default 2) |
+//! | table | `futureToleranceDays` | days that an event may be after its ingest date (default 1) |
 //! | table | `redshiftDistributionKey`, `redshiftSortKeys` | column, list of columns |
 //! | column | `normalisation` | `lower` or `upper` |
-//! | column | `derivation` | how silver fills a column that bronze does not have: see [`Derivation`] |
+//! | column | `derivation` | derivation of a column that is not in bronze: see [`Derivation`] |
 
 mod build;
 pub mod odcs;
@@ -24,7 +24,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Why a contract cannot be used.
+/// An invalid or missing contract.
 #[derive(Debug, thiserror::Error)]
 pub enum ContractError {
     /// The files cannot be read.
@@ -33,27 +33,27 @@ pub enum ContractError {
     /// The file is not a document of the standard.
     #[error("{file}: {cause}")]
     Syntax {
-        /// The file.
+        /// File.
         file: String,
-        /// Where and what.
+        /// Location and cause.
         cause: String,
     },
-    /// A property says something that cannot be.
+    /// A property is invalid.
     #[error("{file}: {property}: {problem}")]
     Property {
-        /// The file.
+        /// File.
         file: String,
         /// Path of the property, e.g. `transactions.amount.physicalType`.
         property: String,
-        /// What is wrong and what is allowed.
+        /// Problem and allowed values.
         problem: String,
     },
-    /// There is no contract for a dataset.
+    /// A dataset without a contract.
     #[error("there is no contract for dataset '{dataset}': known are {known}")]
     UnknownDataset {
-        /// The dataset.
+        /// Dataset.
         dataset: String,
-        /// The datasets that have one.
+        /// Datasets with a contract.
         known: String,
     },
 }
@@ -67,30 +67,30 @@ impl StageError for ContractError {
     }
 }
 
-/// The type of a column in silver.
+/// Type of a column in silver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
     /// Text.
     String,
-    /// Whole number of 16, 32 or 64 bits.
+    /// Integer of 16, 32 or 64 bits.
     Integer {
         /// Width in bits.
         bits: u8,
     },
     /// Exact decimal number.
     Decimal {
-        /// Digits in all.
+        /// Total digits.
         precision: u8,
-        /// Digits after the point.
+        /// Fractional digits.
         scale: i8,
     },
     /// IEEE 754 double.
     Double,
-    /// True or false.
+    /// Boolean.
     Boolean,
-    /// Calendar day.
+    /// Date.
     Date,
-    /// Instant in UTC, in microseconds.
+    /// Timestamp in UTC, in microseconds.
     Timestamp,
 }
 
@@ -112,22 +112,22 @@ impl ColumnType {
     }
 }
 
-/// How silver fills a column.
+/// Derivation of a column in silver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Derivation {
-    /// Looked up by the text of another column: `{kind: lookup, from: mcc, values: {"5411": grocery, …}}`.
+    /// Lookup by the text of another column: `{kind: lookup, from: mcc, values: {"5411": grocery, …}}`.
     Lookup {
-        /// The column looked at.
+        /// Source column.
         from: String,
         /// Result by text.
         values: BTreeMap<String, String>,
     },
-    /// The UTC day of a timestamp column: `{kind: date, from: txn_ts}`.
+    /// UTC date of a timestamp column: `{kind: date, from: txn_ts}`.
     DateOf {
         /// The timestamp column.
         from: String,
     },
-    /// Whole days from the day of a timestamp column to the ingest date: `{kind: days_late, from: txn_ts}`.
+    /// Whole days from the date of a timestamp column to the ingest date: `{kind: days_late, from: txn_ts}`.
     DaysLate {
         /// The timestamp column.
         from: String,
@@ -139,23 +139,23 @@ pub enum Derivation {
     },
     /// The day of delivery: `{kind: ingest_date}`.
     IngestDate,
-    /// The bronze object's own time: `{kind: ingest_ts}`.
+    /// Last modification of the bronze object: `{kind: ingest_ts}`.
     IngestTimestamp,
     /// The bronze object's key: `{kind: source_object}`.
     SourceObject,
-    /// Number of the row in its object, the first is 1: `{kind: source_row}`.
+    /// Row number within the object, from 1: `{kind: source_row}`.
     SourceRow,
-    /// Fields that the contract does not know, as a JSON object: `{kind: extra}`.
+    /// Unknown fields as a JSON object: `{kind: extra}`.
     Extra,
-    /// Hash over the delivered values, the same for rows that say the same: `{kind: row_hash}`. Nulls do not count, nor
-    /// does the order of the columns, so that a column added to the contract leaves the hashes of old rows as they are.
+    /// Hash over the delivered values: `{kind: row_hash}`. It ignores nulls and the order of columns, so that adding a column to
+    /// the contract does not change the hashes of old rows.
     RowHash,
 }
 
-/// How personal a column is: what the classification of the contract means for silver.
+/// Protection of a column in silver, from its classification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protection {
-    /// Stored as it is.
+    /// Stored in the clear.
     None,
     /// Stored as a keyed token (classification `personal`).
     Token,
@@ -163,10 +163,10 @@ pub enum Protection {
     CardNumber,
 }
 
-/// Letter case that values are brought to.
+/// Normalisation of letter case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Normalisation {
-    /// As delivered (trimmed all the same).
+    /// None (values are trimmed in any case).
     None,
     /// Lower case.
     Lower,
@@ -174,29 +174,29 @@ pub enum Normalisation {
     Upper,
 }
 
-/// The text form that values must have.
+/// Required text format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextFormat {
-    /// 8-4-4-4-12 hexadecimal digits; stored in lower case.
+    /// UUID as 8-4-4-4-12 hexadecimal digits; stored in lowercase.
     Uuid,
-    /// Something with one `@`, a name before it and a domain with a dot behind it.
+    /// E-mail address: a name, one `@`, and a domain with a dot.
     Email,
 }
 
-/// What a value must satisfy.
+/// Validation rules of a column.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rules {
     /// Regular expression that the whole text must match.
     pub pattern: Option<String>,
-    /// Text form.
+    /// Text format.
     pub format: Option<TextFormat>,
-    /// Longest text, in bytes of UTF-8 (as Redshift counts).
+    /// Maximum length in bytes of UTF-8, as in Redshift.
     pub max_length: Option<u32>,
-    /// Smallest number, as decimal text.
+    /// Minimum, as decimal text.
     pub minimum: Option<String>,
-    /// Largest number, as decimal text.
+    /// Maximum, as decimal text.
     pub maximum: Option<String>,
-    /// All values there are, after normalisation; empty: any.
+    /// Allowed values, after normalisation; empty if any value is allowed.
     pub allowed: Vec<String>,
 }
 
@@ -205,41 +205,41 @@ pub struct Rules {
 pub struct Column {
     /// Name, in bronze, silver and the warehouse.
     pub name: String,
-    /// What it means.
+    /// Description.
     pub description: String,
     /// Type in silver.
     pub column_type: ColumnType,
     /// Type in Redshift, e.g. `DECIMAL(18,2)`.
     pub physical_type: String,
-    /// Whether null breaks the contract.
+    /// Whether null violates the contract.
     pub required: bool,
-    /// How silver fills it; none: read from bronze.
+    /// Derivation; `None` if the column is read from bronze.
     pub derivation: Option<Derivation>,
-    /// What must not be stored in the clear.
+    /// Protection of personal data.
     pub protection: Protection,
     /// Letter case.
     pub normalisation: Normalisation,
-    /// What values must satisfy.
+    /// Validation rules.
     pub rules: Rules,
 }
 
-/// The column that says when the event happened, and how far it may lie from the ingest date.
+/// The event time column, and its allowed distance from the ingest date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventTime {
     /// The timestamp column.
     pub column: String,
-    /// Days that an event may lie before its ingest date.
+    /// Days that an event may be before its ingest date.
     pub late_window_days: u32,
-    /// Days that an event may lie after its ingest date.
+    /// Days that an event may be after its ingest date.
     pub future_tolerance_days: u32,
 }
 
-/// A checked contract.
+/// A validated contract.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contract {
     /// The dataset: table name in silver and in the warehouse.
     pub dataset: String,
-    /// What one row is.
+    /// Description of the grain.
     pub description: String,
     /// Version of the contract.
     pub version: String,
@@ -249,7 +249,7 @@ pub struct Contract {
     pub primary_key: Vec<String>,
     /// Names of the partition columns, in order; they are not in the data files.
     pub partition_columns: Vec<String>,
-    /// Event time, for datasets that have late rows.
+    /// Event time, for datasets with late rows.
     pub event_time: Option<EventTime>,
     /// Redshift distribution key.
     pub distribution_key: Option<String>,
@@ -260,10 +260,10 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// Reads and checks a contract.
+    /// Parses and validates a contract.
     ///
     /// # Errors
-    /// Names file and property, and what is allowed there.
+    /// The invalid property, with the allowed values.
     pub fn from_yaml(file: &str, text: &str) -> Result<Self, ContractError> {
         build::contract(file, text)
     }
@@ -274,20 +274,20 @@ impl Contract {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Columns that are read from bronze.
+    /// Columns read from bronze.
     pub fn source_columns(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|column| column.derivation.is_none())
     }
 
-    /// Columns of the data files, in the order of the files: all but the partition columns.
+    /// Columns of the data files, in file order: all except partition columns.
     pub fn file_columns(&self) -> impl Iterator<Item = &Column> {
         self.columns
             .iter()
             .filter(|column| !self.partition_columns.contains(&column.name))
     }
 
-    /// Arrow schema of the silver table. Every field may be null: what is required is checked on the way in, and a
-    /// column that is added later is null in old files.
+    /// Arrow schema of the silver table. Every field is nullable: required columns are validated by the transformer, and a column
+    /// added later is null in old files.
     #[must_use]
     pub fn table_schema(&self) -> SchemaRef {
         schema(self.columns.iter())
@@ -312,10 +312,10 @@ pub struct Contracts {
 }
 
 impl Contracts {
-    /// Reads and checks `contracts/*.yaml`.
+    /// Loads and validates `contracts/*.yaml`.
     ///
     /// # Errors
-    /// A file that cannot be read or is wrong, or two contracts for one dataset.
+    /// A file is unreadable or invalid, or a dataset has two contracts.
     pub fn load(assets: &Assets) -> Result<Self, ContractError> {
         let mut by_dataset = BTreeMap::new();
         for asset in assets.list(AssetFolder::Contracts)? {
@@ -341,7 +341,7 @@ impl Contracts {
     /// The contract of a dataset.
     ///
     /// # Errors
-    /// There is none.
+    /// The dataset has no contract.
     pub fn get(&self, dataset: &str) -> Result<&Arc<Contract>, ContractError> {
         self.by_dataset
             .get(dataset)

@@ -1,6 +1,6 @@
-//! The parts of an Open Data Contract Standard document that cardlake reads, as they are written.
+//! The supported part of an Open Data Contract Standard document.
 //!
-//! Fields of the standard that say nothing about the data (team, price, support, …) are let through unread.
+//! Fields of the standard that do not describe the data (team, price, support, …) are ignored.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,10 +26,10 @@ pub struct Document {
 pub struct SchemaObject {
     /// Logical name.
     pub name: String,
-    /// What one row is.
+    /// Description of the grain.
     #[serde(default)]
     pub description: String,
-    /// The columns.
+    /// Columns.
     #[serde(default)]
     pub properties: Vec<Property>,
     /// Settings outside the standard.
@@ -43,7 +43,7 @@ pub struct SchemaObject {
 pub struct Property {
     /// Name.
     pub name: String,
-    /// What it means.
+    /// Description.
     #[serde(default)]
     pub description: String,
     /// string, date, timestamp, number, integer or boolean.
@@ -52,25 +52,25 @@ pub struct Property {
     /// Type in Redshift.
     #[serde(default)]
     pub physical_type: Option<String>,
-    /// Whether null is wrong.
+    /// Whether null is invalid.
     #[serde(default)]
     pub required: bool,
-    /// Whether it is part of the key.
+    /// Whether the column is part of the key.
     #[serde(default)]
     pub primary_key: bool,
-    /// Place in the key, from 1.
+    /// Position in the key, from 1.
     #[serde(default)]
     pub primary_key_position: Option<i64>,
-    /// Whether the table is partitioned by it.
+    /// Whether the table is partitioned by the column.
     #[serde(default)]
     pub partitioned: bool,
-    /// Place among the partition columns, from 1.
+    /// Position among the partition columns, from 1.
     #[serde(default)]
     pub partition_key_position: Option<i64>,
-    /// How confidential it is.
+    /// Classification.
     #[serde(default)]
     pub classification: Option<String>,
-    /// Limits of the values.
+    /// Bounds of the values.
     #[serde(default)]
     pub logical_type_options: Option<LogicalTypeOptions>,
     /// Data quality rules.
@@ -81,19 +81,19 @@ pub struct Property {
     pub custom_properties: Vec<CustomProperty>,
 }
 
-/// Limits of the values of a column.
+/// Bounds of a column's values.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogicalTypeOptions {
     /// Regular expression.
     pub pattern: Option<String>,
-    /// Text form.
+    /// Text format.
     pub format: Option<String>,
-    /// Smallest number.
+    /// Minimum.
     pub minimum: Option<Value>,
-    /// Largest number.
+    /// Maximum.
     pub maximum: Option<Value>,
-    /// Longest text.
+    /// Maximum length.
     pub max_length: Option<u32>,
 }
 
@@ -107,7 +107,7 @@ pub struct Quality {
     /// Name of a rule of the library, e.g. `invalidValues`.
     #[serde(default)]
     pub metric: Option<String>,
-    /// Its arguments, e.g. `{validValues: […]}`.
+    /// Arguments, e.g. `{validValues: […]}`.
     #[serde(default)]
     pub arguments: Option<Value>,
 }
@@ -115,8 +115,8 @@ pub struct Quality {
 /// A setting outside the standard.
 #[derive(Debug, Clone, Deserialize)]
 pub struct CustomProperty {
-    /// Its name.
+    /// Name.
     pub property: String,
-    /// Its value.
+    /// Value.
     pub value: Value,
 }

@@ -1,4 +1,4 @@
-//! What the notifier takes and gives: the end of a run.
+//! Input and output of the notifier: the end of a run.
 
 use super::{BalanceOutput, MartBuilderOutput, PlanOutput, ValidatorOutput};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -11,77 +11,77 @@ use std::collections::BTreeMap;
 pub enum NotifierEvent {
     /// Everything was built and published.
     Succeeded {
-        /// The day.
+        /// Batch date.
         batch_date: NaiveDate,
-        /// Identifies the run.
+        /// Run ID.
         run_id: String,
-        /// The books.
+        /// Row counts of all layers, by dataset.
         books: BalanceOutput,
-        /// What the audits gave.
+        /// Outputs of the validator.
         audits: Vec<ValidatorOutput>,
-        /// What the mart builder gave at its last tick.
+        /// Output of the mart builder's last tick.
         marts: MartBuilderOutput,
-        /// The execution.
+        /// Execution.
         #[serde(default)]
         execution: ExecutionFacts,
     },
     /// A stage failed.
     Failed {
-        /// The day.
+        /// Batch date.
         batch_date: NaiveDate,
-        /// Identifies the run.
+        /// Run ID.
         run_id: String,
         /// The failed state of the state machine.
         stage: String,
-        /// The error name.
+        /// Error name.
         error: String,
-        /// The cause, as Step Functions gives it: for a function the JSON of its error reply.
+        /// Cause, as reported by Step Functions: for a function, the JSON error response.
         cause: String,
-        /// What the run was about.
+        /// Output of the plan step.
         #[serde(default)]
         plan: PlannedRun,
-        /// The execution.
+        /// Execution.
         #[serde(default)]
         execution: ExecutionFacts,
     },
 }
 
-/// What the state machine keeps of its step `Plan`, whether it came so far or not.
+/// The state machine's step `Plan`, whether it was reached or not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedRun {
-    /// What lies in bronze; none: nobody has looked.
+    /// Bronze objects of the day; `None` if the step did not finish.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<PlanOutput>,
-    /// When it was entered.
+    /// Time at which the step was entered.
     #[serde(default)]
     pub entered: Option<DateTime<Utc>>,
 }
 
-/// What the state machine knows about an execution.
+/// The state machine's data on an execution.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExecutionFacts {
-    /// When it was started.
+    /// Start time.
     #[serde(default)]
     pub started_at: Option<DateTime<Utc>>,
-    /// When it came to its last step.
+    /// Time at which the last step was entered.
     #[serde(default)]
     pub ended_at: Option<DateTime<Utc>>,
-    /// What it was started with.
+    /// Input.
     #[serde(default)]
     pub input: serde_json::Value,
-    /// When it came to each stage; none: it did not.
+    /// Time at which each stage was entered; `None` if it was not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub entered: BTreeMap<String, Option<DateTime<Utc>>>,
 }
 
-/// What the notifier did.
+/// Output of the notifier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotifierOutput {
     /// Key of the run record in the silver bucket.
     pub run_record: String,
-    /// Messages sent.
+    /// Number of messages sent.
     pub messages: u64,
 }

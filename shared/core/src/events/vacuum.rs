@@ -1,33 +1,33 @@
-//! What the reconciler's action `vacuum` gives.
+//! Output of the reconciler's action `vacuum`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Days that everything is kept for, unless the event says otherwise.
+/// Default retention in days.
 pub const DEFAULT_RETENTION_DAYS: u32 = 7;
 
-/// What a vacuum removed, or would remove.
+/// Objects that a vacuum deleted, or would delete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VacuumOutput {
-    /// Whether nothing was removed, only looked for.
+    /// Whether it was a dry run.
     pub dry_run: bool,
-    /// Nothing that was written at this time or later was touched.
+    /// Objects written at this time or later are retained.
     pub cutoff: DateTime<Utc>,
-    /// What was found, by dataset.
+    /// Unreferenced objects by dataset.
     pub datasets: BTreeMap<String, VacuumedDataset>,
 }
 
-/// What a vacuum found in one dataset.
+/// Unreferenced objects of one dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VacuumedDataset {
-    /// Data files that no live version of the table refers to.
+    /// Data files that no retained version of the table references.
     pub data_files: RemovedObjects,
     /// Records of bronze objects.
     pub object_records: RemovedObjects,
-    /// Candidates that cannot be committed any more, or that a later one of their batch took the place of.
+    /// Candidates that can no longer be committed, or were superseded by a later one of their batch.
     pub candidates: RemovedObjects,
 }
 
@@ -35,15 +35,15 @@ pub struct VacuumedDataset {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemovedObjects {
-    /// How many.
+    /// Count.
     pub count: u64,
-    /// Their size in bytes.
+    /// Total size in bytes.
     pub bytes: u64,
     /// The first [`RemovedObjects::MAX_KEYS`] of their keys, sorted.
     pub keys: Vec<String>,
 }
 
 impl RemovedObjects {
-    /// Keys that are listed at most: the whole output has to fit the reply of a function.
+    /// Maximum number of listed keys, so that the output fits into a function's response.
     pub const MAX_KEYS: usize = 200;
 }

@@ -1,4 +1,4 @@
-//! Commits: one version of the log for one transaction id, or none at all.
+//! Commits: at most one version of the log per transaction ID.
 
 use super::{
     CHECKPOINT_INTERVAL, DeltaError, DeltaTable, ENGINE_INFO, blocking, logical_schema, partition_columns, schema,
@@ -18,18 +18,18 @@ use delta_kernel::{EngineData, SnapshotRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What to commit.
+/// A commit.
 #[derive(Debug, Clone)]
 pub struct CommitRequest {
-    /// The version that the request was made against; none: there was no table.
+    /// Base version; `None` if there was no table.
     pub base_version: Option<u64>,
-    /// Identifies the commit for all time: a second one with the same id changes nothing.
+    /// Transaction ID: committing it again has no effect.
     pub transaction_id: String,
-    /// Data files to add; they must be in the bucket already.
+    /// Data files to add, which must exist in the bucket.
     pub add: Vec<DataFile>,
     /// Paths of active data files to remove, not encoded.
     pub remove: Vec<String>,
-    /// Further facts for the commit's entry in the history, by name.
+    /// Additional fields of the history entry, by name.
     pub information: BTreeMap<String, String>,
 }
 
@@ -47,25 +47,25 @@ impl CommitRequest {
     }
 }
 
-/// What became of a commit.
+/// Outcome of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It is in the log, as this version.
+    /// Committed as this version.
     Committed(u64),
-    /// The transaction was in the log already; the newest version is this one.
+    /// The transaction was committed before; the latest version.
     AlreadyCommitted(u64),
-    /// Somebody else committed since the base version; nothing was written. The newest version is this one.
+    /// Conflict: another commit followed the base version, and nothing was written. The latest version.
     Conflict(Option<u64>),
 }
 
 impl DeltaTable {
-    /// Commits to the version after the base, unless the transaction is in the log already or somebody else was first.
-    /// Afterwards this is the newest version. New columns of the contract become columns of the table in the same
-    /// version. Every tenth commit is followed by a checkpoint; a failure of that is logged and nothing more.
+    /// Commits the version after the base, unless the transaction was committed before or another commit came first. The table is
+    /// updated to the latest version. New columns of the contract are added in the same version. Every tenth commit is followed by
+    /// a checkpoint, whose failure is only logged.
     ///
     /// # Errors
-    /// The log cannot be read or written, a file to remove is not active at the base version, or the contract does not
-    /// fit the table.
+    /// The log cannot be read or written, a file to remove is not active at the base version, or the contract is incompatible with
+    /// the table.
     pub async fn commit(
         &mut self,
         contract: &Arc<Contract>,
@@ -103,7 +103,7 @@ impl DeltaTable {
                 let version = request.base_version.map_or(0, |version| version + 1);
                 Ok((self, CommitOutcome::Committed(version)))
             }
-            // The store may have written our version and lost the answer: then the log has our transaction.
+            // The store may have written the version although the response was lost: then the log has the transaction.
             Ok(None) => {
                 self.snapshot = self.newest()?;
                 let outcome = self
@@ -130,7 +130,7 @@ impl DeltaTable {
         Ok(found.then(|| CommitOutcome::AlreadyCommitted(snapshot.version())))
     }
 
-    /// The version after `snapshot`; `None` when somebody else wrote it first.
+    /// The version after `snapshot`, or `None` if another writer was first.
     fn update(
         &self,
         snapshot: &SnapshotRef,
@@ -175,7 +175,7 @@ impl DeltaTable {
         }
     }
 
-    /// The rows of the scan that stand for the files to remove: the log repeats their sizes and statistics.
+    /// Scan rows of the files to remove: the log repeats their sizes and statistics.
     fn removals(&self, snapshot: &SnapshotRef, request: &CommitRequest) -> Result<Vec<FilteredEngineData>, DeltaError> {
         if request.remove.is_empty() {
             return Ok(Vec::new());
@@ -222,7 +222,7 @@ impl DeltaTable {
         Ok(removals)
     }
 
-    /// Writes a checkpoint. It only makes reading faster, so its failure is not one of the commit.
+    /// Writes a checkpoint. It only speeds up reading, so its failure does not fail the commit.
     fn checkpoint(&self, snapshot: Option<SnapshotRef>) -> Option<SnapshotRef> {
         let snapshot = snapshot?;
         match snapshot.checkpoint(self.store.engine.as_ref(), None) {
@@ -238,7 +238,7 @@ impl DeltaTable {
     }
 }
 
-/// The history entry's own fields: one row.
+/// Fields of the history entry: one row.
 pub(super) fn commit_info(request: &CommitRequest) -> Result<(Box<dyn EngineData>, SchemaRef), DeltaError> {
     let corrupt = |problem: String| DeltaError::Corrupt {
         table: request.transaction_id.clone(),
@@ -260,7 +260,7 @@ pub(super) fn commit_info(request: &CommitRequest) -> Result<(Box<dyn EngineData
     Ok((Box::new(ArrowEngineData::new(row)), Arc::new(schema)))
 }
 
-/// The add actions, as the kernel takes them.
+/// Add actions as a batch for the kernel.
 pub(super) fn add_batch(
     table: &DeltaTable,
     contract: &Contract,

@@ -1,4 +1,4 @@
-//! The first commit of a table: it makes the table and adds the first files in one version.
+//! The first commit of a table: creates the table and adds the first files in one version.
 
 use super::commit::{CommitRequest, add_batch, commit_info};
 use super::{CHECKPOINT_INTERVAL, DeltaError, DeltaTable, ENGINE_INFO, schema};
@@ -11,7 +11,7 @@ use delta_kernel::transaction::data_layout::DataLayout;
 use delta_kernel::{KernelError, SnapshotRef};
 
 impl DeltaTable {
-    /// Makes the table; `None` when somebody else made it first.
+    /// Creates the table, or returns `None` if another writer was first.
     pub(super) fn create(
         &self,
         contract: &Contract,

@@ -1,7 +1,7 @@
 //! The connection of the Delta kernel to S3: store, credentials, executor.
 //!
-//! The kernel's calls block, so every one of them runs in [`blocking`]. Its requests go through `object_store`, whose
-//! client is set up here from the same configuration as the SDK's clients.
+//! Calls of the kernel block, so all of them run in [`blocking`]. Its requests use `object_store`, whose client is set up here
+//! from the same configuration as the SDK's clients.
 
 use super::DeltaError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -20,19 +20,19 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Mutex;
 use url::Url;
 
-/// Longest time for one request: well below the functions' own limit of a few minutes.
+/// Timeout of a request: well below the functions' timeout of a few minutes.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// Attempts after the first failed one.
+/// Retries.
 const MAX_RETRIES: usize = 5;
-/// Credentials are asked for anew this long before they expire.
+/// Credentials are refreshed this long before they expire.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(300);
 
-/// The Delta tables of one bucket, or of one folder of this machine.
+/// The Delta tables of one bucket, or of a local folder.
 #[derive(Clone)]
 pub struct DeltaStore {
     pub(super) engine: Arc<dyn Engine>,
     bucket: String,
-    /// Address of what holds the tables' folders, with a `/` at its end.
+    /// URL of the parent of the tables' folders, with a trailing `/`.
     root: Url,
 }
 
@@ -45,11 +45,11 @@ impl std::fmt::Debug for DeltaStore {
 }
 
 impl DeltaStore {
-    /// Connects to a bucket; sends no request. Has to be called inside a multi-threaded tokio runtime, which then serves
-    /// the kernel's requests.
+    /// Connects to a bucket; sends no request. Must be called within a multi-threaded tokio runtime, which serves the kernel's
+    /// requests.
     ///
     /// # Errors
-    /// No region or credentials in the configuration, or another kind of runtime.
+    /// The configuration has no region or credentials, or the runtime is not multi-threaded.
     pub fn new(aws: &Aws, bucket: &str) -> Result<Self, DeltaError> {
         let setup = |problem: String| DeltaError::Setup {
             bucket: bucket.to_owned(),
@@ -85,10 +85,10 @@ impl DeltaStore {
         Self::over(store, bucket, root)
     }
 
-    /// The tables whose folders lie in a folder of this machine, to be read. Has to be called as [`Self::new`].
+    /// Opens the tables in a local folder for reading. Must be called as [`Self::new`].
     ///
     /// # Errors
-    /// The folder is not named from the root on, or it is another kind of runtime.
+    /// The path is not absolute, or the runtime is not multi-threaded.
     pub fn folder(folder: &Path) -> Result<Self, DeltaError> {
         let name = folder.display().to_string();
         let root = Url::from_directory_path(folder).map_err(|()| DeltaError::Setup {
@@ -116,13 +116,13 @@ impl DeltaStore {
         })
     }
 
-    /// The bucket, or the path of the folder.
+    /// Bucket, or path of the folder.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// Address of a table's folder, with a `/` at its end.
+    /// URL of a table's folder, with a trailing `/`.
     pub(super) fn table_url(&self, table: &str) -> Result<Url, DeltaError> {
         self.root.join(&format!("{table}/")).map_err(|error| DeltaError::Setup {
             bucket: self.bucket.clone(),
@@ -131,7 +131,7 @@ impl DeltaStore {
     }
 }
 
-/// Runs work that blocks, the kernel's above all, on a thread for such work.
+/// Runs blocking work on a dedicated thread.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DeltaError> + Send + 'static,
 ) -> Result<T, DeltaError> {
@@ -141,8 +141,8 @@ pub(super) async fn blocking<T: Send + 'static>(
         .map_err(|error| DeltaError::Interrupted(error.to_string()))?
 }
 
-/// The SDK's credentials, in the form that `object_store` takes. It asks for every request, the SDK's provider may have
-/// to call a service: so they are kept until shortly before they expire.
+/// Adapter of the SDK's credentials for `object_store`. It needs them for every request, and the SDK's provider may call a
+/// service: so they are cached until shortly before they expire.
 #[derive(Debug)]
 struct SdkCredentials {
     provider: SharedCredentialsProvider,
@@ -185,7 +185,7 @@ impl SdkCredentials {
 impl CredentialProvider for SdkCredentials {
     type Credential = AwsCredential;
 
-    // The trait is declared with `async_trait`: this is what it makes of an `async fn`.
+    // The expansion of an `async fn` by `async_trait`, with which the trait is declared.
     fn get_credential<'a, 'b>(
         &'a self,
     ) -> Pin<Box<dyn Future<Output = object_store::Result<Arc<AwsCredential>>> + Send + 'b>>

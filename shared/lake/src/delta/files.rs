@@ -1,4 +1,4 @@
-//! The data files of a table: which are active, and what changed between two versions.
+//! Data files of a table: active files, and changes between two versions.
 
 use super::{DeltaError, DeltaTable, blocking, statistics};
 use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StructArray};
@@ -12,7 +12,7 @@ use object_store::path::Path;
 use std::collections::BTreeMap;
 use url::Url;
 
-/// A data file that is part of a table.
+/// An active data file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveFile {
     /// Path relative to the table's folder, not encoded.
@@ -21,27 +21,27 @@ pub struct ActiveFile {
     pub size: u64,
     /// Number of rows.
     pub rows: u64,
-    /// Value of each partition column, as text; none: null.
+    /// Value of each partition column, as text; `None` is null.
     pub partition_values: BTreeMap<String, Option<String>>,
-    /// Time in milliseconds since 1970 that the log shows as the file's.
+    /// Modification time in the log, in milliseconds since 1970.
     pub modification_time: i64,
     statistics: String,
 }
 
 impl ActiveFile {
-    /// Statistics by column. Bounds of timestamps are cut to milliseconds, the upper one too: add one when comparing.
+    /// Statistics by column. Bounds of timestamps are truncated to milliseconds, including the upper one: add one to compare.
     #[must_use]
     pub fn columns(&self) -> BTreeMap<String, ColumnStatistics> {
         statistics::from_text(&self.statistics)
     }
 }
 
-/// What changed between two versions of a table. Files that came and went in between are not listed.
+/// Changes between two versions of a table, without files added and removed in between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileChanges {
-    /// Files of the later version that the earlier one does not have, by path.
+    /// Files only in the later version, by path.
     pub added: Vec<ActiveFile>,
-    /// Paths of files of the earlier version that the later one does not have, sorted.
+    /// Paths of files only in the earlier version, sorted.
     pub removed: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl DeltaTable {
     /// All data files of this version, sorted by path.
     ///
     /// # Errors
-    /// The log cannot be read, or a file in it has no row count.
+    /// The log cannot be read, or a file has no row count.
     pub async fn active_files(&self) -> Result<Vec<ActiveFile>, DeltaError> {
         let table = self.clone();
         blocking(move || match &table.snapshot {
@@ -59,7 +59,7 @@ impl DeltaTable {
         .await
     }
 
-    /// Rows of this version: the sum of what the log says about its files.
+    /// Number of rows of this version, from the log.
     ///
     /// # Errors
     /// As [`Self::active_files`].
@@ -67,10 +67,10 @@ impl DeltaTable {
         Ok(self.active_files().await?.iter().map(|file| file.rows).sum())
     }
 
-    /// What changed after version `from` (none: since the table was made) up to and with version `to`.
+    /// Changes after version `from` (`None`: since the table was created) up to and including version `to`.
     ///
     /// # Errors
-    /// The log does not reach back that far, or cannot be read.
+    /// The log does not reach back to `from`, or cannot be read.
     pub async fn changes(&self, from: Option<u64>, to: u64) -> Result<FileChanges, DeltaError> {
         let table = self.clone();
         blocking(move || {
@@ -119,7 +119,7 @@ impl DeltaTable {
             .map_err(self.failed("list the files of"))
     }
 
-    /// Adds and removes of a range of commits, with what cancels out left out.
+    /// Net adds and removes of a range of commits.
     fn read_changes(&self, start: u64, end: u64) -> Result<FileChanges, DeltaError> {
         let failed = self.failed("read the history of");
         let engine = &self.store.engine;
@@ -208,7 +208,7 @@ impl DeltaTable {
         Ok(())
     }
 
-    /// Path of the log as a plain one.
+    /// Decodes a path of the log.
     pub(super) fn decode(&self, path: &str) -> Result<String, DeltaError> {
         let decoded = Path::from_url_path(path).map_err(|error| DeltaError::Corrupt {
             table: self.name.clone(),
@@ -217,7 +217,7 @@ impl DeltaTable {
         Ok(decoded.into())
     }
 
-    /// A plain path as the log has it: percent-encoded, relative to the table.
+    /// Encodes a path for the log: percent-encoded, relative to the table.
     pub(super) fn encode(&self, path: &str) -> Result<String, DeltaError> {
         let unusable = || DeltaError::Corrupt {
             table: self.name.clone(),
@@ -229,7 +229,7 @@ impl DeltaTable {
             .clear()
             .extend(path.split('/'));
         let encoded = url.path().trim_start_matches('/').to_owned();
-        // The same path has to come back, or a reader would look for another object.
+        // Must round-trip, otherwise readers would request another object.
         if encoded.is_empty() || self.decode(&encoded)? != path {
             return Err(unusable());
         }

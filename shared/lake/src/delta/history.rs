@@ -1,4 +1,4 @@
-//! Which data files the versions since some time refer to: what must not be removed for time travel to work.
+//! Data files referenced by the versions since some time, which time travel needs.
 
 use super::files::removed_paths;
 use super::{DeltaError, DeltaTable, blocking};
@@ -11,8 +11,8 @@ use delta_kernel::{KernelError, SnapshotRef};
 use std::collections::BTreeSet;
 
 impl DeltaTable {
-    /// Paths of all data files of the versions that were the newest one at `time` or later, this one included. The time
-    /// of a version is that of its file in the log, as for time travel.
+    /// Paths of all data files of the versions that were the latest one at `time` or later, up to this one. The time of a version
+    /// is that of its log file, as for time travel.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -31,7 +31,7 @@ impl DeltaTable {
         Ok(paths)
     }
 
-    /// The version that was the newest one at a time; the first that can be opened, if the time lies before it.
+    /// The latest version at a time, or the first available one if the time is before it.
     fn version_at(&self, snapshot: &SnapshotRef, time: DateTime<Utc>) -> Result<u64, DeltaError> {
         let engine = self.store.engine.as_ref();
         let failed = self.failed("read the history of");
@@ -53,8 +53,8 @@ impl DeltaTable {
         }
     }
 
-    /// What was removed after version `first`, up to and with version `last`. A file of any of these versions that is no
-    /// part of the last one is among it.
+    /// Files removed after version `first`, up to and including version `last`: every file of these versions that is not part of the
+    /// last one.
     fn removed_after(&self, first: u64, last: u64) -> Result<Vec<String>, DeltaError> {
         let mut removed = Vec::new();
         if first >= last {
@@ -80,7 +80,7 @@ impl DeltaTable {
     }
 }
 
-/// Whether a time lies before every commit that is left.
+/// Whether a time is before every available commit.
 fn is_out_of_range(error: &KernelError) -> bool {
     match error {
         KernelError::Backtraced { source, .. } => is_out_of_range(source),

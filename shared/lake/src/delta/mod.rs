@@ -1,12 +1,11 @@
-//! Delta tables in the silver bucket: the only module that names the Delta kernel and `object_store`.
+//! Delta tables in the silver bucket: the only module that uses the Delta kernel and `object_store`.
 //!
-//! A [`DeltaTable`] is a table at one version. It lists the active data files, says which transactions are in the log,
-//! which files came and went between two versions, and commits: files to add and to remove, new columns of the
-//! contract, and one transaction id, all in one version, written only if nobody else wrote that version. Data files are
-//! made and uploaded by others before; the log only names them.
+//! A [`DeltaTable`] is a table at one version. It lists the active data files, looks up transactions, compares the files of two
+//! versions, and commits: files to add and remove, new columns of the contract, and one transaction ID in one version, which is
+//! written only if it does not exist yet. Data files are uploaded before the commit; the log only references them.
 //!
-//! A commit is all or nothing. Its outcome is known even when the answer of the store was lost: the transaction id is
-//! looked up before anything is called a conflict or a failure.
+//! A commit is atomic. Its outcome is known even if the response of the store was lost: the transaction ID is looked up before a
+//! conflict or failure is reported.
 
 mod commit;
 mod create;
@@ -29,49 +28,49 @@ use engine::blocking;
 use std::sync::Arc;
 use url::Url;
 
-/// Name under which commits are written.
+/// Engine named in commits.
 const ENGINE_INFO: &str = concat!("cardlake/", env!("CARGO_PKG_VERSION"));
-/// Commits after which a checkpoint is written, so that opening a table reads few files.
+/// Commits per checkpoint, so that opening a table reads few files.
 const CHECKPOINT_INTERVAL: u64 = 10;
 
-/// What went wrong with a table.
+/// An error of a table.
 #[derive(Debug, thiserror::Error)]
 pub enum DeltaError {
-    /// The kernel or the store under it failed.
+    /// The kernel or its store failed.
     #[error("cannot {operation} Delta table {table}: {source}")]
     Kernel {
-        /// What was tried, as a verb.
+        /// Attempted operation, as a verb.
         operation: &'static str,
-        /// The table.
+        /// Table.
         table: String,
-        /// Why not.
+        /// Cause.
         source: Box<KernelError>,
     },
     /// The connection cannot be set up.
     #[error("cannot open the Delta tables of bucket {bucket}: {problem}")]
     Setup {
-        /// The bucket.
+        /// Bucket.
         bucket: String,
-        /// What is missing.
+        /// Missing setting.
         problem: String,
     },
-    /// The table cannot take what the contract describes.
+    /// The table is incompatible with the contract.
     #[error("Delta table {table} does not fit its contract: {problem}; make a new table, or take the change back")]
     Schema {
-        /// The table.
+        /// Table.
         table: String,
-        /// The difference.
+        /// Difference.
         problem: String,
     },
-    /// The log or a record about data files is not what its format says.
+    /// The log or a record of data files violates its format.
     #[error("Delta table {table}: {problem}")]
     Corrupt {
-        /// The table.
+        /// Table.
         table: String,
-        /// What is wrong.
+        /// Problem.
         problem: String,
     },
-    /// The work was cut off: the runtime ends, or a defect.
+    /// The work was aborted: the runtime shuts down, or a panic.
     #[error("work on the Delta log was cut off: {0}")]
     Interrupted(String),
 }
@@ -110,7 +109,7 @@ fn kernel_error_kind(error: &KernelError) -> ErrorKind {
             | object_store::Error::NotImplemented { .. }
             | object_store::Error::NotSupported { .. },
         ) => ErrorKind::Service,
-        // What is left of the store's errors: timeouts, throttling, lost connections.
+        // Other errors of the store: timeouts, throttling, lost connections.
         KernelError::ObjectStore(_) | KernelError::Reqwest(_) | KernelError::IOError(_) => ErrorKind::Transient,
         KernelError::MalformedJson(_)
         | KernelError::Parquet(_)
@@ -124,7 +123,7 @@ fn kernel_error_kind(error: &KernelError) -> ErrorKind {
     }
 }
 
-/// A Delta table at one version, or the place where one will be.
+/// A Delta table at one version, or the location of a future table.
 #[derive(Debug, Clone)]
 pub struct DeltaTable {
     store: DeltaStore,
@@ -134,8 +133,8 @@ pub struct DeltaTable {
 }
 
 impl DeltaTable {
-    /// The newest version of the table in folder `name` of the store's bucket. There need not be a table yet: the first
-    /// commit makes it.
+    /// Opens the latest version of the table in folder `name` of the store. The table need not exist: the first commit creates
+    /// it.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -150,10 +149,10 @@ impl DeltaTable {
         Ok(table)
     }
 
-    /// The table as it was at a version.
+    /// The table at an earlier version.
     ///
     /// # Errors
-    /// There is no such version (any more), or the log cannot be read.
+    /// The version does not exist (any more), or the log cannot be read.
     pub async fn at_version(&self, version: u64) -> Result<Self, DeltaError> {
         if self.version() == Some(version) {
             return Ok(self.clone());
@@ -171,7 +170,7 @@ impl DeltaTable {
         Ok(table)
     }
 
-    /// Moves to the newest version.
+    /// Updates to the latest version.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -181,22 +180,22 @@ impl DeltaTable {
         Ok(())
     }
 
-    /// The version; `None` when there is no table yet.
+    /// Version; `None` if there is no table yet.
     #[must_use]
     pub fn version(&self) -> Option<u64> {
         self.snapshot.as_ref().map(|snapshot| snapshot.version())
     }
 
-    /// The folder in the bucket.
+    /// Folder in the bucket.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The columns, partition columns included; none when there is no table yet.
+    /// Columns, including partition columns; empty if there is no table yet.
     ///
     /// # Errors
-    /// A column has a type that Arrow does not.
+    /// A column has a type that Arrow does not support.
     pub fn schema(&self) -> Result<Schema, DeltaError> {
         match &self.snapshot {
             None => Ok(Schema::empty()),
@@ -207,7 +206,7 @@ impl DeltaTable {
         }
     }
 
-    /// Whether a commit with this transaction id is part of this version.
+    /// Whether this version includes a commit with this transaction ID.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -220,7 +219,7 @@ impl DeltaTable {
         .await
     }
 
-    /// The newest snapshot, from the one at hand if there is one.
+    /// The latest snapshot, updated incrementally if there is one.
     fn newest(&self) -> Result<Option<SnapshotRef>, DeltaError> {
         let engine = self.store.engine.as_ref();
         let built = match &self.snapshot {
@@ -246,7 +245,7 @@ impl DeltaTable {
     }
 }
 
-/// Whether there is no log at all.
+/// Whether the error means that there is no log.
 fn is_missing_table(error: &KernelError) -> bool {
     match error {
         KernelError::Backtraced { source, .. } => is_missing_table(source),

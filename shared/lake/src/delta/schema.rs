@@ -1,11 +1,11 @@
-//! Contracts as Delta schemas.
+//! Delta schemas of contracts.
 
 use super::DeltaError;
 use cardlake_core::contract::{Column, ColumnType, Contract};
 use delta_kernel::schema::{DataType, SchemaRef, StructField, StructType};
 use std::sync::Arc;
 
-/// The Delta field of a column. Nullable, whatever the contract says: see [`Contract::table_schema`].
+/// Delta field of a column, always nullable: see [`Contract::table_schema`].
 fn field(column: &Column, table: &str) -> Result<StructField, DeltaError> {
     let data_type = match column.column_type {
         ColumnType::String => DataType::STRING,
@@ -24,7 +24,7 @@ fn field(column: &Column, table: &str) -> Result<StructField, DeltaError> {
     Ok(StructField::nullable(&column.name, data_type))
 }
 
-/// The schema of a new table.
+/// Schema of a new table.
 pub(super) fn table_schema(contract: &Contract) -> Result<SchemaRef, DeltaError> {
     let fields = contract
         .columns
@@ -36,10 +36,10 @@ pub(super) fn table_schema(contract: &Contract) -> Result<SchemaRef, DeltaError>
     Ok(Arc::new(schema))
 }
 
-/// The columns of the contract that the table does not have yet.
+/// Columns of the contract that are missing in the table.
 ///
 /// # Errors
-/// A column has another type in the table, or the partition columns differ: that needs a new table.
+/// The type of a column or the partition columns differ, which requires a new table.
 pub(super) fn missing_columns(
     contract: &Contract,
     table: &StructType,

@@ -1,4 +1,4 @@
-//! Statistics of data files: from the form of the records to the typed columns that the kernel takes, and back.
+//! Statistics of data files: conversion between the JSON of the records and the kernel's typed columns.
 
 use super::DeltaError;
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray, StructArray};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The `stats` column of an add batch: one struct for each file.
+/// The `stats` column of an add batch: one struct per file.
 pub(super) fn to_arrow(contract: &Contract, files: &[DataFile]) -> Result<StructArray, DeltaError> {
     let described: Vec<&Column> = contract
         .file_columns()
@@ -63,7 +63,7 @@ fn to_i64(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Values in their JSON form as an array of the column's type.
+/// Converts JSON values to an array of the column's type.
 fn typed(
     contract: &Contract,
     column: &Column,
@@ -77,8 +77,7 @@ fn typed(
         })
         .collect();
     let wanted: DataType = column.column_type.arrow();
-    // Unsafe casts would turn what does not fit into null, and a missing bound is a smaller fault than a wrong one; but
-    // either hides a defect of whoever made the statistics.
+    // A safe cast would turn an invalid bound into null and hide a bug of the writer of the statistics.
     let options = CastOptions {
         safe: false,
         ..CastOptions::default()
@@ -89,7 +88,7 @@ fn typed(
     })
 }
 
-/// The `stats` text of an add action.
+/// The `stats` JSON of an add action.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Written {
@@ -111,7 +110,7 @@ pub(super) fn rows(text: &str) -> Option<u64> {
     serde_json::from_str::<Rows>(text).ok()?.num_records
 }
 
-/// Statistics by column; empty when the text is not what the protocol says (readers may not rely on statistics).
+/// Statistics by column; empty if the JSON violates the protocol, since readers may not rely on statistics.
 pub(super) fn from_text(text: &str) -> BTreeMap<String, ColumnStatistics> {
     let written: Written = serde_json::from_str(text).unwrap_or_default();
     written

@@ -1,10 +1,10 @@
-//! Smallest and largest value of a column chunk, found in the plain encoding of its values.
+//! Minimum and maximum of a column chunk, from the plain encoding of its values.
 
 use parquet::basic::Type as PhysicalType;
 use parquet::data_type::ByteArray;
 use parquet::file::statistics::Statistics;
 
-/// Longest text that is kept as a bound, in bytes: a longer one makes a footer large and prunes nothing.
+/// Maximum length of a text bound in bytes: longer ones enlarge the footer and prune nothing.
 const LONGEST_TEXT: usize = 256;
 
 /// The bounds seen so far.
@@ -16,7 +16,7 @@ pub(super) enum Bounds {
     Long(Option<(i64, i64)>),
     /// BYTE_ARRAY: texts, in the order of their bytes.
     Text(Option<(Vec<u8>, Vec<u8>)>),
-    /// A type whose bounds are not kept.
+    /// A type without bounds.
     None,
 }
 
@@ -30,7 +30,7 @@ impl Bounds {
         }
     }
 
-    /// Takes values in plain encoding into account.
+    /// Includes values in plain encoding.
     pub(super) fn add(&mut self, plain: &[u8]) {
         match self {
             Self::Short(bounds) => widen(
@@ -62,7 +62,7 @@ impl Bounds {
         }
     }
 
-    /// As the footer has them; none for a type without bounds.
+    /// Statistics for the footer; `None` for a type without bounds.
     pub(super) fn statistics(self, nulls: u64) -> Option<Statistics> {
         let nulls = Some(nulls);
         Some(match self {
@@ -93,7 +93,7 @@ fn widen<T: Ord + Copy>(bounds: &mut Option<(T, T)>, values: impl Iterator<Item 
     }
 }
 
-/// The texts of a BYTE_ARRAY page: each a length of four bytes and that many bytes. Ends at the first that is cut off.
+/// Texts of a BYTE_ARRAY page: a length of four bytes and that many bytes each. Ends at the first truncated one.
 #[derive(Debug, Clone)]
 pub struct PlainTexts<'a>(pub &'a [u8]);
 

@@ -1,9 +1,9 @@
-//! Parquet data files: how a stage without an encoder of its own writes them, and what their metadata says about columns.
+//! Parquet data files: writer settings and column statistics.
 //!
-//! Files of the usual form are made page by page ([`pages`]): by the transformer from values it has in hand, by the reconciler
-//! from the pages of a file that loses rows. Files of another form are rewritten through Arrow, with [`writer_properties`].
-//! Both give the same kind of file to a reader and to Redshift's COPY: pages of version 1, Zstandard level 1,
-//! dictionaries only where values repeat.
+//! Files of the standard layout are written page by page ([`pages`]): by the transformer from values in memory, by the
+//! reconciler from the pages of a file whose rows are partly dropped. Files of another layout are rewritten through Arrow with
+//! [`writer_properties`]. Both have the same properties for readers and Redshift's COPY: pages of version 1, Zstandard level 1,
+//! dictionaries only for repeated values.
 
 mod bounds;
 pub mod object;
@@ -15,7 +15,8 @@ use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use cardlake_core::contract::{Column, ColumnType, Contract, Derivation, TextFormat};
 use cardlake_core::records::ColumnStatistics;
 use chrono::{DateTime, SecondsFormat};
-use pages::Coding;
+use pages::CompressionStrategy;
+pub use pages::PAGE_ROWS;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -25,29 +26,27 @@ use parquet::schema::types::ColumnPath;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What the footer names as the writer: fixed, since files have to come out the same after an update of the crate.
+/// Writer named in the footer; constant, so that an update of the crate does not change files.
 pub const CREATED_BY: &str = "cardlake version 1.0.0";
-/// Rows of a row group: what a writer holds in memory, and the grain at which readers share a file.
+/// Rows of a row group: the memory of a writer, and the unit of parallel reads.
 pub const ROW_GROUP_ROWS: usize = 131_072;
-/// Rows of a data page: what a reader of single rows has to decode.
-pub const PAGE_ROWS: usize = 16_384;
 
-/// How the footers of a dataset's files look: the writer, and the order of the rows.
+/// Footer properties of a dataset's files: the writer, and the sort order.
 #[must_use]
 pub fn file_properties(contract: &Contract) -> WriterProperties {
     properties(contract).build()
 }
 
-/// How data files of a dataset are written through Arrow. The same rows always give the same bytes.
+/// Properties of data files written through Arrow. The same rows always yield the same bytes.
 ///
-/// Zstandard, dictionaries only where values repeat, statistics for whole column chunks. Redshift's COPY reads no
-/// Parquet of format version 2, hence version 1.
+/// Zstandard, dictionaries only for repeated values, statistics per column chunk. Format version 1, since Redshift's COPY does
+/// not support version 2.
 #[must_use]
 pub fn writer_properties(contract: &Contract) -> WriterProperties {
     let mut builder = properties(contract)
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        // Bounds have to be exact: they become the statistics of the Delta log.
+        // Bounds must be exact: they become statistics of the Delta log.
         .set_statistics_truncate_length(None)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS);
@@ -63,7 +62,7 @@ pub fn writer_properties(contract: &Contract) -> WriterProperties {
     builder.build()
 }
 
-/// What all files have in common.
+/// Properties common to all files.
 fn properties(contract: &Contract) -> WriterPropertiesBuilder {
     let place = |key: &String| contract.file_columns().position(|column| column.name == *key);
     let sorting = contract.primary_key.iter().map_while(place).map(|index| SortingColumn {
@@ -76,7 +75,7 @@ fn properties(contract: &Contract) -> WriterPropertiesBuilder {
         .set_sorting_columns(Some(sorting.collect()))
 }
 
-/// Whether a column's values are expected to repeat, so that a dictionary pays.
+/// Whether a column's values are expected to repeat, so that a dictionary is worthwhile.
 fn repeats(contract: &Contract, column: &Column) -> bool {
     let is_event_time = contract
         .event_time
@@ -90,21 +89,21 @@ fn repeats(contract: &Contract, column: &Column) -> bool {
     !unique
 }
 
-/// How the plain pages of a column are compressed.
+/// Compression of a column's plain pages.
 #[must_use]
-pub fn plain_coding(contract: &Contract, column: &Column) -> Coding {
+pub fn plain_compression(contract: &Contract, column: &Column) -> CompressionStrategy {
     let is_sorted = contract.primary_key.first() == Some(&column.name);
     let is_uuid = column.rules.format == Some(TextFormat::Uuid);
     match column.column_type {
-        _ if column.derivation == Some(Derivation::RowHash) => Coding::None,
-        ColumnType::String if is_uuid && is_sorted => Coding::Sorted,
-        ColumnType::String if is_uuid => Coding::Literals,
-        ColumnType::String | ColumnType::Boolean => Coding::Matches,
-        _ => Coding::Literals,
+        _ if column.derivation == Some(Derivation::RowHash) => CompressionStrategy::None,
+        ColumnType::String if is_uuid && is_sorted => CompressionStrategy::Sorted,
+        ColumnType::String if is_uuid => CompressionStrategy::Literals,
+        ColumnType::String | ColumnType::Boolean => CompressionStrategy::Matches,
+        _ => CompressionStrategy::Literals,
     }
 }
 
-/// Columns of the data files that have statistics in the records and the Delta log: key, event time, lineage.
+/// Columns with statistics in the records and the Delta log: key, event time, row provenance.
 pub fn statistics_columns(contract: &Contract) -> impl Iterator<Item = &Column> {
     contract.file_columns().filter(|column| {
         contract.primary_key.contains(&column.name)
@@ -149,7 +148,7 @@ pub fn column_statistics(
     Ok(found)
 }
 
-/// The smallest or largest value of an array, in its JSON form.
+/// The minimum or maximum of an array, as JSON.
 fn extreme(values: &ArrayRef, largest: bool) -> Result<Option<Value>, ParquetError> {
     let order = SortOptions {
         descending: largest,
@@ -165,11 +164,11 @@ fn extreme(values: &ArrayRef, largest: bool) -> Result<Option<Value>, ParquetErr
     json(&values.slice(index, 1))
 }
 
-/// The value of an array of one, as [`ColumnStatistics`] has it.
+/// The value of an array of length one, in the format of [`ColumnStatistics`].
 fn json(value: &ArrayRef) -> Result<Option<Value>, ParquetError> {
     if let Some(timestamps) = value.as_primitive_opt::<TimestampMicrosecondType>() {
         let time = DateTime::from_timestamp_micros(timestamps.value(0));
-        // With all digits: a bound that is cut off would not be one.
+        // With all digits: a truncated value would not be a bound.
         return Ok(time.map(|time| Value::from(time.to_rfc3339_opts(SecondsFormat::Micros, true))));
     }
     let text = cast(value, &DataType::Utf8)?;

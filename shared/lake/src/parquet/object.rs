@@ -1,4 +1,4 @@
-//! A Parquet file in S3 as the Parquet crate's asynchronous readers take it: by ranged requests.
+//! A Parquet file in S3 for the `parquet` crate's asynchronous readers, by ranged requests.
 
 use bytes::Bytes;
 use cardlake_aws::storage::{Storage, StorageError};
@@ -11,12 +11,12 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The end of a file that is fetched first; it holds the footer of all but very wide files.
+/// Initial read from the end of a file; contains the footer of all but very wide files.
 const FOOTER_BYTES: usize = 64 * 1024;
-/// Ranges of one file that are fetched at the same time.
+/// Ranges of one file fetched concurrently.
 const PARALLEL_RANGES: usize = 8;
 
-/// One object. A failed request is a [`ParquetError::External`] with the [`StorageError`] in it.
+/// One object. A failed request is a [`ParquetError::External`] that wraps the [`StorageError`].
 #[derive(Debug, Clone)]
 pub struct ObjectReader {
     storage: Storage,
@@ -26,7 +26,7 @@ pub struct ObjectReader {
 }
 
 impl ObjectReader {
-    /// The object with this key, of `size` bytes. Sends no request.
+    /// An object of `size` bytes. Sends no request.
     #[must_use]
     pub fn new(storage: &Storage, bucket: &str, key: &str, size: u64) -> Self {
         Self {

@@ -1,11 +1,9 @@
-//! Data pages of Parquet files, made by hand where that pays: values are in memory already and have codes, so that nothing has
-//! to be hashed or copied once more.
+//! Encoder of Parquet data pages for values that are in memory already and have codes, without hashing or copying them again.
 //!
-//! Pages are of version 1, plain or with a dictionary, compressed with Zstandard at level 1: what every reader takes,
-//! Redshift's COPY included. How a column is compressed ([`Coding`]) was chosen by measurement. The `parquet` crate writes
-//! page headers and footer.
+//! Pages are of version 1, plain or dictionary-encoded, compressed with Zstandard at level 1: supported by every reader,
+//! including Redshift's COPY. The [`CompressionStrategy`] of a column was chosen by measurement. The `parquet` crate writes page
+//! headers and footer.
 
-use super::PAGE_ROWS;
 use super::bounds::Bounds;
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, EncodingMask, PageType, ZstdLevel};
@@ -18,16 +16,18 @@ use parquet::schema::types::ColumnDescPtr;
 use std::io::Write;
 use zstd::zstd_safe::{CParameter, ParamSwitch};
 
-/// Most bytes of a dictionary.
+/// Rows of a data page: the unit of decoding for a reader of single rows.
+pub const PAGE_ROWS: usize = 16_384;
+/// Maximum bytes of a dictionary.
 pub const MAXIMUM_DICTIONARY_BYTES: usize = 1 << 20;
-/// Zstandard level: higher ones cost far more time than they save space on data like this.
+/// Zstandard level; higher ones cost far more time than they save space on such data.
 const LEVEL: i32 = 1;
-/// Groups of eight values in one bit-packed run, so that its header is one byte.
+/// Maximum groups of eight values in a bit-packed run, so that its header is one byte.
 const RUN_GROUPS: usize = 63;
 
-/// How the pages of a column are compressed. All but the first are Zstandard frames for a reader.
+/// Compression of the pages of a column. All except `None` are Zstandard frames.
 ///
-/// Measured on pages of [`PAGE_ROWS`] rows of transactions, nanoseconds and bytes for a row:
+/// Measured on pages of [`PAGE_ROWS`] transactions, in nanoseconds and bytes per row:
 ///
 /// | column | `Matches` | `Sorted` | `Literals` |
 /// |---|---|---|---|
@@ -36,14 +36,14 @@ const RUN_GROUPS: usize = 63;
 /// | amount | 28 ns, 3.2 | 16 ns, 4.0 | 8 ns, 3.9 |
 /// | timestamp | 28 ns, 5.7 | 11 ns, 5.9 | 9 ns, 6.0 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coding {
-    /// Not at all: hashes.
+pub enum CompressionStrategy {
+    /// Uncompressed: hashes.
     None,
-    /// Entropy coding without a search for matches: numbers, UUIDs.
+    /// Entropy coding without match search: numbers, UUIDs.
     Literals,
-    /// A coarse search, which finds what neighbours in a sorted column share.
+    /// Coarse match search for shared prefixes in a sorted column.
     Sorted,
-    /// A full search: texts, dictionaries.
+    /// Full match search: texts, dictionaries.
     Matches,
 }
 
@@ -51,20 +51,20 @@ pub enum Coding {
 pub struct Chunk {
     /// Its pages.
     pub bytes: Bytes,
-    /// What the footer says of it.
+    /// Its metadata for the footer.
     pub close: ColumnCloseResult,
 }
 
 /// Encodes column chunks, one after another.
 pub struct ChunkEncoder {
     compressor: zstd::bulk::Compressor<'static>,
-    /// The page in the making.
+    /// Buffer of the current page.
     page: Vec<u8>,
-    /// Memory of the chunk before, for the next one.
+    /// Buffer of the previous chunk, for reuse.
     spare: Vec<u8>,
 }
 
-/// A column chunk in the making: dictionary page, if any, then data pages.
+/// Writes one column chunk: an optional dictionary page, then data pages.
 pub struct ChunkWriter<'e> {
     encoder: &'e mut ChunkEncoder,
     column: ColumnDescPtr,
@@ -81,21 +81,21 @@ pub struct ChunkWriter<'e> {
     data_offset: Option<i64>,
 }
 
-/// Codes of the values of a dictionary chunk.
+/// Dictionary and indices of a chunk.
 pub struct Dictionary {
-    /// The distinct values, plainly encoded.
+    /// Distinct values in plain encoding.
     pub values: Vec<u8>,
-    /// Their number.
+    /// Number of distinct values.
     pub count: u32,
-    /// For every value of the chunk that is not null its place in `values`.
+    /// Index into `values` of every non-null value of the chunk.
     pub indices: Vec<u32>,
 }
 
 impl ChunkEncoder {
-    /// Takes memory for one page and the compressor.
+    /// Creates the compressor.
     ///
     /// # Errors
-    /// The compressor cannot be had.
+    /// The compressor cannot be created.
     pub fn new() -> Result<Self> {
         Ok(Self {
             compressor: zstd::bulk::Compressor::new(LEVEL).map_err(external)?,
@@ -104,7 +104,7 @@ impl ChunkEncoder {
         })
     }
 
-    /// Appends a chunk to a row group, and keeps its memory for the next one.
+    /// Appends a chunk to a row group and reuses its buffer for the next one.
     ///
     /// # Errors
     /// The chunk is not the row group's next column, or the file cannot be written.
@@ -119,13 +119,13 @@ impl ChunkEncoder {
     /// Starts a chunk.
     ///
     /// # Errors
-    /// The compressor does not take the coding.
-    pub fn chunk(&mut self, column: ColumnDescPtr, coding: Coding) -> Result<ChunkWriter<'_>> {
-        // Without a target length of its own a level has the one that was measured for it.
-        let (target_length, literals) = match coding {
-            Coding::Literals => (1 << 17, ParamSwitch::Enable),
-            Coding::Sorted => (16, ParamSwitch::Enable),
-            Coding::Matches | Coding::None => (0, ParamSwitch::Auto),
+    /// The compressor rejects the parameters.
+    pub fn chunk(&mut self, column: ColumnDescPtr, strategy: CompressionStrategy) -> Result<ChunkWriter<'_>> {
+        // 0 selects the level's default target length.
+        let (target_length, literals) = match strategy {
+            CompressionStrategy::Literals => (1 << 17, ParamSwitch::Enable),
+            CompressionStrategy::Sorted => (16, ParamSwitch::Enable),
+            CompressionStrategy::Matches | CompressionStrategy::None => (0, ParamSwitch::Auto),
         };
         for parameter in [
             CParameter::CompressionLevel(LEVEL),
@@ -141,7 +141,7 @@ impl ChunkEncoder {
             bounds: Bounds::new(column.physical_type()),
             column,
             sink: TrackedWrite::new(spare),
-            compressed: coding != Coding::None,
+            compressed: strategy != CompressionStrategy::None,
             rows: 0,
             nulls: 0,
             uncompressed_size: 0,
@@ -153,8 +153,8 @@ impl ChunkEncoder {
         })
     }
 
-    /// A chunk of `rows` values, plainly encoded: `write` appends those that are not null of a range of rows.
-    /// `nulls` is empty when there is none.
+    /// A chunk of `rows` values in plain encoding: `write` appends the non-null values of a range of rows. `nulls` is empty if
+    /// there is none.
     ///
     /// # Errors
     /// A page larger than the format allows.
@@ -163,10 +163,10 @@ impl ChunkEncoder {
         column: ColumnDescPtr,
         rows: usize,
         nulls: &[bool],
-        coding: Coding,
+        strategy: CompressionStrategy,
         mut write: impl FnMut(std::ops::Range<usize>, &mut Vec<u8>),
     ) -> Result<Chunk> {
-        let mut chunk = self.chunk(column, coding)?;
+        let mut chunk = self.chunk(column, strategy)?;
         for start in (0..rows).step_by(PAGE_ROWS) {
             let range = start..rows.min(start + PAGE_ROWS);
             let absent = nulls.get(range.clone()).unwrap_or_default();
@@ -187,10 +187,10 @@ impl ChunkEncoder {
         dictionary: &Dictionary,
     ) -> Result<Chunk> {
         if dictionary.count == 0 {
-            // Not every reader takes an empty dictionary.
-            return self.plain(column, rows, nulls, Coding::Matches, |_, _| {});
+            // Some readers reject an empty dictionary.
+            return self.plain(column, rows, nulls, CompressionStrategy::Matches, |_, _| {});
         }
-        let mut chunk = self.chunk(column, Coding::Matches)?;
+        let mut chunk = self.chunk(column, CompressionStrategy::Matches)?;
         chunk.dictionary_page(&dictionary.values, dictionary.count)?;
         chunk.bounds.add(&dictionary.values);
         let mut next = 0;
@@ -207,8 +207,8 @@ impl ChunkEncoder {
 }
 
 impl ChunkWriter<'_> {
-    /// The dictionary of the chunk: `count` values in plain encoding. To be called before any data page; which of its values
-    /// occur is for [`Self::occurs`] to say.
+    /// Writes the dictionary page: `count` values in plain encoding. Must precede data pages. The statistics only include values
+    /// passed to [`Self::occurs`].
     ///
     /// # Errors
     /// A page larger than the format allows.
@@ -223,12 +223,12 @@ impl ChunkWriter<'_> {
         })
     }
 
-    /// Counts values of the dictionary, in plain encoding, into the statistics.
+    /// Includes values of the dictionary, in plain encoding, in the statistics.
     pub fn occurs(&mut self, values: &[u8]) {
         self.bounds.add(values);
     }
 
-    /// A page of `rows` values in plain encoding, which `write` appends; `nulls` is empty when there is none.
+    /// Writes a page of `rows` values in plain encoding, which `write` appends; `nulls` is empty if there is none.
     ///
     /// # Errors
     /// A page larger than the format allows.
@@ -239,7 +239,7 @@ impl ChunkWriter<'_> {
         self.end_data_page(rows, Encoding::PLAIN)
     }
 
-    /// A page of `rows` values as places in a dictionary of `count` values; `nulls` is empty when there is none.
+    /// Writes a page of `rows` values as indices into a dictionary of `count` values; `nulls` is empty if there is none.
     ///
     /// # Errors
     /// A page larger than the format allows.
@@ -251,7 +251,7 @@ impl ChunkWriter<'_> {
         self.end_data_page(rows, Encoding::RLE_DICTIONARY)
     }
 
-    /// Starts a data page with its definition levels; returns where its values begin.
+    /// Starts a data page with its definition levels; returns the offset of its values.
     fn start_page(&mut self, rows: usize, nulls: &[bool]) -> usize {
         let page = &mut self.encoder.page;
         page.clear();
@@ -313,10 +313,10 @@ impl ChunkWriter<'_> {
         Ok(())
     }
 
-    /// The chunk, with the statistics of its values.
+    /// Completes the chunk and its statistics.
     ///
     /// # Errors
-    /// The metadata contradicts itself.
+    /// The metadata is inconsistent.
     pub fn finish(self) -> Result<Chunk> {
         let compression = if self.compressed {
             Compression::ZSTD(ZstdLevel::try_new(LEVEL)?)
@@ -354,11 +354,13 @@ fn external(error: std::io::Error) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
-/// Appends numbers of `width` bits in the format's RLE / bit-packing hybrid: one run if all are equal, else bit-packed.
+/// Appends integers of `width` bits in the RLE / bit-packing hybrid: one run if all are equal, otherwise bit-packed.
 fn write_hybrid(values: &[u32], width: u32, page: &mut Vec<u8>) {
     match values.split_first() {
         None => {}
-        Some((first, rest)) if rest.iter().all(|value| value == first) => write_run(values.len(), *first, width, page),
+        Some((first, others)) if others.iter().all(|value| value == first) => {
+            write_run(values.len(), *first, width, page)
+        }
         Some(_) => {
             for run in values.chunks(RUN_GROUPS * 8) {
                 write_bit_packed(run, width, page);
@@ -367,8 +369,7 @@ fn write_hybrid(values: &[u32], width: u32, page: &mut Vec<u8>) {
     }
 }
 
-/// Reads `count` numbers of `width` bits in the format's RLE / bit-packing hybrid; none when there are fewer or the width is
-/// none that a dictionary has.
+/// Reads `count` integers of `width` bits in the RLE / bit-packing hybrid; `None` if there are fewer or the width is invalid.
 #[must_use]
 pub fn read_hybrid(mut bytes: &[u8], width: u32, count: usize) -> Option<Vec<u32>> {
     if width > u32::BITS {
@@ -380,8 +381,8 @@ pub fn read_hybrid(mut bytes: &[u8], width: u32, count: usize) -> Option<Vec<u32
         let left = count - values.len();
         let length = usize::try_from(header >> 1).ok()?;
         if header & 1 == 0 {
-            let (value, rest) = bytes.split_at_checked(width.div_ceil(8) as usize)?;
-            bytes = rest;
+            let (value, unread) = bytes.split_at_checked(width.div_ceil(8) as usize)?;
+            bytes = unread;
             let mut padded = [0; 4];
             padded.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
             values.resize(values.len() + length.min(left), u32::from_le_bytes(padded));
@@ -390,8 +391,8 @@ pub fn read_hybrid(mut bytes: &[u8], width: u32, count: usize) -> Option<Vec<u32
             }
         } else {
             let size = length.checked_mul(width as usize)?;
-            let (packed, rest) = bytes.split_at_checked(size.min(bytes.len()))?;
-            bytes = rest;
+            let (packed, unread) = bytes.split_at_checked(size.min(bytes.len()))?;
+            bytes = unread;
             let wanted = length.checked_mul(8)?.min(left);
             if packed.len() * 8 < wanted * width as usize || wanted == 0 {
                 return None;
@@ -402,7 +403,7 @@ pub fn read_hybrid(mut bytes: &[u8], width: u32, count: usize) -> Option<Vec<u32
     Some(values)
 }
 
-/// Unpacks `count` numbers, which are there.
+/// Unpacks `count` integers; the caller checks the length.
 fn read_bit_packed(packed: &[u8], width: u32, count: usize, values: &mut Vec<u32>) {
     let mask = (1_u64 << width) - 1;
     let (mut pending, mut bits) = (0_u64, 0);
@@ -428,8 +429,8 @@ fn read_bit_packed(packed: &[u8], width: u32, count: usize, values: &mut Vec<u32
 fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..63).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
+        let (byte, unread) = bytes.split_first()?;
+        *bytes = unread;
         value |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             return Some(value);
@@ -438,14 +439,14 @@ fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Appends `count` times the same number.
+/// Appends a run of `count` equal integers.
 fn write_run(count: usize, value: u32, width: u32, page: &mut Vec<u8>) {
     write_varint((count as u64) << 1, page);
     let bytes = width.div_ceil(8) as usize;
     page.extend(value.to_le_bytes().iter().take(bytes));
 }
 
-/// Appends at most [`RUN_GROUPS`] groups of eight numbers, the last one filled up with zeros.
+/// Appends at most [`RUN_GROUPS`] groups of eight integers, the last one padded with zeros.
 fn write_bit_packed(values: &[u32], width: u32, page: &mut Vec<u8>) {
     let groups = values.len().div_ceil(8);
     write_varint((groups as u64) << 1 | 1, page);

@@ -1,0 +1,342 @@
+//! Arguments of the commands.
+
+use cardlake_core::events::DEFAULT_RETENTION_DAYS;
+use cardlake_core::paths::parse_day;
+use chrono::NaiveDate;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Location of a lake on this machine.
+#[derive(Debug, Clone, Args)]
+pub struct DataDir {
+    /// Directory of the lake and the warehouse.
+    #[arg(long, value_name = "DIR", default_value = ".cardlake", env = "CARDLAKE_DATA_DIR")]
+    pub data_dir: PathBuf,
+}
+
+/// Shares of late, repeated and corrupt rows among synthetic transactions.
+#[derive(Debug, Clone, Args)]
+pub struct Rates {
+    /// Share of rows that arrive one or two days late.
+    #[arg(long, value_name = "F", default_value_t = 0.05, value_parser = parse_rate)]
+    pub late_rate: f64,
+    /// Share of rows that repeat another row's transaction_id.
+    #[arg(long, value_name = "F", default_value_t = 0.02, value_parser = parse_rate)]
+    pub dup_rate: f64,
+    /// Share of rows that violate the contract.
+    #[arg(long, value_name = "F", default_value_t = 0.005, value_parser = parse_rate)]
+    pub corrupt_rate: f64,
+}
+
+/// Synthetic transactions.
+#[derive(Debug, Clone, Args)]
+pub struct Synthetic {
+    /// Transactions to generate per day.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub rows: u64,
+    /// Seed of the generator: the same seed and day give the same rows.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rates: Rates,
+}
+
+/// Options of `cardlake run`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake run                                        yesterday, 100,000 synthetic rows
+  cardlake run --from 2026-01-13 --to 2026-01-15      three days, in order
+  cardlake run --input ./landing                      every day found in the file names
+
+With --input no data is generated. File names hold the dataset and the date (transactions_2026-01-15.csv, also
+.jsonl, .gz, .zst), or the directory is a tree DATASET/ingest_date=YYYY-MM-DD/FILE.")]
+pub struct RunArgs {
+    /// Day to run.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date, conflicts_with_all = ["from", "to"])]
+    pub date: Option<NaiveDate>,
+    /// First day.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub from: Option<NaiveDate>,
+    /// Last day, inclusive.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub to: Option<NaiveDate>,
+    /// Directory with raw files to ingest, instead of synthetic data.
+    #[arg(long, value_name = "DIR", conflicts_with = "rows")]
+    pub input: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub synthetic: Synthetic,
+    /// Run the deployed stack (as named by the environment) on the files in its bronze bucket.
+    #[arg(long, conflicts_with_all = ["input", "rows", "seed", "late_rate", "dup_rate", "corrupt_rate"])]
+    pub aws: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+    /// Write the execution history of each day to this directory, as Step Functions events in JSON lines.
+    #[arg(long, value_name = "DIR", conflicts_with = "aws")]
+    pub history: Option<PathBuf>,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cardlake backfill`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake backfill --from 2026-01-13 --to 2026-01-15 --late-window-days 9
+  cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build --keep-going
+  cardlake backfill --from 2026-01-14 --to 2026-01-14 --reprocess
+  cardlake backfill --from 2026-01-13 --to 2026-01-15 --aws
+
+Raw files are not touched unless --regenerate is given. Finished work is not repeated.")]
+pub struct BackfillArgs {
+    /// First day.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub from: NaiveDate,
+    /// Last day, inclusive.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
+    pub to: NaiveDate,
+    /// Transform every raw file again, finished ones included.
+    #[arg(long)]
+    pub reprocess: bool,
+    /// Generate the raw files again, by --rows, --seed and the rates.
+    #[arg(long)]
+    pub regenerate: bool,
+    /// Stage to start each day from.
+    #[arg(long, value_enum, value_name = "STAGE", default_value_t = FromStage::Transform)]
+    pub from_stage: FromStage,
+    /// Continue with the next day after a failure.
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Reload the warehouse tables from scratch.
+    #[arg(long)]
+    pub full_refresh: bool,
+    /// Accept rows up to N days late (default: per contract).
+    #[arg(long, value_name = "N")]
+    pub late_window_days: Option<u32>,
+    /// Start the backfill of the deployed stack (as named by the environment), and follow it.
+    #[arg(long)]
+    pub aws: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub synthetic: Synthetic,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// First stage of a backfill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FromStage {
+    /// Transform the raw files, then everything after.
+    Transform,
+    /// Load the warehouse from silver, then build the marts.
+    Load,
+    /// Build the marts.
+    Build,
+}
+
+impl FromStage {
+    /// Name of the stage in the state machines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transform => "transform",
+            Self::Load => "load",
+            Self::Build => "build",
+        }
+    }
+}
+
+/// Options of `cardlake status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Number of runs to list.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub last: usize,
+    /// List the runs of the deployed stack (as named by the environment).
+    #[arg(long)]
+    pub aws: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+    /// Print the run records as JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `cardlake up`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake up                                             any free ports
+  cardlake up --s3-port 9000 --secrets-port 9001 --redshift-port 9002
+  cardlake up > cardlake.env                              and in another shell:
+    . ./cardlake.env && aws s3 ls s3://cardlake-bronze/
+    . ./cardlake.env && aws redshift-data list-tables --workgroup-name cardlake --database cardlake
+    . ./cardlake.env && cargo lambda watch
+
+Prints export lines for a shell: endpoints, credentials (new on every start), region, and the settings of the
+functions. The servers listen on 127.0.0.1 only.")]
+pub struct UpArgs {
+    /// Port of S3.
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub s3_port: u16,
+    /// Use this S3 endpoint for COPY/UNLOAD instead of starting the built-in one.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["s3_port", "transform"])]
+    pub s3_endpoint: Option<String>,
+    /// Port of Secrets Manager.
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub secrets_port: u16,
+    /// Port of the Redshift Data API.
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub redshift_port: u16,
+    /// Transform each object put into bronze, as the S3 trigger does. Events that fail three times go to dead-letters/ in
+    /// the data directory.
+    #[arg(long)]
+    pub transform: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
+/// Options of `cardlake sql`.
+#[derive(Debug, Clone, Args)]
+pub struct SqlArgs {
+    /// SQL statement; every schema of the warehouse is on the search path.
+    pub statement: String,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = SqlFormat::Table)]
+    pub format: SqlFormat,
+    /// Query the warehouse of the deployed stack (as named by the environment).
+    #[arg(long)]
+    pub aws: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
+/// Options of `cardlake report`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake report --open
+  cardlake report --serve --port 8080
+  cardlake report --out report.html
+
+The page is self-contained: it can be mailed, opened offline, and printed.")]
+pub struct ReportArgs {
+    /// Output file [default: report.html in the data directory].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Serve the page on 127.0.0.1 until Ctrl-C.
+    #[arg(long)]
+    pub serve: bool,
+    /// Port to serve on (0: any free port).
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true,
+        requires = "serve"
+    )]
+    pub port: u16,
+    /// Open the page in a browser.
+    #[arg(long)]
+    pub open: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
+/// Options of `cardlake doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Also call every service of the deployed stack once.
+    #[arg(long)]
+    pub aws: bool,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
+/// Options of `cardlake completions`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake completions bash > /etc/bash_completion.d/cardlake
+  cardlake completions zsh > ~/.zfunc/_cardlake
+  cardlake completions fish > ~/.config/fish/completions/cardlake.fish")]
+pub struct CompletionsArgs {
+    /// Shell to complete for.
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of `cardlake man`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake man --out ./man && man ./man/cardlake-run.1")]
+pub struct ManArgs {
+    /// Output directory, one page per command.
+    #[arg(long, value_name = "DIR", default_value = "man")]
+    pub out: PathBuf,
+}
+
+/// Options of `cardlake vacuum`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Dry run unless --delete is given. Files younger than the retention are kept, as are the data files of every version
+that was current within it.")]
+pub struct VacuumArgs {
+    /// Dataset to vacuum (default: all).
+    #[arg(long, value_name = "D")]
+    pub dataset: Option<String>,
+    /// Retention in days, for unreferenced files and earlier table versions.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_RETENTION_DAYS)]
+    pub retention_days: u32,
+    /// Delete the files that are listed.
+    #[arg(long)]
+    pub delete: bool,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
+/// Output format of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SqlFormat {
+    /// Aligned columns.
+    Table,
+    /// Comma-separated values with a header row.
+    Csv,
+    /// JSON array of objects.
+    Json,
+}
+
+pub(crate) fn parse_date(text: &str) -> Result<NaiveDate, String> {
+    parse_day(text).ok_or_else(|| "not a date: write it as 2026-01-15".to_owned())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text
+        .parse::<f64>()
+        .map_err(|_| "not a number: write a share such as 0.05".to_owned())?;
+    if (0.0..=0.5).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("expected a share from 0 to 0.5".to_owned())
+    }
+}

@@ -1,0 +1,55 @@
+//! What an invocation needs: settings and clients, created once per container.
+
+use crate::error::NotifierError;
+use crate::locations::Locations;
+use crate::receiver::Receiver;
+use crate::slack::Webhook;
+use cardlake_aws::runtime::Resources;
+use cardlake_aws::storage::Storage;
+use cardlake_core::config::{LakeConfig, WarehouseName, WarehouseTarget};
+use cardlake_core::env;
+
+/// Settings and clients of the stage.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub(crate) storage: Storage,
+    pub(crate) locations: Locations,
+    pub(crate) receivers: Vec<Receiver>,
+}
+
+impl Context {
+    /// Reads the settings and creates the clients.
+    ///
+    /// # Errors
+    /// All invalid settings at once.
+    #[expect(clippy::unused_async, reason = "the same signature in every stage")]
+    pub async fn new(resources: Resources) -> Result<Self, NotifierError> {
+        let Resources { mut variables, aws, .. } = resources;
+        let lake = LakeConfig::read(&mut variables);
+        let WarehouseName { target, database } = WarehouseName::read(&mut variables);
+        let topic = variables.optional(env::NOTIFICATION_TOPIC_ARN);
+        if let Some(topic) = topic.as_deref().filter(|topic| !topic.starts_with("arn:")) {
+            variables.mistake(format!(
+                "{} is '{topic}': give the ARN of an SNS topic",
+                env::NOTIFICATION_TOPIC_ARN
+            ));
+        }
+        let topic = topic.map(|topic| Receiver::Topic(aws.sns(), topic));
+        let slack = variables.optional(env::SLACK_WEBHOOK_SECRET);
+        let slack = slack.map(|secret| Receiver::Slack(Webhook::new(aws.secrets_manager(), secret)));
+        Ok(variables.finish(Self {
+            storage: Storage::new(aws.s3()),
+            locations: Locations {
+                bronze_bucket: lake.bronze_bucket,
+                silver_bucket: lake.silver_bucket,
+                gold_bucket: lake.gold_bucket,
+                warehouse: match target {
+                    WarehouseTarget::Workgroup(name) | WarehouseTarget::Cluster(name) => name,
+                },
+                region: aws.sdk().region().map_or_else(String::new, ToString::to_string),
+                database,
+            },
+            receivers: topic.into_iter().chain(slack).collect(),
+        })?)
+    }
+}

@@ -1,0 +1,27 @@
+//! Errors of the pipeline.
+
+use crate::invariant::BrokenInvariant;
+use parquet::errors::ParquetError;
+
+/// Why a file has no summary.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The file cannot be read.
+    #[error("the data is damaged or incomplete")]
+    Read(#[source] std::io::Error),
+    /// The file is rejected, for this reason.
+    #[error("{0}")]
+    Rejected(String),
+    /// A data file cannot be encoded.
+    #[error("cannot encode a data file")]
+    Encode(#[source] ParquetError),
+    /// A temporary file cannot be written or read.
+    #[error("the temporary disk fails or is full")]
+    Disk(#[source] std::io::Error),
+    /// The consumer of the data files has stopped.
+    #[error("the consumer of the data files has stopped")]
+    Stopped,
+    /// An internal bug.
+    #[error(transparent)]
+    Invariant(#[from] BrokenInvariant),
+}

@@ -1,0 +1,7 @@
+//! The pipeline without S3.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+mod corpus;
+mod oracle;
+mod rules;
+mod support;
