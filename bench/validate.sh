@@ -4,6 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo build --release --locked -p cardlake
-python=$(scripts/python-env.sh target/python-great-expectations functions/validator/tests/great_expectations/requirements.txt)
+python=$(scripts/python-env.sh target/python-great-expectations engines/expectations/tests/great_expectations/requirements.txt)
 LD_LIBRARY_PATH="$PWD/.duckdb/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \
   exec "$python" bench/validate.py "${CARGO_TARGET_DIR:-target}/release/cardlake" "$@"

@@ -8,8 +8,7 @@
 //! ```
 
 use crate::error::CliError;
-use crate::full_disk::{Place, Shortage};
-use cardlake_local_redshift::{KnownSecrets, RedshiftOptions, RedshiftServer};
+use crate::shortage::{Place, Shortage};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
 use base64::Engine as _;
@@ -21,6 +20,7 @@ use cardlake_core::assets::Assets;
 use cardlake_core::config::{Variables, WarehouseConfig};
 use cardlake_core::env;
 use cardlake_core::paths;
+use cardlake_local_redshift::{KnownSecrets, RedshiftOptions, RedshiftServer};
 use cardlake_local_s3::{self as s3_server, CreatedObject, S3Server, S3ServerOptions};
 use cardlake_local_secrets::{self as secrets_server, SecretNames, SecretsServer, SecretsServerOptions};
 use cardlake_loopback::{AccessLog, NoSpaceLog, RequestHook, ServerCredentials};

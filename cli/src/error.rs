@@ -1,6 +1,6 @@
 //! What the command says when it cannot go on.
 
-use crate::full_disk::{self, Place, Shortage};
+use crate::shortage::{self, Place, Shortage};
 use cardlake_core::error::with_causes;
 use std::fmt;
 use std::io::Write;
@@ -50,7 +50,7 @@ impl CliError {
 
     /// What was asked for failed for this cause (exit code 1); `doing` completes "cannot …".
     pub fn caused(doing: &str, error: &(dyn std::error::Error + 'static)) -> Self {
-        let shortage = full_disk::reason(error).map(|reason| Shortage {
+        let shortage = shortage::reason(error).map(|reason| Shortage {
             reason,
             place: Place::Unknown,
         });

@@ -1,45 +1,13 @@
 //! Explains failures for lack of disk space: where there is none, and what to do.
 
 use crate::error::CliError;
-use cardlake_local_redshift::RedshiftError;
-use cardlake_aws::storage::{StorageError, StorageErrorKind};
+use crate::shortage::Place;
 use cardlake_loopback::NoSpace;
-use std::error::Error;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Disk usage of a day of a million rows: raw files, tables and warehouse together.
 pub(crate) const SPACE_OF_A_DAY: &str = "a day of a million rows takes about 1 GB";
-
-/// Where a write had no space.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// In this folder, or at this file.
-    Path(PathBuf),
-    /// In the folder of the stages' temporary files.
-    Temporary,
-    /// The error does not say.
-    Unknown,
-}
-
-/// A write that had no space.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shortage {
-    pub(crate) reason: NoSpace,
-    pub(crate) place: Place,
-}
-
-/// Why a write had no space, if that is behind the error.
-pub(crate) fn reason(error: &(dyn Error + 'static)) -> Option<NoSpace> {
-    let of_one = |error: &(dyn Error + 'static)| {
-        let of_storage = |error: &StorageError| (error.kind == StorageErrorKind::NoSpace).then_some(NoSpace::DiskFull);
-        error
-            .downcast_ref::<StorageError>()
-            .and_then(of_storage)
-            .or_else(|| error.downcast_ref::<RedshiftError>().and_then(RedshiftError::no_space))
-    };
-    NoSpace::of(error).or_else(|| std::iter::successors(Some(error), |&error| error.source()).find_map(of_one))
-}
 
 /// Free space, human-readable.
 pub(crate) fn free_space(folder: &Path) -> io::Result<String> {
@@ -111,6 +79,7 @@ fn is_below(path: &Path, folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shortage::Shortage;
 
     /// The message of a failure with this place and error number.
     fn message(place: Place, number: i32) -> String {
@@ -154,29 +123,5 @@ mod tests {
         assert!(limited.contains("ulimit -f"), "{limited}");
         let denied = message(Place::Path("/tmp".into()), DENIED);
         assert!(denied.starts_with("error: cannot write"), "{denied}");
-    }
-
-    #[test]
-    fn errors_of_storage_and_warehouse_are_recognized_in_a_chain() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("the stage failed")]
-        struct Wrapped(#[source] StorageError);
-        let storage = |kind| StorageError {
-            kind,
-            operation: "write",
-            bucket: "b".to_owned(),
-            key: "k".to_owned(),
-            cause: "QuotaExceeded".to_owned(),
-        };
-        assert_eq!(
-            reason(&Wrapped(storage(StorageErrorKind::NoSpace))),
-            Some(NoSpace::DiskFull)
-        );
-        assert_eq!(reason(&Wrapped(storage(StorageErrorKind::Refused))), None);
-        let open = RedshiftError::Open {
-            path: PathBuf::from("w.duckdb"),
-            source: "IO Error: Could not write file \"w\": No space left on device".into(),
-        };
-        assert_eq!(reason(&open), Some(NoSpace::DiskFull));
     }
 }

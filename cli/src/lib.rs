@@ -18,6 +18,7 @@ mod progress;
 mod remote;
 pub mod run;
 pub mod s3_events;
+mod shortage;
 mod table;
 mod usage;
 

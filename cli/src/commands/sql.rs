@@ -5,7 +5,9 @@ use crate::environment::Environment;
 use crate::error::{CliError, printed};
 use crate::remote::Stack;
 use crate::table::{fit, new_table};
-use cardlake_aws::data_api::{DataApi as _, ResultSet, StatementState, Submission, Value, Warehouse, client_token};
+use cardlake_aws::data_api::{
+    DataApi as _, ResultSet, StatementErrorKind, StatementState, Submission, Value, Warehouse, client_token,
+};
 use comfy_table::CellAlignment;
 use serde_json::{Map, json};
 use std::io::{BufWriter, Write};
@@ -61,8 +63,8 @@ pub(crate) async fn ask(warehouse: &Warehouse, statement: &str) -> Result<Result
                 return Ok(ResultSet::default());
             }
             StatementState::Failed { error, .. } => {
-                let is_missing = error.contains("does not exist");
-                let failed = CliError::failed(error);
+                let is_missing = error.kind == StatementErrorKind::DoesNotExist;
+                let failed = CliError::failed(error.message);
                 return Err(if is_missing {
                     failed.hint("tables are listed by: select table_schema, table_name from information_schema.tables")
                 } else {

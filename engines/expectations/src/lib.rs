@@ -1,1 +1,39 @@
-//! Great Expectations suites over any Arrow source.
+//! Great Expectations suites, evaluated on any table of Arrow batches.
+//!
+//! [`evaluate`] takes a [`Suite`] (the JSON of Great Expectations 1.x) and a [`Source`], and returns a [`ValidationResult`]
+//! in the JSON of Great Expectations. [`DocsPage`] renders a result as one self-contained HTML page (Data Docs).
+//! [`ParquetTable`] is a source of Parquet files that are read by byte range.
+//!
+//! Guarantee: results are those of Great Expectations on pandas, field by field, apart from a short list of intended
+//! differences (`tests/great_expectations.rs` compares the two); they depend on suite and rows only. Rows are streamed with
+//! just the columns needed, and memory is bounded.
+//!
+//! Failure: an unknown type of expectation or a wrong argument is an error that names it; so is a source that cannot be
+//! read. An expectation that is not met is part of the result, not an error.
+
+mod arguments;
+mod condition;
+mod docs;
+mod evaluate;
+mod evaluation;
+mod expectations;
+mod normalise;
+mod parquet_table;
+mod pattern;
+mod result;
+mod source;
+mod suite;
+mod table;
+mod tally;
+mod text;
+mod value;
+
+pub use docs::{DocsError, DocsPage, TrendPoint};
+pub use evaluate::{EvaluationError, evaluate};
+pub use evaluation::needs_reference_rows;
+pub use parquet_table::{LocalFile, ParquetFile, ParquetTable, PickedRow, TableFile};
+pub use result::{
+    COMPLETE_LIMIT, DEFAULT_PARTIAL_UNEXPECTED_COUNT, ExpectationResult, ResultFormat, Statistics, ValidationResult,
+};
+pub use source::{Batches, Source, SourceError};
+pub use suite::{ExpectationConfiguration, Severity, Suite, SuiteError};

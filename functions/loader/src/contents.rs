@@ -1,10 +1,10 @@
-//! What a data file holds: its columns in order, and the sums of some of them.
+//! Contents of data files: columns in order, and sums of some of them.
 //!
 //! COPY of Parquet goes by position and files keep the columns of the contract that they were written under, so the
 //! footers are the only place that says which column is where. Memory holds a few batches of the summed columns.
 
 use crate::error::LoaderError;
-use crate::silver::{FileContents, SilverFile};
+use crate::silver_file::{FileContents, SilverFile};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use cardlake_aws::storage::Storage;
@@ -63,7 +63,8 @@ async fn read_one(mut reader: ObjectReader, summed: &[String]) -> Result<FileCon
         .map(String::as_str)
         .filter(|name| columns.iter().any(|(column, _)| column == name))
         .collect();
-    let mut sums = BTreeMap::new();
+    // A file without rows has sums, too.
+    let mut sums: BTreeMap<String, i128> = present.iter().map(|name| ((*name).to_owned(), 0)).collect();
     if !present.is_empty() {
         let mask = ProjectionMask::columns(metadata.parquet_schema(), present.iter().copied());
         let mut batches = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
@@ -80,11 +81,11 @@ async fn read_one(mut reader: ObjectReader, summed: &[String]) -> Result<FileCon
 }
 
 /// The sum of a column of whole or decimal numbers, in units of its last digit. It cannot overflow: see
-/// [`crate::balance::sum_columns`].
+/// [`crate::checksums::sum_columns`].
 fn sum(batch: &RecordBatch, name: &str) -> Result<i128, ParquetError> {
-    let Some(array) = batch.column_by_name(name) else {
-        return Ok(0);
-    };
+    let array = batch
+        .column_by_name(name)
+        .ok_or_else(|| ParquetError::General(format!("column {name} was asked for and not read")))?;
     if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
         return Ok(numbers.iter().flatten().map(i128::from).sum());
     }

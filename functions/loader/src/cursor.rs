@@ -5,10 +5,10 @@ use crate::sql::Role;
 use cardlake_core::events::ComparedPartitions;
 use serde::{Deserialize, Serialize};
 
-/// The version of the cursor's form.
+/// Version of the cursor's format.
 pub(crate) const FORMAT_VERSION: u32 = 2;
 
-/// What the next tick has to know.
+/// State that the next tick needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cursor {
@@ -35,7 +35,7 @@ pub(crate) struct DatasetCursor {
     pub(crate) step: Step,
 }
 
-/// What is under way for a dataset.
+/// Current step of a dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Step {

@@ -1,4 +1,4 @@
-//! What can go wrong in a load.
+//! Errors of the loader.
 
 use cardlake_aws::data_api::DataApiError;
 use cardlake_aws::storage::StorageError;
@@ -89,6 +89,40 @@ pub enum LoaderError {
         /// A sentence for each difference.
         differences: Vec<String>,
     },
+    /// A result of the warehouse has another shape than its statement asks for.
+    #[error("{what} of the warehouse: {problem}")]
+    Result {
+        /// The result, e.g. `ledger ops.loads`.
+        what: &'static str,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Contents of a data file and the sums over it contradict each other.
+    #[error("{file} of {dataset}: {problem}; this is a defect of the loader")]
+    Contents {
+        /// The dataset.
+        dataset: String,
+        /// The file.
+        file: String,
+        /// The contradiction.
+        problem: String,
+    },
+    /// A Delta version is larger than the ledger can hold.
+    #[error("version {version} of {dataset} does not fit the ledger ops.loads (BIGINT): the Delta log is corrupt")]
+    Version {
+        /// The dataset.
+        dataset: String,
+        /// The version.
+        version: u64,
+    },
+    /// A COPY manifest cannot be written as JSON.
+    #[error("cannot write the COPY manifest of {dataset}: {source}")]
+    Manifest {
+        /// The dataset.
+        dataset: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
     /// The cursor is not one of ours.
     #[error("the cursor cannot be understood: {cause}; start over without one")]
     Cursor {
@@ -134,7 +168,9 @@ impl StageError for LoaderError {
                 .downcast_ref::<StorageError>()
                 .map_or(ErrorKind::Corrupt, StageError::kind),
             Self::File { .. } | Self::UnknownColumn { .. } => ErrorKind::Corrupt,
-            Self::Interrupted(_) => ErrorKind::Internal,
+            Self::Version { .. } => ErrorKind::Corrupt,
+            Self::Result { .. } => ErrorKind::Corrupt,
+            Self::Interrupted(_) | Self::Contents { .. } | Self::Manifest { .. } => ErrorKind::Internal,
             Self::Imbalance { .. } => ErrorKind::BooksImbalance,
             Self::Cursor { .. } => ErrorKind::InvalidEvent,
             Self::StatementFailed { .. } => ErrorKind::StatementFailed,

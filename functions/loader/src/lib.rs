@@ -4,7 +4,7 @@
 //! Delta version that the warehouse holds, the rows copied and the rows in all.
 //!
 //! The stage works in ticks. The first one pins the Delta versions and reads the ledger `ops.loads`; the next ones submit
-//! one transaction for each dataset that has news, side by side, and look how they went:
+//! one transaction per dataset with changes, in parallel, and poll them:
 //!
 //! ```text
 //! ledger ──► load ──► done          conflict or moved ledger: back to the ledger, a few times
@@ -31,21 +31,26 @@
 //!
 //! Failure: `Cardlake.BooksImbalance` with the partitions that differ; `Cardlake.StatementFailed` with the statement, Redshift's words and, for COPY, where the data is wrong.
 
-mod balance;
+mod checksums;
 mod contents;
+mod context;
+mod copy_manifest;
 mod cursor;
-pub mod error;
-pub mod handler;
+mod error;
+mod handler;
 mod load;
-mod manifest;
 mod outcome;
 mod plan;
 mod silver;
+mod silver_file;
 mod sql;
 mod staging;
+mod start;
+mod tick;
 
 #[cfg(test)]
 mod tests;
 
+pub use context::Context;
 pub use error::LoaderError;
-pub use handler::{Context, handle};
+pub use handler::handle;

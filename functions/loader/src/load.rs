@@ -1,6 +1,6 @@
-//! The transaction that brings new files of a dataset into its raw table, made from the contract. Pure: no I/O.
+//! The transaction that merges new files of a dataset into its raw table, generated from the contract. No I/O.
 
-use crate::balance::Expected;
+use crate::checksums::Expected;
 use crate::error::LoaderError;
 use crate::sql::{LOAD_VERSION, RAW, Role};
 use crate::staging::FileGroup;
@@ -8,7 +8,7 @@ use cardlake_core::contract::{Column, Contract, Derivation};
 use cardlake_core::sql::{identifier, identifiers, literal, relation};
 use chrono::NaiveDate;
 
-/// The batch that brings new files of a dataset into its raw table.
+/// The transaction that merges new files of a dataset into its raw table.
 pub(crate) struct Load<'a> {
     pub(crate) contract: &'a Contract,
     pub(crate) batch_date: NaiveDate,
@@ -17,11 +17,11 @@ pub(crate) struct Load<'a> {
     /// Version to reach.
     pub(crate) version: u64,
     pub(crate) full_refresh: bool,
-    /// The files; none at all: nothing to copy.
+    /// The files; empty: nothing to copy.
     pub(crate) sources: &'a [CopySource],
-    /// Role for COPY; none: the default one.
+    /// Role for COPY; `None`: the default one.
     pub(crate) role_arn: Option<&'a str>,
-    /// What the table has to hold afterwards.
+    /// Expected contents of the touched partitions afterwards.
     pub(crate) expected: Option<&'a Expected>,
 }
 
@@ -61,7 +61,7 @@ impl Load<'_> {
             if self.full_refresh {
                 statements.push((Role::Merge, self.insert(&target)?));
             } else {
-                statements.push((Role::Derive, self.news(&target)?));
+                statements.push((Role::Derive, self.changes(&target)?));
                 statements.push((Role::Merge, self.merge(&target)));
             }
         }
@@ -142,7 +142,7 @@ impl Load<'_> {
         })
     }
 
-    /// Name of the temporary table with what is new.
+    /// Name of the temporary table with inserted and changed rows.
     fn incoming(&self) -> String {
         identifier(&format!("incoming_{}", self.contract.dataset))
     }
@@ -189,9 +189,9 @@ impl Load<'_> {
         Ok(format!("  cast({expression} as {}) as {name}", column.physical_type))
     }
 
-    /// Makes the temporary table of the rows that the raw table lacks or has otherwise. A file that was rewritten for
-    /// some of its rows has all the others as they were: those are left alone, so that `load_version` tells what changed.
-    fn news(&self, target: &str) -> Result<String, LoaderError> {
+    /// Builds the temp table of inserted and changed rows. A file that was rewritten for some of its rows has all others
+    /// unchanged: those are not touched, so that `load_version` marks what changed.
+    fn changes(&self, target: &str) -> Result<String, LoaderError> {
         let columns = self
             .contract
             .columns
@@ -283,7 +283,7 @@ fn distributed_by(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::silver::{Partition, SilverFile};
+    use crate::silver_file::{Partition, SilverFile};
     use crate::sql::{count, define, load_errors, prepare};
     use cardlake_core::contract::Contracts;
     use sqlparser::dialect::RedshiftSqlDialect;

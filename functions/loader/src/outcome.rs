@@ -1,14 +1,14 @@
-//! What came of a submitted transaction, and what to do next.
+//! Outcomes of submitted transactions, and the next step.
 
 use crate::cursor::{Cursor, Loading, Step};
 use crate::error::LoaderError;
-use crate::handler::{MAX_ATTEMPTS, Tick};
 use crate::sql::{Role, load_errors};
-use cardlake_aws::data_api::{ResultSet, StatementOutcome, StatementState, Value, is_conflict};
+use crate::tick::{MAX_ATTEMPTS, Tick};
+use cardlake_aws::data_api::{ResultSet, StatementError, StatementErrorKind, StatementOutcome, StatementState, Value};
 use cardlake_aws::metrics::{self, Metric, Subject};
 
 impl Tick<'_> {
-    /// A table that was widened ahead of its load is looked at anew.
+    /// Polls a transaction that widens a table ahead of its load.
     pub(crate) async fn look_at_widening(
         &self,
         cursor: &Cursor,
@@ -19,19 +19,19 @@ impl Tick<'_> {
             StatementState::Running => Ok(Step::Widening { statement }),
             StatementState::Finished { .. } => Ok(Step::Waiting),
             StatementState::Failed { error, .. } => {
-                let made_by_another = error.to_ascii_lowercase().contains("already exists");
-                if (is_conflict(&error) || made_by_another) && cursor.attempt < MAX_ATTEMPTS {
+                if error.kind.is_concurrency() && cursor.attempt < MAX_ATTEMPTS {
                     return Ok(Step::Waiting);
                 }
                 Err(LoaderError::StatementFailed {
                     statement: format!("{} {}", Role::Define.title(), cursor.datasets[index].dataset),
-                    error,
+                    error: error.message,
                     details: Vec::new(),
                 })
             }
         }
     }
 
+    /// Polls the transaction of a load.
     pub(crate) async fn look_at_load(
         &self,
         cursor: &Cursor,
@@ -92,14 +92,14 @@ impl Tick<'_> {
         cursor: &Cursor,
         index: usize,
         loading: Loading,
-        error: String,
+        error: StatementError,
         failed: Option<(Role, &StatementOutcome)>,
     ) -> Result<Step, LoaderError> {
         let entry = &cursor.datasets[index];
         let role = failed.map(|(role, _)| role);
         let moved = role == Some(Role::CheckLedger);
-        if (moved || is_conflict(&error)) && cursor.attempt < MAX_ATTEMPTS {
-            tracing::warn!(dataset = entry.dataset, error, "another load was faster, planning anew");
+        if (moved || error.kind == StatementErrorKind::SerializationConflict) && cursor.attempt < MAX_ATTEMPTS {
+            tracing::warn!(dataset = entry.dataset, %error, "another load was faster, planning anew");
             return Ok(Step::Waiting);
         }
         let title = role.map_or("load of", Role::title);
@@ -111,7 +111,7 @@ impl Tick<'_> {
                 return Ok(Step::Diagnosing {
                     statement: self.submit(cursor, &step, question).await?,
                     failed: statement,
-                    error,
+                    error: error.message,
                 });
             }
             Some((Role::CheckBalance, _)) => {
@@ -134,18 +134,25 @@ impl Tick<'_> {
         };
         Err(LoaderError::StatementFailed {
             statement,
-            error,
+            error: error.message,
             details,
         })
     }
 
-    /// The number that the statement with the given role gives; 0 when there is none.
+    /// The number that the statement with the given role returns; 0 if there is no such statement.
     async fn number(&self, roles: &[Role], outcomes: &[StatementOutcome], role: Role) -> Result<u64, LoaderError> {
-        let outcome = roles
-            .iter()
-            .position(|other| *other == role)
-            .and_then(|index| outcomes.get(index));
-        let Some(outcome) = outcome else { return Ok(0) };
+        // A load without new files has no COPY whose rows could be counted.
+        let Some(index) = roles.iter().position(|other| *other == role) else {
+            return Ok(0);
+        };
+        let outcome = outcomes.get(index).ok_or_else(|| LoaderError::Result {
+            what: "statements of the transaction",
+            problem: format!(
+                "statement {index} ({}) is missing from {} of them",
+                role.title(),
+                outcomes.len()
+            ),
+        })?;
         let result = self.context.warehouse.results(&outcome.id).await?;
         Ok(result.count(role.title())?)
     }
@@ -194,7 +201,10 @@ impl Tick<'_> {
                     None => Vec::new(),
                 };
                 let expected = self.touched(cursor, index, &loading).await?;
-                expected.map_or_else(Vec::new, |expected| expected.differences(&answer, &files, loading.from))
+                match expected {
+                    Some(expected) => expected.differences(&answer, &files, loading.from)?,
+                    None => Vec::new(),
+                }
             }
             StatementState::Failed { error, .. } => vec![format!("the table cannot be counted: {error}")],
         };
@@ -213,9 +223,10 @@ impl Tick<'_> {
     }
 }
 
-/// One sentence for each noted load error.
+/// One sentence per load error.
 fn describe(result: &ResultSet) -> Vec<String> {
     let sentence = |row: &Vec<Value>| {
+        // For people only: a value that is missing is shown as nothing.
         let text = |index: usize| row.get(index).map(Value::display).unwrap_or_default();
         format!("file {}, row {}, column {}: {}", text(0), text(1), text(2), text(3))
     };

@@ -5,7 +5,7 @@ use crate::sql::NEVER;
 use cardlake_aws::data_api::{ResultSet, Value};
 use std::collections::BTreeMap;
 
-/// What the warehouse said about itself.
+/// State of the warehouse: ledger and columns.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct WarehouseState {
     /// Version in the ledger, by dataset.
@@ -16,29 +16,43 @@ pub(crate) struct WarehouseState {
 
 impl WarehouseState {
     /// From the two results of [`crate::sql::prepare`].
-    pub(crate) fn new(ledger: &ResultSet, columns: &ResultSet) -> Self {
+    ///
+    /// # Errors
+    /// A row of the ledger has no version, or a row of either result another shape.
+    pub(crate) fn new(ledger: &ResultSet, columns: &ResultSet) -> Result<Self, LoaderError> {
         let mut state = Self::default();
         for row in &ledger.rows {
-            if let [Value::Text(dataset), version] = row.as_slice() {
-                state
-                    .versions
-                    .insert(dataset.clone(), version.integer().unwrap_or(NEVER));
-            }
+            let version = match row.as_slice() {
+                [Value::Text(dataset), version] => version.integer().map(|version| (dataset, version)),
+                _ => None,
+            };
+            let (dataset, version) = version.ok_or_else(|| LoaderError::Result {
+                what: "the ledger ops.loads",
+                problem: format!(
+                    "its current row {row:?} is not a dataset and a version; correct it, or delete it and load with \
+                     full_refresh"
+                ),
+            })?;
+            state.versions.insert(dataset.clone(), version);
         }
         for row in &columns.rows {
-            if let [Value::Text(table), Value::Text(column)] = row.as_slice() {
-                state.columns.entry(table.clone()).or_default().push(column.clone());
-            }
+            let [Value::Text(table), Value::Text(column)] = row.as_slice() else {
+                return Err(LoaderError::Result {
+                    what: "information_schema.columns",
+                    problem: format!("{row:?} is not the name of a table and of a column"),
+                });
+            };
+            state.columns.entry(table.clone()).or_default().push(column.clone());
         }
-        state
+        Ok(state)
     }
 
-    /// Version in the ledger.
+    /// Version in the ledger; [`NEVER`] without a row, as that is what a first load adds.
     pub(crate) fn version(&self, dataset: &str) -> i64 {
         self.versions.get(dataset).copied().unwrap_or(NEVER)
     }
 
-    /// Columns of the raw table; empty when there is none.
+    /// Columns of the raw table; empty if there is none.
     pub(crate) fn columns(&self, dataset: &str) -> &[String] {
         self.columns.get(dataset).map_or(&[], Vec::as_slice)
     }
@@ -69,7 +83,7 @@ pub(crate) fn need(
         return Ok(Need::Files { from: None, to: pinned });
     };
     if state.columns(dataset).is_empty() {
-        // Somebody dropped the table.
+        // The table was dropped.
         return Ok(Need::Files { from: None, to: pinned });
     }
     if from > newest {
@@ -79,7 +93,7 @@ pub(crate) fn need(
             version: newest,
         });
     }
-    // Past the pinned version: another loader was faster.
+    // Past the pinned version: a concurrent loader was faster.
     if from >= pinned {
         return Ok(Need::Nothing { version: from });
     }
@@ -92,6 +106,7 @@ pub(crate) fn need(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cardlake_core::error::{ErrorKind, StageError};
 
     fn state(version: i64, columns: &[&str]) -> WarehouseState {
         WarehouseState {
@@ -100,6 +115,24 @@ mod tests {
                 "cards".to_owned(),
                 columns.iter().map(|name| (*name).to_owned()).collect(),
             )]),
+        }
+    }
+
+    #[test]
+    fn a_ledger_row_without_a_version_is_no_first_load() {
+        let ledger = |version| ResultSet {
+            columns: Vec::new(),
+            rows: vec![vec![Value::Text("cards".to_owned()), version]],
+        };
+        let state = WarehouseState::new(&ledger(Value::Integer(3)), &ResultSet::default()).unwrap();
+        assert_eq!((state.version("cards"), state.version("merchants")), (3, NEVER));
+        for version in [Value::Null, Value::Text("three".to_owned())] {
+            let error = WarehouseState::new(&ledger(version), &ResultSet::default()).unwrap_err();
+            assert!(
+                error.to_string().starts_with("the ledger ops.loads of the warehouse: "),
+                "{error}"
+            );
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
         }
     }
 

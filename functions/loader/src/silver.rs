@@ -1,52 +1,26 @@
-//! What the loader needs of the lake: versions and files of Delta tables, what is in the files, and a place for manifests.
+//! The silver port: versions and files of Delta tables, contents of data files, and storage for COPY manifests.
 
 use crate::contents;
 use crate::error::LoaderError;
-use arrow::datatypes::DataType;
+use crate::silver_file::{FileContents, SilverFile};
 use cardlake_aws::clients::Aws;
 use cardlake_aws::storage::Storage;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_lake::delta::{ActiveFile, DeltaStore, DeltaTable};
-use std::collections::BTreeMap;
 use std::pin::Pin;
 
-/// The value of each partition column as text; none: null.
-pub(crate) type Partition = BTreeMap<String, Option<String>>;
-
-/// A data file of a Delta table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SilverFile {
-    /// Path relative to the table's folder, not encoded.
-    pub(crate) path: String,
-    /// Size in bytes.
-    pub(crate) size: u64,
-    /// Number of rows, as the log says.
-    pub(crate) rows: u64,
-    /// The partition that it belongs to.
-    pub(crate) partition: Partition,
-}
-
-/// What is in a data file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct FileContents {
-    /// Its columns, in order.
-    pub(crate) columns: Vec<(String, DataType)>,
-    /// Sums of columns in units of the last digit, by name; a column that the file lacks is not here.
-    pub(crate) sums: BTreeMap<String, i128>,
-}
-
-/// An answer that takes a while.
+/// A boxed future of an answer.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, LoaderError>> + Send + 'a>>;
 
 /// The silver bucket, as the loader sees it.
 pub(crate) trait Silver: Send + Sync {
-    /// Newest version of a dataset's table; none: there is no table.
+    /// Newest version of a dataset's table; `None` if there is no table.
     fn version<'a>(&'a self, dataset: &'a str) -> Answer<'a, Option<u64>>;
     /// All files of a version.
     fn files<'a>(&'a self, dataset: &'a str, version: u64) -> Answer<'a, Vec<SilverFile>>;
-    /// Files that are in the table at version `to` and were not at version `from`; `from` none: all files at `to`.
+    /// Files that are in the table at version `to` and were not at version `from`; `from` = `None`: all files at `to`.
     fn new_files<'a>(&'a self, dataset: &'a str, from: Option<u64>, to: u64) -> Answer<'a, Vec<SilverFile>>;
-    /// What is in the given files, in their order, with the sums of these columns.
+    /// Contents of the given files, in their order, with the sums of these columns.
     fn contents<'a>(
         &'a self,
         dataset: &'a str,
@@ -84,7 +58,7 @@ impl Lake {
             let table = DeltaTable::open(&self.store, dataset).await?;
             match table.changes(from, to).await {
                 Ok(changes) => return Ok(changes.added),
-                // The log was cleaned up meanwhile. All files of the version are more than needed, and as right.
+                // The log was vacuumed. All files of the version are a superset of the new ones, and merging them is as correct.
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     tracing::warn!(dataset, from, to, "the log does not reach back, loading all files");
                 }

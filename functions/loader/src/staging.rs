@@ -1,11 +1,11 @@
 //! Which files can be copied together: those with the same columns in the same order. Pure: no I/O.
 
 use crate::error::LoaderError;
-use crate::silver::{FileContents, SilverFile};
+use crate::silver_file::{FileContents, SilverFile};
 use arrow::datatypes::DataType;
 use cardlake_core::contract::Contract;
 
-/// Files with the same columns, which COPY takes to the same places.
+/// Files with the same columns in the same order, which one COPY can load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileGroup {
     /// Name and Redshift type of each column, in the order of the files.
@@ -14,7 +14,7 @@ pub(crate) struct FileGroup {
     pub(crate) files: Vec<SilverFile>,
 }
 
-/// Groups files by their columns, in the order in which a form first appears. The types are those of the contract; a
+/// Groups files by their columns, in order of first appearance. The types are those of the contract; a
 /// column that the contract has given up gets one that can hold it, since COPY has to put it somewhere.
 pub(crate) fn groups(
     contract: &Contract,

@@ -1,8 +1,10 @@
 //! The tick protocol against a warehouse that keeps a ledger, forgets nothing it was sent, and fails on demand.
 
+use crate::context::Context;
 use crate::error::LoaderError;
-use crate::handler::{Context, handle};
-use crate::silver::{Answer as SilverAnswer, FileContents, Partition, Silver, SilverFile};
+use crate::handler::handle;
+use crate::silver::{Answer as SilverAnswer, Silver};
+use crate::silver_file::{FileContents, Partition, SilverFile};
 use cardlake_aws::data_api::{
     Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
 };
@@ -50,7 +52,7 @@ impl Inner {
                 (self.ledger, self.tables) = (ledger, tables);
                 statements[index].error = Some(error.clone());
                 return StatementState::Failed {
-                    error,
+                    error: error.into(),
                     failed: Some(index),
                     statements,
                 };
@@ -141,7 +143,7 @@ impl DataApi for FakeWarehouse {
                     kind: DataApiErrorKind::Transient,
                     operation: "submit",
                     subject: submission.name.clone(),
-                    cause: "throttled".to_owned(),
+                    source: "throttled".into(),
                 });
             }
             let known = inner

@@ -116,7 +116,7 @@ fn describe(event: NotifierEvent, context: &Context) -> (RunRecord, Message) {
 /// Sends the message to every receiver that has not received it yet; returns the number of messages sent.
 async fn notify(record: &RunRecord, message: &Message, context: &Context) -> Result<u64, NotifierError> {
     let silver_bucket = &context.locations.silver_bucket;
-    let key = paths::told(record.batch_date, &record.run_id);
+    let key = paths::notified(record.batch_date, &record.run_id);
     // No list yet: nothing was sent.
     let mut notified: Vec<String> = context.storage.get_json(silver_bucket, &key).await?.unwrap_or_default();
     let (mut sent, mut first_error) = (0, None);

@@ -1,7 +1,7 @@
 //! Action `balance`: the counts of all layers against each other.
 
+use crate::context::Context;
 use crate::error::ReconcilerError;
-use crate::handler::Context;
 use cardlake_core::events::{BalanceOutput, DatasetBooks, LoadedDataset, PublishOutput};
 use cardlake_core::records::BatchCounts;
 use cardlake_lake::delta::DeltaTable;
@@ -28,9 +28,9 @@ pub(crate) async fn balance(
     for name in names {
         let (published, loaded) = (published.get(name).copied(), loaded.get(name).copied());
         let silver_rows = silver_rows(context, name, published, loaded).await?;
-        let (books, found) = books(name, published, loaded, silver_rows);
+        let (accounts, found) = account_for(name, published, loaded, silver_rows);
         differences.extend(found);
-        datasets.insert(name.to_owned(), books);
+        datasets.insert(name.to_owned(), accounts);
     }
     if differences.is_empty() {
         Ok(BalanceOutput { batch_date, datasets })
@@ -60,14 +60,15 @@ async fn silver_rows(
     }
 }
 
-/// The books of one dataset, and a sentence for each law that does not hold.
-fn books(
+/// The row accounting of one dataset, and a sentence for each violated law.
+fn account_for(
     dataset: &str,
     published: Option<&PublishOutput>,
     loaded: Option<&LoadedDataset>,
     silver_rows: u64,
 ) -> (DatasetBooks, Vec<String>) {
     let mut differences = Vec::new();
+    // A dataset without a batch of this day has no rows to account for.
     let counts = published.map_or_else(BatchCounts::default, |output| output.counts);
     if !counts.balanced() {
         differences.push(format!(
@@ -86,6 +87,7 @@ fn books(
         )),
         _ => {}
     }
+    // A dataset that was not loaded shows no warehouse rows; that it was not is a difference of its own.
     let warehouse_rows = loaded.map_or(0, |output| output.warehouse_rows);
     if let Some(loaded) = loaded
         && warehouse_rows != silver_rows
@@ -95,14 +97,14 @@ fn books(
             loaded.version
         ));
     }
-    let books = DatasetBooks {
+    let accounts = DatasetBooks {
         counts,
         silver_rows,
         warehouse_rows,
         reasons: published.map(|output| output.reasons.clone()).unwrap_or_default(),
         balanced: differences.is_empty(),
     };
-    (books, differences)
+    (accounts, differences)
 }
 
 #[cfg(test)]
@@ -137,15 +139,15 @@ mod tests {
 
     #[test]
     fn equal_layers_balance() {
-        let (books, differences) = books("cards", Some(&published(3, 10)), Some(&loaded(3, 20)), 20);
-        assert!(books.balanced && differences.is_empty());
-        assert_eq!((books.silver_rows, books.warehouse_rows), (20, 20));
+        let (accounts, differences) = account_for("cards", Some(&published(3, 10)), Some(&loaded(3, 20)), 20);
+        assert!(accounts.balanced && differences.is_empty());
+        assert_eq!((accounts.silver_rows, accounts.warehouse_rows), (20, 20));
     }
 
     #[test]
     fn every_difference_is_named() {
-        let (books, differences) = books("cards", Some(&published(3, 11)), Some(&loaded(2, 19)), 20);
-        assert!(!books.balanced);
+        let (accounts, differences) = account_for("cards", Some(&published(3, 11)), Some(&loaded(2, 19)), 20);
+        assert!(!accounts.balanced);
         assert_eq!(
             differences,
             [
@@ -158,13 +160,13 @@ mod tests {
 
     #[test]
     fn a_dataset_without_a_batch_still_has_to_match_the_warehouse() {
-        assert_eq!(books("cards", None, Some(&loaded(2, 20)), 20).1, [""; 0]);
-        assert_eq!(books("cards", None, Some(&loaded(2, 19)), 20).1.len(), 1);
+        assert_eq!(account_for("cards", None, Some(&loaded(2, 20)), 20).1, [""; 0]);
+        assert_eq!(account_for("cards", None, Some(&loaded(2, 19)), 20).1.len(), 1);
     }
 
     #[test]
     fn a_published_dataset_has_to_be_loaded() {
-        let (_, differences) = books("cards", Some(&published(3, 10)), None, 20);
+        let (_, differences) = account_for("cards", Some(&published(3, 10)), None, 20);
         assert_eq!(differences, ["cards: version 3 was published and not loaded"]);
     }
 }

@@ -1,18 +1,19 @@
-//! Finds the rows that lose: merges the keys of all files, reads the lineage of the rows whose key comes more than once,
-//! and lets the winner of each key stay.
+//! Finds superseded rows: merges the keys of all files, reads the provenance of the rows whose key occurs more than once,
+//! and keeps the surviving version of each key.
 //!
-//! Every file's key column is streamed once, and then the lineage columns of files with rows that share a key. What is
-//! found on the way goes to temporary files once it is much ([`crate::spool`]). Memory: two windows and two batches of
+//! Every file's key column is streamed once, and then the provenance columns of files with rows that share a key. Intermediate
+//! results spill to temporary files ([`crate::spool`]). Memory: two buffers and two batches of
 //! keys for each of up to [`MERGED_FILES`] files, and a bit or two for each row of files with a shared key.
 
 use crate::error::ReconcilerError;
 use crate::keys::{KeyColumns, Readers};
-use crate::lineage::{Lineage, LineageColumns, LineageCursor};
 use crate::merge::{Member, merge, merge_shared};
-use crate::remote::{READ_BATCH_ROWS, Ranges, RemoteFile};
+use crate::provenance::{Provenance, ProvenanceColumns, ProvenanceCursor};
+use crate::ranges::Ranges;
+use crate::remote::{READ_BATCH_ROWS, RemoteFile};
+use crate::resolution::{Origin, survivor};
 use crate::rows::RowSet;
-use crate::spool::{Groups, LineageReader, Lineages, RunWriter};
-use crate::winner::{Origin, winner};
+use crate::spool::{Groups, ProvenanceReader, Provenances, RunWriter};
 use cardlake_core::error::{ErrorKind, StageError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
@@ -24,12 +25,12 @@ use tokio::runtime::Handle;
 const CONCURRENT_OPENS: usize = 32;
 /// Files that are merged at a time; of more than these, runs are merged.
 const MERGED_FILES: usize = 64;
-/// Bytes for the windows of all files whose keys are merged, two for each.
-const KEY_WINDOW_BUDGET: u64 = 32 * 1024 * 1024;
-/// A window of the lineage columns: a file has two for each of usually three neighbourhoods of columns.
-const LINEAGE_WINDOW_BYTES: u64 = 512 * 1024;
-/// Bounds of a window in bytes: below, requests cost more than bytes; above, more bytes gain nothing.
-const WINDOW_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=2 * 1024 * 1024;
+/// Bytes for the buffers of all files whose keys are merged, two for each.
+const KEY_BUFFER_BUDGET: u64 = 32 * 1024 * 1024;
+/// A buffer of the provenance columns: a file has two for each of usually three neighbourhoods of columns.
+const PROVENANCE_BUFFER_BYTES: u64 = 512 * 1024;
+/// Bounds of a buffer in bytes: below, requests cost more than bytes; above, more bytes gain nothing.
+const BUFFER_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=2 * 1024 * 1024;
 
 /// A file to compare.
 #[derive(Debug, Clone)]
@@ -50,13 +51,13 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, lineage: &Lineage) {
+    fn add(&mut self, provenance: &Provenance) {
         self.count += 1;
-        self.late += u64::from(lineage.is_late());
+        self.late += u64::from(provenance.is_late());
     }
 }
 
-/// What became of the rows of a file of a new object.
+/// Outcome of the rows of a file of a new object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct FileTally {
     /// Rows that are duplicates.
@@ -65,20 +66,20 @@ pub(crate) struct FileTally {
     pub(crate) replaced: u64,
 }
 
-/// How many rows lost, and against what.
+/// Counts of superseded rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// For each input.
     pub(crate) files: Vec<FileTally>,
-    /// Committed rows of this very batch that lose, by the key of their bronze object.
-    pub(crate) own: BTreeMap<String, Rows>,
+    /// Superseded rows that this batch committed itself, by the key of their bronze object.
+    pub(crate) same_batch: BTreeMap<String, Rows>,
 }
 
 /// What the comparison found.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// For each input, the rows that lose; witnesses cannot.
-    pub(crate) losers: Vec<RowSet>,
+    /// Per input: row numbers to drop. Evidence-only inputs never lose rows.
+    pub(crate) dropped: Vec<RowSet>,
     /// The same in numbers.
     pub(crate) tally: Tally,
     /// The inputs, opened.
@@ -93,7 +94,7 @@ pub(crate) async fn compare(
     source: &Arc<dyn Ranges>,
     inputs: &[Input],
     keys: KeyColumns,
-    columns: LineageColumns,
+    columns: ProvenanceColumns,
     batch_day: i32,
 ) -> Result<Verdict, ReconcilerError> {
     let opened: Vec<Option<RemoteFile>> = stream::iter(inputs)
@@ -101,7 +102,7 @@ pub(crate) async fn compare(
         .buffered(CONCURRENT_OPENS)
         .try_collect()
         .await?;
-    // Only witnesses can be missing. They come last, so the others keep their places.
+    // Only superseded files can be missing. They come last, so the others keep their index.
     let present = inputs
         .iter()
         .zip(opened)
@@ -110,19 +111,19 @@ pub(crate) async fn compare(
     let inputs = inputs.len();
     tokio::task::spawn_blocking(move || {
         let mut comparison = Comparison {
-            losers: vec![RowSet::default(); origins.len()],
+            dropped: vec![RowSet::default(); origins.len()],
             files,
             origins,
             columns,
             batch_day,
             tally: Tally {
                 files: vec![FileTally::default(); inputs],
-                own: BTreeMap::new(),
+                same_batch: BTreeMap::new(),
             },
         };
         comparison.run(&keys)?;
         Ok(Verdict {
-            losers: comparison.losers,
+            dropped: comparison.dropped,
             tally: comparison.tally,
             files: comparison.files,
         })
@@ -131,12 +132,12 @@ pub(crate) async fn compare(
     .map_err(|error| ReconcilerError::Interrupted(error.to_string()))?
 }
 
-/// Opens an input; `None` for a witness whose file was removed: what it knew is lost, and the rest decides.
+/// Opens an input; `None` for a superseded file that was vacuumed: versions are resolved without its evidence.
 async fn open(source: &Arc<dyn Ranges>, input: &Input) -> Result<Option<RemoteFile>, ReconcilerError> {
     match RemoteFile::open(source, &input.key, input.size).await {
         Ok(file) => Ok(Some(file)),
-        Err(error) if input.origin == Origin::Witness && error.kind() == ErrorKind::NotFound => {
-            tracing::warn!(key = %input.key, "a replaced data file was removed and cannot bear witness");
+        Err(error) if input.origin == Origin::Evidence && error.kind() == ErrorKind::NotFound => {
+            tracing::warn!(key = %input.key, "a superseded data file was vacuumed and is no evidence");
             Ok(None)
         }
         Err(error) => Err(error),
@@ -146,27 +147,27 @@ async fn open(source: &Arc<dyn Ranges>, input: &Input) -> Result<Option<RemoteFi
 struct Comparison {
     files: Vec<RemoteFile>,
     origins: Vec<Origin>,
-    columns: LineageColumns,
+    columns: ProvenanceColumns,
     batch_day: i32,
-    losers: Vec<RowSet>,
+    dropped: Vec<RowSet>,
     tally: Tally,
 }
 
 impl Comparison {
     fn run(&mut self, keys: &KeyColumns) -> Result<(), ReconcilerError> {
         let (groups, shared) = self.shared_keys(keys)?;
-        let mut lineages = self.lineages(&shared)?;
+        let mut provenances = self.provenances(&shared)?;
         let mut groups = groups.into_reader()?;
         let mut members: Vec<Member> = Vec::new();
-        let mut versions: Vec<(Member, Lineage)> = Vec::new();
+        let mut versions: Vec<(Member, Provenance)> = Vec::new();
         while groups.next(&mut members)? {
             versions.clear();
             for member in &members {
-                let lineage = lineages.get_mut(member.file as usize).and_then(Option::as_mut);
-                let lineage = lineage.ok_or_else(|| defect("a file's lineage is missing"))?;
-                versions.push((*member, lineage.next()?));
+                let provenance = provenances.get_mut(member.file as usize).and_then(Option::as_mut);
+                let provenance = provenance.ok_or_else(|| defect("a file's provenance is missing"))?;
+                versions.push((*member, provenance.next()?));
             }
-            self.judge(&versions);
+            self.resolve(&versions);
         }
         Ok(())
     }
@@ -174,7 +175,8 @@ impl Comparison {
     /// The rows of each key that more than one row has, and the same rows by file.
     fn shared_keys(&self, keys: &KeyColumns) -> Result<(Groups, Vec<RowSet>), ReconcilerError> {
         let together = self.files.len().clamp(1, MERGED_FILES);
-        let window = (KEY_WINDOW_BUDGET / (2 * together as u64)).clamp(*WINDOW_BYTES.start(), *WINDOW_BYTES.end());
+        let buffer_bytes =
+            (KEY_BUFFER_BUDGET / (2 * together as u64)).clamp(*BUFFER_BYTES.start(), *BUFFER_BYTES.end());
         let mut groups = Groups::new();
         let mut shared = vec![RowSet::default(); self.files.len()];
         let found = |members: &[Member]| {
@@ -186,14 +188,14 @@ impl Comparison {
         std::thread::scope(|scope| {
             let readers = Readers::start(scope, threads());
             if self.files.len() <= MERGED_FILES {
-                return merge_shared(readers.cursors(&self.files, 0, keys, window)?, found);
+                return merge_shared(readers.cursors(&self.files, 0, keys, buffer_bytes)?, found);
             }
             let mut runs = Vec::new();
             for (files, first) in self.files.chunks(MERGED_FILES).zip((0..).step_by(MERGED_FILES)) {
                 let mut run = RunWriter::new();
-                let cursors = readers.cursors(files, first, keys, window)?;
-                merge(cursors, |prefix, rest, member| {
-                    Ok::<_, ReconcilerError>(run.add(prefix, rest, member)?)
+                let cursors = readers.cursors(files, first, keys, buffer_bytes)?;
+                merge(cursors, |prefix, suffix, member| {
+                    Ok::<_, ReconcilerError>(run.add(prefix, suffix, member)?)
                 })?;
                 runs.push(run.into_cursor()?);
             }
@@ -202,8 +204,8 @@ impl Comparison {
         Ok((groups, shared))
     }
 
-    /// The lineage of some rows of each file; none for a file without such a row.
-    fn lineages(&self, rows: &[RowSet]) -> Result<Vec<Option<LineageReader>>, ReconcilerError> {
+    /// The provenance of some rows of each file; none for a file without such a row.
+    fn provenances(&self, rows: &[RowSet]) -> Result<Vec<Option<ProvenanceReader>>, ReconcilerError> {
         let next = AtomicUsize::new(0);
         let runtime = Handle::current();
         let work = || {
@@ -215,46 +217,46 @@ impl Comparison {
                     return Ok(found);
                 };
                 if rows.count() > 0 {
-                    found.push((index, lineages_of(file, rows, &self.columns)?));
+                    found.push((index, provenances_of(file, rows, &self.columns)?));
                 }
             }
         };
-        let mut lineages: Vec<Option<LineageReader>> = rows.iter().map(|_| None).collect();
+        let mut provenances: Vec<Option<ProvenanceReader>> = rows.iter().map(|_| None).collect();
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..threads()).map(|_| scope.spawn(work)).collect();
             for thread in threads {
                 let found: Result<Vec<_>, ReconcilerError> = thread
                     .join()
-                    .map_err(|_| defect("a thread that reads lineage panicked"))?;
+                    .map_err(|_| defect("a thread that reads provenance panicked"))?;
                 for (index, reader) in found? {
-                    lineages[index] = Some(reader);
+                    provenances[index] = Some(reader);
                 }
             }
-            Ok(lineages)
+            Ok(provenances)
         })
     }
 
-    /// Notes who loses among the versions of one row.
-    fn judge(&mut self, versions: &[(Member, Lineage)]) {
+    /// Records the superseded versions of one row.
+    fn resolve(&mut self, versions: &[(Member, Provenance)]) {
         let competitors: Vec<_> = versions
             .iter()
-            .map(|(member, lineage)| (self.origins[member.file as usize], lineage))
+            .map(|(member, provenance)| (self.origins[member.file as usize], provenance))
             .collect();
-        let kept = winner(&competitors).map(|index| &versions[index]);
-        for (member, lineage) in versions {
+        let kept = survivor(&competitors).map(|index| &versions[index]);
+        for (member, provenance) in versions {
             let origin = self.origins[member.file as usize];
-            if kept.is_some_and(|(kept, _)| kept == member) || origin == Origin::Witness {
+            if kept.is_some_and(|(kept, _)| kept == member) || origin == Origin::Evidence {
                 continue;
             }
-            self.losers[member.file as usize].add(member.row);
-            let kept = kept.map(|(member, lineage)| (self.origins[member.file as usize], member, lineage));
+            self.dropped[member.file as usize].add(member.row);
+            let kept = kept.map(|(member, provenance)| (self.origins[member.file as usize], member, provenance));
             match (origin, kept) {
-                // The row itself is in the table, from when the object was settled by other rules.
-                (Origin::New, Some((Origin::Committed, _, kept))) if lineage.is_same_delivery(kept) => {}
-                (Origin::New, _) => self.tally.files[member.file as usize].duplicates.add(lineage),
-                (_, _) if lineage.ingest_date == self.batch_day => {
-                    let key = lineage.source_object.to_string();
-                    self.tally.own.entry(key).or_default().add(lineage);
+                // The row itself is in the table, from when the object was applied under other rules.
+                (Origin::New, Some((Origin::Committed, _, kept))) if provenance.is_same_delivery(kept) => {}
+                (Origin::New, _) => self.tally.files[member.file as usize].duplicates.add(provenance),
+                (_, _) if provenance.ingest_date == self.batch_day => {
+                    let key = provenance.source_object.to_string();
+                    self.tally.same_batch.entry(key).or_default().add(provenance);
                 }
                 (_, Some((Origin::New, winner, _))) => self.tally.files[winner.file as usize].replaced += 1,
                 (_, _) => {}
@@ -263,18 +265,22 @@ impl Comparison {
     }
 }
 
-/// Reads the lineage of some rows of a file.
-fn lineages_of(file: &RemoteFile, rows: &RowSet, columns: &LineageColumns) -> Result<LineageReader, ReconcilerError> {
-    let mut cursor = LineageCursor::open(file, columns, LINEAGE_WINDOW_BYTES)?;
-    let mut lineages = Lineages::new();
+/// Reads the provenance of some rows of a file.
+fn provenances_of(
+    file: &RemoteFile,
+    rows: &RowSet,
+    columns: &ProvenanceColumns,
+) -> Result<ProvenanceReader, ReconcilerError> {
+    let mut cursor = ProvenanceCursor::open(file, columns, PROVENANCE_BUFFER_BYTES)?;
+    let mut provenances = Provenances::new();
     let mut wanted = rows.iter().peekable();
     while wanted.peek().is_some() {
         let some: Vec<u64> = wanted.by_ref().take(READ_BATCH_ROWS).collect();
-        for lineage in cursor.take(&some)? {
-            lineages.add(&lineage)?;
+        for provenance in cursor.take(&some)? {
+            provenances.add(&provenance)?;
         }
     }
-    Ok(lineages.into_reader()?)
+    Ok(provenances.into_reader()?)
 }
 
 fn threads() -> usize {

@@ -6,7 +6,7 @@ use cardlake_core::contract::ContractError;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_lake::delta::DeltaError;
 
-/// A failed reconciliation, publication, plan or balance.
+/// Errors of the reconciler.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcilerError {
     /// The settings are wrong.
@@ -92,7 +92,7 @@ pub enum ReconcilerError {
         base: String,
     },
     /// Rows appeared or got lost.
-    #[error("the books of {batch_date} do not balance: {}", .differences.join("; "))]
+    #[error("the row counts of {batch_date} do not balance: {}", .differences.join("; "))]
     BooksImbalance {
         /// The day.
         batch_date: chrono::NaiveDate,

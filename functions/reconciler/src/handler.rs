@@ -1,79 +1,14 @@
-//! The handler: settings and clients once, then one action for each event.
+//! The handler: one action per event.
 
+use crate::context::Context;
 use crate::error::ReconcilerError;
 use crate::{balance, plan, publish, reconcile, vacuum};
-use cardlake_aws::runtime::Resources;
-use cardlake_aws::storage::Storage;
-use cardlake_core::config::LakeConfig;
-use cardlake_core::contract::Contracts;
-use cardlake_core::env;
 use cardlake_core::events::{
     BalanceOutput, DayOutput, PlanOutput, PublishOutput, ReconcileOutput, ReconcilerEvent, VacuumOutput,
 };
-use cardlake_lake::delta::DeltaStore;
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Share of a batch that may be unusable.
-pub const DEFAULT_QUARANTINE_THRESHOLD: f64 = 0.05;
-
-/// Settings and clients of the stage.
-#[derive(Debug)]
-pub struct Context {
-    pub(crate) lake: LakeConfig,
-    pub(crate) contracts: Contracts,
-    pub(crate) storage: Storage,
-    pub(crate) delta: DeltaStore,
-    pub(crate) quarantine_threshold: f64,
-    now: Option<DateTime<Utc>>,
-}
-
-impl Context {
-    /// Reads settings and contracts and makes the clients; sends no request. To be called in a multi-threaded tokio
-    /// runtime.
-    ///
-    /// # Errors
-    /// A setting or a contract is missing or wrong.
-    pub async fn new(resources: Resources) -> Result<Self, ReconcilerError> {
-        let Resources {
-            mut variables,
-            aws,
-            assets,
-        } = resources;
-        let lake = LakeConfig::read(&mut variables);
-        let what = "a share from 0 to 1";
-        let quarantine_threshold = variables.parsed(env::QUARANTINE_THRESHOLD, what, DEFAULT_QUARANTINE_THRESHOLD);
-        if !(0.0..=1.0).contains(&quarantine_threshold) {
-            variables.mistake(format!(
-                "{} is {quarantine_threshold}: give it {what}",
-                env::QUARANTINE_THRESHOLD
-            ));
-        }
-        let lake = variables.finish(lake)?;
-        Ok(Self {
-            contracts: Contracts::load(&assets)?,
-            storage: Storage::new(aws.s3()),
-            delta: DeltaStore::new(&aws, &lake.silver_bucket)?,
-            lake,
-            quarantine_threshold,
-            now: None,
-        })
-    }
-
-    /// The same at another time: what `vacuum` takes for now.
-    #[must_use]
-    pub const fn at(mut self, now: DateTime<Utc>) -> Self {
-        self.now = Some(now);
-        self
-    }
-
-    /// The time; the only place of the stage that asks the clock.
-    pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.now.unwrap_or_else(Utc::now)
-    }
-}
-
-/// What an action gives.
+/// The output of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Output {
@@ -91,7 +26,7 @@ pub enum Output {
     Day(DayOutput),
 }
 
-/// Does what the event asks for.
+/// Runs the action that the event names.
 ///
 /// # Errors
 /// See [`ReconcilerError`]. Nothing of a failed action is visible to readers of the table.

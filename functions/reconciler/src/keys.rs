@@ -18,11 +18,11 @@ use std::thread::Scope;
 #[derive(Debug, Clone)]
 pub(crate) struct KeyColumns {
     names: Vec<String>,
-    form: Form,
+    encoding: KeyEncoding,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum KeyEncoding {
     /// One column of canonical UUIDs.
     Uuid,
     /// One column of text.
@@ -34,50 +34,50 @@ enum Form {
 impl KeyColumns {
     /// The key of a contract.
     pub(crate) fn of(contract: &Contract) -> Self {
-        let form = match contract.primary_key.as_slice() {
+        let encoding = match contract.primary_key.as_slice() {
             [name] => match contract.column(name) {
-                Some(column) if column.rules.format == Some(TextFormat::Uuid) => Form::Uuid,
-                Some(column) if column.column_type == ColumnType::String => Form::Text,
-                _ => Form::Rows,
+                Some(column) if column.rules.format == Some(TextFormat::Uuid) => KeyEncoding::Uuid,
+                Some(column) if column.column_type == ColumnType::String => KeyEncoding::Text,
+                _ => KeyEncoding::Rows,
             },
-            _ => Form::Rows,
+            _ => KeyEncoding::Rows,
         };
         Self {
             names: contract.primary_key.clone(),
-            form,
+            encoding,
         }
     }
 }
 
-/// What is kept of a batch's keys besides their prefixes.
-enum Whole {
+/// The keys of a block beyond their prefixes.
+enum Suffixes {
     Nothing,
     Texts(StringArray),
     Rows(Rows),
 }
 
 /// Some consecutive keys of a file.
-struct Batch {
+struct KeyBlock {
     prefixes: Vec<u128>,
-    whole: Whole,
+    suffixes: Suffixes,
     /// Number of the first row.
     first_row: u64,
 }
 
-impl Batch {
+impl KeyBlock {
     const fn empty() -> Self {
         Self {
             prefixes: Vec::new(),
-            whole: Whole::Nothing,
+            suffixes: Suffixes::Nothing,
             first_row: 0,
         }
     }
 
-    fn rest_at(&self, index: usize) -> &[u8] {
-        match &self.whole {
-            Whole::Nothing => &[],
-            Whole::Texts(texts) => texts.value(index).as_bytes(),
-            Whole::Rows(rows) => rows.row(index).data(),
+    fn suffix_at(&self, index: usize) -> &[u8] {
+        match &self.suffixes {
+            Suffixes::Nothing => &[],
+            Suffixes::Texts(texts) => texts.value(index).as_bytes(),
+            Suffixes::Rows(rows) => rows.row(index).data(),
         }
     }
 }
@@ -96,9 +96,9 @@ struct KeyReader {
 
 impl KeyReader {
     /// The first bytes are under way when this returns.
-    fn open(file: &RemoteFile, columns: &KeyColumns, window: u64) -> Result<Self, ReconcilerError> {
+    fn open(file: &RemoteFile, columns: &KeyColumns, buffer_bytes: u64) -> Result<Self, ReconcilerError> {
         let names: Vec<&str> = columns.names.iter().map(String::as_str).collect();
-        let (reader, failures) = file.reader(&names, window, READ_BATCH_ROWS)?;
+        let (reader, failures) = file.reader(&names, buffer_bytes, READ_BATCH_ROWS)?;
         Ok(Self {
             file: file.clone(),
             columns: columns.clone(),
@@ -111,24 +111,24 @@ impl KeyReader {
     }
 
     /// The next keys, in the memory of a batch that is done with; none at the end of the file.
-    fn read(&mut self, mut batch: Batch) -> Result<Batch, ReconcilerError> {
+    fn read(&mut self, mut batch: KeyBlock) -> Result<KeyBlock, ReconcilerError> {
         batch.prefixes.clear();
-        batch.whole = Whole::Nothing;
+        batch.suffixes = Suffixes::Nothing;
         batch.first_row = self.next_row;
         let Some(read) = self.reader.next() else {
             return Ok(batch);
         };
         let read = read.map_err(|error| self.failures.explain(&error))?;
         let arrays = self.key_arrays(&read)?;
-        match self.columns.form {
-            Form::Uuid => self.take_uuids(&arrays[0], &mut batch)?,
-            Form::Text => self.take_texts(&arrays[0], &mut batch)?,
-            Form::Rows => self.take_rows(&arrays, &mut batch)?,
+        match self.columns.encoding {
+            KeyEncoding::Uuid => self.take_uuids(&arrays[0], &mut batch)?,
+            KeyEncoding::Text => self.take_texts(&arrays[0], &mut batch)?,
+            KeyEncoding::Rows => self.take_rows(&arrays, &mut batch)?,
         }
         self.check_order(&batch)?;
         self.next_row += batch.prefixes.len() as u64;
         if let Some((last, prefix)) = (0..).zip(&batch.prefixes).last() {
-            self.last = Some((*prefix, batch.rest_at(last).to_vec()));
+            self.last = Some((*prefix, batch.suffix_at(last).to_vec()));
         }
         Ok(batch)
     }
@@ -152,7 +152,7 @@ impl KeyReader {
             .ok_or_else(|| self.file.corrupt("the key column is not text".to_owned()))
     }
 
-    fn take_uuids(&self, array: &ArrayRef, batch: &mut Batch) -> Result<(), ReconcilerError> {
+    fn take_uuids(&self, array: &ArrayRef, batch: &mut KeyBlock) -> Result<(), ReconcilerError> {
         let texts = self.texts(array)?;
         batch.prefixes.reserve(texts.len());
         for (row, text) in (self.next_row..).zip(texts) {
@@ -165,16 +165,16 @@ impl KeyReader {
         Ok(())
     }
 
-    fn take_texts(&self, array: &ArrayRef, batch: &mut Batch) -> Result<(), ReconcilerError> {
+    fn take_texts(&self, array: &ArrayRef, batch: &mut KeyBlock) -> Result<(), ReconcilerError> {
         let texts = self.texts(array)?.clone();
-        batch
-            .prefixes
-            .extend(texts.iter().map(|text| prefix_of(text.unwrap_or_default().as_bytes())));
-        batch.whole = Whole::Texts(texts);
+        // Keys have no nulls: `key_arrays` refuses them.
+        let keys = (0..texts.len()).map(|row| texts.value(row).as_bytes());
+        batch.prefixes.extend(keys.map(prefix_of));
+        batch.suffixes = Suffixes::Texts(texts);
         Ok(())
     }
 
-    fn take_rows(&mut self, arrays: &[ArrayRef], batch: &mut Batch) -> Result<(), ReconcilerError> {
+    fn take_rows(&mut self, arrays: &[ArrayRef], batch: &mut KeyBlock) -> Result<(), ReconcilerError> {
         let failed =
             |error: arrow::error::ArrowError| self.file.corrupt(format!("the key cannot be compared: {error}"));
         let converter = match &mut self.converter {
@@ -186,23 +186,23 @@ impl KeyReader {
         };
         let rows = converter.convert_columns(arrays).map_err(failed)?;
         batch.prefixes.extend(rows.iter().map(|row| prefix_of(row.data())));
-        batch.whole = Whole::Rows(rows);
+        batch.suffixes = Suffixes::Rows(rows);
         Ok(())
     }
 
     /// The merge relies on the order, and a key that comes twice would be a row too many.
-    fn check_order(&self, batch: &Batch) -> Result<(), ReconcilerError> {
+    fn check_order(&self, batch: &KeyBlock) -> Result<(), ReconcilerError> {
         let unsorted = |row: u64| {
             self.file
                 .corrupt(format!("row {row} does not have a greater key than the row before it"))
         };
-        if let (Some((prefix, rest)), Some(&first)) = (&self.last, batch.prefixes.first())
-            && (*prefix, rest.as_slice()) >= (first, batch.rest_at(0))
+        if let (Some((prefix, suffix)), Some(&first)) = (&self.last, batch.prefixes.first())
+            && (*prefix, suffix.as_slice()) >= (first, batch.suffix_at(0))
         {
             return Err(unsorted(batch.first_row));
         }
         for (index, pair) in batch.prefixes.windows(2).enumerate() {
-            if pair[0] > pair[1] || (pair[0] == pair[1] && batch.rest_at(index) >= batch.rest_at(index + 1)) {
+            if pair[0] > pair[1] || (pair[0] == pair[1] && batch.suffix_at(index) >= batch.suffix_at(index + 1)) {
                 return Err(unsorted(batch.first_row + index as u64 + 1));
             }
         }
@@ -210,10 +210,10 @@ impl KeyReader {
     }
 }
 
-/// A batch to be read, and where it goes then. Whoever has it alone can answer, so that nobody waits for a lost one.
+/// A block to read, with the channel for the result. Its owner is the only sender, so that nothing waits for a lost job.
 struct Job {
     reader: KeyReader,
-    batch: Batch,
+    batch: KeyBlock,
     reply: Sender<Result<Job, ReconcilerError>>,
 }
 
@@ -235,7 +235,7 @@ impl Readers {
                     let Ok(mut job) = job else { break };
                     let reply = job.reply.clone();
                     let read = job.reader.read(job.batch);
-                    // Nobody listens any more when the merge has failed.
+                    // The receiver is gone if the merge has failed.
                     let _ = reply.send(read.map(|batch| Job { batch, ..job }));
                 }
             });
@@ -252,16 +252,16 @@ impl Readers {
         files: &[RemoteFile],
         first: u32,
         columns: &KeyColumns,
-        window: u64,
+        buffer_bytes: u64,
     ) -> Result<Vec<KeyCursor>, ReconcilerError> {
         let cursors = files.iter().zip(first..).map(|(file, number)| {
-            let reader = KeyReader::open(file, columns, window)?;
-            let batch = Batch::empty();
+            let reader = KeyReader::open(file, columns, buffer_bytes)?;
+            let batch = KeyBlock::empty();
             let (reply, read) = channel();
             self.jobs.send(Job { reader, batch, reply }).map_err(|_| no_reader())?;
             Ok(KeyCursor {
                 number,
-                batch: Batch::empty(),
+                batch: KeyBlock::empty(),
                 position: 0,
                 jobs: self.jobs.clone(),
                 read,
@@ -277,7 +277,7 @@ impl Readers {
 /// A position in the keys of a file; the batch behind the present one is being read.
 pub(crate) struct KeyCursor {
     number: u32,
-    batch: Batch,
+    batch: KeyBlock,
     position: usize,
     jobs: Sender<Job>,
     read: Receiver<Result<Job, ReconcilerError>>,
@@ -306,9 +306,9 @@ impl Cursor for KeyCursor {
         self.batch.prefixes.get(self.position).copied()
     }
 
-    fn rest(&self) -> &[u8] {
+    fn suffix(&self) -> &[u8] {
         if self.position < self.batch.prefixes.len() {
-            self.batch.rest_at(self.position)
+            self.batch.suffix_at(self.position)
         } else {
             &[]
         }

@@ -5,35 +5,38 @@
 //! | `plan` | a day | the datasets that have bronze objects then | |
 //! | `reconcile` | a day, a dataset | a candidate: data files to add and to remove, counts | nothing becomes visible |
 //! | `publish` | a candidate | a version of the Delta table | all or nothing, once |
-//! | `balance` | what was published and loaded | the books | no row appeared or got lost |
+//! | `balance` | what was published and loaded | row accounting | no row appeared or got lost |
 //! | `vacuum` | a retention in days | what was removed | no version within the retention loses a file |
 //!
-//! One row of each key is in the table, the latest version of it: latest ingest date, then event time, then source order.
-//! A version that says the same as the one before it changes nothing. Any action can be repeated: the same input against
+//! The table holds one row per key, its latest version: latest ingest date, then event time, then source order. A
+//! re-delivery with the same values changes nothing. Any action can be repeated: the same input against
 //! the same version of the table gives the same candidate, byte for byte, and a candidate is committed at most once. If
 //! another batch was committed in between, `publish` fails with `CommitConflict` and the way out is to reconcile again.
 
+mod accounting;
+mod applied;
 mod balance;
-mod batch;
-mod books;
 mod compare;
+mod context;
+mod day_objects;
 mod error;
 mod handler;
 mod keys;
-mod lineage;
 mod merge;
 mod plan;
+mod prefetch;
+mod provenance;
 mod publish;
+mod ranges;
 mod reconcile;
 mod remote;
+mod resolution;
 mod rewrite;
 mod rows;
 mod scope;
-mod settle;
 mod spool;
 mod vacuum;
-mod windows;
-mod winner;
 
+pub use context::Context;
 pub use error::ReconcilerError;
-pub use handler::{Context, DEFAULT_QUARANTINE_THRESHOLD, Output, handle};
+pub use handler::{Output, handle};

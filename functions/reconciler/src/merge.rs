@@ -11,8 +11,8 @@ pub(crate) trait Cursor {
     /// The first sixteen bytes of the present key, as a big-endian number, filled up with zeros; `None` at the end.
     fn prefix(&self) -> Option<u128>;
 
-    /// The whole key where the prefix may not tell keys apart, else nothing.
-    fn rest(&self) -> &[u8];
+    /// The whole key if the prefix may be ambiguous, otherwise empty.
+    fn suffix(&self) -> &[u8];
 
     /// The present row.
     fn member(&self) -> Member;
@@ -42,6 +42,7 @@ impl Head {
         let prefix = cursor.prefix();
         Self {
             done: prefix.is_none(),
+            // At the end `done` decides, and the prefix is not looked at.
             prefix: prefix.unwrap_or_default(),
         }
     }
@@ -50,8 +51,8 @@ impl Head {
 struct Tournament<C> {
     cursors: Vec<C>,
     heads: Vec<Head>,
-    /// Place 0: the winner. Place i: the loser of the match between the subtrees 2i and 2i + 1.
-    places: Vec<u32>,
+    /// Node 0: the winner. Node i: the loser of the match between the subtrees 2i and 2i + 1.
+    nodes: Vec<u32>,
 }
 
 impl<C: Cursor> Tournament<C> {
@@ -61,7 +62,7 @@ impl<C: Cursor> Tournament<C> {
         let mut tournament = Self {
             cursors,
             heads,
-            places: vec![0; count],
+            nodes: vec![0; count],
         };
         // The leaves are at count..2 * count.
         let mut winners: Vec<u32> = (0..2 * count).map(|leaf| (leaf % count.max(1)) as u32).collect();
@@ -76,10 +77,10 @@ impl<C: Cursor> Tournament<C> {
                 (left, right)
             };
             winners[node] = winner;
-            tournament.places[node] = loser;
+            tournament.nodes[node] = loser;
         }
         if count > 1 {
-            tournament.places[0] = winners[1];
+            tournament.nodes[0] = winners[1];
         }
         tournament
     }
@@ -90,31 +91,33 @@ impl<C: Cursor> Tournament<C> {
             std::cmp::Ordering::Less => true,
             std::cmp::Ordering::Greater => false,
             std::cmp::Ordering::Equal if x.done => a < b,
-            std::cmp::Ordering::Equal => (self.cursors[a as usize].rest(), a) < (self.cursors[b as usize].rest(), b),
+            std::cmp::Ordering::Equal => {
+                (self.cursors[a as usize].suffix(), a) < (self.cursors[b as usize].suffix(), b)
+            }
         }
     }
 
     /// Moves the winner on and finds the next one.
     fn advance(&mut self) -> Result<(), C::Error> {
-        let mut winner = self.places[0];
+        let mut winner = self.nodes[0];
         let cursor = &mut self.cursors[winner as usize];
         cursor.advance()?;
         self.heads[winner as usize] = Head::of(cursor);
         let mut node = (winner as usize + self.cursors.len()) / 2;
         while node > 0 {
-            let loser = self.places[node];
+            let loser = self.nodes[node];
             if self.before(loser, winner) {
-                self.places[node] = winner;
+                self.nodes[node] = winner;
                 winner = loser;
             }
             node /= 2;
         }
-        self.places[0] = winner;
+        self.nodes[0] = winner;
         Ok(())
     }
 }
 
-/// Calls `visit` with every row and its key ([`Cursor::prefix`] and [`Cursor::rest`]), in the order of the keys.
+/// Calls `visit` with every row and its key ([`Cursor::prefix`] and [`Cursor::suffix`]), in the order of the keys.
 ///
 /// # Errors
 /// The first error of a cursor or of `visit`.
@@ -128,13 +131,13 @@ where
     }
     let mut tournament = Tournament::new(cursors);
     loop {
-        let winner = tournament.places[0] as usize;
+        let winner = tournament.nodes[0] as usize;
         let head = tournament.heads[winner];
         if head.done {
             return Ok(());
         }
         let cursor = &tournament.cursors[winner];
-        visit(head.prefix, cursor.rest(), cursor.member())?;
+        visit(head.prefix, cursor.suffix(), cursor.member())?;
         tournament.advance()?;
     }
 }
@@ -150,15 +153,15 @@ where
 {
     let mut group: Vec<Member> = Vec::new();
     let mut group_key = (0, Vec::new());
-    merge(cursors, |prefix, rest, member| {
-        if (group_key.0, group_key.1.as_slice()) != (prefix, rest) {
+    merge(cursors, |prefix, suffix, member| {
+        if (group_key.0, group_key.1.as_slice()) != (prefix, suffix) {
             if group.len() > 1 {
                 found(&group)?;
             }
             group.clear();
             group_key.0 = prefix;
             group_key.1.clear();
-            group_key.1.extend_from_slice(rest);
+            group_key.1.extend_from_slice(suffix);
         }
         group.push(member);
         Ok::<_, E>(())
@@ -193,7 +196,7 @@ mod tests {
             Some(u128::from_be_bytes(bytes))
         }
 
-        fn rest(&self) -> &[u8] {
+        fn suffix(&self) -> &[u8] {
             self.keys.get(self.position).map_or(&[], Vec::as_slice)
         }
 

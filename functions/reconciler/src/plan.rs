@@ -1,7 +1,7 @@
 //! Actions `day` and `plan`: which day a scheduled run is about, and which datasets have bronze objects on a day.
 
+use crate::context::Context;
 use crate::error::ReconcilerError;
-use crate::handler::Context;
 use cardlake_core::events::{DayOutput, PlanOutput, PlannedDataset};
 use cardlake_core::paths::{BronzeKey, bronze_prefix};
 use chrono::{DateTime, Days, NaiveDate, Utc};

@@ -1,9 +1,9 @@
-//! Action `publish`: the candidate becomes a version of the table, once.
+//! Action `publish`: commits the candidate as a version of the table, once.
 
-use crate::books;
+use crate::accounting;
+use crate::applied;
+use crate::context::Context;
 use crate::error::ReconcilerError;
-use crate::handler::Context;
-use crate::settle;
 use cardlake_aws::metrics::{self, Metric, Subject};
 use cardlake_core::events::PublishOutput;
 use cardlake_core::records::Candidate;
@@ -21,9 +21,9 @@ pub(crate) async fn publish(
     let contract = context.contracts.get(dataset)?;
     let mut table = DeltaTable::open(&context.delta, dataset).await?;
     let published = match candidate {
-        None => settle::latest_committed(context, &table, batch_date).await?,
+        None => applied::latest_committed(context, &table, batch_date).await?,
         Some(key) => {
-            let candidate = settle::read(context, key).await?;
+            let candidate = applied::read(context, key).await?;
             if candidate.dataset != dataset || candidate.batch_date != batch_date {
                 return Err(ReconcilerError::InvalidEvent(format!(
                     "{key} is a candidate of {} for {}, not of {dataset} for {batch_date}",
@@ -55,6 +55,7 @@ pub(crate) async fn publish(
             "{dataset} has no Delta table yet, and there is nothing to publish for {batch_date}"
         ))
     })?;
+    // Without a candidate the batch has no rows.
     let counts = published.as_ref().map(|candidate| candidate.counts).unwrap_or_default();
     let table_rows = table.rows().await?;
     let figures = [
@@ -70,7 +71,7 @@ pub(crate) async fn publish(
         counts,
         table_rows,
         reasons: published
-            .map(|candidate| books::reasons(&candidate.objects))
+            .map(|candidate| accounting::reasons(&candidate.objects))
             .unwrap_or_default(),
     })
 }
@@ -81,7 +82,7 @@ fn request(candidate: &Candidate) -> CommitRequest {
     let summary = serde_json::json!({"batch_date": batch_date, "candidate": candidate.id, "counts": counts});
     CommitRequest {
         base_version: candidate.base_version,
-        transaction_id: settle::transaction_id(candidate.batch_date, &candidate.id),
+        transaction_id: applied::transaction_id(candidate.batch_date, &candidate.id),
         add: candidate.add.clone(),
         remove: candidate.remove.clone(),
         information: BTreeMap::from([

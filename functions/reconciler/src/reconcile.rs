@@ -1,17 +1,18 @@
-//! Action `reconcile`: what of a batch is new, what of it wins, and so what to commit.
+//! Action `reconcile`: finds the new objects of a batch, resolves versions, and writes the candidate to commit.
 
-use crate::batch::{Batch, object_id};
-use crate::books;
+use crate::accounting;
+use crate::applied;
 use crate::compare::{Input, Tally, Verdict, compare};
+use crate::context::Context;
+use crate::day_objects::{DayObjects, object_id};
 use crate::error::ReconcilerError;
-use crate::handler::Context;
 use crate::keys::KeyColumns;
-use crate::lineage::LineageColumns;
-use crate::remote::{Bucket, Ranges};
+use crate::provenance::ProvenanceColumns;
+use crate::ranges::{Bucket, Ranges};
+use crate::resolution::Origin;
 use crate::rewrite::{Rewritten, rewrite};
 use crate::scope::{EventDays, choose, event_days};
-use crate::settle;
-use crate::winner::Origin;
+use arrow::datatypes::Date32Type;
 use cardlake_core::contract::Contract;
 use cardlake_core::events::ReconcileOutput;
 use cardlake_core::paths;
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Makes the candidate of a batch. Nothing becomes visible.
+/// Writes the candidate of a batch. Nothing becomes visible.
 pub(crate) async fn reconcile(
     context: &Context,
     batch_date: NaiveDate,
@@ -32,14 +33,14 @@ pub(crate) async fn reconcile(
     late_window_days: Option<u32>,
 ) -> Result<ReconcileOutput, ReconcilerError> {
     let contract = Arc::clone(context.contracts.get(dataset)?);
-    let batch = Batch::read(context, dataset, batch_date).await?;
-    batch.check_quality(dataset, batch_date, context.quarantine_threshold)?;
+    let day_objects = DayObjects::read(context, dataset, batch_date).await?;
+    day_objects.check_quality(dataset, batch_date, context.quarantine_threshold)?;
     let table = DeltaTable::open(&context.delta, dataset).await?;
-    let before = settle::latest_committed(context, &table, batch_date).await?;
-    let (own, new): (Vec<&ObjectRecord>, Vec<&ObjectRecord>) = batch.records.iter().partition(|record| {
+    let before = applied::latest_committed(context, &table, batch_date).await?;
+    let (done, new): (Vec<&ObjectRecord>, Vec<&ObjectRecord>) = day_objects.records.iter().partition(|record| {
         before
             .as_ref()
-            .is_some_and(|candidate| settle::is_settled(candidate, record))
+            .is_some_and(|candidate| applied::is_applied(candidate, record))
     });
     let mut output = ReconcileOutput {
         dataset: dataset.to_owned(),
@@ -59,18 +60,19 @@ pub(crate) async fn reconcile(
     let by_path: BTreeMap<&str, &ActiveFile> = active.iter().map(|file| (file.path.as_str(), file)).collect();
     let objects = not_in_table(&new, &by_path)?;
     let files: Vec<&DataFile> = objects.iter().flatten().copied().collect();
+    // Without an event time there is no window to widen.
     let usual = contract.event_time.as_ref().map_or(0, |event| event.late_window_days);
-    let let_in = new.iter().filter_map(|record| record.late_window_days);
-    let width = let_in.chain(late_window_days).fold(usual, u32::max);
+    let widened = new.iter().filter_map(|record| record.late_window_days);
+    let width = widened.chain(late_window_days).fold(usual, u32::max);
     let days = event_days(&contract, &files, width);
-    // The last batch that can have brought a row of these days.
+    // The last batch that can contain a row of these days.
     let until = days
         .as_ref()
         .and_then(|days| days.last.checked_add_days(Days::new(width.into())));
-    let witnesses = settle::witnesses(
+    let evidence = applied::evidence_files(
         context,
         &table,
-        &own,
+        &done,
         batch_date,
         until,
         &by_path.keys().copied().collect(),
@@ -81,14 +83,14 @@ pub(crate) async fn reconcile(
         name: context.lake.silver_bucket.clone(),
         bytes_read: AtomicU64::new(0),
     });
-    let plan = Plan::new(&contract, &objects, &active, &witnesses, days.as_ref());
+    let plan = Plan::new(&contract, &objects, &active, &evidence, days.as_ref());
     let verdict = plan.compare(&contract, &silver, batch_date).await?;
     let changes = plan.changes(&contract, &silver, verdict).await?;
-    let (settled, books) = before
+    let (applied_ids, accounts) = before
         .map(|candidate| (candidate.settled, candidate.objects))
         .unwrap_or_default();
-    let books = books::settle(books, &new, &plan.objects, &changes.tally);
-    output.counts = books::total(&books);
+    let accounts = accounting::apply(accounts, &new, &plan.objects, &changes.tally)?;
+    output.counts = accounting::total(&accounts);
     if !output.counts.balanced() {
         return Err(imbalance(dataset, batch_date, output.counts));
     }
@@ -96,8 +98,8 @@ pub(crate) async fn reconcile(
         &contract,
         batch_date,
         &table,
-        now_settled(settled, &new),
-        books,
+        now_applied(applied_ids, &new),
+        accounts,
         &changes,
     )?;
     let key = paths::candidate(dataset, batch_date, &candidate.id);
@@ -126,7 +128,7 @@ pub(crate) async fn reconcile(
 }
 
 /// The data files of each new object that are not in the table. One that is has the same bytes under the same name: the object
-/// was settled by these rules before, and by others in between.
+/// was applied under these rules before, and under others in between.
 ///
 /// # Errors
 /// A file is not the one that the table has: its bytes would have changed under the readers.
@@ -163,7 +165,7 @@ fn not_in_table<'r>(
 struct Plan {
     /// Files of the new objects.
     new: Vec<DataFile>,
-    /// Files to compare: new, then committed, then witnesses.
+    /// Files to compare: new, then committed, then superseded.
     inputs: Vec<Input>,
     /// Their descriptions, in the same order.
     described: Vec<DataFile>,
@@ -176,10 +178,10 @@ impl Plan {
         contract: &Contract,
         objects: &[Vec<&DataFile>],
         active: &[ActiveFile],
-        witnesses: &[DataFile],
+        evidence: &[DataFile],
         days: Option<&EventDays>,
     ) -> Self {
-        let chosen = choose(contract, objects, active, witnesses, days);
+        let chosen = choose(contract, objects, active, evidence, days);
         let mut plan = Self {
             new: objects.iter().flatten().copied().cloned().collect(),
             ..Self::default()
@@ -190,8 +192,8 @@ impl Plan {
         for index in chosen.committed {
             plan.add(contract, Origin::Committed, None, describe(&active[index]));
         }
-        for index in chosen.witnesses {
-            plan.add(contract, Origin::Witness, None, witnesses[index].clone());
+        for index in chosen.evidence {
+            plan.add(contract, Origin::Evidence, None, evidence[index].clone());
         }
         plan
     }
@@ -212,17 +214,17 @@ impl Plan {
         silver: &Arc<Bucket>,
         batch_date: NaiveDate,
     ) -> Result<Verdict, ReconcilerError> {
-        let columns = LineageColumns::of(contract)?;
+        let columns = ProvenanceColumns::of(contract)?;
         if self.inputs.is_empty() {
             return Ok(Verdict::default());
         }
-        let day = batch_date.signed_duration_since(NaiveDate::default()).num_days();
-        let day = i32::try_from(day).unwrap_or_default();
+        // Every date of chrono has a day number of 32 bits: there is no default to fall back to.
+        let day = Date32Type::from_naive_date(batch_date);
         let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
         compare(&source, &self.inputs, KeyColumns::of(contract), columns, day).await
     }
 
-    /// Adopts files without a loser and rewrites the others, as many at a time as there are processors.
+    /// Keeps files without dropped rows and rewrites the others, one per processor at a time.
     async fn changes(
         &self,
         contract: &Arc<Contract>,
@@ -230,12 +232,12 @@ impl Plan {
         verdict: Verdict,
     ) -> Result<Changes, ReconcilerError> {
         let compared = self.described.iter().zip(&self.inputs);
-        let losing: Vec<_> = compared
-            .zip(verdict.losers.into_iter().zip(verdict.files))
-            .filter(|(_, (losers, _))| losers.count() > 0)
-            .map(|((file, input), (losers, remote))| (file, input.origin, losers, remote))
+        let shrinking: Vec<_> = compared
+            .zip(verdict.dropped.into_iter().zip(verdict.files))
+            .filter(|(_, (dropped, _))| dropped.count() > 0)
+            .map(|((file, input), (dropped, remote))| (file, input.origin, dropped, remote))
             .collect();
-        let touched: BTreeSet<&str> = losing.iter().map(|(file, ..)| file.path.as_str()).collect();
+        let touched: BTreeSet<&str> = shrinking.iter().map(|(file, ..)| file.path.as_str()).collect();
         let mut changes = Changes {
             tally: verdict.tally,
             add: self
@@ -244,7 +246,7 @@ impl Plan {
                 .filter(|file| !touched.contains(file.path.as_str()))
                 .cloned()
                 .collect(),
-            remove: losing
+            remove: shrinking
                 .iter()
                 .filter(|(_, origin, ..)| *origin == Origin::Committed)
                 .map(|(file, ..)| file.path.clone())
@@ -252,12 +254,12 @@ impl Plan {
             bytes_written: 0,
         };
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let rewritten: Vec<DataFile> = stream::iter(losing)
-            .filter(|(file, _, losers, _)| std::future::ready(losers.count() < file.rows))
-            .map(|(file, _, losers, remote)| async move {
+        let rewritten: Vec<DataFile> = stream::iter(shrinking)
+            .filter(|(file, _, dropped, _)| std::future::ready(dropped.count() < file.rows))
+            .map(|(file, _, dropped, remote)| async move {
                 let (shared, original) = (Arc::clone(contract), file.clone());
                 let Rewritten { file, content } =
-                    tokio::task::spawn_blocking(move || rewrite(&shared, &original, &remote, &losers))
+                    tokio::task::spawn_blocking(move || rewrite(&shared, &original, &remote, &dropped))
                         .await
                         .map_err(|error| ReconcilerError::Interrupted(error.to_string()))??;
                 let key = key_of(contract, &file);
@@ -275,7 +277,7 @@ impl Plan {
     }
 }
 
-/// What the table has to gain and lose.
+/// Files to add to the table and to remove from it.
 struct Changes {
     tally: Tally,
     add: Vec<DataFile>,
@@ -309,12 +311,12 @@ fn imbalance(dataset: &str, batch_date: NaiveDate, counts: BatchCounts) -> Recon
     }
 }
 
-/// The settled objects with the new ones among them. An object that was replaced is no longer settled: should it come back,
-/// it is the latest once more.
-fn now_settled(settled: Vec<String>, new: &[&ObjectRecord]) -> Vec<String> {
+/// The applied objects, including the new ones. A replaced object is no longer applied: if it comes back, it is the latest
+/// again.
+fn now_applied(applied: Vec<String>, new: &[&ObjectRecord]) -> Vec<String> {
     let replaced: BTreeSet<&str> = new.iter().map(|record| record.source.key.as_str()).collect();
     let stays = |id: &String| id.rsplit_once('@').is_none_or(|(key, _)| !replaced.contains(key));
-    let mut ids: Vec<String> = settled.into_iter().filter(stays).collect();
+    let mut ids: Vec<String> = applied.into_iter().filter(stays).collect();
     ids.extend(new.iter().map(|record| object_id(record)));
     ids.sort();
     ids
@@ -324,7 +326,7 @@ fn candidate(
     contract: &Contract,
     batch_date: NaiveDate,
     table: &DeltaTable,
-    settled: Vec<String>,
+    applied: Vec<String>,
     objects: BTreeMap<String, SettledObject>,
     changes: &Changes,
 ) -> Result<Candidate, ReconcilerError> {
@@ -336,8 +338,8 @@ fn candidate(
         base_version: table.version(),
         add: changes.add.clone(),
         remove: changes.remove.clone(),
-        settled,
-        counts: books::total(&objects),
+        settled: applied,
+        counts: accounting::total(&objects),
         objects,
     };
     let content = serde_json::to_vec(&candidate).map_err(|error| ReconcilerError::Interrupted(error.to_string()))?;

@@ -1,10 +1,9 @@
-//! Parquet files in S3, and the bytes of them that are read.
+//! Parquet files in S3, read by columns.
 
 use crate::error::ReconcilerError;
-use crate::windows::Windows;
-use bytes::Bytes;
-use cardlake_aws::storage::{Storage, StorageError};
-use futures::future::BoxFuture;
+use crate::prefetch::PrefetchBuffers;
+use crate::ranges::Ranges;
+use cardlake_aws::storage::StorageError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -13,34 +12,12 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use std::fmt::Display;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows decoded at a time.
 pub(crate) const READ_BATCH_ROWS: usize = 8_192;
-/// Bytes fetched from the end of a file: the metadata of a usual file.
+/// Initial footer read, in bytes; large enough for a typical file's metadata.
 const FOOTER_BYTES: u64 = 32 * 1024;
-
-/// Parts of objects.
-pub(crate) trait Ranges: std::fmt::Debug + Send + Sync {
-    /// A part of an object, by its key and byte positions.
-    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Bytes, StorageError>>;
-}
-
-/// A bucket that counts the bytes read from it.
-#[derive(Debug)]
-pub(crate) struct Bucket {
-    pub(crate) storage: Storage,
-    pub(crate) name: String,
-    pub(crate) bytes_read: AtomicU64,
-}
-
-impl Ranges for Bucket {
-    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Bytes, StorageError>> {
-        self.bytes_read.fetch_add(range.end - range.start, Ordering::Relaxed);
-        Box::pin(self.storage.get_range(&self.name, key, range))
-    }
-}
 
 /// A Parquet file whose metadata is known.
 #[derive(Debug, Clone)]
@@ -115,32 +92,33 @@ impl RemoteFile {
         }
     }
 
-    /// The bytes of some columns, and where to look when reading them fails. The first windows are under way when this returns.
-    pub(crate) fn windows(&self, mask: &ProjectionMask, window: u64) -> (Windows, Failures) {
-        let windows = Windows::new(&self.source, &self.key, self.size, self.chunks(mask), window);
-        windows.start();
+    /// Prefetch buffers over some columns, and the handle that explains their failures. The first requests are under way when
+    /// this returns.
+    pub(crate) fn prefetch(&self, mask: &ProjectionMask, buffer_bytes: u64) -> (PrefetchBuffers, Failures) {
+        let buffers = PrefetchBuffers::new(&self.source, &self.key, self.size, self.chunks(mask), buffer_bytes);
+        buffers.start();
         let failures = Failures {
             file: self.clone(),
-            first: windows.failure(),
+            first: buffers.failure(),
         };
-        (windows, failures)
+        (buffers, failures)
     }
 
-    /// A reader of some columns, and where to look when it fails. The first windows are under way when this returns. The
-    /// reader blocks: to be used on a thread for blocking work, of the runtime in which this is called.
+    /// A reader of some columns, and the handle that explains its failures. The first requests are under way when this
+    /// returns. The reader blocks: use it on a blocking thread of the runtime in which this is called.
     ///
     /// # Errors
     /// The projection cannot be read.
     pub(crate) fn reader(
         &self,
         columns: &[&str],
-        window: u64,
+        buffer_bytes: u64,
         batch_rows: usize,
     ) -> Result<(ParquetRecordBatchReader, Failures), ReconcilerError> {
         let schema = self.parquet().file_metadata().schema_descr();
         let mask = ProjectionMask::columns(schema, columns.iter().copied());
-        let (windows, failures) = self.windows(&mask, window);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(windows, self.metadata.clone())
+        let (buffers, failures) = self.prefetch(&mask, buffer_bytes);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(buffers, self.metadata.clone())
             .with_projection(mask)
             .with_batch_size(batch_rows);
         let reader = builder.build().map_err(|error| failures.explain(&error))?;
@@ -170,10 +148,13 @@ mod tests {
     use super::*;
     use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
     use arrow::datatypes::Int64Type;
+    use bytes::Bytes;
     use cardlake_aws::storage::StorageErrorKind;
     use cardlake_core::error::{ErrorKind, StageError};
+    use futures::future::BoxFuture;
     use parquet::arrow::ArrowWriter;
     use parquet::file::properties::WriterProperties;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     /// One object in memory; requests at or behind `fails_at` fail.
     #[derive(Debug)]
@@ -193,7 +174,7 @@ mod tests {
                     operation: "read",
                     bucket: "silver".into(),
                     key: key.into(),
-                    cause: "timeout".into(),
+                    source: "timeout".into(),
                 })
             } else {
                 Ok(self.content.slice(range.start as usize..range.end as usize))
@@ -233,12 +214,12 @@ mod tests {
     async fn read(
         object: &Arc<Memory>,
         columns: &'static [&'static str],
-        window: u64,
+        buffer_bytes: u64,
     ) -> Result<Vec<i64>, ReconcilerError> {
         let source: Arc<dyn Ranges> = Arc::<Memory>::clone(object);
         let file = RemoteFile::open(&source, "a.parquet", object.content.len() as u64).await?;
         tokio::task::spawn_blocking(move || {
-            let (reader, failures) = file.reader(columns, window, 777)?;
+            let (reader, failures) = file.reader(columns, buffer_bytes, 777)?;
             let mut numbers = Vec::new();
             for batch in reader {
                 let batch = batch.map_err(|error| failures.explain(&error))?;
@@ -252,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn windows_of_any_size_give_the_same_rows() {
+    async fn buffers_of_any_size_give_the_same_rows() {
         let object = object(u64::MAX);
         let wanted = read(&object, &["number"], 100_000_000).await.unwrap();
         assert_eq!(wanted.len(), 50_000);
@@ -261,10 +242,10 @@ mod tests {
             object.requests.load(Ordering::Relaxed) <= 4,
             "metadata, and each chunk at once"
         );
-        for window in [997, 5_000, 9_999, 70_000, 400_000] {
+        for buffer_bytes in [997, 5_000, 9_999, 70_000, 400_000] {
             assert!(
-                read(&object, &["text", "number"], window).await.unwrap() == wanted,
-                "{window}"
+                read(&object, &["text", "number"], buffer_bytes).await.unwrap() == wanted,
+                "{buffer_bytes}"
             );
         }
     }

@@ -10,7 +10,7 @@ use cardlake_lake::delta::ActiveFile;
 use chrono::{Days, NaiveDate};
 use std::collections::BTreeMap;
 
-/// A range of keys, as the statistics tell it; none: any key.
+/// Range of keys by the statistics; `None`: unknown, any key.
 type KeyRange = Option<(String, String)>;
 
 /// The event days whose rows may be versions of new rows.
@@ -27,11 +27,12 @@ impl EventDays {
     fn contain(&self, partition_values: &BTreeMap<String, Option<String>>) -> bool {
         let value = partition_values.get(&self.column).and_then(Option::as_deref);
         let day: Option<NaiveDate> = value.and_then(|value| value.parse().ok());
+        // A partition without a readable day can hold any row.
         day.is_none_or(|day| (self.first..=self.last).contains(&day))
     }
 }
 
-/// The days around the new rows; `None` when there is no telling.
+/// The days around the new rows; `None` if the table is not partitioned by event day.
 pub(crate) fn event_days(contract: &Contract, new: &[&DataFile], late_window_days: u32) -> Option<EventDays> {
     let event_time = contract.event_time.as_ref()?;
     let column = contract.partition_columns.iter().find(|name| {
@@ -70,13 +71,13 @@ fn overlap(a: &KeyRange, b: &KeyRange) -> bool {
     }
 }
 
-/// Files to compare, by their places in the lists that were given.
+/// Files to compare, by their indices in the given lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Chosen {
     /// Object and file.
     pub(crate) new: Vec<(usize, usize)>,
     pub(crate) committed: Vec<usize>,
-    pub(crate) witnesses: Vec<usize>,
+    pub(crate) evidence: Vec<usize>,
 }
 
 /// Chooses the files to compare. `new` holds the files of each object.
@@ -87,7 +88,7 @@ pub(crate) fn choose(
     contract: &Contract,
     new: &[Vec<&DataFile>],
     active: &[ActiveFile],
-    witnesses: &[DataFile],
+    evidence: &[DataFile],
     days: Option<&EventDays>,
 ) -> Chosen {
     let new_ranges: Vec<Vec<KeyRange>> = new
@@ -103,7 +104,7 @@ pub(crate) fn choose(
         .map(|(index, file)| (index, key_range(contract, &file.columns())))
         .filter(|(_, range)| meets_new(range))
         .collect();
-    let witnesses: Vec<(usize, KeyRange)> = witnesses
+    let evidence: Vec<(usize, KeyRange)> = evidence
         .iter()
         .enumerate()
         .filter(|(_, file)| is_near(&file.partition_values))
@@ -115,7 +116,7 @@ pub(crate) fn choose(
         let others = new_ranges.iter().enumerate().filter(|(other, _)| *other != object);
         let others: Vec<&KeyRange> = others
             .flat_map(|(_, ranges)| ranges)
-            .chain(committed.iter().chain(&witnesses).map(|(_, range)| range))
+            .chain(committed.iter().chain(&evidence).map(|(_, range)| range))
             .collect();
         for (file, range) in ranges.iter().enumerate() {
             if others.iter().any(|other| overlap(range, other)) {
@@ -123,10 +124,10 @@ pub(crate) fn choose(
             }
         }
     }
-    let places = |files: Vec<(usize, KeyRange)>| files.into_iter().map(|(index, _)| index).collect();
+    let indices = |files: Vec<(usize, KeyRange)>| files.into_iter().map(|(index, _)| index).collect();
     Chosen {
         new: chosen,
-        committed: places(committed),
-        witnesses: places(witnesses),
+        committed: indices(committed),
+        evidence: indices(evidence),
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Everything is written once and read once, in the same order, so that memory stays the same whatever the number of rows.
 
-use crate::lineage::Lineage;
 use crate::merge::{Cursor, Member};
+use crate::provenance::Provenance;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Result, Seek, Write};
 use std::sync::Arc;
 use tempfile::SpooledTempFile;
@@ -97,14 +97,14 @@ impl GroupReader {
     }
 }
 
-/// The lineage of rows of one file.
-pub(crate) struct Lineages {
+/// The provenance of rows of one file.
+pub(crate) struct Provenances {
     spool: BufWriter<SpooledTempFile>,
     /// Bronze objects of the rows.
     objects: Vec<Arc<str>>,
 }
 
-impl Lineages {
+impl Provenances {
     /// None yet.
     pub(crate) fn new() -> Self {
         Self {
@@ -117,47 +117,51 @@ impl Lineages {
     ///
     /// # Errors
     /// The temporary file cannot be written.
-    pub(crate) fn add(&mut self, lineage: &Lineage) -> Result<()> {
+    pub(crate) fn add(&mut self, provenance: &Provenance) -> Result<()> {
         // Rows of one object usually follow one another.
-        let known = self.objects.iter().rposition(|object| *object == lineage.source_object);
+        let known = self
+            .objects
+            .iter()
+            .rposition(|object| *object == provenance.source_object);
         let object = known.unwrap_or_else(|| {
-            self.objects.push(Arc::clone(&lineage.source_object));
+            self.objects.push(Arc::clone(&provenance.source_object));
             self.objects.len() - 1
         });
         self.spool.write_all(&(object as u32).to_le_bytes())?;
-        self.spool.write_all(&lineage.ingest_date.to_le_bytes())?;
-        for number in [lineage.event_time, lineage.ingest_time, lineage.source_row] {
+        self.spool.write_all(&provenance.ingest_date.to_le_bytes())?;
+        for number in [provenance.event_time, provenance.ingest_time, provenance.source_row] {
             self.spool.write_all(&number.to_le_bytes())?;
         }
-        self.spool.write_all(&[u8::from(lineage.row_hash.is_some())])?;
+        self.spool.write_all(&[u8::from(provenance.row_hash.is_some())])?;
         self.spool
-            .write_all(&lineage.row_hash.unwrap_or_default().to_le_bytes())
+            // Read back only if the flag before it is set.
+            .write_all(&provenance.row_hash.unwrap_or_default().to_le_bytes())
     }
 
     /// To read them from the first one on.
     ///
     /// # Errors
     /// The temporary file cannot be read.
-    pub(crate) fn into_reader(self) -> Result<LineageReader> {
-        Ok(LineageReader {
+    pub(crate) fn into_reader(self) -> Result<ProvenanceReader> {
+        Ok(ProvenanceReader {
             reader: rewound(self.spool)?,
             objects: self.objects,
         })
     }
 }
 
-/// Reads [`Lineages`].
-pub(crate) struct LineageReader {
+/// Reads [`Provenances`].
+pub(crate) struct ProvenanceReader {
     reader: BufReader<SpooledTempFile>,
     objects: Vec<Arc<str>>,
 }
 
-impl LineageReader {
+impl ProvenanceReader {
     /// The next one.
     ///
     /// # Errors
     /// There is none, or the temporary file cannot be read.
-    pub(crate) fn next(&mut self) -> Result<Lineage> {
+    pub(crate) fn next(&mut self) -> Result<Provenance> {
         let object = u32::from_le_bytes(read(&mut self.reader)?) as usize;
         let source_object = self.objects.get(object).ok_or(ErrorKind::InvalidData)?;
         let source_object = Arc::clone(source_object);
@@ -166,7 +170,7 @@ impl LineageReader {
         let (event_time, ingest_time, source_row) = (number()?, number()?, number()?);
         let has_hash = read(&mut self.reader)? == [1];
         let hash = i64::from_le_bytes(read(&mut self.reader)?);
-        Ok(Lineage {
+        Ok(Provenance {
             ingest_date,
             event_time,
             source_object,
@@ -190,11 +194,11 @@ impl RunWriter {
     ///
     /// # Errors
     /// The temporary file cannot be written.
-    pub(crate) fn add(&mut self, prefix: u128, rest: &[u8], member: Member) -> Result<()> {
+    pub(crate) fn add(&mut self, prefix: u128, suffix: &[u8], member: Member) -> Result<()> {
         self.0.write_all(&prefix.to_le_bytes())?;
         write_member(&mut self.0, member)?;
-        self.0.write_all(&(rest.len() as u32).to_le_bytes())?;
-        self.0.write_all(rest)
+        self.0.write_all(&(suffix.len() as u32).to_le_bytes())?;
+        self.0.write_all(suffix)
     }
 
     /// At the first row.
@@ -205,7 +209,7 @@ impl RunWriter {
         let mut cursor = RunCursor {
             reader: rewound(self.0)?,
             prefix: None,
-            rest: Vec::new(),
+            suffix: Vec::new(),
             member: Member { file: 0, row: 0 },
         };
         cursor.advance()?;
@@ -217,7 +221,7 @@ impl RunWriter {
 pub(crate) struct RunCursor {
     reader: BufReader<SpooledTempFile>,
     prefix: Option<u128>,
-    rest: Vec<u8>,
+    suffix: Vec<u8>,
     member: Member,
 }
 
@@ -228,8 +232,8 @@ impl Cursor for RunCursor {
         self.prefix
     }
 
-    fn rest(&self) -> &[u8] {
-        &self.rest
+    fn suffix(&self) -> &[u8] {
+        &self.suffix
     }
 
     fn member(&self) -> Member {
@@ -237,13 +241,13 @@ impl Cursor for RunCursor {
     }
 
     fn advance(&mut self) -> Result<()> {
-        self.rest.clear();
+        self.suffix.clear();
         self.prefix = read_first(&mut self.reader)?.map(u128::from_le_bytes);
         if self.prefix.is_some() {
             self.member = read_member(&mut self.reader)?;
             let length = u32::from_le_bytes(read(&mut self.reader)?);
-            self.rest.resize(length as usize, 0);
-            self.reader.read_exact(&mut self.rest)?;
+            self.suffix.resize(length as usize, 0);
+            self.reader.read_exact(&mut self.suffix)?;
         }
         Ok(())
     }
@@ -274,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn a_lineage_is_the_same_after_reading() {
-        let lineage = |row: i64| Lineage {
+    fn a_provenance_is_the_same_after_reading() {
+        let provenance = |row: i64| Provenance {
             ingest_date: 20_000 - row as i32,
             event_time: if row % 2 == 0 { i64::MIN } else { row },
             source_object: Arc::from(format!("object {}", row % 3)),
@@ -283,13 +287,13 @@ mod tests {
             source_row: row,
             row_hash: (row % 5 > 0).then_some(-row),
         };
-        let mut lineages = Lineages::new();
-        (0..50).for_each(|row| lineages.add(&lineage(row)).unwrap());
-        let mut reader = lineages.into_reader().unwrap();
+        let mut provenances = Provenances::new();
+        (0..50).for_each(|row| provenances.add(&provenance(row)).unwrap());
+        let mut reader = provenances.into_reader().unwrap();
         for row in 0..50 {
             let read = reader.next().unwrap();
-            assert_eq!(read.order(), lineage(row).order());
-            assert_eq!(read.row_hash, lineage(row).row_hash);
+            assert_eq!(read.order(), provenance(row).order());
+            assert_eq!(read.row_hash, provenance(row).row_hash);
         }
         assert!(reader.next().is_err());
     }
@@ -304,7 +308,7 @@ mod tests {
         let mut cursor = run.into_cursor().unwrap();
         for row in 0..3 {
             assert_eq!(cursor.prefix(), Some(u128::from(row)));
-            assert_eq!(cursor.rest().len(), row as usize);
+            assert_eq!(cursor.suffix().len(), row as usize);
             assert_eq!(cursor.member(), Member { file: 9, row });
             cursor.advance().unwrap();
         }

@@ -1,21 +1,21 @@
-//! Action `vacuum`: removes what nobody can refer to any more.
+//! Action `vacuum`: deletes unreferenced objects.
 //!
 //! Everything stays that was written within the retention, by the store's own time. Of what is older go
 //!
 //! - object records: a rerun of their day transforms the objects again, into files of the same names and bytes;
-//! - candidates that were committed and that a later one of their batch took the place of, and candidates that cannot be
-//!   committed because the table has moved on since. The last committed one stays: it holds the books of its batch;
+//! - candidates that were committed and that a later one of their batch superseded, and candidates that cannot be
+//!   committed because the table has moved on since. The last committed one stays: it holds the row accounting of its batch;
 //! - data files that belong neither to a version of the table that was the newest one within the retention, nor to an
 //!   object record that stays, nor to a candidate that can still be committed, however old it is.
 //!
 //! What points to data files goes before them, so whatever a vacuum that is cut off leaves behind is whole, and the next
 //! one goes on. Two things are lost with what is removed: versions before the retention cannot be read any more, and a
-//! delivery that said nothing new bears no more witness when an older batch is made up for later than that. A backfill of
+//! re-delivery without changes is no evidence any more for a backfill of an older batch. A backfill of
 //! days that were transformed before the retention, and never committed, must not run at the same time.
 
+use crate::applied;
+use crate::context::Context;
 use crate::error::ReconcilerError;
-use crate::handler::Context;
-use crate::settle;
 use cardlake_aws::storage::ObjectMeta;
 use cardlake_core::contract::Contract;
 use cardlake_core::events::{RemovedObjects, VacuumOutput, VacuumedDataset};
@@ -156,7 +156,7 @@ async fn past_candidates(
     let mut batches: BTreeMap<NaiveDate, Vec<(ObjectMeta, Candidate)>> = BTreeMap::new();
     let mut reads = stream::iter(objects)
         .map(|object| async move {
-            let candidate = settle::read(context, &object.key).await?;
+            let candidate = applied::read(context, &object.key).await?;
             Ok::<_, ReconcilerError>((object, candidate))
         })
         // In order: what is removed is sorted by key.
@@ -182,7 +182,7 @@ async fn past_candidates(
         if !candidates.iter().any(|(object, candidate)| is_past(object, candidate)) {
             continue;
         }
-        let last = settle::last_committed(table, candidates.iter().map(|(_, candidate)| candidate)).await?;
+        let last = applied::last_committed(table, candidates.iter().map(|(_, candidate)| candidate)).await?;
         let last = last.map(|candidate| candidate.id.clone());
         past.extend(
             candidates

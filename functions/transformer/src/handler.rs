@@ -29,11 +29,12 @@ async fn notification(event: S3Event, context: &Context) -> Result<Vec<Transform
     let (mut outputs, mut failures) = (Vec::new(), Vec::new());
     let mut first_kind: Option<ErrorKind> = None;
     for record in event.records {
+        let key = record.s3.object.key.clone();
         match notified(record, context).await {
             Ok(output) => outputs.push(output),
             Err(error) => {
                 let message = with_causes(&error);
-                tracing::error!(error = message, "object failed");
+                tracing::error!(key = key.as_deref(), error = message, "object failed");
                 failures.push(message);
                 // A retry helps if any failure is transient.
                 let kind = error.kind();

@@ -60,7 +60,7 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
         .storage
         .head(bucket, key)
         .await?
-        .ok_or_else(|| missing(bucket, key))?;
+        .ok_or_else(|| StorageError::not_found(bucket, key))?;
     let before = earlier_record(&bronze, context).await?;
     let output = |status, record: &ObjectRecord| TransformerOutput {
         key: key.to_owned(),
@@ -146,16 +146,6 @@ pub(crate) fn ignored(key: &str, reason: &str) -> TransformerOutput {
     }
 }
 
-fn missing(bucket: &str, key: &str) -> StorageError {
-    StorageError {
-        kind: StorageErrorKind::NotFound,
-        operation: "read",
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        cause: "there is no such object".to_owned(),
-    }
-}
-
 /// The record of an earlier attempt. A corrupt record counts as missing, since it is about to be replaced.
 async fn earlier_record(key: &BronzeKey, context: &Context) -> Result<Option<ObjectRecord>, TransformerError> {
     let path = key.object_record();
@@ -207,13 +197,7 @@ impl Job<'_> {
             tokio::task::spawn_blocking(move || work(piece_receiver, &file_sender, format, &plan, &names, &limits));
         let feed = async {
             while let Some(piece) = body.next().await {
-                let piece = piece.map_err(|error| StorageError {
-                    kind: StorageErrorKind::Transient,
-                    operation: "read",
-                    bucket: self.context.bronze_bucket.clone(),
-                    key: key.clone(),
-                    cause: with_causes(&error),
-                });
+                let piece = piece.map_err(|error| StorageError::interrupted(&self.context.bronze_bucket, &key, error));
                 if piece_sender.send(piece).await.is_err() {
                     break;
                 }

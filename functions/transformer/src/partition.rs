@@ -107,13 +107,15 @@ impl Groups {
 
 /// Code of a row; `None` is null.
 type CodeOf<'a> = Box<dyn Fn(usize) -> Option<usize> + 'a>;
+/// The codes of a column, and the text of every code.
+type Coded<'a> = (CodeOf<'a>, Vec<Option<String>>);
 
 /// For columns stored as codes: the code of a row, and the text of every code.
 fn coded<'a>(
     plan: &'a TransformPlan,
     rows: &'a ColumnarRows,
     fill: Fill,
-) -> Result<Option<(CodeOf<'a>, Vec<Option<String>>)>, BrokenInvariant> {
+) -> Result<Option<Coded<'a>>, BrokenInvariant> {
     let (index, lookup) = match fill {
         Fill::Source(index) => (index, None),
         Fill::Lookup(lookup) => {
@@ -238,7 +240,7 @@ impl FileNames {
         for ((name, _), value) in plan.partitions.iter().zip(&partition.values) {
             let value = value.as_deref();
             digest.update([u8::from(value.is_some())]);
-            // The byte above tells null from empty text.
+            // The byte above distinguishes null from empty text.
             digest.update(value.unwrap_or_default().as_bytes());
             digest.update([0xff]);
             let plain = |c: char| {

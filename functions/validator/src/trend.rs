@@ -1,22 +1,22 @@
-//! The last runs of a dataset, for the page of a result.
+//! Previous results of a dataset, for the trend on a page.
 
-use crate::docs::TrendPoint;
-use crate::result::ValidationResult;
 use cardlake_aws::storage::{ObjectMeta, Storage, StorageError};
 use cardlake_core::paths;
+use cardlake_expectations::{TrendPoint, ValidationResult};
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
 
-/// Days before the one at hand.
+/// Days before the current one.
 const DAYS: usize = 13;
-/// Results that are read at the same time.
+/// Results read concurrently.
 const PARALLEL: usize = 8;
 
-/// One point for each day before this one that has a result, the last ones of them; of several results of a day the newest.
+/// The newest result of each of the last days before `batch_date` that have one. Documents that cannot be parsed are
+/// skipped.
 ///
 /// # Errors
-/// The bucket cannot be read. A result that is no result (any more) is left out.
+/// The bucket cannot be read.
 pub(crate) async fn before(
     storage: &Storage,
     bucket: &str,
@@ -51,7 +51,7 @@ pub(crate) async fn before(
     Ok(points.into_iter().flatten().collect())
 }
 
-/// What a day is called below its bar.
+/// The label below the bar of a day.
 pub(crate) fn label(day: NaiveDate) -> String {
     day.format("%m-%d").to_string()
 }

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
+use cardlake_expectations::{DocsPage, TrendPoint, ValidationResult};
 use cardlake_test_support::browser::assert_shown_well;
-use cardlake_validator::{DocsPage, TrendPoint, ValidationResult};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ fn result(good: bool) -> ValidationResult {
         "success": good, "results": results, "suite_name": "transactions_suite", "suite_parameters": {}, "id": null,
         "statistics": {"evaluated_expectations": 5, "successful_expectations": met,
             "unsuccessful_expectations": 5 - met, "success_percent": 100},
-        "meta": {"rows": 1_234_567, "counts": {"bronze_rows": 10, "silver_rows_added": 7, "duplicates": 2, "quarantined": 1}},
+        "meta": {"rows": 1_234_567},
     }))
     .unwrap()
 }
@@ -80,6 +80,7 @@ fn page(result: &ValidationResult) -> String {
     let page = DocsPage {
         title: "transactions".to_owned(),
         subtitle: "batch of 2026-01-14, candidate 2f025903cff7da2b7b48ce53d9b8efe3".to_owned(),
+        note: "10 rows read = 7 added + 2 duplicates + 1 < 2 left out".to_owned(),
         result,
         trend,
     };
@@ -127,7 +128,7 @@ fn a_page_says_what_was_found() {
         "failed",
         "1,234,567",
         "of 5 expectations met",
-        "10 bronze rows = 7 added + 2 duplicates + 1 quarantined",
+        "10 rows read = 7 added + 2 duplicates + 1 &lt; 2 left out",
         "amount: values to be between",
         "7,654 of 1,234,567 values",
         "max_value: <code>100000000.0</code>",

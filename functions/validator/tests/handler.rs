@@ -9,7 +9,7 @@ use cardlake_core::contract::Contracts;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::events::{ValidatorEvent, ValidatorOutput};
 use cardlake_test_support::LoopbackLake;
-use cardlake_validator::{Context, Error, handle};
+use cardlake_validator::{Context, ValidatorError, handle};
 use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -49,7 +49,11 @@ fn parquet(rows: &[Value]) -> Vec<u8> {
 }
 
 /// Puts files and a candidate that adds them into silver, with changes to the candidate, and audits it.
-async fn audit(server: &LoopbackLake, files: &[Vec<Value>], changes: &Value) -> Result<ValidatorOutput, Error> {
+async fn audit(
+    server: &LoopbackLake,
+    files: &[Vec<Value>],
+    changes: &Value,
+) -> Result<ValidatorOutput, ValidatorError> {
     let mut add = Vec::new();
     for (index, rows) in files.iter().enumerate() {
         let file = parquet(rows);
@@ -85,7 +89,7 @@ async fn audit(server: &LoopbackLake, files: &[Vec<Value>], changes: &Value) -> 
     run(server, Some(KEY)).await
 }
 
-async fn run(server: &LoopbackLake, candidate: Option<&str>) -> Result<ValidatorOutput, Error> {
+async fn run(server: &LoopbackLake, candidate: Option<&str>) -> Result<ValidatorOutput, ValidatorError> {
     let context = Context::new(server.resources(&[])).await.unwrap();
     let event = ValidatorEvent {
         batch_date: "2026-01-15".parse().unwrap(),
@@ -206,7 +210,7 @@ async fn books_that_do_not_balance_stop_the_batch() {
     assert_eq!(error.kind(), ErrorKind::BooksImbalance);
     assert_eq!(
         error.to_string(),
-        "the books of transactions for 2026-01-15 do not balance: 4 bronze rows are not 1 added + 7 duplicates + 1 \
+        "the row accounting of transactions for 2026-01-15 does not balance: 4 bronze rows are not 1 added + 7 duplicates + 1 \
          quarantined"
     );
     let wrong_file = json!({"add": [{
@@ -239,7 +243,7 @@ async fn the_books_of_the_objects_add_up_to_those_of_the_batch() {
     let error = audit(&server, &[vec![row(1), row(2)]], &lost).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BooksImbalance);
     assert!(
-        error.to_string().contains("the books of its 2 objects add up to"),
+        error.to_string().contains("the counts of its 2 objects add up to"),
         "{error}"
     );
     let error = audit(
@@ -362,6 +366,10 @@ async fn a_page_shows_the_days_before() {
     );
     assert!(page.contains("01-15: 1 rows"), "{page}");
     assert!(!page.contains("01-16") && !page.contains("01-13"), "{page}");
+    assert!(
+        page.contains("Row accounting: 4 bronze rows = 1 added + 2 duplicates + 1 quarantined."),
+        "{page}"
+    );
 }
 
 /// A table of one version with one file of one row in each of the partitions.

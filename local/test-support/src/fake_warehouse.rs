@@ -127,7 +127,7 @@ impl<S: Script> State<S> {
                     self.script = before;
                     statements[index].error = Some(error.clone());
                     return StatementState::Failed {
-                        error,
+                        error: error.into(),
                         failed: Some(index),
                         statements,
                     };
@@ -160,7 +160,7 @@ impl<S: Script> DataApi for FakeWarehouse<S> {
                     kind: DataApiErrorKind::Transient,
                     operation: "submit",
                     subject: submission.name.clone(),
-                    cause: "throttled".to_owned(),
+                    source: "throttled".into(),
                 });
             }
             let mut known = state.submissions.iter();

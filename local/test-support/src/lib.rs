@@ -4,11 +4,7 @@
 //! the transformer would; [`fake_warehouse`] is a scripted Redshift Data API; [`Function`] runs a built function with a
 //! Lambda runtime API; [`browser`] renders pages in headless Chromium; [`usage`] measures the current process.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests: what cannot go on fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly, as tests do")]
 
 pub mod browser;
 pub mod fake_warehouse;

@@ -1,4 +1,4 @@
-//! Connections to AWS: one configuration, one place where clients are made.
+//! Clients of AWS services, made from one configuration.
 //!
 //! In Lambda everything comes from the environment, endpoints of an emulator included. The `cardlake` command passes the
 //! endpoints of its own servers instead, so that one process can run stages without touching its environment.
@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use cardlake_core::config::Variables;
 use cardlake_core::env;
 
-/// Endpoints that take the place of the regional ones.
+/// Endpoints that replace the regional ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endpoints {
     /// S3.
@@ -29,7 +29,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// As the environment (in Lambda: the function's role and region) says.
+    /// From the environment (in Lambda: the function's role and region).
     pub async fn from_environment(variables: &Variables) -> Self {
         let sdk = aws_config::load_from_env().await;
         let s3_endpoint = variables
@@ -60,7 +60,7 @@ impl Aws {
         &self.sdk
     }
 
-    /// The endpoint that stands in for S3, if one does: for clients that are not made from [`Self::sdk`].
+    /// The endpoint that replaces S3, if any: for clients that are not made from [`Self::sdk`].
     #[must_use]
     pub fn s3_endpoint(&self) -> Option<&str> {
         self.s3_endpoint.as_deref()

@@ -1,8 +1,8 @@
-//! Leases: work that one run at a time may do, in a place that all see.
+//! Leases: mutual exclusion between runs.
 //!
-//! A lease is an object in S3. It is taken with a conditional PUT, so that of several takers one wins; it is renewed by the
-//! ticks of its holder, and whoever finds it not renewed for [`EXPIRY`] takes it over: a run that was killed blocks
-//! nobody for long. A holder that comes back late finds the lease in other hands and waits.
+//! A lease is an object in S3. A conditional PUT acquires it, so that one of several runs succeeds. The ticks of the holder
+//! renew it; a lease that was not renewed for [`EXPIRY`] can be taken over, so that a killed run does not block others for
+//! long. A former holder that comes back finds another holder and waits.
 
 use crate::storage::{Storage, StorageError};
 use cardlake_core::error::{ErrorKind, StageError};
@@ -10,10 +10,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 
-/// How long a lease holds without being renewed: longer than a tick and its retries take.
+/// Validity without renewal: longer than a tick with its retries takes.
 pub const EXPIRY: TimeDelta = TimeDelta::minutes(15);
 
-/// A lease, whoever has it.
+/// A lease, held or not.
 #[derive(Debug, Clone)]
 pub struct Lease {
     storage: Storage,
@@ -21,7 +21,7 @@ pub struct Lease {
     key: String,
 }
 
-/// What the object holds. The time makes every renewal another object, with another ETag.
+/// Content of the object. The time gives every renewal another ETag.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Holding {
@@ -30,7 +30,7 @@ struct Holding {
 }
 
 impl Lease {
-    /// The lease that an object stands for.
+    /// The lease with this object.
     #[must_use]
     pub fn new(storage: Storage, bucket: &str, key: &str) -> Self {
         Self {
@@ -40,8 +40,8 @@ impl Lease {
         }
     }
 
-    /// Does one tick of work under the lease; none: somebody else has it, and nothing was done. The lease is kept for the
-    /// next tick, and after a transient error for the next try; it is given back when the work has ended, well or not.
+    /// Does one tick of work under the lease; `None`: another run holds it, and nothing was done. The lease is kept for the
+    /// next tick, and after a transient error for the retry; it is released when the work has ended, successfully or not.
     ///
     /// # Errors
     /// Those of the work; the service refuses or cannot answer.
@@ -76,17 +76,17 @@ impl Lease {
         }
     }
 
-    /// Takes or renews the lease; false: somebody else has it.
+    /// Acquires or renews the lease; false: another run holds it.
     ///
     /// # Errors
     /// The service refuses or cannot answer.
     pub async fn acquire(&self, holder: &str, now: DateTime<Utc>) -> Result<bool, StorageError> {
-        // A tick may come after a second: a lease that was renewed a while ago need not be written again.
+        // Ticks can follow one another within a second: a recently renewed lease is not written again.
         let holding: Option<Holding> = self.storage.get_json(&self.bucket, &self.key).await?;
         if holding.is_some_and(|holding| holding.holder == holder && now - holding.renewed_at < EXPIRY / 3) {
             return Ok(true);
         }
-        // The ETag comes before what it is the ETag of: a holding that changed in between is not overwritten.
+        // The ETag is read before the content: a lease that changed in between is not overwritten.
         let present = self.storage.head(&self.bucket, &self.key).await?;
         let holding: Option<Holding> = match present {
             Some(_) => self.storage.get_json(&self.bucket, &self.key).await?,
@@ -107,7 +107,7 @@ impl Lease {
         self.storage.replace_json(&self.bucket, &self.key, &mine, etag).await
     }
 
-    /// Gives the lease back, if the holder has it.
+    /// Releases the lease if `holder` holds it.
     ///
     /// # Errors
     /// The service refuses or cannot answer.

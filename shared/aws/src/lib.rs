@@ -10,6 +10,7 @@ pub mod lease;
 pub mod metrics;
 pub mod run_records;
 pub mod runtime;
+pub mod service_error;
 pub mod storage;
 pub mod telemetry;
 pub mod token_keys;

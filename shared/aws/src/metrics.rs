@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn alarms_and_dashboard_look_at_metrics_that_there_are() {
-        let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra");
+        let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
         let text = std::fs::read_to_string(infra.join("metrics.tf")).unwrap();
         let quoted = Regex::new(r#""([A-Z][A-Za-z]+)""#).unwrap();
         let told: BTreeSet<_> = quoted.captures_iter(&text).map(|found| found[1].to_owned()).collect();

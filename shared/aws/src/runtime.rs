@@ -1,5 +1,4 @@
-//! The few lines that every `main.rs` needs: logs, settings, clients, then the Lambda loop, with the metrics of each
-//! invocation.
+//! The entry point of every `main.rs`: logs, settings, clients, then the Lambda loop, with metrics per invocation.
 //!
 //! Handlers are plain functions of (event, context); the runtime's own types stay here, so that the `cardlake` command
 //! and the tests call the very same handlers.
@@ -14,7 +13,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 
-/// Everything that a stage makes its context from.
+/// The inputs of a stage's context.
 #[derive(Debug, Clone)]
 pub struct Resources {
     /// Settings.
@@ -73,7 +72,7 @@ where
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
         let (context, handler) = (Arc::clone(&context), Arc::clone(&handler));
         async move {
-            // On the heap: the futures of a handler within those of the runtime are more than the compiler lays out.
+            // Boxed: a handler's futures nested in the runtime's exceed what the compiler lays out.
             let (outcome, figures) = metrics::collect(Box::pin(handler(event.payload, &context))).await;
             figures.print(&event.context.env_config.function_name);
             outcome.map_err(|error| -> Diagnostic { diagnostic(&error) })

@@ -1,75 +1,34 @@
 //! Objects in S3: the only module that names the S3 SDK.
 //!
-//! Errors of the SDK are sorted here, once, into what callers can act on; retries of transient errors are the SDK's.
+//! Errors of the SDK become kinds here, once; retries of transient errors are the SDK's.
 
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+mod error;
+mod upload;
+
+pub use error::{StorageError, StorageErrorKind};
+pub use upload::Upload;
+
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::{get_object::GetObjectOutput, head_object::HeadObjectError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use aws_smithy_types::DateTime as SmithyDateTime;
 use bytes::Bytes;
-use cardlake_core::error::{ErrorKind, StageError, with_causes};
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::Range;
 
-/// Objects that one request can remove: a rule of S3.
+/// Most objects of one delete request: a rule of S3.
 const DELETE_BATCH: usize = 1_000;
 
-/// What went wrong with an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StorageErrorKind {
-    /// There is no such object or bucket.
-    NotFound,
-    /// The condition of the request does not hold: somebody else wrote the object.
-    PreconditionFailed,
-    /// The service cannot answer for now.
-    Transient,
-    /// The service has no space left, or the quota is used up. A local S3 or Ceph answers so; AWS never does.
-    NoSpace,
-    /// The service refuses for good.
-    Refused,
-    /// The object is not what its format says.
-    Corrupt,
-}
-
-/// A failed request.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {operation} s3://{bucket}/{key}: {cause}")]
-pub struct StorageError {
-    /// The sort of failure.
-    pub kind: StorageErrorKind,
-    /// What was tried, as a verb.
-    pub operation: &'static str,
-    /// The bucket.
-    pub bucket: String,
-    /// The key or prefix.
-    pub key: String,
-    /// What the service or the network said.
-    pub cause: String,
-}
-
-impl StageError for StorageError {
-    fn kind(&self) -> ErrorKind {
-        match self.kind {
-            StorageErrorKind::NotFound => ErrorKind::NotFound,
-            StorageErrorKind::Transient => ErrorKind::Transient,
-            StorageErrorKind::PreconditionFailed | StorageErrorKind::NoSpace | StorageErrorKind::Refused => {
-                ErrorKind::Service
-            }
-            StorageErrorKind::Corrupt => ErrorKind::Corrupt,
-        }
-    }
-}
-
-/// An object as a listing or a HEAD request shows it.
+/// Metadata of an object, from a listing or a HEAD request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectMeta {
     /// The key.
     pub key: String,
     /// Size in bytes.
     pub size: u64,
-    /// ETag without quotes.
+    /// ETag without quotes; empty in the listings of some stores.
     pub etag: String,
     /// Time of the last write.
     pub last_modified: DateTime<Utc>,
@@ -88,24 +47,27 @@ impl Storage {
         Self { client }
     }
 
-    /// What is known about an object; `None` when there is none.
+    /// Metadata of an object; `None` if it does not exist.
     ///
     /// # Errors
     /// Any failure but a missing object.
     pub async fn head(&self, bucket: &str, key: &str) -> Result<Option<ObjectMeta>, StorageError> {
         match self.client.head_object().bucket(bucket).key(key).send().await {
-            Ok(head) => Ok(Some(ObjectMeta {
-                key: key.to_owned(),
-                size: head.content_length().unwrap_or_default().try_into().unwrap_or_default(),
-                etag: head.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-                last_modified: to_chrono(head.last_modified()),
-            })),
+            Ok(head) => {
+                let incomplete = |what| StorageError::incomplete("look up", bucket, key, what);
+                Ok(Some(ObjectMeta {
+                    key: key.to_owned(),
+                    size: size(head.content_length()).ok_or_else(|| incomplete("size"))?,
+                    etag: etag(head.e_tag()),
+                    last_modified: time(head.last_modified()).ok_or_else(|| incomplete("time of the last write"))?,
+                }))
+            }
             Err(SdkError::ServiceError(error)) if matches!(error.err(), HeadObjectError::NotFound(_)) => Ok(None),
-            Err(error) => Err(failure("look up", bucket, key, &error)),
+            Err(error) => Err(StorageError::of_request("look up", bucket, key, error)),
         }
     }
 
-    /// The whole object; `None` when there is none.
+    /// The whole object; `None` if it does not exist.
     ///
     /// # Errors
     /// Any failure but a missing object.
@@ -113,7 +75,7 @@ impl Storage {
         let output = match self.client.get_object().bucket(bucket).key(key).send().await {
             Ok(output) => output,
             Err(error) => {
-                let error = failure("read", bucket, key, &error);
+                let error = StorageError::of_request("read", bucket, key, error);
                 return if error.kind == StorageErrorKind::NotFound {
                     Ok(None)
                 } else {
@@ -137,11 +99,11 @@ impl Storage {
         let output = request
             .send()
             .await
-            .map_err(|error| failure("read", bucket, key, &error))?;
+            .map_err(|error| StorageError::of_request("read", bucket, key, error))?;
         collect(output, bucket, key).await
     }
 
-    /// The object as a stream of bytes, and what is known about it.
+    /// The object as a stream of bytes, and its metadata.
     ///
     /// # Errors
     /// Any failure, a missing object included. The stream itself can fail later.
@@ -150,21 +112,18 @@ impl Storage {
         let output = request
             .send()
             .await
-            .map_err(|error| failure("read", bucket, key, &error))?;
+            .map_err(|error| StorageError::of_request("read", bucket, key, error))?;
+        let incomplete = |what| StorageError::incomplete("read", bucket, key, what);
         let meta = ObjectMeta {
             key: key.to_owned(),
-            size: output
-                .content_length()
-                .unwrap_or_default()
-                .try_into()
-                .unwrap_or_default(),
-            etag: output.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-            last_modified: to_chrono(output.last_modified()),
+            size: size(output.content_length()).ok_or_else(|| incomplete("size"))?,
+            etag: etag(output.e_tag()),
+            last_modified: time(output.last_modified()).ok_or_else(|| incomplete("time of the last write"))?,
         };
         Ok((meta, output.body))
     }
 
-    /// Writes an object, whatever was there. The body has the checksum that the SDK gives it, but no signature over it:
+    /// Creates or overwrites an object. The body has the checksum that the SDK gives it, but no signature over it:
     /// hashing it twice more would cost more than sending it.
     ///
     /// # Errors
@@ -176,7 +135,7 @@ impl Storage {
             .disable_payload_signing()
             .send()
             .await
-            .map_err(|error| failure("write", bucket, key, &error))?;
+            .map_err(|error| StorageError::of_request("write", bucket, key, error))?;
         Ok(())
     }
 
@@ -187,17 +146,11 @@ impl Storage {
     pub async fn put_file(&self, bucket: &str, key: &str, file: std::fs::File) -> Result<(), StorageError> {
         let file = tokio::fs::File::from_std(file);
         let body = ByteStream::read_from().file(file).build().await;
-        let body = body.map_err(|error| StorageError {
-            kind: StorageErrorKind::Refused,
-            operation: "write",
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            cause: with_causes(&error),
-        })?;
+        let body = body.map_err(|error| StorageError::unsent("write", bucket, key, error))?;
         self.put(bucket, key, body).await
     }
 
-    /// Begins an object that is written in parts: it appears, whole, when the upload is completed.
+    /// Starts a multipart upload: the object appears, whole, when it is completed.
     ///
     /// # Errors
     /// The service refuses or cannot answer.
@@ -206,17 +159,13 @@ impl Storage {
         let output = request
             .send()
             .await
-            .map_err(|error| failure("write", bucket, key, &error))?;
-        Ok(Upload {
-            client: self.client.clone(),
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            id: output.upload_id().unwrap_or_default().to_owned(),
-            parts: Vec::new(),
-        })
+            .map_err(|error| StorageError::of_request("write", bucket, key, error))?;
+        let id = output.upload_id();
+        let id = id.ok_or_else(|| StorageError::incomplete("write", bucket, key, "upload id"))?;
+        Ok(Upload::new(self.client.clone(), bucket, key, id))
     }
 
-    /// Removes an object; there being none is fine.
+    /// Deletes an object; a missing one is fine.
     ///
     /// # Errors
     /// The service refuses or cannot answer.
@@ -225,40 +174,39 @@ impl Storage {
         request
             .send()
             .await
-            .map_err(|error| failure("delete", bucket, key, &error))?;
+            .map_err(|error| StorageError::of_request("delete", bucket, key, error))?;
         Ok(())
     }
 
-    /// Removes objects, a thousand with each request, in the order given; those that are not there are fine.
+    /// Deletes objects, a thousand per request, in the given order; missing ones are fine.
     ///
     /// # Errors
-    /// The service refuses or cannot answer, for all or for some of them: the error names the first. Others may be gone.
+    /// The service refuses or cannot answer, for all or for some of them: the error names the first. Others may be deleted.
     pub async fn delete_all(&self, bucket: &str, keys: &[&str]) -> Result<(), StorageError> {
         for batch in keys.chunks(DELETE_BATCH) {
+            // A chunk is never empty.
             let first = batch.first().copied().unwrap_or_default();
-            let refused = |key: &str, cause: String, kind| StorageError {
-                kind,
-                operation: "delete",
-                bucket: bucket.to_owned(),
-                key: key.to_owned(),
-                cause,
-            };
             let objects: Result<Vec<_>, _> = batch
                 .iter()
                 .map(|key| ObjectIdentifier::builder().key(*key).build())
                 .collect();
             let delete = objects
                 .and_then(|objects| Delete::builder().set_objects(Some(objects)).quiet(true).build())
-                .map_err(|error| refused(first, error.to_string(), StorageErrorKind::Refused))?;
+                .map_err(|error| StorageError::unsent("delete", bucket, first, error))?;
             let request = self.client.delete_objects().bucket(bucket).delete(delete);
             let output = request
                 .send()
                 .await
-                .map_err(|error| failure("delete", bucket, first, &error))?;
+                .map_err(|error| StorageError::of_request("delete", bucket, first, error))?;
             if let Some(error) = output.errors().first() {
-                let code = error.code().unwrap_or_default();
-                let cause = format!("{code}: {}", error.message().unwrap_or_default());
-                return Err(refused(error.key().unwrap_or(first), cause, kind_of(code, None)));
+                let (code, message) = (error.code().unwrap_or("error"), error.message().unwrap_or_default());
+                return Err(StorageError::of_item(
+                    "delete",
+                    bucket,
+                    error.key().unwrap_or(first),
+                    code,
+                    message,
+                ));
             }
         }
         Ok(())
@@ -278,18 +226,22 @@ impl Storage {
             .send();
         let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| failure("list", bucket, prefix, &error))?;
-            objects.extend(page.contents().iter().map(|object| ObjectMeta {
-                key: object.key().unwrap_or_default().to_owned(),
-                size: object.size().unwrap_or_default().try_into().unwrap_or_default(),
-                etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-                last_modified: to_chrono(object.last_modified()),
-            }));
+            let page = page.map_err(|error| StorageError::of_request("list", bucket, prefix, error))?;
+            for object in page.contents() {
+                let key = object.key().ok_or("key").map(str::to_owned);
+                let incomplete = |what| StorageError::incomplete("list", bucket, object.key().unwrap_or(prefix), what);
+                objects.push(ObjectMeta {
+                    key: key.map_err(incomplete)?,
+                    size: size(object.size()).ok_or_else(|| incomplete("size"))?,
+                    etag: etag(object.e_tag()),
+                    last_modified: time(object.last_modified()).ok_or_else(|| incomplete("time of the last write"))?,
+                });
+            }
         }
         Ok(objects)
     }
 
-    /// A JSON document; `None` when there is none.
+    /// A JSON document; `None` if it does not exist.
     ///
     /// # Errors
     /// The object cannot be read, or is not such a document.
@@ -297,16 +249,12 @@ impl Storage {
         let Some(bytes) = self.get(bucket, key).await? else {
             return Ok(None);
         };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| StorageError {
-            kind: StorageErrorKind::Corrupt,
-            operation: "understand",
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            cause: error.to_string(),
-        })
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| StorageError::corrupt("parse", bucket, key, error))
     }
 
-    /// Writes a JSON document, indented: people read these.
+    /// Writes a JSON document, indented for people.
     ///
     /// # Errors
     /// The service refuses or cannot answer.
@@ -314,8 +262,8 @@ impl Storage {
         self.put(bucket, key, json_text(bucket, key, value)?).await
     }
 
-    /// Writes a JSON document in the place of the object with this ETag, or where there is none; false: something else is
-    /// there by now, and stays.
+    /// Replaces the object with this ETag by a JSON document, or creates it if `etag` is `None`. Returns false, and writes
+    /// nothing, if the object changed concurrently.
     ///
     /// # Errors
     /// The service refuses for another reason, or cannot answer.
@@ -335,10 +283,10 @@ impl Storage {
         match request.body(body).send().await {
             Ok(_) => Ok(true),
             Err(error) => {
-                let error = failure("replace", bucket, key, &error);
+                let error = StorageError::of_request("replace", bucket, key, error);
                 match error.kind {
                     StorageErrorKind::PreconditionFailed => Ok(false),
-                    // It was removed in between.
+                    // It was deleted concurrently.
                     StorageErrorKind::NotFound if etag.is_some() => Ok(false),
                     _ => Err(error),
                 }
@@ -348,130 +296,27 @@ impl Storage {
 }
 
 fn json_text<T: Serialize>(bucket: &str, key: &str, value: &T) -> Result<Vec<u8>, StorageError> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| StorageError {
-        kind: StorageErrorKind::Corrupt,
-        operation: "write",
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        cause: error.to_string(),
-    })?;
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|error| StorageError::corrupt("write", bucket, key, error))?;
     text.push(b'\n');
     Ok(text)
 }
 
-/// An object on its way, part by part. Unless it is completed or aborted, its parts stay and cost money until a lifecycle
-/// rule of the bucket removes them.
-#[derive(Debug)]
-pub struct Upload {
-    client: aws_sdk_s3::Client,
-    bucket: String,
-    key: String,
-    id: String,
-    parts: Vec<CompletedPart>,
-}
-
-impl Upload {
-    /// Smallest size of all parts but the last, in bytes: a rule of S3, which also takes no more than 10,000 parts.
-    pub const MINIMUM_PART_BYTES: usize = 5 * 1024 * 1024;
-
-    /// Writes the next part.
-    ///
-    /// # Errors
-    /// The service refuses or cannot answer.
-    pub async fn part(&mut self, body: impl Into<ByteStream>) -> Result<(), StorageError> {
-        let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
-        let request = self.client.upload_part().bucket(&self.bucket).key(&self.key);
-        let request = request.upload_id(&self.id).part_number(number).body(body.into());
-        let output = request
-            .customize()
-            .disable_payload_signing()
-            .send()
-            .await
-            .map_err(|error| failure("write", &self.bucket, &self.key, &error))?;
-        let part = CompletedPart::builder().part_number(number);
-        self.parts.push(part.set_e_tag(output.e_tag).build());
-        Ok(())
-    }
-
-    /// Makes the object of its parts.
-    ///
-    /// # Errors
-    /// The service refuses or cannot answer.
-    pub async fn complete(self) -> Result<(), StorageError> {
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(self.parts)).build();
-        let request = self
-            .client
-            .complete_multipart_upload()
-            .bucket(&self.bucket)
-            .key(&self.key);
-        let request = request.upload_id(&self.id).multipart_upload(parts);
-        request
-            .send()
-            .await
-            .map_err(|error| failure("write", &self.bucket, &self.key, &error))?;
-        Ok(())
-    }
-
-    /// Throws the parts away.
-    ///
-    /// # Errors
-    /// The service refuses or cannot answer.
-    pub async fn abort(self) -> Result<(), StorageError> {
-        let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(&self.key);
-        let request = request.upload_id(&self.id);
-        request
-            .send()
-            .await
-            .map_err(|error| failure("abort", &self.bucket, &self.key, &error))?;
-        Ok(())
-    }
-}
-
 async fn collect(output: GetObjectOutput, bucket: &str, key: &str) -> Result<Bytes, StorageError> {
-    let body = output.body.collect().await.map_err(|error| StorageError {
-        kind: StorageErrorKind::Transient,
-        operation: "read",
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        cause: with_causes(&error),
-    })?;
+    let body = output.body.collect().await;
+    let body = body.map_err(|error| StorageError::interrupted(bucket, key, error))?;
     Ok(body.into_bytes())
 }
 
-fn to_chrono(time: Option<&SmithyDateTime>) -> DateTime<Utc> {
+fn size(length: Option<i64>) -> Option<u64> {
+    length.and_then(|length| u64::try_from(length).ok())
+}
+
+/// Without quotes; empty when the store has none, as some leave it out of their listings.
+fn etag(value: Option<&str>) -> String {
+    value.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+fn time(time: Option<&SmithyDateTime>) -> Option<DateTime<Utc>> {
     time.and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos()))
-        .unwrap_or_default()
-}
-
-fn failure<E>(operation: &'static str, bucket: &str, key: &str, error: &SdkError<E>) -> StorageError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-{
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    let kind = match (error.code(), status) {
-        (None, None) => StorageErrorKind::Transient,
-        (code, status) => kind_of(code.unwrap_or_default(), status),
-    };
-    StorageError {
-        kind,
-        operation,
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        cause: match (error.code(), error.message()) {
-            (Some(code), Some(message)) => format!("{code}: {message}"),
-            _ => with_causes(error),
-        },
-    }
-}
-
-/// The sort of failure behind an error code of S3 and an HTTP status.
-fn kind_of(code: &str, status: Option<u16>) -> StorageErrorKind {
-    match (code, status) {
-        ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, Some(404)) => StorageErrorKind::NotFound,
-        ("QuotaExceeded", _) => StorageErrorKind::NoSpace,
-        (_, Some(412)) => StorageErrorKind::PreconditionFailed,
-        ("SlowDown" | "RequestTimeout" | "ConditionalRequestConflict" | "InternalError", _)
-        | (_, Some(429 | 500..=599)) => StorageErrorKind::Transient,
-        _ => StorageErrorKind::Refused,
-    }
 }

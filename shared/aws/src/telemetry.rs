@@ -2,8 +2,8 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// The Delta kernel tells of every log file that it reads, and calls it an error that a new table has no log yet. What it
-/// fails at comes back to the caller, who tells about it.
+/// The Delta kernel logs every log file that it reads, and logs an error for a table without a log. Its failures are
+/// returned to the caller, which reports them.
 pub const DEFAULT_FILTER: &str = "info,delta_kernel=off";
 
 /// Sends log lines to standard error (in Lambda: to CloudWatch), as JSON when `AWS_LAMBDA_LOG_FORMAT` is `JSON`. The
@@ -17,7 +17,7 @@ pub fn initialize() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false);
-    // An error says that a subscriber is there already, which is what the caller wants.
+    // An error means that a subscriber is installed already, which is fine.
     let _ = if json {
         builder.json().without_time().try_init()
     } else {

@@ -5,7 +5,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::pii::{MalformedTokenKeys, Tokenizer};
 
-/// The token keys cannot be had.
+/// The token keys are unavailable.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenKeyError {
     /// Secrets Manager did not answer with the secret.

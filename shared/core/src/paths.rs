@@ -220,7 +220,7 @@ pub fn lineage(batch_date: NaiveDate, run_id: &str) -> String {
 
 /// Key of the list of receivers notified of a run, in silver.
 #[must_use]
-pub fn told(batch_date: NaiveDate, run_id: &str) -> String {
+pub fn notified(batch_date: NaiveDate, run_id: &str) -> String {
     format!("_notifications/{}/{run_id}.json", dated("batch_date", batch_date))
 }
 

@@ -1,4 +1,4 @@
-//! `docs/configuration.md` against the code: every variable that a function reads is there, with the functions that read it.
+//! `docs/configuration.md` against the code: the page lists every variable, with the functions that read it.
 
 #![allow(
     clippy::unwrap_used,
@@ -52,25 +52,50 @@ fn named(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The constants that a function of `shared/core/src/config.rs` names.
-fn named_by_shared(what: &str) -> BTreeSet<String> {
-    let text = read("shared/core/src/config.rs");
+/// The constants that the methods of a type in a shared file name.
+fn named_by_shared(file: &str, what: &str) -> BTreeSet<String> {
+    let text = read(file);
     let (_, rest) = text.split_once(&format!("impl {what} {{")).unwrap();
     named(rest.split("\n}\n").next().unwrap())
 }
 
-/// What a function reads, by the variables' names.
+/// The source of a function that reads its settings: `context.rs`, and `handler.rs` next to it.
+fn source_of(function: &str) -> String {
+    let files = ["context.rs", "handler.rs"].map(|file| format!("functions/{function}/src/{file}"));
+    let texts: Vec<String> = files
+        .iter()
+        .filter_map(|file| fs::read_to_string(project().join(file)).ok())
+        .collect();
+    assert!(!texts.is_empty(), "{function} has neither of {files:?}");
+    texts.concat()
+}
+
+/// Whether the context of a function takes this part of the resources.
+fn takes(source: &str, part: &str) -> bool {
+    let (_, rest) = source.split_once("let Resources {").unwrap();
+    let (parts, _) = rest.split_once("} = resources").unwrap();
+    parts.split(',').any(|each| each.trim() == part)
+}
+
+/// The names of the variables that a function reads.
 fn read_by(function: &str) -> BTreeSet<String> {
-    let handler = read(&format!("functions/{function}/src/handler.rs"));
-    let mut names = named(&handler);
+    let source = source_of(function);
+    let mut names = named(&source);
     for (reader, parts) in [
         ("LakeConfig", &["LakeConfig"][..]),
         ("WarehouseConfig", &["WarehouseConfig", "WarehouseName"]),
         ("WarehouseName", &["WarehouseName"]),
     ] {
-        if handler.contains(&format!("{reader}::read")) {
-            names.extend(parts.iter().flat_map(|part| named_by_shared(part)));
+        if source.contains(&format!("{reader}::read")) {
+            let named = parts
+                .iter()
+                .flat_map(|part| named_by_shared("shared/core/src/config.rs", part));
+            names.extend(named);
         }
+    }
+    // The project files among the resources are those of a folder if the variable is set.
+    if takes(&source, "assets") {
+        names.extend(named_by_shared("shared/aws/src/runtime.rs", "Resources"));
     }
     let variables = variables();
     names.iter().map(|name| variables[name].clone()).collect()
@@ -106,10 +131,10 @@ fn every_variable_of_the_code_is_on_the_page_and_no_function_knows_others() {
         );
     }
     for function in FUNCTIONS {
-        let handler = read(&format!("functions/{function}/src/handler.rs"));
+        let source = source_of(function);
         for spelled in [".optional(\"", ".required(\"", ".parsed(\"", "env::var"] {
             assert!(
-                !handler.contains(spelled),
+                !source.contains(spelled),
                 "{function} reads a variable that env.rs does not name"
             );
         }

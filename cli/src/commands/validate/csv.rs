@@ -1,4 +1,4 @@
-//! CSV files as a table, read as a stream: once for the types, then once for each pass.
+//! CSV files as a table, streamed: once for type inference, then once per pass.
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::cast;
@@ -6,8 +6,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Format;
 use cardlake_core::events::Compression;
+use cardlake_expectations::{Batches, Source, SourceError};
 use cardlake_transformer::{decompressed, format_of};
-use cardlake_validator::{Batches, Source, SourceError};
 use futures::stream::{self, StreamExt};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
-/// Batches that are read ahead.
+/// Batches read ahead.
 const AHEAD: usize = 4;
 
 /// A file and the types of its own columns, in its own order.
@@ -35,21 +35,26 @@ pub(super) struct CsvTable {
     rows: u64,
 }
 
-fn wrong(path: &Path, problem: &dyn std::fmt::Display) -> SourceError {
-    SourceError::File {
-        file: path.display().to_string(),
-        problem: format!("{problem} (wanted is UTF-8 with commas and a header row)"),
+/// A file that cannot be read as CSV.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} (expected UTF-8 with commas and a header row)")]
+struct CsvError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+fn wrong(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+    SourceError::Read {
+        name: path.display().to_string(),
+        source: Box::new(CsvError(Box::new(error))),
     }
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, SourceError> {
     let compression = format_of(&path.to_string_lossy()).map_or(Compression::None, |(_, compression)| compression);
-    let file = File::open(path).map_err(|error| wrong(path, &error))?;
-    decompressed(BufReader::with_capacity(1 << 18, file), compression).map_err(|error| wrong(path, &error))
+    let file = File::open(path).map_err(|error| wrong(path, error))?;
+    decompressed(BufReader::with_capacity(1 << 18, file), compression).map_err(|error| wrong(path, error))
 }
 
 impl CsvTable {
-    /// Reads all files for the types of their columns and the number of rows.
+    /// Reads all files to infer column types and to count rows.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -60,7 +65,7 @@ impl CsvTable {
         for path in paths {
             let format = Format::default().with_header(true);
             let inferred = format.infer_schema(open(&path)?, None);
-            let (schema, records) = inferred.map_err(|error| wrong(&path, &error))?;
+            let (schema, records) = inferred.map_err(|error| wrong(&path, error))?;
             rows += records as u64;
             for field in schema.fields() {
                 match fields.iter_mut().find(|known| known.name() == field.name()) {
@@ -76,7 +81,7 @@ impl CsvTable {
                 schema: Arc::new(schema),
             });
         }
-        // A column without any value has no type; text is one that can hold no value as well.
+        // A column without values has no type; any type can hold nulls.
         for field in fields.iter_mut().filter(|field| field.data_type() == &DataType::Null) {
             *field = field.clone().with_data_type(DataType::Utf8);
         }
@@ -99,9 +104,9 @@ fn common(a: &DataType, b: &DataType) -> DataType {
 }
 
 impl CsvFile {
-    /// Sends the batches of the file; false when nobody wants more.
+    /// Sends the batches of the file; false once the receiver is gone or a batch failed.
     fn send(&self, wanted: &SchemaRef, sender: &mpsc::Sender<Result<RecordBatch, SourceError>>) -> bool {
-        // Values are read in the types of the table, not in those of the one file.
+        // Values are parsed as the types of the table, not as those inferred from this file.
         let types = self.schema.fields().iter().map(|field| {
             let data_type = wanted.field_with_name(field.name()).map(Field::data_type);
             Field::new(field.name(), data_type.cloned().unwrap_or(DataType::Utf8), true)
@@ -115,7 +120,7 @@ impl CsvFile {
                 .with_batch_size(BATCH_ROWS)
                 .with_projection(places.collect())
                 .build(reader)
-                .map_err(|error| wrong(&self.path, &error))
+                .map_err(|error| wrong(&self.path, error))
         });
         let batches = match reading {
             Ok(batches) => batches,
@@ -124,7 +129,7 @@ impl CsvFile {
         for batch in batches {
             let batch = batch.and_then(|batch| complete(&batch, wanted));
             let failed = batch.is_err();
-            let sent = sender.blocking_send(batch.map_err(|error| wrong(&self.path, &error)));
+            let sent = sender.blocking_send(batch.map_err(|error| wrong(&self.path, error)));
             if sent.is_err() || failed {
                 return false;
             }
@@ -163,7 +168,7 @@ impl Source for CsvTable {
         let wanted = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let files = self.files.clone();
         let (sender, receiver) = mpsc::channel(AHEAD);
-        // Parsing runs beside the evaluation; it ends when the stream is dropped.
+        // Parsing runs concurrently with the evaluation and ends when the stream is dropped.
         tokio::task::spawn_blocking(move || files.iter().all(|file| file.send(&wanted, &sender)));
         stream::unfold(receiver, async |mut receiver| {
             let batch = receiver.recv().await?;

@@ -1,23 +1,24 @@
-//! What `--data` names, as a table.
+//! Opens the data named by `--data` as a table.
 
 use super::csv::CsvTable;
 use crate::error::CliError;
 use arrow::datatypes::{DataType, Field, Schema};
 use cardlake_core::events::FileFormat;
 use cardlake_core::paths::parse_day;
+use cardlake_expectations::{LocalFile, ParquetTable, Source, TableFile};
 use cardlake_lake::delta::{DeltaStore, DeltaTable};
 use cardlake_transformer::format_of;
-use cardlake_validator::{Location, ParquetTable, Source, TableFile};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const WANTED: &str = "give a .parquet, .csv, .csv.gz or .csv.zst file, or a folder of such files";
 
 /// Opens a file, a folder of files, or the folder of a Delta table.
 ///
 /// # Errors
-/// There is nothing that can be read as a table.
+/// The path is not a table in a supported format.
 pub(super) async fn open(path: &Path) -> Result<Box<dyn Source>, CliError> {
     let name = path.display();
     let read = |error: io::Error| CliError::usage(format!("cannot read --data {name}: {error}")).hint(WANTED);
@@ -34,7 +35,7 @@ pub(super) async fn open(path: &Path) -> Result<Box<dyn Source>, CliError> {
     open_files(path, files, path).await
 }
 
-/// All files below a folder, but for those that begin with `_` or `.`, which are no part of the data.
+/// All files below a folder, except hidden ones: names that begin with `_` or `.`.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -80,7 +81,7 @@ async fn open_files(named: &Path, files: Vec<PathBuf>, below: &Path) -> Result<B
     }
     let (types, values) = partitions(below, &files);
     let files = files.into_iter().zip(values).map(|(path, partition_values)| TableFile {
-        location: Location::Path(path),
+        file: Arc::new(LocalFile(path)),
         partition_values,
     });
     let table = ParquetTable::open(files.collect(), &types).await;
@@ -89,14 +90,14 @@ async fn open_files(named: &Path, files: Vec<PathBuf>, below: &Path) -> Result<B
     ))
 }
 
-/// Columns that the names of folders hold (`day=2026-01-15`), with the narrowest type that all their values fit, and the
-/// values for each file.
+/// Hive partition columns (`day=2026-01-15`), with the narrowest type that fits all their values, and the values of each
+/// file.
 fn partitions(below: &Path, files: &[PathBuf]) -> (Schema, Vec<BTreeMap<String, Option<String>>>) {
     let values = files.iter().map(|file| {
         let folders = file.strip_prefix(below).ok().and_then(Path::parent);
         let parts = folders.into_iter().flat_map(Path::iter).filter_map(|part| {
             let (name, value) = part.to_str()?.split_once('=')?;
-            // What Hive and its followers write for null.
+            // Null in Hive partitioning.
             let value = (value != "__HIVE_DEFAULT_PARTITION__").then(|| value.to_owned());
             Some((name.to_owned(), value))
         });
@@ -122,7 +123,7 @@ fn partitions(below: &Path, files: &[PathBuf]) -> (Schema, Vec<BTreeMap<String, 
     (Schema::new(fields.collect::<Vec<_>>()), values)
 }
 
-/// The newest version of a Delta table, by its log.
+/// The newest version of a Delta table.
 async fn open_delta(folder: &Path) -> Result<Box<dyn Source>, CliError> {
     let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("read the data", error);
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name().and_then(|name| name.to_str())) else {
@@ -133,7 +134,7 @@ async fn open_delta(folder: &Path) -> Result<Box<dyn Source>, CliError> {
     let schema = table.schema().map_err(|error| failed(&error))?;
     let active = table.active_files().await.map_err(|error| failed(&error))?;
     let files = active.into_iter().map(|file| TableFile {
-        location: Location::Path(folder.join(&file.path)),
+        file: Arc::new(LocalFile(folder.join(&file.path))),
         partition_values: file.partition_values,
     });
     let table = ParquetTable::open(files.collect(), &schema).await;

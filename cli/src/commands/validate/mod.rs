@@ -1,13 +1,11 @@
-//! `cardlake validate`: any suite of Great Expectations over any Parquet or CSV files, as the pipeline would judge them.
+//! `cardlake validate`: Parquet or CSV files against a Great Expectations suite, evaluated as in the pipeline.
 
 mod csv;
 mod data;
 mod text;
 
 use crate::error::{CliError, printed};
-use cardlake_core::error::ErrorKind;
-use cardlake_core::error::StageError;
-use cardlake_validator::{DocsPage, ResultFormat, Severity, Suite, ValidationResult, evaluate};
+use cardlake_expectations::{DocsPage, EvaluationError, ResultFormat, Severity, Suite, ValidationResult, evaluate};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use std::io::Write;
@@ -25,32 +23,32 @@ Examples:
   cardlake validate --suite orders.json --data orders.parquet --docs orders.html
 
 Data: one file (.parquet, .csv, .csv.gz, .csv.zst) or a folder of them. A folder with a Delta
-log is that table: what its newest version has, and nothing else. Parts of a path such as
-day=2026-01-15 are columns of Parquet files below a folder. The type of a CSV column is the
-one that all its values fit; a column of digits holds numbers.
+log is read as the newest version of that table. Parts of a path such as day=2026-01-15 are
+partition columns of Parquet files. The type of a CSV column is the narrowest one that fits
+all its values; a column of digits holds numbers.
 
-Exit code: 0 when no expectation of the severity of --fail-on or above failed, 1 when one did
-or the data cannot be read, 2 for wrong usage, a suite that cannot be used included.")]
+Exit code: 0 if no expectation of the severity of --fail-on or above failed, 1 if one did or
+the data cannot be read, 2 for wrong usage or an invalid suite.")]
 pub(crate) struct ValidateArgs {
     /// The suite: a file in the JSON of Great Expectations 1.x (or older).
     #[arg(long, value_name = "FILE")]
     suite: PathBuf,
-    /// What to validate.
+    /// The data to validate.
     #[arg(long, value_name = "FILE|DIR")]
     data: PathBuf,
-    /// How much --json says of each expectation.
+    /// Level of detail of --json.
     #[arg(long, value_enum, default_value_t = Format::Summary, ignore_case = true)]
     result_format: Format,
-    /// Least severity of a failed expectation that gives exit code 1.
+    /// Lowest severity of a failed expectation that gives exit code 1.
     #[arg(long, value_enum, default_value_t = FailOn::Critical)]
     fail_on: FailOn,
-    /// List the expectations that were met, too.
+    /// Also list the expectations that were met.
     #[arg(long, conflicts_with = "json")]
     all: bool,
-    /// Also write the result as a page of HTML that needs nothing else.
+    /// Also write the result as a self-contained HTML page.
     #[arg(long, value_name = "FILE")]
     docs: Option<PathBuf>,
-    /// Print the result in the JSON of Great Expectations instead of a table.
+    /// Print the result as Great Expectations JSON instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -63,7 +61,7 @@ enum Format {
     BooleanOnly,
     /// Counts and examples.
     Basic,
-    /// Also the most frequent unexpected values, and where examples stand.
+    /// Also the most frequent unexpected values, and the row numbers of the examples.
     Summary,
     /// Also the unexpected values, up to 1,000.
     Complete,
@@ -117,8 +115,10 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
         asked.max(ResultFormat::Summary)
     };
     let result = evaluate(&suite, table.as_ref(), format, meta(&suite, &args.data, rows)).await;
-    let mut result = result.map_err(|error| match error.kind() {
-        ErrorKind::Configuration => CliError::usage(error.to_string()).hint("correct the suite, or the data it is for"),
+    let mut result = result.map_err(|error| match error {
+        EvaluationError::Suite(_) => {
+            CliError::usage(error.to_string()).hint("correct the suite, or the data it is for")
+        }
         _ => CliError::caused("validate the data", &error),
     })?;
     if let Some(path) = &args.docs {
@@ -152,7 +152,7 @@ fn read_suite(path: &Path) -> Result<Suite, CliError> {
     })
 }
 
-/// What the result says about itself.
+/// The metadata of the result.
 fn meta(suite: &Suite, data: &Path, rows: u64) -> Map<String, Value> {
     let version = suite.meta.get("great_expectations_version").cloned();
     Map::from_iter([
@@ -166,6 +166,7 @@ fn write_docs(path: &Path, data: &Path, result: &ValidationResult) -> Result<(),
     let page = DocsPage {
         title: data.display().to_string(),
         subtitle: String::new(),
+        note: String::new(),
         result,
         trend: Vec::new(),
     };

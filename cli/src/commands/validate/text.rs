@@ -1,12 +1,12 @@
-//! A validation result for people: what was not met, and how much was.
+//! A validation result as a table for the terminal.
 
 use crate::table::{bad, good, new_table};
 use cardlake_core::text::thousands;
-use cardlake_validator::{Severity, ValidationResult};
+use cardlake_expectations::{Severity, ValidationResult};
 use comfy_table::Cell;
 use std::fmt::Write as _;
 
-/// The table of failures (or of all expectations) and a line that sums it up.
+/// The table of failures (or of all expectations) and a summary line.
 pub(super) fn table(result: &ValidationResult, rows: u64, seconds: f64, all: bool) -> String {
     let mut table = new_table(&["", "severity", "expectation", "column", "found"]);
     let mut shown = 0;
@@ -54,7 +54,7 @@ pub(super) fn table(result: &ValidationResult, rows: u64, seconds: f64, all: boo
     text
 }
 
-/// No more than so many characters.
+/// Shortens a text to a number of characters.
 fn short(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -199,7 +199,7 @@ fn the_expectation_is_exact_over_consecutive_days() {
     }
 }
 
-/// The rules of the contract, told once more in few words.
+/// The rules of the contract, restated independently of it.
 fn is_valid(fields: &[&str], date: &str) -> bool {
     let uuid = |text: &str| text.len() == 36 && uuid::Uuid::parse_str(text).is_ok();
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

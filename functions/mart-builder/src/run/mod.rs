@@ -12,7 +12,7 @@ use crate::manifest::{Manifest, Node};
 use crate::materialize::Existing;
 use crate::state::{Batch, BuildState, Phase, Status};
 use cardlake_aws::data_api::{
-    ResultSet, StatementOutcome, StatementState, Submission, Value, client_token, is_conflict,
+    ResultSet, StatementError, StatementErrorKind, StatementOutcome, StatementState, Submission, Value, client_token,
 };
 use cardlake_core::events::MartBuilderEvent;
 use cardlake_core::sql::{identifier, literal};
@@ -89,11 +89,10 @@ impl<'a> Run<'a> {
             StatementState::Running => Ok(()),
             StatementState::Failed { error, .. } => {
                 // Two first builds at once may both try to make the schema.
-                let made_by_another = error.to_ascii_lowercase().contains("already exists");
-                if (is_conflict(&error) || made_by_another) && self.state.inspections < MAX_ATTEMPTS {
+                if error.kind.is_concurrency() && self.state.inspections < MAX_ATTEMPTS {
                     self.state.inspection = None;
                 } else {
-                    self.fail("inspection of the target schema", error);
+                    self.fail("inspection of the target schema", error.message);
                 }
                 Ok(())
             }
@@ -211,20 +210,20 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn failed(&mut self, batch: &Batch, error: &str, statements: &[StatementOutcome]) {
+    fn failed(&mut self, batch: &Batch, error: &StatementError, statements: &[StatementOutcome]) {
         let seconds = seconds(statements);
         let shared = batch.nodes.len() > 1;
         for id in &batch.nodes {
             let Some(node) = self.state.nodes.get_mut(id) else {
                 continue;
             };
-            if shared || is_conflict(error) && node.attempts < MAX_ATTEMPTS {
-                tracing::warn!(node = id, error, "submitting once more");
+            if shared || error.kind == StatementErrorKind::SerializationConflict && node.attempts < MAX_ATTEMPTS {
+                tracing::warn!(node = id, %error, "submitting once more");
                 node.status = Status::Pending;
             } else {
                 node.status = Status::Error;
                 node.seconds = seconds;
-                node.message = Some(error.trim().to_owned());
+                node.message = Some(error.message.trim().to_owned());
             }
         }
     }

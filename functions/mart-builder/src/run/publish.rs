@@ -26,7 +26,7 @@ impl Run<'_> {
             match self.context.warehouse.poll(&publication.statement).await? {
                 StatementState::Running => is_done = false,
                 StatementState::Failed { error, .. } => {
-                    self.fail(&format!("publication of {name}"), error);
+                    self.fail(&format!("publication of {name}"), error.message);
                     return Ok(());
                 }
                 StatementState::Finished { statements } => {
@@ -89,7 +89,7 @@ impl Run<'_> {
         let statements = match self.context.warehouse.poll(&statement).await? {
             StatementState::Running => return Ok(false),
             StatementState::Failed { error, .. } => {
-                self.fail("queries of the report", error);
+                self.fail("queries of the report", error.message);
                 return Ok(false);
             }
             StatementState::Finished { statements } => statements,

@@ -148,7 +148,7 @@ impl Run<'_> {
             // A query that is too long is a mistake of the model, not of the service.
             Err(MartBuilderError::DataApi(error)) if error.kind == DataApiErrorKind::Limit => {
                 for id in ids {
-                    self.set(id, Status::Error, error.cause.clone());
+                    self.set(id, Status::Error, error.source.to_string());
                 }
                 return Ok(());
             }

@@ -46,7 +46,7 @@ impl Inner {
                 outcome.error = Some(error.clone());
                 statements.push(outcome);
                 return StatementState::Failed {
-                    error,
+                    error: error.into(),
                     failed: Some(index),
                     statements,
                 };
@@ -111,7 +111,7 @@ impl DataApi for FakeWarehouse {
                     kind: DataApiErrorKind::Transient,
                     operation: "submit",
                     subject: submission.name.clone(),
-                    cause: "throttled".to_owned(),
+                    source: "throttled".into(),
                 });
             }
             let mut known = inner.submissions.iter();
@@ -171,7 +171,7 @@ impl Files for FakeFiles {
                     operation: "write",
                     bucket: bucket.to_owned(),
                     key: key.to_owned(),
-                    cause: "cut off".to_owned(),
+                    source: "cut off".into(),
                 });
             }
             self.objects.lock().unwrap().insert(format!("{bucket}/{key}"), bytes);

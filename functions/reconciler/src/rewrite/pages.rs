@@ -1,4 +1,4 @@
-//! Rows left out of a file page by page, without making values of what stays.
+//! Drops rows of a file page by page, without decoding the remaining values.
 //!
 //! Decoding a file to Arrow and encoding it again costs several times what its bytes do: texts are copied one by one and
 //! looked up in a hash table to find the dictionary that was there before. Here a dictionary is carried over as it is,
@@ -6,9 +6,9 @@
 //! (pages of version 1, plain or with a dictionary, flat columns, the contract's schema); [`rewrite_pages`] declines others.
 
 use super::content::Content;
+use crate::prefetch::PrefetchBuffers;
 use crate::remote::RemoteFile;
 use crate::rows::RowSet;
-use crate::windows::Windows;
 use cardlake_core::contract::{Column, Contract};
 use cardlake_lake::parquet::pages::{
     Chunk, ChunkEncoder, ChunkWriter, CompressionStrategy, MAXIMUM_DICTIONARY_BYTES, read_hybrid,
@@ -24,15 +24,15 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnDescPtr;
 use std::sync::Arc;
 
-/// The content and metadata of a file without the rows that lose; none when the file is not of the usual form.
+/// The content and metadata of a file without the dropped rows; `None` if the file has another layout.
 ///
 /// # Errors
 /// The file cannot be read, or a page contradicts itself.
-pub(super) fn rewrite_pages(
+pub(crate) fn rewrite_pages(
     contract: &Contract,
     file: &RemoteFile,
-    windows: Windows,
-    losers: &RowSet,
+    buffers: PrefetchBuffers,
+    dropped: &RowSet,
 ) -> Result<Option<(Content, ParquetMetaData)>> {
     let parquet = file.parquet();
     let schema = ArrowSchemaConverter::new().convert(&contract.file_schema())?;
@@ -44,7 +44,7 @@ pub(super) fn rewrite_pages(
     if !flat || schema.root_schema().get_fields() != present.root_schema().get_fields() {
         return Ok(None);
     }
-    let windows = Arc::new(windows);
+    let buffers = Arc::new(buffers);
     let mut content = Content::for_size(file.size())?;
     let mut writer = SerializedFileWriter::new(
         &mut content,
@@ -54,7 +54,7 @@ pub(super) fn rewrite_pages(
     let mut encoder = ChunkEncoder::new()?;
     let mut first_row = 0;
     for group in parquet.row_groups() {
-        let rows = Rows::of(group, first_row, losers)?;
+        let rows = Rows::of(group, first_row, dropped)?;
         first_row += rows.stay.len() as u64;
         if !rows.stay.contains(&true) {
             continue;
@@ -66,7 +66,7 @@ pub(super) fn rewrite_pages(
             .zip(contract.file_columns())
             .zip(schema.columns());
         for ((chunk, column), description) in columns {
-            let pages = SerializedPageReader::new(Arc::clone(&windows), chunk, rows.stay.len(), None)?;
+            let pages = SerializedPageReader::new(Arc::clone(&buffers), chunk, rows.stay.len(), None)?;
             let task = Task {
                 rows: &rows,
                 description,
@@ -101,10 +101,10 @@ struct Rows {
 }
 
 impl Rows {
-    fn of(group: &RowGroupMetaData, first_row: u64, losers: &RowSet) -> Result<Self> {
+    fn of(group: &RowGroupMetaData, first_row: u64, dropped: &RowSet) -> Result<Self> {
         let count = u64::try_from(group.num_rows()).map_err(|_| damaged("the number of rows"))?;
         let stay = (first_row..first_row + count)
-            .map(|row| !losers.contains(row))
+            .map(|row| !dropped.contains(row))
             .collect();
         Ok(Self { stay })
     }
@@ -126,7 +126,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// The chunk of the rows that stay; none when it has a page of another form.
+    /// The chunk of the rows that stay; `None` if it has a page of another layout.
     fn filter(&self, mut pages: impl PageReader, encoder: &mut ChunkEncoder) -> Result<Option<Chunk>> {
         let mut chunk = encoder.chunk(self.description.clone(), self.coding)?;
         let mut dictionary: Option<Dictionary> = None;
@@ -212,7 +212,7 @@ impl Task<'_> {
         if page.rows == 0 {
             return Ok(());
         }
-        let stretches = match self.width() {
+        let stretches = match self.width()? {
             Width::Fixed(width) => page.fixed_stretches(width),
             Width::Text => page.text_stretches(),
             Width::Bit => return page.bits(chunk),
@@ -225,17 +225,18 @@ impl Task<'_> {
         })
     }
 
-    fn width(&self) -> Width {
-        match self.description.physical_type() {
+    fn width(&self) -> Result<Width> {
+        Ok(match self.description.physical_type() {
             PhysicalType::BOOLEAN => Width::Bit,
             PhysicalType::INT32 | PhysicalType::FLOAT => Width::Fixed(4),
             PhysicalType::INT64 | PhysicalType::DOUBLE => Width::Fixed(8),
             PhysicalType::INT96 => Width::Fixed(12),
             PhysicalType::BYTE_ARRAY => Width::Text,
             PhysicalType::FIXED_LEN_BYTE_ARRAY => {
-                Width::Fixed(usize::try_from(self.description.type_length()).unwrap_or_default())
+                let length = usize::try_from(self.description.type_length());
+                Width::Fixed(length.map_err(|_| damaged("the length of a type"))?)
             }
-        }
+        })
     }
 
     /// The values of the dictionary that are still in use, plainly encoded.
@@ -246,7 +247,7 @@ impl Task<'_> {
             nulls: Vec::new(),
             stay: dictionary.used.clone(),
         };
-        let stretches = match self.width() {
+        let stretches = match self.width()? {
             Width::Fixed(width) => page.fixed_stretches(width),
             Width::Text => page.text_stretches(),
             Width::Bit => None,
@@ -319,19 +320,20 @@ impl<'p> SplitPage<'p> {
             .map(|(bit, _)| bit)
             .collect();
         chunk.plain_page(self.rows, &self.nulls, |to| {
-            let byte = |bits: &[u8]| (0..).zip(bits).fold(0, |byte, (place, bit)| byte | bit << place);
+            let byte = |bits: &[u8]| (0..).zip(bits).fold(0, |byte, (index, bit)| byte | bit << index);
             to.extend(kept.chunks(8).map(byte));
         })
     }
 }
 
-/// A page of places in the dictionary.
+/// A page of dictionary indices.
 fn indices(page: &SplitPage<'_>, dictionary: &mut Dictionary, chunk: &mut ChunkWriter<'_>) -> Result<()> {
     if page.rows == 0 {
         return Ok(());
     }
     let (width, packed) = match page.values.split_first() {
         Some((width, packed)) => (u32::from(*width), packed),
+        // A page of nulls has no values; otherwise reading them fails.
         None => (0, page.values),
     };
     let all = read_hybrid(packed, width, page.stay.len()).ok_or_else(|| damaged("the values of a page"))?;

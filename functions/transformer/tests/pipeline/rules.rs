@@ -2,8 +2,11 @@
 
 use crate::support::{LIMITS, plan, read, run};
 use arrow::util::display::array_value_to_string;
+use cardlake_core::contract::Contract;
 use cardlake_core::events::FileFormat;
+use cardlake_transformer::{ObjectFacts, TransformPlan};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 const CONTRACT: &str = r"
 apiVersion: v3.1.0
@@ -108,5 +111,39 @@ fn the_last_of_repeated_fields_counts() {
     assert_eq!(
         (value("id"), value("small"), value("extra")),
         ("b".into(), "2".into(), r#"{"x":2}"#.into())
+    );
+}
+
+#[test]
+fn derivations_that_would_lose_values_are_refused() {
+    let refusal = |properties: &str| {
+        let contract = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nversion: 1.0.0\nschema:\n  - name: things\n    properties:\n      \
+             - {{name: id, logicalType: string, physicalType: VARCHAR(20), primaryKey: true}}\n{properties}"
+        );
+        let contract = Arc::new(Contract::from_yaml("things.yaml", &contract).unwrap());
+        let facts = ObjectFacts {
+            key: "things/ingest_date=2026-01-15/x".to_owned(),
+            ingest_date: "2026-01-15".parse().unwrap(),
+            ingest_micros: 0,
+        };
+        TransformPlan::new(&contract, facts, None, None)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refusal(
+            "      - {name: price, logicalType: number, physicalType: 'DECIMAL(9,2)', partitioned: true, \
+             partitionKeyPosition: 1}\n"
+        ),
+        "the contract of 'things' is wrong: price cannot be a partition column"
+    );
+    assert_eq!(
+        refusal(
+            "      - {name: number, logicalType: string, physicalType: VARCHAR(20)}\n      \
+             - {name: last4, logicalType: string, physicalType: CHAR(4), customProperties: [{property: derivation, \
+             value: {kind: last_four, from: number}}]}\n"
+        ),
+        "the contract of 'things' is wrong: last4 is derived from a column that is not classified as card_number"
     );
 }

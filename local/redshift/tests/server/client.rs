@@ -160,5 +160,5 @@ async fn errors_are_sorted_by_what_helps() {
     let StatementState::Failed { failed, error, .. } = finished(&warehouse, &id).await else {
         panic!("it did not fail")
     };
-    assert_eq!((failed, error.as_str()), (Some(1), "ERROR: Divide by zero"));
+    assert_eq!((failed, error.message.as_str()), (Some(1), "ERROR: Divide by zero"));
 }

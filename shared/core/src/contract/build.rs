@@ -1,9 +1,9 @@
 //! Builds a validated [`Contract`] from a document.
 
-use super::odcs::{CustomProperty, Document, Property, SchemaObject};
-use super::{
+use super::model::{
     Column, ColumnType, Contract, ContractError, Derivation, EventTime, Normalisation, Protection, Rules, TextFormat,
 };
+use super::odcs::{CustomProperty, Document, Property, SchemaObject};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -24,7 +24,17 @@ impl Place<'_> {
     }
 }
 
-pub(super) fn contract(file: &str, text: &str) -> Result<Contract, ContractError> {
+impl Contract {
+    /// Parses and validates a contract.
+    ///
+    /// # Errors
+    /// The invalid property, with the allowed values.
+    pub fn from_yaml(file: &str, text: &str) -> Result<Self, ContractError> {
+        contract(file, text)
+    }
+}
+
+fn contract(file: &str, text: &str) -> Result<Contract, ContractError> {
     let syntax = |cause: String| ContractError::Syntax {
         file: file.to_owned(),
         cause,

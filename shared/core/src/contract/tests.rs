@@ -1,4 +1,5 @@
 use super::*;
+use arrow::datatypes::DataType;
 
 fn project() -> Assets {
     Assets::Folder([env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect())

@@ -1,6 +1,6 @@
 //! Input and output of the notifier: the end of a run.
 
-use super::{BalanceOutput, MartBuilderOutput, PlanOutput, ValidatorOutput};
+use super::stages::{BalanceOutput, MartBuilderOutput, PlanOutput, ValidatorOutput};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

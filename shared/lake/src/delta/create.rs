@@ -1,7 +1,9 @@
 //! The first commit of a table: creates the table and adds the first files in one version.
 
-use super::commit::{CommitRequest, add_batch, commit_info};
-use super::{CHECKPOINT_INTERVAL, DeltaError, DeltaTable, ENGINE_INFO, schema};
+use super::error::DeltaError;
+use super::request::{CommitRequest, add_batch, commit_info};
+use super::schema;
+use super::table::{CHECKPOINT_INTERVAL, DeltaTable, ENGINE_INFO};
 use cardlake_core::contract::Contract;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_data::ArrowEngineData;

@@ -3,7 +3,7 @@
 //! Calls of the kernel block, so all of them run in [`blocking`]. Its requests use `object_store`, whose client is set up here
 //! from the same configuration as the SDK's clients.
 
-use super::DeltaError;
+use super::error::DeltaError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use cardlake_aws::clients::Aws;
 use delta_kernel::Engine;

@@ -1,6 +1,9 @@
 //! Data files of a table: active files, and changes between two versions.
 
-use super::{DeltaError, DeltaTable, blocking, statistics};
+use super::engine::blocking;
+use super::error::DeltaError;
+use super::statistics;
+use super::table::DeltaTable;
 use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StructArray};
 use arrow::datatypes::Int64Type;
 use cardlake_core::records::ColumnStatistics;

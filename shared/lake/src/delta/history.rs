@@ -1,7 +1,9 @@
 //! Data files referenced by the versions since some time, which time travel needs.
 
+use super::engine::blocking;
+use super::error::DeltaError;
 use super::files::removed_paths;
-use super::{DeltaError, DeltaTable, blocking};
+use super::table::DeltaTable;
 use chrono::{DateTime, Utc};
 use delta_kernel::commit_range::{CommitRange, DeltaAction};
 use delta_kernel::engine::arrow_data::EngineDataArrowExt;

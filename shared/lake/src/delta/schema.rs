@@ -1,6 +1,6 @@
 //! Delta schemas of contracts.
 
-use super::DeltaError;
+use super::error::DeltaError;
 use cardlake_core::contract::{Column, ColumnType, Contract};
 use delta_kernel::schema::{DataType, SchemaRef, StructField, StructType};
 use std::sync::Arc;

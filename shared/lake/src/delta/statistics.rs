@@ -1,6 +1,6 @@
 //! Statistics of data files: conversion between the JSON of the records and the kernel's typed columns.
 
-use super::DeltaError;
+use super::error::DeltaError;
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray, StructArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field};

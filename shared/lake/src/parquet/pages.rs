@@ -359,7 +359,7 @@ fn write_hybrid(values: &[u32], width: u32, page: &mut Vec<u8>) {
     match values.split_first() {
         None => {}
         Some((first, others)) if others.iter().all(|value| value == first) => {
-            write_run(values.len(), *first, width, page)
+            write_run(values.len(), *first, width, page);
         }
         Some(_) => {
             for run in values.chunks(RUN_GROUPS * 8) {

@@ -1,0 +1,223 @@
+//! Data Docs: a validation result as one self-contained HTML page. No I/O.
+
+use crate::result::{ExpectationResult, ValidationResult};
+use crate::suite::Severity;
+use crate::text::thousands;
+use minijinja::{Environment, UndefinedBehavior};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+const TEMPLATE: &str = include_str!("docs.html.j2");
+/// Examples of one expectation on the page.
+const EXAMPLES: usize = 10;
+/// Characters of an example, or of an argument, on the page.
+const SHOWN_CHARACTERS: usize = 200;
+/// Heading of the expectations on the table as a whole.
+const TABLE: &str = "The table";
+/// Arguments that the page shows elsewhere, or not at all.
+const SHOWN_ELSEWHERE: [&str; 5] = ["column", "column_A", "column_B", "column_list", "batch_id"];
+
+/// The template cannot be rendered.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot render the page of a validation result: {0:#}")]
+pub struct DocsError(#[from] minijinja::Error);
+
+/// One run in the trend of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrendPoint {
+    /// Its label, such as a day.
+    pub label: String,
+    /// Rows that were validated.
+    pub rows: u64,
+    /// Expectations.
+    pub evaluated: u64,
+    /// Failed expectations of severity critical.
+    pub critical: u64,
+    /// Failed expectations of a lower severity.
+    pub lesser: u64,
+}
+
+impl TrendPoint {
+    /// The point of a result.
+    #[must_use]
+    pub fn new(label: String, result: &ValidationResult) -> Self {
+        let critical = result.failures(Severity::Critical).count() as u64;
+        Self {
+            label,
+            rows: result.rows(),
+            evaluated: result.statistics.evaluated_expectations,
+            critical,
+            lesser: result.statistics.unsuccessful_expectations - critical,
+        }
+    }
+}
+
+/// The contents of a page.
+#[derive(Debug)]
+pub struct DocsPage<'a> {
+    /// What was validated.
+    pub title: String,
+    /// A line below the title; may be empty.
+    pub subtitle: String,
+    /// A line below the counts; may be empty.
+    pub note: String,
+    /// The result.
+    pub result: &'a ValidationResult,
+    /// The last runs, this one last; empty: no trend is shown.
+    pub trend: Vec<TrendPoint>,
+}
+
+impl DocsPage<'_> {
+    /// Renders the page.
+    ///
+    /// # Errors
+    /// The template cannot be rendered.
+    pub fn html(&self) -> Result<String, DocsError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_filter("thousands", thousands);
+        Ok(environment.render_named_str("docs.html", TEMPLATE, minijinja::value::Serde(self.content()))?)
+    }
+
+    fn content(&self) -> Value {
+        let result = self.result;
+        let count = |severity| result.failures(severity).count() as u64;
+        let (critical, warnings, infos) = (
+            count(Severity::Critical),
+            count(Severity::Warning),
+            count(Severity::Info),
+        );
+        let failures = [Severity::Critical, Severity::Warning, Severity::Info]
+            .into_iter()
+            .flat_map(|severity| result.failures(severity))
+            .map(entry);
+        json!({
+            "title": self.title,
+            "subtitle": self.subtitle,
+            "suite": result.suite_name,
+            "status": status(critical, warnings + infos),
+            "rows": result.rows(),
+            "evaluated": result.statistics.evaluated_expectations,
+            "met": result.statistics.successful_expectations,
+            "critical": critical,
+            "warnings": warnings,
+            "infos": infos,
+            "note": self.note,
+            "trend": self.trend(),
+            "most_rows": self.trend.iter().map(|point| point.rows).max(),
+            "failures": failures.collect::<Vec<_>>(),
+            "groups": self.groups(),
+        })
+    }
+
+    /// The bars of the trend; their height is the number of rows.
+    fn trend(&self) -> Vec<Value> {
+        let most = self.trend.iter().map(|point| point.rows).max().unwrap_or(0).max(1);
+        let bar = |point: &TrendPoint| {
+            json!({
+                "label": point.label,
+                "rows": point.rows,
+                "evaluated": point.evaluated,
+                "failed": point.critical + point.lesser,
+                "status": status(point.critical, point.lesser),
+                // A bar of height zero would be invisible.
+                "height": (point.rows * 100 / most).max(2),
+            })
+        };
+        self.trend.iter().map(bar).collect()
+    }
+
+    /// All expectations grouped by columns: those on the table first, then in the order of the suite.
+    fn groups(&self) -> Vec<Value> {
+        let mut order: Vec<String> = vec![TABLE.to_owned()];
+        let mut groups: BTreeMap<String, Vec<&ExpectationResult>> = BTreeMap::new();
+        for result in &self.result.results {
+            let kwargs = &result.expectation_config.kwargs;
+            let of_columns = ["column", "column_A"].iter().any(|name| kwargs.contains_key(*name));
+            let name = if of_columns { result.columns() } else { TABLE.to_owned() };
+            if !order.contains(&name) {
+                order.push(name.clone());
+            }
+            groups.entry(name).or_default().push(result);
+        }
+        let groups = order.into_iter().filter_map(|name| {
+            let results = groups.remove(&name)?;
+            let failed = results.iter().filter(|result| !result.success).count();
+            let entries: Vec<Value> = results.into_iter().map(entry).collect();
+            Some(json!({"name": name, "failed": failed, "entries": entries}))
+        });
+        groups.collect()
+    }
+}
+
+const fn status(critical: u64, lesser: u64) -> &'static str {
+    match (critical, lesser) {
+        (0, 0) => "passed",
+        (0, _) => "warned",
+        _ => "failed",
+    }
+}
+
+/// One expectation.
+fn entry(result: &ExpectationResult) -> Value {
+    let configuration = &result.expectation_config;
+    let name = &configuration.expectation_type;
+    let arguments = configuration.kwargs.iter();
+    let arguments = arguments.filter(|(name, value)| !SHOWN_ELSEWHERE.contains(&name.as_str()) && !value.is_null());
+    let words = name.strip_prefix("expect_").unwrap_or(name);
+    let words = words.strip_prefix("column_").unwrap_or(words).replace('_', " ");
+    json!({
+        "type": name,
+        "what": words,
+        "column": result.columns(),
+        "description": configuration.description.as_ref().and_then(Value::as_str),
+        "severity": configuration.severity.name(),
+        "success": result.success,
+        "found": result.found(),
+        "arguments": arguments.map(|(name, value)| json!({"name": name, "value": shown(value)})).collect::<Vec<_>>(),
+        "examples": examples(&result.result),
+        "examined": examined(&result.result),
+    })
+}
+
+/// The most frequent unexpected values, with their counts if the result has them.
+fn examples(result: &Map<String, Value>) -> Vec<Value> {
+    let list = |name: &str| {
+        result
+            .get(name)
+            .and_then(Value::as_array)
+            .filter(|list| !list.is_empty())
+    };
+    if let Some(counts) = list("partial_unexpected_counts") {
+        let counts = counts.iter().take(EXAMPLES);
+        return counts
+            .map(|each| json!({"value": shown(&each["value"]), "count": each["count"]}))
+            .collect();
+    }
+    let values = list("partial_unexpected_list").into_iter().flatten().take(EXAMPLES);
+    values
+        .map(|value| json!({"value": shown(value), "count": null}))
+        .collect()
+}
+
+/// The number of unexpected values that the counts of [`examples`] are based on.
+fn examined(result: &Map<String, Value>) -> usize {
+    let list = |name: &str| result.get(name).and_then(Value::as_array).map(Vec::len);
+    list("unexpected_list")
+        .or_else(|| list("partial_unexpected_list"))
+        .unwrap_or(0)
+}
+
+/// A value, shortened, without quotes.
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "null".to_owned(),
+        Value::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

@@ -1,0 +1,189 @@
+//! The evaluation of a suite on a table, on all processors.
+
+use crate::evaluation::{Evaluation, build, hashing};
+use crate::normalise::{NormaliseError, normalised};
+use crate::result::{ExpectationResult, ResultFormat, ValidationResult};
+use crate::source::{Batches, Source, SourceError};
+use crate::suite::{Suite, SuiteError};
+use crate::table::Table;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use futures::TryStreamExt;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinError;
+
+/// Batches queued for each worker.
+const BATCHES_AHEAD: usize = 4;
+
+/// Why a suite could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluationError {
+    /// The suite is wrong.
+    #[error(transparent)]
+    Suite(#[from] SuiteError),
+    /// The source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The values of a column cannot be read.
+    #[error("cannot read the values of column '{column}': {source}")]
+    Column {
+        /// The column.
+        column: String,
+        /// The reason.
+        source: ArrowError,
+    },
+    /// A worker thread panicked or was cancelled.
+    #[error("the evaluation was aborted: {0}")]
+    Worker(#[source] JoinError),
+    /// A batch lacks a requested column, or cannot be filtered.
+    #[error("cannot evaluate a batch: {0}")]
+    Batch(#[source] ArrowError),
+}
+
+impl From<NormaliseError> for EvaluationError {
+    fn from(error: NormaliseError) -> Self {
+        match error {
+            NormaliseError::Column { column, source } => Self::Column { column, source },
+            NormaliseError::Batch(source) => Self::Batch(source),
+        }
+    }
+}
+
+/// Evaluates a suite on a source. The rows are read once, with just the columns needed; expectations that need more
+/// passes (uniqueness once a duplicate is suspected, quantiles) read their own columns again. `meta` becomes the metadata
+/// of the result; pages show its `rows` as the number of rows.
+///
+/// # Errors
+/// An expectation of an unknown type or with a wrong argument, or a source that cannot be read.
+pub async fn evaluate(
+    suite: &Suite,
+    source: &dyn Source,
+    format: ResultFormat,
+    meta: Map<String, Value>,
+) -> Result<ValidationResult, EvaluationError> {
+    let table = Table {
+        schema: Arc::clone(source.schema()),
+        rows: source.rows(),
+        reference_rows: source.reference_rows(),
+        hashing: hashing(suite),
+    };
+    let mut evaluations = build(suite, &table)?;
+    while evaluations.iter().any(Evaluation::needs_rows) {
+        let batches = source.scan(&columns(&evaluations, Evaluation::needs_rows));
+        evaluations = pass(evaluations, batches, Evaluation::needs_rows, true).await?;
+        if source.reference_rows() > 0 && evaluations.iter().any(Evaluation::needs_reference) {
+            let batches = source.scan_reference(&columns(&evaluations, Evaluation::needs_reference));
+            evaluations = pass(evaluations, batches, Evaluation::needs_reference, false).await?;
+        }
+        evaluations = end_pass(evaluations).await?;
+    }
+    let results = suite.expectations.iter().zip(&mut evaluations);
+    let results =
+        results.map(|(expectation, evaluation)| ExpectationResult::new(expectation, evaluation.finish(format), format));
+    Ok(ValidationResult::new(&suite.name, results.collect(), meta))
+}
+
+/// The columns that some of the expectations read.
+fn columns(evaluations: &[Evaluation], which: fn(&Evaluation) -> bool) -> Vec<String> {
+    let reading = evaluations.iter().filter(|evaluation| which(evaluation));
+    let columns: BTreeSet<String> = reading.flat_map(Evaluation::columns).collect();
+    columns.into_iter().collect()
+}
+
+/// An expectation and its position in the suite.
+type Placed = (usize, Evaluation);
+
+/// Distributes the expectations that need rows over the processors; the others come second.
+fn distribute(evaluations: Vec<Evaluation>, which: fn(&Evaluation) -> bool) -> (Vec<Vec<Placed>>, Vec<Placed>) {
+    let (active, resting): (Vec<Placed>, Vec<Placed>) = evaluations
+        .into_iter()
+        .enumerate()
+        .partition(|(_, evaluation)| which(evaluation));
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut parts: Vec<Vec<Placed>> = (0..processors.min(active.len()).max(1)).map(|_| Vec::new()).collect();
+    let count = parts.len();
+    for (index, placed) in active.into_iter().enumerate() {
+        parts[index % count].push(placed);
+    }
+    (parts, resting)
+}
+
+/// Feeds the rows to the expectations that need them, on all processors, while reading continues. `own`: these are the
+/// rows of the table, not the reference rows.
+async fn pass(
+    evaluations: Vec<Evaluation>,
+    mut batches: Batches<'_>,
+    which: fn(&Evaluation) -> bool,
+    own: bool,
+) -> Result<Vec<Evaluation>, EvaluationError> {
+    let plain: BTreeSet<String> = evaluations
+        .iter()
+        .filter(|evaluation| which(evaluation))
+        .flat_map(Evaluation::plain_columns)
+        .collect();
+    let (parts, mut done) = distribute(evaluations, which);
+    let mut senders = Vec::with_capacity(parts.len());
+    let mut working = Vec::with_capacity(parts.len());
+    for part in parts {
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        senders.push(sender);
+        working.push(tokio::task::spawn_blocking(move || work(part, receiver)));
+    }
+    let mut first_row = 0;
+    'batches: while let Some(batch) = batches.try_next().await? {
+        let batch = normalised(&batch, Some(&plain))?;
+        let rows = batch.num_rows() as u64;
+        for sender in &senders {
+            // A closed channel means that the worker failed; joining it returns the error.
+            if sender.send((batch.clone(), own.then_some(first_row))).await.is_err() {
+                break 'batches;
+            }
+        }
+        first_row += rows;
+    }
+    drop(senders);
+    for worker in working {
+        let part = worker.await.map_err(EvaluationError::Worker)?;
+        done.extend(part.map_err(EvaluationError::Batch)?);
+    }
+    Ok(in_order(done))
+}
+
+/// Ends a pass, on all processors: some expectations sort millions of hashes.
+async fn end_pass(evaluations: Vec<Evaluation>) -> Result<Vec<Evaluation>, EvaluationError> {
+    let (parts, mut done) = distribute(evaluations, Evaluation::needs_rows);
+    let working: Vec<_> = parts
+        .into_iter()
+        .map(|mut part| {
+            tokio::task::spawn_blocking(move || {
+                part.iter_mut().for_each(|(_, evaluation)| evaluation.end_pass());
+                part
+            })
+        })
+        .collect();
+    for worker in working {
+        done.extend(worker.await.map_err(EvaluationError::Worker)?);
+    }
+    Ok(in_order(done))
+}
+
+fn in_order(mut placed: Vec<Placed>) -> Vec<Evaluation> {
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, evaluation)| evaluation).collect()
+}
+
+/// Feeds all batches to some of the expectations.
+fn work(
+    mut part: Vec<Placed>,
+    mut batches: mpsc::Receiver<(RecordBatch, Option<u64>)>,
+) -> Result<Vec<Placed>, ArrowError> {
+    while let Some((batch, first_row)) = batches.blocking_recv() {
+        for (_, evaluation) in &mut part {
+            evaluation.update(&batch, first_row)?;
+        }
+    }
+    Ok(part)
+}

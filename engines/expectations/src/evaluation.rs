@@ -1,0 +1,217 @@
+//! The expectations of a suite, ready to take in rows.
+
+use crate::arguments::Arguments;
+use crate::condition::Condition;
+use crate::expectations::SUPPORTED;
+use crate::expectations::check::{Check, Rows};
+use crate::result::{Outcome, ResultFormat};
+use crate::suite::{ExpectationConfiguration, Suite, SuiteError};
+use crate::table::{BuildError, Problem, Table};
+use crate::tally::Positions;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::error::ArrowError;
+
+/// Expectations that also read the reference rows.
+const UNIQUE: [&str; 2] = [
+    "expect_column_values_to_be_unique",
+    "expect_compound_columns_to_be_unique",
+];
+/// Expectations that count distinct values.
+const DISTINCT: [&str; 2] = [
+    "expect_column_proportion_of_unique_values_to_be_between",
+    "expect_column_unique_value_count_to_be_between",
+];
+
+/// The number of expectations of a suite with one of these types.
+fn count(suite: &Suite, types: &[&str]) -> usize {
+    let of_suite = suite.expectations.iter().map(|each| each.expectation_type.as_str());
+    of_suite.filter(|name| types.contains(name)).count()
+}
+
+/// Whether an expectation of the suite reads the reference rows of its source: see [`crate::Source::scan_reference`].
+#[must_use]
+pub fn needs_reference_rows(suite: &Suite) -> bool {
+    count(suite, &UNIQUE) > 0
+}
+
+/// The number of expectations of the suite that keep a hash of every value.
+pub(crate) fn hashing(suite: &Suite) -> u64 {
+    (count(suite, &UNIQUE) + count(suite, &DISTINCT)) as u64
+}
+
+/// An expectation of the suite, ready to take in rows.
+pub(crate) struct Evaluation {
+    check: Result<Box<dyn Check>, String>,
+    condition: Option<Condition>,
+    needs_rows: bool,
+}
+
+impl Evaluation {
+    /// Columns that it reads, those of its row condition included.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let mut columns = self.check.as_ref().map_or_else(|_| Vec::new(), |check| check.columns());
+        if let Some(condition) = &self.condition {
+            condition.add_columns(&mut columns);
+        }
+        columns
+    }
+
+    /// Those of its columns that must not be dictionary-encoded.
+    pub(crate) fn plain_columns(&self) -> Vec<String> {
+        let mut columns = match &self.check {
+            Ok(check) if !check.reads_dictionaries() => check.columns(),
+            _ => Vec::new(),
+        };
+        if let Some(condition) = &self.condition {
+            condition.add_columns(&mut columns);
+        }
+        columns
+    }
+
+    /// Whether it needs (another pass over) the rows.
+    pub(crate) const fn needs_rows(&self) -> bool {
+        self.needs_rows
+    }
+
+    /// Whether it needs the reference rows in this pass.
+    pub(crate) fn needs_reference(&self) -> bool {
+        self.needs_rows && self.check.as_ref().is_ok_and(|check| check.needs_reference())
+    }
+
+    /// Takes in a batch: of the table, with the number of its first row, or of the reference rows (`None`).
+    pub(crate) fn update(&mut self, batch: &RecordBatch, first_row: Option<u64>) -> Result<(), ArrowError> {
+        let Ok(check) = &mut self.check else {
+            return Ok(());
+        };
+        let reference = first_row.is_none();
+        let first_row = first_row.unwrap_or(0);
+        let mut take = |rows: &Rows<'_>| {
+            if reference {
+                check.update_reference(rows)
+            } else {
+                check.update(rows)
+            }
+        };
+        let Some(condition) = &self.condition else {
+            let positions = Positions { first_row, kept: None };
+            return take(&Rows { batch, positions });
+        };
+        let kept: BooleanArray = condition.evaluate(batch)?;
+        let filtered = arrow::compute::filter_record_batch(batch, &kept)?;
+        let rows: Vec<u32> = kept.values().set_indices_u32().collect();
+        let positions = Positions {
+            first_row,
+            kept: Some(&rows),
+        };
+        take(&Rows {
+            batch: &filtered,
+            positions,
+        })
+    }
+
+    /// Ends a pass.
+    pub(crate) fn end_pass(&mut self) {
+        if self.needs_rows
+            && let Ok(check) = &mut self.check
+        {
+            self.needs_rows = check.next_pass();
+        }
+    }
+
+    /// The outcome.
+    pub(crate) fn finish(&mut self, format: ResultFormat) -> Outcome {
+        match &mut self.check {
+            Ok(check) => check.finish(format),
+            Err(message) => Outcome::exception(message.clone()),
+        }
+    }
+}
+
+/// Builds the evaluations of a suite.
+pub(crate) fn build(suite: &Suite, table: &Table) -> Result<Vec<Evaluation>, SuiteError> {
+    let numbered = suite.expectations.iter().enumerate();
+    let built = numbered.map(|(index, expectation)| {
+        evaluation(expectation, table).map_err(|problem| SuiteError::Expectation {
+            suite: suite.name.clone(),
+            position: index + 1,
+            expectation_type: expectation.expectation_type.clone(),
+            problem,
+        })
+    });
+    built.collect()
+}
+
+fn evaluation(expectation: &ExpectationConfiguration, table: &Table) -> Result<Evaluation, Problem> {
+    let name = expectation.expectation_type.as_str();
+    let Some((_, build)) = SUPPORTED.iter().find(|(supported, _)| *supported == name) else {
+        let names: Vec<&str> = SUPPORTED.iter().map(|(name, _)| *name).collect();
+        return Err(format!("this type is unknown; supported are {}", names.join(", ")));
+    };
+    let arguments = Arguments::new(expectation);
+    let missing = |column: String| format!("Error: The column \"{column}\" in BatchData does not exist.");
+    let condition = match expectation.kwargs.get("row_condition").filter(|value| !value.is_null()) {
+        None => None,
+        Some(value) => match Condition::new(value, table) {
+            Ok(condition) => Some(condition),
+            Err(BuildError::Problem(problem)) => return Err(format!("argument 'row_condition': {problem}")),
+            Err(BuildError::MissingColumn(column)) => {
+                return Ok(Evaluation {
+                    check: Err(missing(column)),
+                    condition: None,
+                    needs_rows: false,
+                });
+            }
+        },
+    };
+    let check = match build(&arguments, table) {
+        Ok(check) => {
+            arguments.finish()?;
+            Ok(check)
+        }
+        Err(BuildError::Problem(problem)) => return Err(problem),
+        Err(BuildError::MissingColumn(column)) => Err(missing(column)),
+    };
+    let needs_rows = check.as_ref().is_ok_and(|check| !check.columns().is_empty());
+    Ok(Evaluation {
+        check,
+        condition,
+        needs_rows,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::{DataType, Field, Schema};
+    use std::sync::Arc;
+
+    #[test]
+    fn an_unknown_type_is_named_with_all_that_are_supported() {
+        let suite = |text: &str| Suite::from_json("s.json", text).unwrap();
+        let table = Table {
+            schema: Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)])),
+            rows: 1,
+            reference_rows: 0,
+            hashing: 1,
+        };
+        let error = |text: &str| build(&suite(text), &table).err().unwrap().to_string();
+        let unknown = error(r#"{"name":"s","expectations":[{"type":"expect_column_values_to_be_odd","kwargs":{}}]}"#);
+        assert!(
+            unknown.starts_with(
+                "suite s, expectation 1 (expect_column_values_to_be_odd): this type is unknown; supported are \
+                 expect_column_distinct_values_to_be_in_set, "
+            ),
+            "{unknown}"
+        );
+        let misspelt = error(
+            r#"{"name":"s","expectations":[
+                {"type":"expect_column_to_exist","kwargs":{"column":"a"}},
+                {"type":"expect_column_values_to_be_between","kwargs":{"column":"a","min":1,"max_value":2}}]}"#,
+        );
+        assert_eq!(
+            misspelt,
+            "suite s, expectation 2 (expect_column_values_to_be_between): argument 'min' is unknown: it takes column, \
+             max_value, min_value, mostly, strict_max, strict_min"
+        );
+    }
+}

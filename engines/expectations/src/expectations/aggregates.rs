@@ -1,0 +1,229 @@
+//! Aggregates of a column: minimum, maximum, sum, mean, standard deviation.
+
+use super::check::{Check, Rows};
+use super::ranges::{Bounds, KindBounds};
+use crate::arguments::Arguments;
+use crate::result::{Outcome, ResultFormat};
+use crate::table::{BuildError, Table};
+use crate::value::{Column, Kind, array, decimal_to_f64};
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::{concat, max_boolean, min_boolean, take};
+use arrow::error::ArrowError;
+use serde_json::Value;
+
+/// Which end of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Minimum,
+    Maximum,
+}
+
+/// The smallest or largest value.
+struct Extreme {
+    column: String,
+    end: End,
+    bounds: KindBounds,
+    /// The value so far, as a column of one row.
+    best: Option<ArrayRef>,
+}
+
+impl Extreme {
+    /// The row of the best value of a column; none when all are null.
+    fn best_row(&self, column: Column<'_>) -> Option<usize> {
+        let rows = (0..column.array().len()).filter(|row| !column.is_null(*row));
+        macro_rules! best {
+            ($array:expr, $compare:expr) => {
+                match self.end {
+                    End::Minimum => rows.min_by(|a, b| $compare($array.value(*a), $array.value(*b))),
+                    End::Maximum => rows.max_by(|a, b| $compare($array.value(*a), $array.value(*b))),
+                }
+            };
+        }
+        match column {
+            Column::Text(array) => best!(array, |a: &str, b: &str| a.cmp(b)),
+            Column::Integer(array) => best!(array, |a: i64, b: i64| a.cmp(&b)),
+            Column::Float(array) => best!(array, |a: f64, b: f64| a.total_cmp(&b)),
+            Column::Decimal(array) => best!(array, |a: i128, b: i128| a.cmp(&b)),
+            Column::Date(array) => best!(array, |a: i32, b: i32| a.cmp(&b)),
+            Column::Timestamp(array) => best!(array, |a: i64, b: i64| a.cmp(&b)),
+            Column::Boolean(array) => {
+                let wanted = match self.end {
+                    End::Minimum => min_boolean(array)?,
+                    End::Maximum => max_boolean(array)?,
+                };
+                rows.into_iter().find(|row| array.value(*row) == wanted)
+            }
+        }
+    }
+}
+
+impl Check for Extreme {
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+        let array = array(rows.batch, &self.column)?;
+        let Some(row) = self.best_row(rows.column(&self.column)?) else {
+            return Ok(());
+        };
+        let found = array.slice(row, 1);
+        let together = match &self.best {
+            None => found,
+            Some(best) => concat(&[best.as_ref(), found.as_ref()])?,
+        };
+        let best = Column::of(&together).and_then(|column| self.best_row(column));
+        let row = best.ok_or_else(|| ArrowError::ComputeError("two values without a smallest one".to_owned()))?;
+        // A copy, to release the batch.
+        let indices = UInt32Array::from(vec![row as u32]);
+        self.best = Some(take(&together, &indices, None)?);
+        Ok(())
+    }
+
+    fn finish(&mut self, _: ResultFormat) -> Outcome {
+        match self.best.as_ref().and_then(Column::of) {
+            None => Outcome::observed(false, Value::Null),
+            Some(column) => {
+                let outside = self.bounds.outside(column);
+                Outcome::observed(!outside.value(0), column.json(0))
+            }
+        }
+    }
+}
+
+fn extreme(arguments: &Arguments<'_>, table: &Table, end: End) -> Result<Box<dyn Check>, BuildError> {
+    let column = arguments.text("column")?.to_owned();
+    let bounds = KindBounds::of(arguments, table.kind(&column)?)?;
+    Ok(Box::new(Extreme {
+        column,
+        end,
+        bounds,
+        best: None,
+    }))
+}
+
+pub(super) fn minimum(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    extreme(arguments, table, End::Minimum)
+}
+
+pub(super) fn maximum(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    extreme(arguments, table, End::Maximum)
+}
+
+/// Which aggregate of a column of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    Sum,
+    Mean,
+    StandardDeviation,
+}
+
+/// Sums, exact for integers and decimals and compensated (Neumaier) for floating-point numbers, so that the result does
+/// not depend on the order of batches; squared deviations by Welford's method.
+struct Moments {
+    column: String,
+    moment: Moment,
+    bounds: Bounds<f64>,
+    kind: Kind,
+    count: u64,
+    exact: i128,
+    sum: f64,
+    compensation: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn add_float(&mut self, value: f64) {
+        let sum = self.sum + value;
+        self.compensation += if self.sum.abs() >= value.abs() {
+            (self.sum - sum) + value
+        } else {
+            (value - sum) + self.sum
+        };
+        self.sum = sum;
+    }
+
+    fn total(&self) -> f64 {
+        match self.kind {
+            Kind::Decimal { scale, .. } => decimal_to_f64(self.exact, scale),
+            Kind::Integer => self.exact as f64,
+            _ => self.sum + self.compensation,
+        }
+    }
+}
+
+impl Check for Moments {
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+        let column = rows.column(&self.column)?;
+        if self.moment == Moment::StandardDeviation {
+            for row in (0..rows.batch.num_rows()).filter(|row| !column.is_null(*row)) {
+                let value = column.number(row);
+                self.count += 1;
+                let deviation = value - self.mean;
+                self.mean += deviation / self.count as f64;
+                self.squares += deviation * (value - self.mean);
+            }
+            return Ok(());
+        }
+        self.count += (column.array().len() - column.array().null_count()) as u64;
+        match column {
+            Column::Integer(array) => self.exact += array.iter().flatten().map(i128::from).sum::<i128>(),
+            Column::Decimal(array) => self.exact += array.iter().flatten().sum::<i128>(),
+            Column::Float(array) => array.iter().flatten().for_each(|value| self.add_float(value)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _: ResultFormat) -> Outcome {
+        let observed = match (self.moment, self.count) {
+            (Moment::Sum, _) => Some(self.total()),
+            (Moment::Mean, 0) | (Moment::StandardDeviation, 0 | 1) => None,
+            (Moment::Mean, count) => Some(self.total() / count as f64),
+            (Moment::StandardDeviation, count) => Some((self.squares / (count - 1) as f64).sqrt()),
+        };
+        let Some(observed) = observed else {
+            return Outcome::observed(false, Value::Null);
+        };
+        let whole = self.moment == Moment::Sum && self.kind == Kind::Integer;
+        let shown = match i64::try_from(self.exact) {
+            Ok(sum) if whole => Value::from(sum),
+            _ => Value::from(observed),
+        };
+        Outcome::observed(self.bounds.hold(observed), shown)
+    }
+}
+
+fn moment(arguments: &Arguments<'_>, table: &Table, moment: Moment) -> Result<Box<dyn Check>, BuildError> {
+    let column = arguments.text("column")?.to_owned();
+    let kind = table.number(&column)?;
+    Ok(Box::new(Moments {
+        column,
+        moment,
+        bounds: Bounds::of_numbers(arguments)?,
+        kind,
+        count: 0,
+        exact: 0,
+        sum: 0.0,
+        compensation: 0.0,
+        mean: 0.0,
+        squares: 0.0,
+    }))
+}
+
+pub(super) fn sum(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    moment(arguments, table, Moment::Sum)
+}
+
+pub(super) fn mean(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    moment(arguments, table, Moment::Mean)
+}
+
+pub(super) fn standard_deviation(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    moment(arguments, table, Moment::StandardDeviation)
+}

@@ -1,0 +1,75 @@
+//! What all expectations have in common: a [`Check`] sees the batches of a table one after the other and keeps what it
+//! needs to decide, after the last one, whether the expectation is met.
+
+use crate::arguments::Arguments;
+use crate::result::{Outcome, ResultFormat};
+use crate::table::{BuildError, Table};
+use crate::tally::Positions;
+use crate::value::Column;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+
+/// Rows of a batch that an expectation looks at.
+pub(crate) struct Rows<'a> {
+    pub(crate) batch: &'a RecordBatch,
+    pub(crate) positions: Positions<'a>,
+}
+
+impl<'a> Rows<'a> {
+    /// A column.
+    ///
+    /// # Errors
+    /// As [`Column::in_batch`].
+    pub(crate) fn column(&self, name: &str) -> Result<Column<'a>, ArrowError> {
+        Column::in_batch(self.batch, name)
+    }
+
+    /// Several columns.
+    ///
+    /// # Errors
+    /// As [`Column::in_batch`].
+    pub(crate) fn columns(&self, names: &[String]) -> Result<Vec<Column<'a>>, ArrowError> {
+        names.iter().map(|name| self.column(name)).collect()
+    }
+}
+
+/// The evaluation of one expectation.
+pub(crate) trait Check: Send {
+    /// Columns whose values it needs; none: schema and number of rows decide it.
+    fn columns(&self) -> Vec<String>;
+
+    /// Whether it also reads dictionary-encoded text: see [`crate::normalise::normalise`].
+    fn reads_dictionaries(&self) -> bool {
+        false
+    }
+
+    /// Takes in some rows.
+    ///
+    /// # Errors
+    /// A batch that does not have the columns asked for.
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError>;
+
+    /// Whether it needs the reference rows in this pass: see [`Self::update_reference`].
+    fn needs_reference(&self) -> bool {
+        false
+    }
+
+    /// Takes in some reference rows: not judged, but compared with.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    fn update_reference(&mut self, _rows: &Rows<'_>) -> Result<(), ArrowError> {
+        Ok(())
+    }
+
+    /// Ends a pass over all rows; true asks for another one.
+    fn next_pass(&mut self) -> bool {
+        false
+    }
+
+    /// Decides whether the expectation is met.
+    fn finish(&mut self, format: ResultFormat) -> Outcome;
+}
+
+/// Builds the check of one type of expectation.
+pub(crate) type Build = fn(&Arguments<'_>, &Table) -> Result<Box<dyn Check>, BuildError>;

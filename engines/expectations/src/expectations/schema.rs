@@ -1,0 +1,121 @@
+//! Expectations on the columns and the number of rows.
+
+use super::check::{Check, Rows};
+use super::ranges::Bounds;
+use crate::arguments::Arguments;
+use crate::result::{Outcome, ResultFormat};
+use crate::table::{BuildError, Table};
+use arrow::error::ArrowError;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+/// An expectation decided without reading rows.
+pub(super) struct Decided(pub(super) Outcome);
+
+impl Check for Decided {
+    fn columns(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn update(&mut self, _: &Rows<'_>) -> Result<(), ArrowError> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _: ResultFormat) -> Outcome {
+        self.0.clone()
+    }
+}
+
+fn decided(outcome: Outcome) -> Result<Box<dyn Check>, BuildError> {
+    Ok(Box::new(Decided(outcome)))
+}
+
+fn names(table: &Table) -> Vec<&str> {
+    table
+        .schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect()
+}
+
+pub(super) fn column_to_exist(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let column = arguments.text("column")?;
+    let names = names(table);
+    // Great Expectations treats index 0 as no index.
+    let success = match arguments.count("column_index")? {
+        None | Some(0) => names.contains(&column),
+        Some(index) => usize::try_from(index).is_ok_and(|index| names.get(index) == Some(&column)),
+    };
+    decided(Outcome::plain(success))
+}
+
+pub(super) fn columns_in_set(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let expected: BTreeSet<String> = arguments.texts("column_set")?.into_iter().collect();
+    let exact = arguments.flag_or_true("exact_match")?;
+    let actual: BTreeSet<String> = names(table).into_iter().map(str::to_owned).collect();
+    let observed: Vec<&String> = actual.iter().collect();
+    let unexpected: Vec<&String> = actual.difference(&expected).collect();
+    let missing: Vec<&String> = expected.difference(&actual).collect();
+    let success = missing.is_empty() && (unexpected.is_empty() || !exact);
+    let mut mismatched = Map::new();
+    if !unexpected.is_empty() {
+        mismatched.insert("unexpected".to_owned(), json!(unexpected));
+    }
+    if !missing.is_empty() {
+        mismatched.insert("missing".to_owned(), json!(missing));
+    }
+    let outcome = Outcome::observed(success, json!(observed));
+    decided(if mismatched.is_empty() {
+        outcome
+    } else {
+        outcome.with("details", json!({"mismatched": mismatched}))
+    })
+}
+
+pub(super) fn columns_in_order(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let expected = arguments.texts("column_list")?;
+    let actual = names(table);
+    let mismatched: Vec<Value> = (0..expected.len().max(actual.len()))
+        .filter_map(|place| {
+            let (wanted, found) = (expected.get(place).map(String::as_str), actual.get(place).copied());
+            (wanted != found).then(|| json!({"Expected Column Position": place, "Expected": wanted, "Found": found}))
+        })
+        .collect();
+    let outcome = Outcome::observed(mismatched.is_empty(), json!(actual));
+    decided(if mismatched.is_empty() {
+        outcome
+    } else {
+        outcome.with("details", json!({"mismatched": mismatched}))
+    })
+}
+
+fn count_between(arguments: &Arguments<'_>, count: u64) -> Result<Box<dyn Check>, BuildError> {
+    let bounds = Bounds {
+        minimum: arguments.count("min_value")?,
+        maximum: arguments.count("max_value")?,
+        strict_minimum: arguments.flag("strict_min")?,
+        strict_maximum: arguments.flag("strict_max")?,
+    };
+    decided(Outcome::observed(bounds.hold(count), count))
+}
+
+fn count_equal(arguments: &Arguments<'_>, count: u64) -> Result<Box<dyn Check>, BuildError> {
+    decided(Outcome::observed(arguments.required_count("value")? == count, count))
+}
+
+pub(super) fn column_count_between(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    count_between(arguments, table.schema.fields().len() as u64)
+}
+
+pub(super) fn column_count_equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    count_equal(arguments, table.schema.fields().len() as u64)
+}
+
+pub(super) fn row_count_between(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    count_between(arguments, table.rows)
+}
+
+pub(super) fn row_count_equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    count_equal(arguments, table.rows)
+}

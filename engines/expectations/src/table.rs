@@ -1,0 +1,56 @@
+//! The facts about a table that expectations are built from, and why one cannot be built.
+
+use crate::value::Kind;
+use arrow::datatypes::SchemaRef;
+
+/// What is wrong with an expectation, as a sentence.
+pub(crate) type Problem = String;
+
+/// The table that a suite is evaluated on.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    /// All columns, in order.
+    pub(crate) schema: SchemaRef,
+    /// Number of rows.
+    pub(crate) rows: u64,
+    /// Number of reference rows: see [`crate::Source::reference_rows`].
+    pub(crate) reference_rows: u64,
+    /// Number of expectations in the suite that keep a hash of every value; they share the memory for hashes.
+    pub(crate) hashing: u64,
+}
+
+/// Why an expectation cannot be evaluated.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BuildError {
+    /// The expectation itself is wrong: the suite is refused.
+    Problem(Problem),
+    /// The table lacks the column: a failed expectation, as in Great Expectations.
+    MissingColumn(String),
+}
+
+impl From<Problem> for BuildError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl Table {
+    /// The kind of a column's values.
+    pub(crate) fn kind(&self, column: &str) -> Result<Kind, BuildError> {
+        let field = self.schema.field_with_name(column);
+        let field = field.map_err(|_| BuildError::MissingColumn(column.to_owned()))?;
+        let data_type = field.data_type();
+        Kind::of(data_type)
+            .ok_or_else(|| BuildError::Problem(format!("column '{column}' holds {data_type}, which it cannot read")))
+    }
+
+    /// As [`Self::kind`], numbers only.
+    pub(crate) fn number(&self, column: &str) -> Result<Kind, BuildError> {
+        let kind = self.kind(column)?;
+        if kind.is_number() {
+            Ok(kind)
+        } else {
+            Err(format!("column '{column}' holds {}, it needs numbers", kind.name()).into())
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Applied objects: the part of a batch that is committed already.
+//!
+//! Every candidate lists the objects that are applied by it or before it, and its id becomes the transaction id of its
+//! commit. So the newest candidate of the batch whose transaction is in the log names the objects that need no more work
+//! and holds the row accounting of the batch. Candidates that were never committed are ignored.
+
+use crate::context::Context;
+use crate::day_objects::object_id;
+use crate::error::ReconcilerError;
+use cardlake_core::paths::{all_candidates_prefix, candidate_batch_date, candidates_prefix, object_records_prefix};
+use cardlake_core::records::{Candidate, DataFile, FORMAT_VERSION, ObjectRecord};
+use cardlake_lake::delta::DeltaTable;
+use chrono::NaiveDate;
+use futures::future::try_join_all;
+use std::collections::BTreeSet;
+
+/// The transaction id under which a candidate is committed.
+pub(crate) fn transaction_id(batch_date: NaiveDate, candidate_id: &str) -> String {
+    format!("cardlake/{batch_date}/{candidate_id}")
+}
+
+/// The newest committed candidate of a batch.
+///
+/// # Errors
+/// Candidates or log cannot be read.
+pub(crate) async fn latest_committed(
+    context: &Context,
+    table: &DeltaTable,
+    batch_date: NaiveDate,
+) -> Result<Option<Candidate>, ReconcilerError> {
+    if table.version().is_none() {
+        return Ok(None);
+    }
+    let prefix = candidates_prefix(table.name(), batch_date);
+    let silver = &context.lake.silver_bucket;
+    let objects = context.storage.list(silver, &prefix).await?;
+    let candidates = try_join_all(objects.iter().map(|object| read(context, &object.key))).await?;
+    let last = last_committed(table, &candidates).await?;
+    Ok(last.cloned())
+}
+
+/// The newest committed one among the candidates of one batch.
+///
+/// # Errors
+/// The log cannot be read.
+pub(crate) async fn last_committed<'c>(
+    table: &DeltaTable,
+    candidates: impl IntoIterator<Item = &'c Candidate>,
+) -> Result<Option<&'c Candidate>, ReconcilerError> {
+    let mut candidates: Vec<&Candidate> = candidates.into_iter().collect();
+    // Each commit raises the version, so the newest base among the committed ones is the newest commit.
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.base_version));
+    for candidate in candidates {
+        let id = transaction_id(candidate.batch_date, &candidate.id);
+        if table.has_transaction(&id).await? {
+            return Ok(Some(candidate));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the candidate applied the object under its current rules.
+pub(crate) fn is_applied(candidate: &Candidate, record: &ObjectRecord) -> bool {
+    let id = object_id(record);
+    candidate.settled.contains(&id)
+        && candidate
+            .objects
+            .get(&id)
+            .is_none_or(|object| object.rules == record.rules)
+}
+
+/// Superseded data files: those of applied objects, of this batch and of later ones, some of whose rows were dropped as
+/// duplicates or superseded. They are evidence of what was delivered when.
+///
+/// Batches after `until` are left out. When batches come in order there is no later one, and this costs one listing.
+///
+/// # Errors
+/// Candidates, log or object records cannot be read.
+pub(crate) async fn evidence_files(
+    context: &Context,
+    table: &DeltaTable,
+    applied: &[&ObjectRecord],
+    batch_date: NaiveDate,
+    until: Option<NaiveDate>,
+    active: &BTreeSet<&str>,
+) -> Result<Vec<DataFile>, ReconcilerError> {
+    let silver = &context.lake.silver_bucket;
+    let prefix = all_candidates_prefix(table.name());
+    let candidates = context.storage.list(silver, &prefix).await?;
+    let later: BTreeSet<NaiveDate> = candidates
+        .iter()
+        .filter_map(|object| candidate_batch_date(&object.key))
+        .filter(|date| *date > batch_date && until.is_none_or(|until| *date <= until))
+        .collect();
+    let mut files: Vec<DataFile> = applied.iter().flat_map(|record| record.files.clone()).collect();
+    for date in later {
+        let Some(candidate) = latest_committed(context, table, date).await? else {
+            continue;
+        };
+        if candidate.counts.duplicates == 0 {
+            // Every row of the batch entered the table, and rows that were superseded since are older than their successors.
+            continue;
+        }
+        let objects = context
+            .storage
+            .list(silver, &object_records_prefix(table.name(), date))
+            .await?;
+        let reads = objects
+            .iter()
+            .map(|object| context.storage.get_json::<ObjectRecord>(silver, &object.key));
+        let mut missing: BTreeSet<&str> = candidate.settled.iter().map(String::as_str).collect();
+        for record in try_join_all(reads).await?.into_iter().flatten() {
+            if missing.remove(object_id(&record).as_str()) {
+                files.extend(record.files);
+            }
+        }
+        if let Some(object) = missing.first() {
+            tracing::warn!(batch_date = %date, missing = missing.len(), object, "object records were deleted: their files are no evidence");
+        }
+    }
+    files.retain(|file| !active.contains(file.path.as_str()));
+    Ok(files)
+}
+
+/// Reads a candidate.
+///
+/// # Errors
+/// There is none, it cannot be read, or another version of this program wrote it.
+pub(crate) async fn read(context: &Context, key: &str) -> Result<Candidate, ReconcilerError> {
+    let bucket = &context.lake.silver_bucket;
+    let candidate: Option<Candidate> = context.storage.get_json(bucket, key).await?;
+    let candidate = candidate.ok_or_else(|| {
+        ReconcilerError::NotFound(format!("there is no candidate s3://{bucket}/{key}: reconcile again"))
+    })?;
+    if candidate.format_version == FORMAT_VERSION {
+        return Ok(candidate);
+    }
+    Err(ReconcilerError::Corrupt {
+        object: key.to_owned(),
+        problem: format!(
+            "format version {} is unknown, known is {FORMAT_VERSION}",
+            candidate.format_version
+        ),
+    })
+}

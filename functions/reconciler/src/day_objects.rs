@@ -1,0 +1,167 @@
+//! The bronze objects of a dataset and day with their object records, checked for completeness and quality.
+
+use crate::context::Context;
+use crate::error::ReconcilerError;
+use cardlake_aws::storage::ObjectMeta;
+use cardlake_core::paths::{BronzeKey, bronze_prefix};
+use cardlake_core::records::{FORMAT_VERSION, ObjectRecord};
+use chrono::NaiveDate;
+use futures::{StreamExt, TryStreamExt, stream};
+
+/// Object records read at a time.
+const CONCURRENT_READS: usize = 16;
+/// Keys named in an error message.
+const EXAMPLES: usize = 5;
+
+/// All bronze objects of a dataset and day, each with its object record.
+#[derive(Debug)]
+pub(crate) struct DayObjects {
+    /// The records, in the order of the bronze keys.
+    pub(crate) records: Vec<ObjectRecord>,
+}
+
+/// Names a delivered object: the same key with other content is another object.
+pub(crate) fn object_id(record: &ObjectRecord) -> String {
+    format!("{}@{}", record.source.key, record.source.etag)
+}
+
+impl DayObjects {
+    /// Reads the object records of the day.
+    ///
+    /// # Errors
+    /// A bronze object has no record of its present content: [`ReconcilerError::IncompleteBatch`].
+    pub(crate) async fn read(context: &Context, dataset: &str, batch_date: NaiveDate) -> Result<Self, ReconcilerError> {
+        let bronze = &context.lake.bronze_bucket;
+        let silver = &context.lake.silver_bucket;
+        let listed = context
+            .storage
+            .list(bronze, &bronze_prefix(dataset, batch_date))
+            .await?;
+        let objects: Vec<(ObjectMeta, String)> = listed
+            .into_iter()
+            .filter_map(|object| {
+                let record = BronzeKey::parse(&object.key)?.object_record();
+                Some((object, record))
+            })
+            .collect();
+        let count = objects.len();
+        let found: Vec<_> = stream::iter(objects)
+            .map(|(object, key)| async move {
+                let record: Option<ObjectRecord> = context.storage.get_json(silver, &key).await?;
+                if let Some(record) = &record {
+                    check(record, dataset, &key)?;
+                }
+                let etag = etag(context, &object).await?;
+                let record = record.filter(|record| Some(&record.source.etag) == etag.as_ref());
+                Ok::<_, ReconcilerError>(record.ok_or(object.key))
+            })
+            .buffered(CONCURRENT_READS)
+            .try_collect()
+            .await?;
+        let (mut records, mut missing) = (Vec::with_capacity(count), Vec::new());
+        for outcome in found {
+            match outcome {
+                Ok(record) => records.push(record),
+                Err(key) => missing.push(key),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(Self { records });
+        }
+        Err(ReconcilerError::IncompleteBatch {
+            dataset: dataset.to_owned(),
+            batch_date,
+            objects: count,
+            missing: missing.len(),
+            examples: examples(missing),
+        })
+    }
+
+    /// Whether no more of the batch is unusable than `threshold` (a share, 0 to 1) allows.
+    ///
+    /// A rejected object has no rows to count. It weighs as many as its bytes would hold if they were like those of the
+    /// objects that could be read: the unusable share is the quarantined share of the readable bytes plus the share of
+    /// the rejected bytes.
+    ///
+    /// # Errors
+    /// [`ReconcilerError::QuarantineThreshold`].
+    pub(crate) fn check_quality(
+        &self,
+        dataset: &str,
+        batch_date: NaiveDate,
+        threshold: f64,
+    ) -> Result<(), ReconcilerError> {
+        let (rejected, readable): (Vec<_>, Vec<_>) = self.records.iter().partition(|record| record.rejection.is_some());
+        let bytes = |records: &[&ObjectRecord]| records.iter().map(|record| record.source.size).sum::<u64>();
+        let bronze_rows: u64 = readable.iter().map(|record| record.counts.bronze_rows).sum();
+        let quarantined: u64 = readable.iter().map(|record| record.counts.quarantined).sum();
+        let rejected_share = ratio(bytes(&rejected), bytes(&rejected) + bytes(&readable));
+        let share = rejected_share + (1.0 - rejected_share) * ratio(quarantined, bronze_rows);
+        if share <= threshold {
+            return Ok(());
+        }
+        let described = readable
+            .iter()
+            .filter_map(|record| record.quarantine.as_ref().map(|file| file.key.clone()))
+            .chain(rejected.iter().filter_map(|record| {
+                let reason = record.rejection.as_deref()?;
+                Some(format!("{} ({reason})", record.source.key))
+            }))
+            .collect();
+        Err(ReconcilerError::QuarantineThreshold {
+            dataset: dataset.to_owned(),
+            batch_date,
+            share: share * 100.0,
+            allowed: threshold * 100.0,
+            quarantined,
+            bronze_rows,
+            rejected: rejected.len(),
+            objects: self.records.len(),
+            look_at: examples(described),
+        })
+    }
+}
+
+/// The object's ETag; some stores that speak S3 leave it out of their listings.
+async fn etag(context: &Context, object: &ObjectMeta) -> Result<Option<String>, ReconcilerError> {
+    if !object.etag.is_empty() {
+        return Ok(Some(object.etag.clone()));
+    }
+    let found = context.storage.head(&context.lake.bronze_bucket, &object.key).await?;
+    Ok(found.map(|object| object.etag))
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+fn examples(mut names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(EXAMPLES);
+    names.truncate(EXAMPLES);
+    let mut text = names.join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+fn check(record: &ObjectRecord, dataset: &str, key: &str) -> Result<(), ReconcilerError> {
+    let problem = if record.format_version != FORMAT_VERSION {
+        format!(
+            "format version {} is unknown, known is {FORMAT_VERSION}",
+            record.format_version
+        )
+    } else if record.dataset != dataset {
+        format!("it is a record of {}, not of {dataset}", record.dataset)
+    } else if !record.counts.balanced() {
+        "its row counts do not add up".to_owned()
+    } else if record.files.iter().map(|file| file.rows).sum::<u64>() != record.counts.silver_rows {
+        "its files have another number of rows than its counts say".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(ReconcilerError::Corrupt {
+        object: key.to_owned(),
+        problem,
+    })
+}

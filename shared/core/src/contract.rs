@@ -1,0 +1,88 @@
+//! Data contracts: the single source of columns, types, rules, keys and classifications.
+//!
+//! A contract is an Open Data Contract Standard file (version 3.1, <https://bitol-io.github.io/open-data-contract-standard/>).
+//! [`odcs`] is the file format; [`Contract`] is the validated model used by the stages. Parser, silver schema, quarantine
+//! rules and warehouse DDL are derived from it, so a new dataset needs a new file and no Rust code.
+//!
+//! Settings outside the standard are `customProperties`:
+//!
+//! | where | property | value |
+//! |---|---|---|
+//! | table | `eventTime` | name of the timestamp column with the time of the event |
+//! | table | `lateWindowDays` | days that an event may be before its ingest date (default 2) |
+//! | table | `futureToleranceDays` | days that an event may be after its ingest date (default 1) |
+//! | table | `redshiftDistributionKey`, `redshiftSortKeys` | column, list of columns |
+//! | column | `normalisation` | `lower` or `upper` |
+//! | column | `derivation` | derivation of a column that is not in bronze: see [`Derivation`] |
+
+mod build;
+mod model;
+pub mod odcs;
+
+pub use model::{
+    Column, ColumnType, Contract, ContractError, Derivation, EventTime, Normalisation, Protection, Rules, TextFormat,
+};
+
+use crate::assets::{AssetFolder, Assets};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// All contracts of the project.
+#[derive(Debug, Clone)]
+pub struct Contracts {
+    by_dataset: BTreeMap<String, Arc<Contract>>,
+}
+
+impl Contracts {
+    /// Loads and validates `contracts/*.yaml`.
+    ///
+    /// # Errors
+    /// A file is unreadable or invalid, or a dataset has two contracts.
+    pub fn load(assets: &Assets) -> Result<Self, ContractError> {
+        let mut by_dataset = BTreeMap::new();
+        for asset in assets.list(AssetFolder::Contracts)? {
+            if !asset.path.ends_with(".yaml") && !asset.path.ends_with(".yml") {
+                continue;
+            }
+            let file = format!("contracts/{}", asset.path);
+            let contract = Contract::from_yaml(&file, &asset.text)?;
+            if let Some(other) = by_dataset.insert(contract.dataset.clone(), Arc::new(contract)) {
+                return Err(ContractError::Property {
+                    file,
+                    property: "schema[0].name".to_owned(),
+                    problem: format!(
+                        "another contract describes '{}' already: one for each dataset",
+                        other.dataset
+                    ),
+                });
+            }
+        }
+        Ok(Self { by_dataset })
+    }
+
+    /// The contract of a dataset.
+    ///
+    /// # Errors
+    /// The dataset has no contract.
+    pub fn get(&self, dataset: &str) -> Result<&Arc<Contract>, ContractError> {
+        self.by_dataset
+            .get(dataset)
+            .ok_or_else(|| ContractError::UnknownDataset {
+                dataset: dataset.to_owned(),
+                known: self
+                    .by_dataset
+                    .keys()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+    }
+
+    /// All contracts, by dataset.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Contract>> {
+        self.by_dataset.values()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+//! The validated model of a contract.
+
+use crate::assets::AssetError;
+use crate::error::{ErrorKind, StageError};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// An invalid or missing contract.
+#[derive(Debug, thiserror::Error)]
+pub enum ContractError {
+    /// The files cannot be read.
+    #[error(transparent)]
+    Assets(#[from] AssetError),
+    /// The file is not a document of the standard.
+    #[error("{file}: {cause}")]
+    Syntax {
+        /// File.
+        file: String,
+        /// Location and cause.
+        cause: String,
+    },
+    /// A property is invalid.
+    #[error("{file}: {property}: {problem}")]
+    Property {
+        /// File.
+        file: String,
+        /// Path of the property, e.g. `transactions.amount.physicalType`.
+        property: String,
+        /// Problem and allowed values.
+        problem: String,
+    },
+    /// A dataset without a contract.
+    #[error("there is no contract for dataset '{dataset}': known are {known}")]
+    UnknownDataset {
+        /// Dataset.
+        dataset: String,
+        /// Datasets with a contract.
+        known: String,
+    },
+}
+
+impl StageError for ContractError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownDataset { .. } => ErrorKind::InvalidEvent,
+            _ => ErrorKind::Configuration,
+        }
+    }
+}
+
+/// Type of a column in silver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// Text.
+    String,
+    /// Integer of 16, 32 or 64 bits.
+    Integer {
+        /// Width in bits.
+        bits: u8,
+    },
+    /// Exact decimal number.
+    Decimal {
+        /// Total digits.
+        precision: u8,
+        /// Fractional digits.
+        scale: i8,
+    },
+    /// IEEE 754 double.
+    Double,
+    /// Boolean.
+    Boolean,
+    /// Date.
+    Date,
+    /// Timestamp in UTC, in microseconds.
+    Timestamp,
+}
+
+impl ColumnType {
+    /// The Arrow type of data files.
+    #[must_use]
+    pub fn arrow(self) -> DataType {
+        match self {
+            Self::String => DataType::Utf8,
+            Self::Integer { bits: 16 } => DataType::Int16,
+            Self::Integer { bits: 32 } => DataType::Int32,
+            Self::Integer { .. } => DataType::Int64,
+            Self::Decimal { precision, scale } => DataType::Decimal128(precision, scale),
+            Self::Double => DataType::Float64,
+            Self::Boolean => DataType::Boolean,
+            Self::Date => DataType::Date32,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+}
+
+/// Derivation of a column in silver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Derivation {
+    /// Lookup by the text of another column: `{kind: lookup, from: mcc, values: {"5411": grocery, …}}`.
+    Lookup {
+        /// Source column.
+        from: String,
+        /// Result by text.
+        values: BTreeMap<String, String>,
+    },
+    /// UTC date of a timestamp column: `{kind: date, from: txn_ts}`.
+    DateOf {
+        /// The timestamp column.
+        from: String,
+    },
+    /// Whole days from the date of a timestamp column to the ingest date: `{kind: days_late, from: txn_ts}`.
+    DaysLate {
+        /// The timestamp column.
+        from: String,
+    },
+    /// The last four digits of a card number: `{kind: last_four, from: card_number}`.
+    LastFour {
+        /// The column of the card number.
+        from: String,
+    },
+    /// The day of delivery: `{kind: ingest_date}`.
+    IngestDate,
+    /// Last modification of the bronze object: `{kind: ingest_ts}`.
+    IngestTimestamp,
+    /// The bronze object's key: `{kind: source_object}`.
+    SourceObject,
+    /// Row number within the object, from 1: `{kind: source_row}`.
+    SourceRow,
+    /// Unknown fields as a JSON object: `{kind: extra}`.
+    Extra,
+    /// Hash over the delivered values: `{kind: row_hash}`. It ignores nulls and the order of columns, so that adding a column to
+    /// the contract does not change the hashes of old rows.
+    RowHash,
+}
+
+/// Protection of a column in silver, from its classification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// Stored in the clear.
+    None,
+    /// Stored as a keyed token (classification `personal`).
+    Token,
+    /// As `Token`, after the Luhn check (classification `card_number`).
+    CardNumber,
+}
+
+/// Normalisation of letter case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Normalisation {
+    /// None (values are trimmed in any case).
+    None,
+    /// Lower case.
+    Lower,
+    /// Upper case.
+    Upper,
+}
+
+/// Required text format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// UUID as 8-4-4-4-12 hexadecimal digits; stored in lowercase.
+    Uuid,
+    /// E-mail address: a name, one `@`, and a domain with a dot.
+    Email,
+}
+
+/// Validation rules of a column.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rules {
+    /// Regular expression that the whole text must match.
+    pub pattern: Option<String>,
+    /// Text format.
+    pub format: Option<TextFormat>,
+    /// Maximum length in bytes of UTF-8, as in Redshift.
+    pub max_length: Option<u32>,
+    /// Minimum, as decimal text.
+    pub minimum: Option<String>,
+    /// Maximum, as decimal text.
+    pub maximum: Option<String>,
+    /// Allowed values, after normalisation; empty if any value is allowed.
+    pub allowed: Vec<String>,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Name, in bronze, silver and the warehouse.
+    pub name: String,
+    /// Description.
+    pub description: String,
+    /// Type in silver.
+    pub column_type: ColumnType,
+    /// Type in Redshift, e.g. `DECIMAL(18,2)`.
+    pub physical_type: String,
+    /// Whether null violates the contract.
+    pub required: bool,
+    /// Derivation; `None` if the column is read from bronze.
+    pub derivation: Option<Derivation>,
+    /// Protection of personal data.
+    pub protection: Protection,
+    /// Letter case.
+    pub normalisation: Normalisation,
+    /// Validation rules.
+    pub rules: Rules,
+}
+
+/// The event time column, and its allowed distance from the ingest date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTime {
+    /// The timestamp column.
+    pub column: String,
+    /// Days that an event may be before its ingest date.
+    pub late_window_days: u32,
+    /// Days that an event may be after its ingest date.
+    pub future_tolerance_days: u32,
+}
+
+/// A validated contract.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contract {
+    /// The dataset: table name in silver and in the warehouse.
+    pub dataset: String,
+    /// Description of the grain.
+    pub description: String,
+    /// Version of the contract.
+    pub version: String,
+    /// All columns of the silver table, in order.
+    pub columns: Vec<Column>,
+    /// Names of the key columns, in order; at least one.
+    pub primary_key: Vec<String>,
+    /// Names of the partition columns, in order; they are not in the data files.
+    pub partition_columns: Vec<String>,
+    /// Event time, for datasets with late rows.
+    pub event_time: Option<EventTime>,
+    /// Redshift distribution key.
+    pub distribution_key: Option<String>,
+    /// Redshift sort keys.
+    pub sort_keys: Vec<String>,
+    /// SHA-256 over the file, in hexadecimal.
+    pub fingerprint: String,
+}
+
+impl Contract {
+    /// A column by name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Columns read from bronze.
+    pub fn source_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.derivation.is_none())
+    }
+
+    /// Columns of the data files, in file order: all except partition columns.
+    pub fn file_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns
+            .iter()
+            .filter(|column| !self.partition_columns.contains(&column.name))
+    }
+
+    /// Arrow schema of the silver table. Every field is nullable: required columns are validated by the transformer, and a column
+    /// added later is null in old files.
+    #[must_use]
+    pub fn table_schema(&self) -> SchemaRef {
+        schema(self.columns.iter())
+    }
+
+    /// Arrow schema of the data files.
+    #[must_use]
+    pub fn file_schema(&self) -> SchemaRef {
+        schema(self.file_columns())
+    }
+}
+
+fn schema<'a>(columns: impl Iterator<Item = &'a Column>) -> SchemaRef {
+    let fields = columns.map(|column| Field::new(&column.name, column.column_type.arrow(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
