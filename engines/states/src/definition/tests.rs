@@ -1,10 +1,12 @@
 //! Tests of what a definition may hold.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::*;
+use super::error::DefinitionError;
+use super::machine::StateMachine;
 
 fn load(value: &Value) -> Result<StateMachine, String> {
     StateMachine::from_json(&value.to_string(), &BTreeMap::new()).map_err(|error| error.to_string())
@@ -31,7 +33,7 @@ fn placeholders_are_filled_as_terraform_does() {
         ("seconds".to_owned(), "5".to_owned()),
     ]);
     let machine = StateMachine::from_json(text, &values).unwrap();
-    assert_eq!(machine.comment(), Some("daily ${kept} 100% $"));
+    assert_eq!(machine.comment.as_deref(), Some("daily ${kept} 100% $"));
     let missing = StateMachine::from_json(text, &BTreeMap::new()).unwrap_err();
     assert_eq!(
         missing.to_string(),
@@ -262,8 +264,13 @@ fn resources_are_collected_at_every_depth_and_checked() {
         ]}
     }}))
     .unwrap();
-    assert_eq!(machine.resources(), ["one", "two"]);
-    assert_eq!(machine.check_resources(|_| true), Ok(()));
+    let asked = RefCell::new(BTreeSet::new());
+    let all = machine.check_resources(|resource| {
+        asked.borrow_mut().insert(resource.to_owned());
+        true
+    });
+    assert_eq!(all, Ok(()));
+    assert_eq!(asked.into_inner(), ["one", "two"].map(str::to_owned).into());
     let error = machine.check_resources(|resource| resource == "one").unwrap_err();
     assert_eq!(error.to_string(), "state `B`, Resource: `two` is not supported here");
 }
