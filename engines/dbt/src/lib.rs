@@ -1,4 +1,4 @@
-//! A dbt engine: parses a dbt project and tells which statements build it in Redshift.
+//! A dbt engine: parses dbt projects and produces the statements that build them in Redshift.
 //!
 //! ```text
 //! project/    files: models, macros, properties, settings by folder
