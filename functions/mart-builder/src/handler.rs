@@ -1,6 +1,7 @@
 //! One tick of a build: the state is read, moved on and saved.
 
 use crate::artifacts::result_statuses;
+use crate::dashboard;
 use crate::error::MartBuilderError;
 use crate::files::Files;
 use crate::graph::Graph;
@@ -19,6 +20,7 @@ use cardlake_core::assets::{Asset, AssetFolder};
 use cardlake_core::config::{LakeConfig, Variables, WarehouseConfig};
 use cardlake_core::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
 use cardlake_core::paths;
+use cardlake_report::Dashboard;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,6 +37,8 @@ const PROCESS_DATE: &str = "process_date";
 /// Settings and clients of the stage, made once.
 pub struct Context {
     pub(crate) project: Project,
+    /// The panels that the project defines.
+    pub(crate) dashboard: Dashboard,
     pub(crate) silver_bucket: String,
     pub(crate) gold_bucket: String,
     pub(crate) database: String,
@@ -76,6 +80,7 @@ impl Context {
         Ok(Self {
             lease: Some(Lease::new(storage.clone(), &lake.silver_bucket, paths::WAREHOUSE_LEASE)),
             project: Project::load(files)?,
+            dashboard: dashboard::definitions(files)?,
             silver_bucket: lake.silver_bucket,
             gold_bucket: lake.gold_bucket,
             database: config.database.clone(),
@@ -269,7 +274,8 @@ async fn begin(
         nodes: selected.into_iter().map(|id| (id, NodeState::pending())).collect(),
         running: Vec::new(),
         publications: BTreeMap::new(),
-        report: None,
+        panels: BTreeMap::new(),
+        panel_warnings: Vec::new(),
     })
 }
 
@@ -309,6 +315,7 @@ const fn waiting(cursor: Option<Value>) -> MartBuilderOutput {
         marts: BTreeMap::new(),
         tests_passed: 0,
         warnings: Vec::new(),
+        failed_panels: 0,
         report: None,
     }
 }
@@ -324,7 +331,8 @@ pub(crate) fn succeeded(run: &Run<'_>) -> MartBuilderOutput {
             .map(|(name, publication)| (name.clone(), publication.rows.unwrap_or_default()))
             .collect(),
         tests_passed: state.count(Status::Pass),
-        warnings: run.warnings(),
-        report: state.report.as_ref().map(|_| paths::REPORT.to_owned()),
+        warnings: run.warnings().into_iter().chain(state.panel_warnings.clone()).collect(),
+        failed_panels: state.panel_warnings.len() as u64,
+        report: (!state.panels.is_empty()).then(|| paths::REPORT.to_owned()),
     }
 }

@@ -1,5 +1,6 @@
 //! A build that is broken off: what it runs is cancelled, and the warehouse is free for others at once.
 
+use crate::dashboard::PanelQuery;
 use crate::error::MartBuilderError;
 use crate::handler::{Context, load};
 use crate::state::BuildState;
@@ -30,5 +31,6 @@ fn under_way(state: &BuildState) -> impl Iterator<Item = &str> {
     let publications = state.publications.values().filter(|mart| mart.rows.is_none());
     let ids = state.running.iter().map(|batch| &batch.statement);
     let ids = ids.chain(publications.map(|mart| &mart.statement));
-    ids.chain(&state.inspection).chain(&state.report).map(String::as_str)
+    let panels = state.panels.values().filter_map(PanelQuery::statement);
+    ids.chain(&state.inspection).chain(panels).map(String::as_str)
 }

@@ -1,5 +1,6 @@
 //! Where a build stands between two ticks: a document in silver under the run's id.
 
+use crate::dashboard::PanelQuery;
 use crate::materialize::{Column, Existing};
 use cardlake_core::events::MartBuilderEvent;
 use chrono::NaiveDate;
@@ -153,9 +154,13 @@ pub(crate) struct BuildState {
     /// By model name.
     #[serde(default)]
     pub(crate) publications: BTreeMap<String, Publication>,
-    /// The report's queries under way or done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) report: Option<String>,
+    /// Queries of the dashboard's panels, by name: each in a transaction of its own, so that one that fails does not
+    /// affect the others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) panels: BTreeMap<String, PanelQuery>,
+    /// One sentence for each panel that failed, once the report is written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) panel_warnings: Vec<String>,
 }
 
 impl BuildState {

@@ -396,10 +396,18 @@ pub struct MartBuilderOutput {
     pub marts: BTreeMap<String, u64>,
     /// Data tests that passed, once succeeded.
     pub tests_passed: u64,
-    /// One sentence for each data test of severity warn that failed.
+    /// One sentence for each data test of severity warn that failed, then one for each panel of the report that failed.
     pub warnings: Vec<String>,
+    /// How many of the warnings are about panels.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_panels: u64,
     /// Key of the report in the gold bucket, once written.
     pub report: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

@@ -50,13 +50,21 @@ impl<'a> Run<'a> {
 
     /// Hands statements over; the same step of the same build gives the same id, however often it is submitted.
     async fn submit(&self, step: &str, attempt: u32, statements: Vec<String>) -> Result<String, MartBuilderError> {
-        let generation = self.state.generation.to_string();
         let submission = Submission {
-            name: format!("cardlake build {} {step}", self.state.batch_date),
-            token: client_token(&[&self.state.run_id, &generation, step, &attempt.to_string()]),
+            name: self.submission_name(step),
+            token: self.submission_token(step, attempt),
             statements,
         };
         Ok(self.context.warehouse.submit(&submission).await?)
+    }
+
+    fn submission_name(&self, step: &str) -> String {
+        format!("cardlake build {} {step}", self.state.batch_date)
+    }
+
+    fn submission_token(&self, step: &str, attempt: u32) -> String {
+        let generation = self.state.generation.to_string();
+        client_token(&[&self.state.run_id, &generation, step, &attempt.to_string()])
     }
 
     /// Makes the schemas and asks which relations are there, with which columns.

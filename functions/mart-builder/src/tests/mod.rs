@@ -45,6 +45,7 @@ fn shop_with(assets: &[Asset]) -> Shop {
     let (warehouse, files) = (FakeWarehouse::default(), FakeFiles::default());
     let context = Context {
         project: Project::load(assets).unwrap(),
+        dashboard: crate::dashboard::definitions(assets).unwrap(),
         silver_bucket: "silver".to_owned(),
         gold_bucket: "gold".to_owned(),
         database: "cardlake".to_owned(),
