@@ -1,6 +1,7 @@
 //! Cancels a build: its statements are stopped and the warehouse's lease is released.
 
 use crate::context::Context;
+use crate::dashboard::PanelQuery;
 use crate::error::MartBuilderError;
 use crate::state::BuildState;
 use crate::state_store::load;
@@ -31,5 +32,6 @@ fn running_statements(state: &BuildState) -> impl Iterator<Item = &str> {
     let publications = state.publications.values().filter(|mart| mart.rows.is_none());
     let ids = state.running.iter().map(|batch| &batch.statement);
     let ids = ids.chain(publications.map(|mart| &mart.statement));
-    ids.chain(&state.inspection).chain(&state.report).map(String::as_str)
+    let panels = state.panels.values().filter_map(PanelQuery::statement);
+    ids.chain(&state.inspection).chain(panels).map(String::as_str)
 }

@@ -1,5 +1,6 @@
 //! Settings, clients and the parsed project: made once, used by every invocation.
 
+use crate::dashboard;
 use crate::error::MartBuilderError;
 use crate::files::Files;
 use cardlake_aws::clients::Aws;
@@ -11,11 +12,14 @@ use cardlake_core::assets::AssetFolder;
 use cardlake_core::config::{LakeConfig, Variables, WarehouseConfig};
 use cardlake_core::paths;
 use cardlake_dbt::{Graph, Invocation, Manifest, Project, ProjectFile};
+use cardlake_report::Dashboard;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Settings and clients of the stage.
 pub struct Context {
     pub(crate) project: Project,
+    /// The panels that the project defines.
+    pub(crate) dashboard: Dashboard,
     pub(crate) silver_bucket: String,
     pub(crate) gold_bucket: String,
     pub(crate) database: String,
@@ -59,6 +63,7 @@ impl Context {
         Ok(Self {
             lease: Some(Lease::new(storage.clone(), &lake.silver_bucket, paths::WAREHOUSE_LEASE)),
             project: Project::load(files)?,
+            dashboard: dashboard::definitions(files)?,
             silver_bucket: lake.silver_bucket,
             gold_bucket: lake.gold_bucket,
             database: config.database.clone(),

@@ -1,12 +1,12 @@
 //! Errors of the stage.
 
-use crate::dashboard::DashboardError;
 use cardlake_aws::data_api::DataApiError;
 use cardlake_aws::storage::StorageError;
 use cardlake_core::assets::AssetError;
 use cardlake_core::config::ConfigError;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_dbt::{DocsError, ProjectError, SelectionError};
+use cardlake_report::{DefinitionError, RenderError};
 
 /// Why a tick failed.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +49,12 @@ pub enum MartBuilderError {
         /// One sentence for each: model or test, file, error, key of the compiled SQL.
         failures: Vec<String>,
     },
-    /// The dashboard cannot be made.
+    /// A definition of the dashboard is wrong.
     #[error(transparent)]
-    Dashboard(#[from] DashboardError),
+    DashboardDefinition(#[from] DefinitionError),
+    /// The dashboard cannot be rendered: an internal bug. A panel that fails is a warning.
+    #[error(transparent)]
+    Dashboard(#[from] RenderError),
     /// A document cannot be serialised: an internal bug.
     #[error("cannot write {what}: {cause}")]
     Internal {
@@ -67,7 +70,7 @@ impl StageError for MartBuilderError {
         match self {
             Self::Config(error) => error.kind(),
             Self::Assets(error) => error.kind(),
-            Self::Project(_) => ErrorKind::Configuration,
+            Self::Project(_) | Self::DashboardDefinition(_) => ErrorKind::Configuration,
             Self::Selection(_) | Self::Cursor(_) => ErrorKind::InvalidEvent,
             Self::Storage(error) => error.kind(),
             Self::DataApi(error) => error.kind(),

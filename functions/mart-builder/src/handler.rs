@@ -128,7 +128,8 @@ async fn begin(
         nodes: selected.into_iter().map(|id| (id, NodeState::pending())).collect(),
         running: Vec::new(),
         publications: BTreeMap::new(),
-        report: None,
+        panels: BTreeMap::new(),
+        panel_warnings: Vec::new(),
     })
 }
 
@@ -152,6 +153,7 @@ const fn waiting(cursor: Option<Value>) -> MartBuilderOutput {
         marts: BTreeMap::new(),
         tests_passed: 0,
         warnings: Vec::new(),
+        failed_panels: 0,
         report: None,
     }
 }

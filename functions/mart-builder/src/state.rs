@@ -1,5 +1,6 @@
 //! State of a build between two ticks.
 
+use crate::dashboard::PanelQuery;
 use cardlake_core::events::MartBuilderEvent;
 use cardlake_dbt::{Existing, NodeStates, Status};
 use chrono::NaiveDate;
@@ -83,9 +84,13 @@ pub(crate) struct BuildState {
     /// By model name.
     #[serde(default)]
     pub(crate) publications: BTreeMap<String, Publication>,
-    /// The submission of the report's queries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) report: Option<String>,
+    /// Queries of the dashboard's panels, by name: each in a transaction of its own, so that one that fails does not
+    /// affect the others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) panels: BTreeMap<String, PanelQuery>,
+    /// One sentence for each panel that failed, once the report is written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) panel_warnings: Vec<String>,
 }
 
 impl BuildState {

@@ -44,9 +44,11 @@ struct Shop {
 
 fn shop_with(files: &[ProjectFile]) -> Shop {
     let project = Project::load(files).unwrap();
+    let dashboard = crate::dashboard::definitions(files).unwrap();
     let (warehouse, files) = (FakeWarehouse::default(), FakeFiles::default());
     let context = Context {
         project,
+        dashboard,
         silver_bucket: "silver".to_owned(),
         gold_bucket: "gold".to_owned(),
         database: "cardlake".to_owned(),

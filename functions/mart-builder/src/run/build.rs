@@ -54,13 +54,23 @@ impl Run<'_> {
         attempt: u32,
         statements: Vec<String>,
     ) -> Result<String, MartBuilderError> {
-        let generation = self.state.generation.to_string();
         let submission = Submission {
-            name: format!("cardlake build {} {step}", self.state.batch_date),
-            token: client_token(&[&self.state.run_id, &generation, step, &attempt.to_string()]),
+            name: self.submission_name(step),
+            token: self.submission_token(step, attempt),
             statements,
         };
         Ok(self.context.warehouse.submit(&submission).await?)
+    }
+
+    /// Name of a step in the warehouse's statement list.
+    pub(super) fn submission_name(&self, step: &str) -> String {
+        format!("cardlake build {} {step}", self.state.batch_date)
+    }
+
+    /// Client token of an attempt of a step.
+    pub(super) fn submission_token(&self, step: &str, attempt: u32) -> String {
+        let generation = self.state.generation.to_string();
+        client_token(&[&self.state.run_id, &generation, step, &attempt.to_string()])
     }
 
     /// Fails the build because of a statement that belongs to no node.

@@ -16,8 +16,9 @@ pub(crate) fn succeeded(run: &Run<'_>) -> MartBuilderOutput {
             .map(|(name, publication)| (name.clone(), publication.rows.unwrap_or_default()))
             .collect(),
         tests_passed: state.count(Status::Pass),
-        warnings: warnings(run),
-        report: state.report.as_ref().map(|_| paths::REPORT.to_owned()),
+        warnings: warnings(run).into_iter().chain(state.panel_warnings.clone()).collect(),
+        failed_panels: state.panel_warnings.len() as u64,
+        report: (!state.panels.is_empty()).then(|| paths::REPORT.to_owned()),
     }
 }
 

@@ -36,6 +36,7 @@ impl Inner {
         for (index, statement) in submission.statements.iter().enumerate() {
             let mut outcome = StatementOutcome {
                 id: format!("{id}:{}", index + 1),
+                has_result: true,
                 ..StatementOutcome::default()
             };
             let mut failing = self.fail.iter_mut();

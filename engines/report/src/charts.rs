@@ -1,9 +1,9 @@
-//! The charts: values in, SVG out. Pure.
+//! Charts: values in, SVG out.
 //!
-//! A chart is drawn in two widths, for a desk and for a telephone: an SVG that is only scaled down has letters that nobody
-//! can read. Colours are placeholders that the page's style replaces, so that they follow its light and dark themes.
+//! A chart is drawn in two widths, for a desk and for a phone: the text of an SVG that is only scaled down is too small to
+//! read. Colours are placeholders that the page's style replaces, so that they follow its light and dark themes.
 
-use super::DashboardError;
+use crate::text::compact;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -16,75 +16,93 @@ const MUTED: RGBColor = RGBColor(0x6E, 0x6E, 0x6E);
 const GRID: RGBColor = RGBColor(0xD9, 0xD9, 0xD9);
 /// The series.
 const FIRST: RGBColor = RGBColor(0x2F, 0x6F, 0xDE);
-/// What is laid over it.
+/// The line over it.
 const SECOND: RGBColor = RGBColor(0xE0, 0x7A, 0x1F);
 
 /// Width of a chart at a desk, in pixels.
 const WIDE: u32 = 860;
-/// Width of a chart on a telephone, in pixels.
+/// Width of a chart on a phone, in pixels.
 const NARROW: u32 = 340;
 /// Size of letters, in pixels before plotters takes a fifth off.
 const LETTERS: i32 = 16;
 
-/// A column is no wider than this, in pixels.
+/// Greatest width of a column, in pixels.
 const WIDEST_COLUMN: i32 = 64;
-/// About what a letter takes, in pixels.
+/// Approximate width of a letter, in pixels.
 const LETTER_WIDTH: i32 = 8;
+
+/// A chart cannot be drawn: an internal bug, or numbers that no scale holds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot draw a chart: {0}")]
+pub struct ChartError(String);
 
 /// A chart of any kind.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Chart {
+pub enum Chart {
+    /// Upright columns.
     Columns(Columns),
+    /// Horizontal bars.
     Bars(Bars),
+    /// Coloured cells.
     HeatMap(HeatMap),
 }
 
-/// Upright columns along a scale, perhaps with a line over them.
+/// Upright columns along a scale, optionally with a line over them.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Columns {
-    pub(super) labels: Vec<String>,
-    pub(super) values: Vec<f64>,
+pub struct Columns {
+    /// Below each column.
+    pub labels: Vec<String>,
+    /// Heights.
+    pub values: Vec<f64>,
     /// As many as values, or none.
-    pub(super) line: Vec<f64>,
-    pub(super) x: &'static str,
-    pub(super) y: String,
+    pub line: Vec<f64>,
+    /// Title of the horizontal axis.
+    pub x: String,
+    /// Title of the vertical axis.
+    pub y: String,
 }
 
-/// Lying bars with names and numbers.
+/// Horizontal bars with names and numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Bars {
-    pub(super) names: Vec<String>,
-    pub(super) values: Vec<f64>,
-    /// What is written beside each bar.
-    pub(super) texts: Vec<String>,
+pub struct Bars {
+    /// Left of each bar.
+    pub names: Vec<String>,
+    /// Lengths.
+    pub values: Vec<f64>,
+    /// Right of each bar.
+    pub texts: Vec<String>,
 }
 
 /// Coloured cells.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct HeatMap {
-    pub(super) columns: Vec<String>,
-    pub(super) rows: Vec<String>,
-    /// By row and column: a share of the strongest colour from 0 to 1, and what is written in the cell.
-    pub(super) cells: Vec<Vec<Option<(f64, String)>>>,
-    pub(super) x: &'static str,
-    pub(super) y: &'static str,
+pub struct HeatMap {
+    /// Above the columns.
+    pub columns: Vec<String>,
+    /// Left of the rows.
+    pub rows: Vec<String>,
+    /// By row and column: share of the strongest colour from 0 to 1, and the text in the cell.
+    pub cells: Vec<Vec<Option<(f64, String)>>>,
+    /// Title of the columns.
+    pub x: String,
+    /// Title of the rows.
+    pub y: String,
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
 impl Chart {
-    /// For a desk.
-    pub(super) fn wide(&self) -> Result<String, DashboardError> {
+    /// The drawing for a desk.
+    pub(crate) fn wide(&self) -> Result<String, ChartError> {
         self.svg(WIDE)
     }
 
-    /// For a telephone.
-    pub(super) fn narrow(&self) -> Result<String, DashboardError> {
+    /// The drawing for a phone.
+    pub(crate) fn narrow(&self) -> Result<String, ChartError> {
         self.svg(NARROW)
     }
 
-    fn svg(&self, width: u32) -> Result<String, DashboardError> {
+    fn svg(&self, width: u32) -> Result<String, ChartError> {
         let height = match self {
             Self::Columns(_) if width > NARROW => 300,
             Self::Columns(_) => 240,
@@ -101,7 +119,7 @@ impl Chart {
             };
             drawn
                 .and_then(|()| area.present())
-                .map_err(|error| DashboardError::Chart(error.to_string()))?;
+                .map_err(|error| ChartError(error.to_string()))?;
         }
         // Inside a page, the element needs neither a size of its own nor a namespace.
         let inner = text.split_once('>').map_or("", |(_, inner)| inner);
@@ -152,7 +170,7 @@ impl Columns {
             .x_label_formatter(&label)
             .y_labels(5)
             .y_label_formatter(&|value| compact(*value))
-            .x_desc(self.x)
+            .x_desc(self.x.clone())
             .y_desc(self.y.clone())
             .draw()?;
         // A few columns would be as wide as walls.
@@ -228,8 +246,12 @@ impl HeatMap {
         let (left, above) = (84, 52);
         let columns = i32::try_from(self.columns.len().max(1)).unwrap_or(i32::MAX);
         let cell = ((width - left) / columns).min(90);
-        area.draw(&Text::new(self.x, (left, 6), letters(HPos::Left, VPos::Top)))?;
-        area.draw(&Text::new(self.y, (0, above - 22), letters(HPos::Left, VPos::Top)))?;
+        area.draw(&Text::new(self.x.clone(), (left, 6), letters(HPos::Left, VPos::Top)))?;
+        area.draw(&Text::new(
+            self.y.clone(),
+            (0, above - 22),
+            letters(HPos::Left, VPos::Top),
+        ))?;
         for (name, x) in self.columns.iter().zip((0..).map(|index| left + index * cell)) {
             let at = (x + cell / 2, above - 22);
             area.draw(&Text::new(name.clone(), at, letters(HPos::Center, VPos::Top)))?;
@@ -262,39 +284,9 @@ fn shortened(name: &str, longest: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// A number for an axis or a small cell: `1.2M`.
-pub(super) fn compact(value: f64) -> String {
-    let (divisor, unit) = match value.abs() {
-        size if size >= 1e12 => (1e12, "T"),
-        size if size >= 1e9 => (1e9, "B"),
-        size if size >= 1e6 => (1e6, "M"),
-        size if size >= 1e3 => (1e3, "k"),
-        _ => (1.0, ""),
-    };
-    let scaled = value / divisor;
-    let digits = usize::from(scaled.fract().abs() > 0.05 && scaled.abs() < 100.0);
-    format!("{scaled:.digits$}{unit}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_short() {
-        for (value, text) in [
-            (0.0, "0"),
-            (7.0, "7"),
-            (0.5, "0.5"),
-            (1_234.0, "1.2k"),
-            (120_000.0, "120k"),
-            (3_000_000.0, "3M"),
-            (-2_500_000_000.0, "-2.5B"),
-            (1e13, "10T"),
-        ] {
-            assert_eq!(compact(value), text);
-        }
-    }
 
     #[test]
     fn hostile_and_long_names_stay_texts() {
@@ -323,7 +315,7 @@ mod tests {
                 labels: values.iter().map(ToString::to_string).collect(),
                 line: values.clone(),
                 values,
-                x: "x",
+                x: "x".to_owned(),
                 y: "y".to_owned(),
             };
             let svg = Chart::Columns(columns).narrow().unwrap();
