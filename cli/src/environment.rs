@@ -8,7 +8,6 @@
 //! ```
 
 use crate::error::CliError;
-use crate::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
 use crate::shortage::{Place, Shortage};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
@@ -21,6 +20,7 @@ use cardlake_core::assets::Assets;
 use cardlake_core::config::{Variables, WarehouseConfig};
 use cardlake_core::env;
 use cardlake_core::paths;
+use cardlake_local_redshift::{KnownSecrets, RedshiftOptions, RedshiftServer};
 use cardlake_local_s3::{self as s3_server, CreatedObject, S3Server, S3ServerOptions};
 use cardlake_local_secrets::{self as secrets_server, SecretNames, SecretsServer, SecretsServerOptions};
 use cardlake_loopback::{AccessLog, NoSpaceLog, RequestHook, ServerCredentials};
@@ -156,14 +156,14 @@ impl Environment {
             sns: process.optional(env::AWS_ENDPOINT_URL_SNS),
             ..Endpoints::default()
         };
-        let redshift = redshift::start(RedshiftOptions {
+        let redshift = cardlake_local_redshift::start(RedshiftOptions {
             listen: listen(servers.redshift_port),
             database_file: data_dir.join("warehouse.duckdb"),
             database: DATABASE.to_owned(),
             s3: Aws::new(sdk_config(&credentials.of(WAREHOUSE)), endpoints.clone()).s3(),
             credentials: credentials.clone(),
             region: REGION.to_owned(),
-            known_secrets: Arc::new(secrets.names()),
+            known_secrets: Arc::new(LocalSecrets(secrets.names())),
             memory_limit: None,
             max_result_bytes: None,
             access_log: log,
@@ -349,9 +349,13 @@ impl Environment {
     }
 }
 
-impl KnownSecrets for SecretNames {
+/// The secrets of the local Secrets Manager, as the warehouse asks for them.
+#[derive(Debug)]
+struct LocalSecrets(SecretNames);
+
+impl KnownSecrets for LocalSecrets {
     fn contains(&self, name_or_arn: &str) -> bool {
-        Self::contains(self, name_or_arn)
+        self.0.contains(name_or_arn)
     }
 }
 

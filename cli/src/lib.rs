@@ -15,7 +15,6 @@ mod input;
 mod invoker;
 mod outcome;
 mod progress;
-pub mod redshift;
 mod remote;
 pub mod run;
 pub mod s3_events;

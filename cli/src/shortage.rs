@@ -1,7 +1,7 @@
 //! Writes that had no space: recognized by the kinds of errors, not by their texts.
 
-use crate::redshift::RedshiftError;
 use cardlake_aws::storage::{StorageError, StorageErrorKind};
+use cardlake_local_redshift::RedshiftError;
 use cardlake_loopback::NoSpace;
 use std::error::Error;
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(reason(&Wrapped(storage(StorageErrorKind::Refused))), None);
         let open = RedshiftError::Open {
             path: PathBuf::from("w.duckdb"),
-            message: "IO Error: Could not write file \"w\": No space left on device".to_owned(),
+            source: "IO Error: Could not write file \"w\": No space left on device".into(),
         };
         assert_eq!(reason(&open), Some(NoSpace::DiskFull));
     }

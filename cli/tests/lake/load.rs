@@ -1,7 +1,6 @@
 //! From the Delta log to the warehouse: the loader against the real local Redshift, tick by tick.
 
 use crate::support::{DATASET, Failed, Lake, Options, SILVER, add_field, contract, date, deliver, row, write_contract};
-use cardlake::redshift::{self, KnownSecrets, RedshiftOptions, RedshiftServer};
 use cardlake_aws::clients::{Aws, Endpoints};
 use cardlake_aws::data_api::{DataApi, StatementState, Submission, Value, Warehouse, client_token};
 use cardlake_aws::lease::Lease;
@@ -13,6 +12,7 @@ use cardlake_core::error::{ErrorKind, StageError, with_causes};
 use cardlake_core::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
 use cardlake_core::paths;
 use cardlake_loader::{Context, handle};
+use cardlake_local_redshift::{KnownSecrets, RedshiftOptions, RedshiftServer};
 use cardlake_test_support::LoopbackLake;
 use chrono::Utc;
 use std::path::Path;
@@ -46,7 +46,7 @@ impl Fixture {
         let (folder, assets) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         write_contract(assets.path(), text);
         let lake = open(&folder, &assets).await;
-        let redshift = redshift::start(RedshiftOptions {
+        let redshift = cardlake_local_redshift::start(RedshiftOptions {
             listen: "127.0.0.1:0".parse().unwrap(),
             database_file: folder.path().join("warehouse.duckdb"),
             database: "cardlake".to_owned(),

@@ -2,11 +2,11 @@
 
 use super::queries::QUERIES;
 use super::*;
-use crate::manifest::Manifest;
-use crate::manifest::tests::warehouse;
+use crate::tests::warehouse::warehouse;
 use cardlake_core::events::{DatasetBooks, TickStatus};
 use cardlake_core::records::BatchCounts;
 use cardlake_core::run_record::{Failure, RunOutcome};
+use cardlake_dbt::Manifest;
 use sqlparser::dialect::RedshiftSqlDialect;
 use sqlparser::parser::Parser;
 use std::collections::BTreeMap;

@@ -1,17 +1,16 @@
 //! The end of a build: marts, artifacts and report go to gold.
 
-use super::{Run, first_number};
-use crate::artifacts::{Compiled, manifest_json, run_results_json};
+use super::build::{Run, first_number};
+use super::output::succeeded;
+use super::results::run_results_json;
 use crate::dashboard::{self, Answer, Dashboard, EARLIER_RUNS};
-use crate::docs;
 use crate::error::MartBuilderError;
-use crate::gold;
-use crate::gold::Latest;
-use crate::handler::succeeded;
+use crate::publication::{self as gold, Latest};
 use crate::state::{Phase, Publication};
 use cardlake_aws::data_api::StatementState;
 use cardlake_core::events::BalanceOutput;
 use cardlake_core::paths;
+use cardlake_dbt::{Compiled, docs, manifest_json};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -1,0 +1,90 @@
+//! The result of a translation: what to execute, with its SQL in DuckDB's dialect.
+
+use crate::copy::Copy;
+use crate::definition::{Column, CreateTable, CreateTableAs, CreateTableLike, View};
+use crate::merge::MergePlan;
+use crate::names::Relation;
+use crate::types::RedshiftType;
+use crate::unload::Unload;
+
+/// A translated statement.
+///
+/// Queries, `Write`s, the sources of INSERT and MERGE statements, defaults and views may contain pending divisions and
+/// averages: pass them through [`crate::resolve_arithmetic`] before they are executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A statement with a result set.
+    Query(String),
+    /// UPDATE or DELETE.
+    Write(String),
+    /// INSERT, with or without a column list.
+    Insert(Insert),
+    /// EXPLAIN of a `Query`, `Write` or `Insert`.
+    Explain(Box<Command>),
+    /// A definition that is one DuckDB statement.
+    Definition(String),
+    /// Definitions to execute in one transaction.
+    Definitions(Vec<String>),
+    /// CREATE TABLE with columns.
+    CreateTable(CreateTable),
+    /// CREATE TABLE AS, or SELECT INTO.
+    CreateTableAs(CreateTableAs),
+    /// CREATE TABLE (LIKE …).
+    CreateTableLike(CreateTableLike),
+    /// CREATE VIEW.
+    CreateView(View),
+    /// ALTER TABLE … RENAME TO, of a table or a view.
+    Rename {
+        /// The table or view.
+        relation: Relation,
+        /// The new name, without a schema.
+        new_name: String,
+    },
+    /// ALTER TABLE … ADD COLUMN.
+    AddColumn {
+        /// The table.
+        relation: Relation,
+        /// The new column.
+        column: Column,
+    },
+    /// ALTER TABLE … ALTER COLUMN … TYPE VARCHAR(n).
+    ResizeColumn {
+        /// The table.
+        relation: Relation,
+        /// The name of the column.
+        column: String,
+        /// The new type, always a VARCHAR.
+        data_type: RedshiftType,
+    },
+    /// MERGE.
+    Merge(MergePlan),
+    /// COPY.
+    Copy(Copy),
+    /// UNLOAD.
+    Unload(Unload),
+    /// TRUNCATE, which commits the open transaction.
+    Truncate(Relation),
+    /// BEGIN or START TRANSACTION.
+    Begin,
+    /// COMMIT or END.
+    Commit,
+    /// ROLLBACK or ABORT.
+    Rollback,
+    /// SET search_path.
+    SetSearchPath(Vec<String>),
+    /// A statement without effect in DuckDB (ANALYZE, GRANT, …).
+    Accepted,
+    /// A statement without effect in DuckDB that commits the open transaction (VACUUM).
+    AcceptedAndCommits,
+}
+
+/// An INSERT, in parts: IDENTITY columns, which only the catalog knows, may have to be excluded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Insert {
+    /// The table.
+    pub relation: Relation,
+    /// The column list; empty for all columns.
+    pub columns: Vec<String>,
+    /// The rows, as a DuckDB query or VALUES; `None` for DEFAULT VALUES.
+    pub source: Option<String>,
+}

@@ -1,0 +1,58 @@
+//! Executes translated SQL on the connection of a session.
+
+use std::sync::Arc;
+
+use cardlake_redshift_sql::{SqlError, resolve_arithmetic};
+use duckdb::Connection;
+
+use crate::engine::Engine;
+use crate::engine_error::translate;
+use crate::operand_types;
+
+/// The connection of a session, with the database around it.
+pub(crate) struct Executor {
+    pub(crate) connection: Connection,
+    pub(crate) engine: Arc<Engine>,
+    /// The number of the statement, by which load errors are recorded.
+    pub(crate) query_id: i64,
+}
+
+impl Executor {
+    /// Opens a connection.
+    pub(crate) fn open(engine: &Arc<Engine>) -> Result<Self, SqlError> {
+        Ok(Self {
+            connection: engine.connect()?,
+            engine: Arc::clone(engine),
+            query_id: 0,
+        })
+    }
+
+    /// Executes a statement that changes rows and returns their number.
+    pub(crate) fn write(&self, sql: &str) -> Result<usize, SqlError> {
+        self.connection
+            .execute(&self.resolve(sql), [])
+            .map_err(|error| translate(&error))
+    }
+
+    /// Executes statements without results and without pending arithmetic.
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), SqlError> {
+        self.connection.execute_batch(sql).map_err(|error| translate(&error))
+    }
+
+    /// Completes the pending arithmetic of a statement.
+    pub(crate) fn resolve(&self, sql: &str) -> String {
+        resolve_arithmetic(sql, |probe| operand_types::bind(&self.connection, probe))
+    }
+
+    /// The names and DuckDB types of the columns of a query.
+    pub(crate) fn describe(&self, query: &str) -> Result<Vec<(String, String)>, SqlError> {
+        let mut statement = self
+            .connection
+            .prepare(&format!("DESCRIBE {query}"))
+            .map_err(|error| translate(&error))?;
+        statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(|error| translate(&error))
+    }
+}

@@ -1,0 +1,84 @@
+//! Sessions: temporary tables and transactions that outlive a request.
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_keeps_temporary_tables_and_its_transaction() {
+    let fixture = Fixture::start().await;
+    let first = fixture
+        .client
+        .execute_statement()
+        .workgroup_name("local")
+        .database("cardlake")
+        .sql("create temp table stage (a int)")
+        .session_keep_alive_seconds(60)
+        .wait_time_seconds(30)
+        .send()
+        .await
+        .unwrap();
+    let session = first.session_id().unwrap().to_owned();
+    let next = |sql: &str| {
+        fixture
+            .client
+            .execute_statement()
+            .session_id(&session)
+            .sql(sql)
+            .wait_time_seconds(30)
+            .send()
+    };
+    for sql in [
+        "insert into stage values (1)",
+        "begin",
+        "insert into stage values (2)",
+        "rollback",
+    ] {
+        let submitted = next(sql).await.unwrap();
+        assert_eq!(submitted.status().unwrap().as_str(), "FINISHED", "{sql}");
+    }
+    let submitted = next("select count(*) from stage").await.unwrap();
+    assert_eq!(fixture.rows(submitted.id().unwrap()).await, "1");
+    assert_eq!(
+        fixture.error("select * from stage").await,
+        "ERROR: relation \"stage\" does not exist"
+    );
+    let sessions = fixture.client.list_sessions().send().await.unwrap();
+    assert_eq!(sessions.sessions().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_ends_the_transaction_of_a_session() {
+    let fixture = Fixture::start().await;
+    let first = fixture
+        .client
+        .execute_statement()
+        .workgroup_name("local")
+        .database("cardlake")
+        .sql("begin")
+        .session_keep_alive_seconds(60)
+        .wait_time_seconds(30)
+        .send()
+        .await
+        .unwrap();
+    let session = first.session_id().unwrap().to_owned();
+    let mut statuses = Vec::new();
+    for sql in [
+        "create table t (a int)",
+        "select 1/0",
+        "select 1",
+        "rollback",
+        "select 2",
+    ] {
+        let submitted = fixture
+            .client
+            .execute_statement()
+            .session_id(&session)
+            .sql(sql)
+            .wait_time_seconds(30)
+            .send()
+            .await
+            .unwrap();
+        statuses.push(submitted.status().unwrap().as_str().to_owned());
+    }
+    assert_eq!(statuses, ["FINISHED", "FAILED", "FAILED", "FINISHED", "FINISHED"]);
+    assert!(fixture.error("select * from t").await.contains("does not exist"));
+}
