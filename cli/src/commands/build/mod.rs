@@ -319,5 +319,5 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(path, text))
-        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path))
+        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(path))
 }
