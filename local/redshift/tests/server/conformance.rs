@@ -45,7 +45,9 @@ fn files() -> Vec<(String, Vec<Topic>)> {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
             let text = std::fs::read_to_string(&path).unwrap();
-            let topics = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let topics = serde_saphyr::from_str(&text)
+                .map_err(|error| format!("{name}: {error}"))
+                .unwrap();
             (name, topics)
         })
         .collect();

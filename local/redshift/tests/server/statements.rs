@@ -223,7 +223,6 @@ async fn quotients_are_exact_wherever_they_are() {
             format!("select count(*) from {t} where x / n = 3.3333333333333"),
             "1".to_owned(),
         ),
-        (format!("select x / n as q, q from {t}"), format!("{third}|{third}")),
         (
             format!(
                 "select x / n from {t} group by x / n union all select x / n from (select 1.0::float8 as x, 4 as n) as u group by x / n order by 1 desc"

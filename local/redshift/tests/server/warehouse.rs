@@ -404,7 +404,7 @@ async fn views_and_statements_that_change_rows_divide_exactly() {
     fixture
         .run("update t set q = cast(s.x / (t.y + 4) as varchar) from s where s.id = t.id")
         .await;
-    assert_eq!(fixture.query("select q from t").await, "1.4285714285");
+    assert_eq!(fixture.query("select q from t").await, "1.42857142857142");
     fixture
         .run(
             "merge into t using s on t.id = s.id when matched then update set q = cast(s.x / 7 as varchar) \
