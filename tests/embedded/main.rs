@@ -16,6 +16,7 @@ mod generated;
 mod harness;
 mod input;
 mod lineage;
+mod panels;
 mod stack;
 mod terminal;
 mod validation;

@@ -2,6 +2,7 @@
 
 mod fakes;
 mod features;
+mod panels;
 pub(crate) mod warehouse;
 
 use crate::cancel;

@@ -1,0 +1,134 @@
+//! The queries of panels, in ticks.
+
+use super::*;
+
+const DASHBOARD: [(&str, &str); 3] = [
+    (
+        "dashboard/page.yml",
+        "title: Shop\npanels: [facts, sales]\nvalues: {unit: {sql: \"select unit from {{ ref('fact') }}\", otherwise: pieces}}\n",
+    ),
+    (
+        "dashboard/facts.yml",
+        "title: Facts\nsql: select n from {{ ref('fact') }}\nnote: In {{ unit }}\ntable: [{column: n, title: Number}]\n",
+    ),
+    (
+        "dashboard/sales.yml",
+        "title: Sales\nsql: select n from {{ ref('sales') }} -- {{ batch_date }}\ntable: [{column: n, title: Number}]\n",
+    ),
+];
+
+fn with_panels() -> Shop {
+    let files = SHOP
+        .iter()
+        .chain(&DASHBOARD)
+        .map(|(path, text)| ProjectFile::new(*path, *text));
+    shop_with(&files.collect::<Vec<_>>())
+}
+
+fn page(shop: &Shop) -> String {
+    let bytes = shop.files.objects.lock().unwrap()["gold/report/index.html"].clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn every_panel_is_a_submission_of_its_own() {
+    let shop = with_panels();
+    let output = shop.run().await.unwrap();
+    assert_eq!((output.warnings.len(), output.failed_panels), (0, 0), "{output:?}");
+    let names = shop.names();
+    assert_eq!(
+        names[names.len() - 4..],
+        ["publish sales", "panel facts", "panel sales", "panel values.unit"]
+    );
+    let statements = shop.statements();
+    assert!(
+        statements.ends_with("select unit from \"analytics\".\"fact\""),
+        "{statements}"
+    );
+    assert!(
+        statements.contains("select n from \"analytics\".\"sales\" -- 2026-01-15"),
+        "{statements}"
+    );
+    assert!(page(&shop).contains("<td>42</td>"));
+}
+
+#[tokio::test]
+async fn a_failing_panel_is_a_warning() {
+    let shop = with_panels();
+    let failing = (
+        "select n from \"analytics\".\"fact\"",
+        "ERROR: column \"n\" does not exist",
+        1,
+    );
+    shop.warehouse.0.lock().unwrap().fail.push(failing);
+    let output = shop.run().await.unwrap();
+    let expected = ["panel facts (dashboard/facts.yml): ERROR: column \"n\" does not exist"];
+    assert_eq!(
+        (&output.warnings[..], output.failed_panels),
+        (&expected.map(str::to_owned)[..], 1)
+    );
+    assert_eq!(output.report.as_deref(), Some("report/index.html"));
+    assert_eq!(output.marts, BTreeMap::from([("sales".to_owned(), 42)]));
+    let page = page(&shop);
+    assert!(
+        page.contains("This panel failed: ERROR: column") && page.contains("<td>42</td>"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_tick_of_panels_can_be_lost_and_a_throttled_one_is_tried_again() {
+    let undisturbed = with_panels();
+    undisturbed.run().await.unwrap();
+    let shop = with_panels();
+    let mut event = first_event();
+    loop {
+        shop.warehouse.0.lock().unwrap().slow = 2;
+        *shop.files.lost_writes.lock().unwrap() = 1;
+        let _ = handle(event.clone(), &shop.context).await;
+        let Ok(output) = handle(event.clone(), &shop.context).await else {
+            continue;
+        };
+        if output.status == TickStatus::Succeeded {
+            break;
+        }
+        event = next(&output);
+    }
+    assert_eq!(shop.names(), undisturbed.names());
+}
+
+#[tokio::test]
+async fn panels_of_models_that_are_not_selected_are_left_out() {
+    let shop = with_panels();
+    let event = MartBuilderEvent {
+        select: Some("stg fact".to_owned()),
+        ..first_event()
+    };
+    let output = shop.run_from(event).await.unwrap();
+    assert_eq!(
+        (output.warnings.len(), output.report.is_some()),
+        (0, true),
+        "{output:?}"
+    );
+    let page = page(&shop);
+    assert!(
+        page.contains("id=\"facts\"") && !page.contains("id=\"sales\""),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn panels_are_cancelled_with_their_build() {
+    let shop = with_panels();
+    let mut event = first_event();
+    while !shop.names().iter().any(|name| name == "panel facts") {
+        let output = handle(event, &shop.context).await.unwrap();
+        event = next(&output);
+        if shop.names().iter().any(|name| name == "model.shop.sales") {
+            shop.warehouse.0.lock().unwrap().slow = 1;
+        }
+    }
+    cancel::stop(&shop.context, &first_event().run_id).await.unwrap();
+    let cancelled = shop.warehouse.0.lock().unwrap().cancelled.len();
+    assert_eq!(cancelled, 4, "a publication and three queries");
+}
