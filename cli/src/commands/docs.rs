@@ -1,8 +1,8 @@
-//! `cardlake docs`: the documentation of a dbt project as one page.
+//! `cardlake docs`: writes the documentation of a dbt project as one HTML page.
 
 use super::build::{compiled, write};
 use crate::error::{CliError, print};
-use cardlake_mart_builder::offline::Request;
+use cardlake_mart_builder::compile::Request;
 use chrono::{Days, Utc};
 use clap::Args;
 use serde_json::json;
@@ -12,10 +12,10 @@ use std::process::ExitCode;
 /// Options of `cardlake docs`.
 #[derive(Debug, Clone, Args)]
 pub struct DocsArgs {
-    /// Folder of the dbt project; default: the one that comes with this program.
+    /// Folder of the dbt project (default: the bundled project).
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// The page.
+    /// Output file.
     #[arg(long, value_name = "FILE", default_value = "target/docs.html")]
     pub out: PathBuf,
     /// Print one JSON document instead of a sentence.

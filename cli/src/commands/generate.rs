@@ -240,7 +240,7 @@ impl Target {
                 let writing = tokio::task::spawn_blocking(move || write_day(&options, &mut sink));
                 let written = writing.await.map_err(|error| CliError::caused("make a day", &error))?;
                 written.map_err(|error| {
-                    CliError::caused(&format!("write into {}", folder.display()), &error).writing(&folder)
+                    CliError::caused(&format!("write into {}", folder.display()), &error).writing(folder)
                 })
             }
             Self::S3(destination) => {

@@ -1,32 +1,31 @@
-//! `cardlake report`: the dashboard of the last run, as a file or in a browser.
+//! `cardlake report`: the dashboard of the last successful run, as a file or in a browser.
 
 use crate::arguments::ReportArgs;
-use crate::commands::build::compiled;
-use crate::commands::sql::ask;
+use crate::commands::sql::LOOK_EVERY;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, printed};
 use axum::Router;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use cardlake_aws::data_api::Value;
+use cardlake_aws::data_api::{DataApiError, Warehouse, client_token};
 use cardlake_aws::run_records;
+use cardlake_core::assets::AssetFolder;
 use cardlake_core::run_record::RunOutcome;
-use cardlake_core::sql::{identifier, literal};
+use cardlake_dbt::{CompiledProject, ProjectFile};
 use cardlake_loopback as loopback;
-use cardlake_mart_builder::dashboard::{Answer, Dashboard, EARLIER_RUNS, queries};
-use cardlake_mart_builder::handler::TARGET_SCHEMA;
-use cardlake_mart_builder::offline::Request;
-use std::collections::BTreeSet;
+use cardlake_mart_builder::compile::{Request, compile};
+use cardlake_mart_builder::dashboard::{self, EARLIER_RUNS, Page, PanelQuery, RunFacts};
+use cardlake_report::{Answer, Query, Relation};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 
-/// Nothing but the page itself: a dashboard needs no scripts and nobody else's servers.
+/// The page itself and nothing else: a dashboard has no scripts and no references to other servers.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-/// Makes the page; shows it if asked to.
+/// Writes the page; serves or opens it on request. A panel that fails is a warning.
 ///
 /// # Errors
 /// There is no lake yet, no run has succeeded, the file cannot be written, or the port is in use.
@@ -34,7 +33,11 @@ pub(crate) async fn report(args: ReportArgs) -> Result<ExitCode, CliError> {
     let environment = Environment::open_existing(&args.data.data_dir).await?;
     let page = page(&environment).await;
     environment.close().await?;
-    let page = page?;
+    let Page { html: page, warnings } = page?;
+    for warning in warnings {
+        // Standard error may be closed; the page is written all the same.
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
     let path = args.out.unwrap_or_else(|| args.data.data_dir.join("report.html"));
     let writing = |error: std::io::Error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path);
     tokio::fs::write(&path, &page).await.map_err(writing)?;
@@ -44,7 +47,7 @@ pub(crate) async fn report(args: ReportArgs) -> Result<ExitCode, CliError> {
         let listening = |error| CliError::caused("serve the report", &error);
         let (listener, address) = loopback::listen(address).await.map_err(listening)?;
         let url = format!("http://{address}/");
-        // Whoever reads standard error may have ended; the server goes on.
+        // Standard error may be closed; the server goes on.
         let _ = writeln!(std::io::stderr(), "serving {url}, Ctrl-C stops");
         if args.open {
             open(&url)?;
@@ -57,8 +60,8 @@ pub(crate) async fn report(args: ReportArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks the warehouse, adds what the runs left, and puts the page together.
-async fn page(environment: &Environment) -> Result<String, CliError> {
+/// Runs the queries of the panels and renders the page with what the last successful run left.
+async fn page(environment: &Environment) -> Result<Page, CliError> {
     let records = run_records::last(environment.storage(), SILVER, EARLIER_RUNS).await;
     let records = records.map_err(|error| CliError::caused("read the run records", &error))?;
     let succeeded = records.iter().find_map(|record| match &record.outcome {
@@ -68,35 +71,65 @@ async fn page(environment: &Environment) -> Result<String, CliError> {
     let Some((batch_date, books, audits, build)) = succeeded else {
         return Err(CliError::failed("no run has succeeded yet").hint("start one with `cardlake run`"));
     };
-    let relations = format!(
-        "select table_name from information_schema.tables where table_schema = {}",
-        literal(TARGET_SCHEMA)
-    );
-    let warehouse = environment.warehouse()?;
-    let relations = ask(&warehouse, &relations).await?.rows;
-    let relations: BTreeSet<String> = relations.iter().flatten().map(Value::display).collect();
-    let known = |model: &str| {
-        let relation = format!("{}.{}", identifier(TARGET_SCHEMA), identifier(model));
-        relations.contains(model).then_some(relation)
-    };
-    let mut answers = Vec::new();
-    for (panel, sql) in queries(known) {
-        let rows = ask(&warehouse, &sql).await?.rows;
-        answers.push(Answer {
-            panel: panel.to_owned(),
-            sql,
-            rows,
-        });
-    }
+    let files = environment.assets().list(AssetFolder::Warehouse);
+    let files = files
+        .map_err(|error| CliError::caused("read the project", &error))?
+        .into_iter();
+    let files: Vec<_> = files.map(|asset| ProjectFile::new(asset.path, asset.text)).collect();
+    let dashboard = dashboard::definitions(&files).map_err(|error| CliError::caused("read the dashboard", &error))?;
     let request = Request {
         batch_date,
         ..Request::default()
     };
-    let lineage = compiled(None, &request)?.lineage;
-    let dashboard = Dashboard::new(batch_date, &answers, books, audits, build, &records).with_lineage(lineage);
-    dashboard
-        .html()
-        .map_err(|error| CliError::caused("make the report", &error))
+    let project = compile(&files, &request).map_err(|error| CliError::caused("compile the project", &error))?;
+    let queries = dashboard.queries(batch_date, &|name| relation(&project, name));
+    let answers = answers(queries, &environment.warehouse()?).await;
+    let answers = answers.map_err(|error| CliError::caused("ask the warehouse", &error))?;
+    let facts = RunFacts {
+        batch_date,
+        books,
+        audits,
+        build,
+        runs: &records,
+        lineage: &project.lineage,
+    };
+    dashboard::page(&dashboard, &answers, &facts).map_err(|error| CliError::caused("render the report", &error))
+}
+
+/// Runs the queries side by side.
+async fn answers(queries: Vec<Query>, warehouse: &Warehouse) -> Result<Vec<Answer>, DataApiError> {
+    let mut submitted = Vec::with_capacity(queries.len());
+    for query in queries {
+        let token = client_token(&[&uuid::Uuid::new_v4().to_string()]);
+        let name = format!("cardlake report {}", query.name);
+        let panel = PanelQuery::submit(&query, name, token, warehouse).await?;
+        submitted.push((query, panel));
+    }
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    let mut answers = Vec::with_capacity(submitted.len());
+    for (query, panel) in submitted {
+        let result = loop {
+            match panel.result(warehouse).await? {
+                Some(result) => break result,
+                None => ticks.tick().await,
+            };
+        };
+        answers.push(Answer {
+            name: query.name,
+            sql: query.sql.ok(),
+            result,
+        });
+    }
+    Ok(answers)
+}
+
+/// The relation of a model, as the project's manifest says.
+fn relation(project: &CompiledProject, model: &str) -> Relation {
+    let nodes = project.manifest["nodes"].as_object();
+    let mut nodes = nodes.into_iter().flat_map(|nodes| nodes.values());
+    let node = nodes.find(|node| node["name"] == model && node["resource_type"] != "test");
+    let relation = node.and_then(|node| node["relation_name"].as_str());
+    relation.map_or(Relation::Unknown, |sql| Relation::Known(sql.to_owned()))
 }
 
 fn open(what: &str) -> Result<(), CliError> {

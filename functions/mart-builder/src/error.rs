@@ -1,11 +1,12 @@
-//! What can go wrong in a build.
+//! Errors of the stage.
 
-use crate::dashboard::DashboardError;
 use cardlake_aws::data_api::DataApiError;
 use cardlake_aws::storage::StorageError;
 use cardlake_core::assets::AssetError;
 use cardlake_core::config::ConfigError;
 use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_dbt::{DocsError, ProjectError, SelectionError};
+use cardlake_report::{DefinitionError, RenderError};
 
 /// Why a tick failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,29 +17,24 @@ pub enum MartBuilderError {
     /// The project's files cannot be read.
     #[error(transparent)]
     Assets(#[from] AssetError),
-    /// The project says something that cannot be, or that is not supported.
+    /// The project is wrong, or uses something that is not supported.
     #[error(transparent)]
     Project(#[from] ProjectError),
     /// The selection is wrong.
-    #[error("selection '{selection}': {problem}")]
-    Selection {
-        /// As the event says.
-        selection: String,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The lineage cannot be rendered: an internal bug.
+    #[error(transparent)]
+    Docs(#[from] DocsError),
     /// State or results cannot be read or written.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The Data API refuses or cannot answer.
+    /// A Data API call failed.
     #[error(transparent)]
     DataApi(#[from] DataApiError),
-    /// The cursor is not one of ours, or its state is gone.
-    #[error("the cursor cannot be understood: {cause}; start over without one")]
-    Cursor {
-        /// What is wrong with it.
-        cause: String,
-    },
+    /// The cursor is malformed, or its state does not exist.
+    #[error("the cursor cannot be understood: {0}; start over without one")]
+    Cursor(#[from] CursorError),
     /// A statement that belongs to no model failed.
     #[error("{statement} failed: {error}")]
     Statement {
@@ -53,10 +49,13 @@ pub enum MartBuilderError {
         /// One sentence for each: model or test, file, error, key of the compiled SQL.
         failures: Vec<String>,
     },
-    /// The dashboard cannot be made.
+    /// A definition of the dashboard is wrong.
     #[error(transparent)]
-    Dashboard(#[from] DashboardError),
-    /// Something has no JSON form or no rendering: a defect.
+    DashboardDefinition(#[from] DefinitionError),
+    /// The dashboard cannot be rendered: an internal bug. A panel that fails is a warning.
+    #[error(transparent)]
+    Dashboard(#[from] RenderError),
+    /// A document cannot be serialised: an internal bug.
     #[error("cannot write {what}: {cause}")]
     Internal {
         /// What was made.
@@ -71,35 +70,46 @@ impl StageError for MartBuilderError {
         match self {
             Self::Config(error) => error.kind(),
             Self::Assets(error) => error.kind(),
-            Self::Project(_) => ErrorKind::Configuration,
-            Self::Selection { .. } | Self::Cursor { .. } => ErrorKind::InvalidEvent,
+            Self::Project(_) | Self::DashboardDefinition(_) => ErrorKind::Configuration,
+            Self::Selection(_) | Self::Cursor(_) => ErrorKind::InvalidEvent,
             Self::Storage(error) => error.kind(),
             Self::DataApi(error) => error.kind(),
             Self::Statement { .. } => ErrorKind::StatementFailed,
             Self::BuildFailed { .. } => ErrorKind::BuildFailed,
-            Self::Dashboard(_) | Self::Internal { .. } => ErrorKind::Internal,
+            Self::Docs(_) | Self::Dashboard(_) | Self::Internal { .. } => ErrorKind::Internal,
         }
     }
 }
 
-/// A mistake in the dbt project.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}{}: {problem}", line.map(|line| format!(":{line}")).unwrap_or_default())]
-pub struct ProjectError {
-    /// The file, from the project's folder.
-    pub file: String,
-    /// The line, if known; the first is 1.
-    pub line: Option<u32>,
-    /// What is wrong, and what to do.
-    pub problem: String,
-}
-
-impl ProjectError {
-    pub(crate) fn new(file: &str, problem: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line: None,
-            problem: problem.into(),
-        }
-    }
+/// Why a build cannot be continued.
+#[derive(Debug, thiserror::Error)]
+pub enum CursorError {
+    /// It is not a cursor.
+    #[error(transparent)]
+    Malformed(#[from] serde_json::Error),
+    /// Its state does not exist.
+    #[error("its state is gone")]
+    StateMissing,
+    /// Another build of the run has begun since.
+    #[error("another build of this run has begun since")]
+    Superseded,
+    /// The state is malformed.
+    #[error("s3://{bucket}/{key} is not a state: {source}")]
+    MalformedState {
+        /// The silver bucket.
+        bucket: String,
+        /// The state's key.
+        key: String,
+        /// Why it cannot be read.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The state was written by another version of the program.
+    #[error("the state has format version {found}, not {expected}")]
+    FormatVersion {
+        /// The state's version.
+        found: u32,
+        /// The program's version.
+        expected: u32,
+    },
 }

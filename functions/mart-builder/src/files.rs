@@ -1,18 +1,18 @@
-//! Where state, artifacts and report lie: objects in two buckets.
+//! Storage of state, artifacts and report: objects in two buckets.
 
 use cardlake_aws::run_records;
 use cardlake_aws::storage::{Storage, StorageError};
 use cardlake_core::run_record::RunRecord;
 use std::pin::Pin;
 
-/// An answer that takes a while.
+/// A pending storage operation.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StorageError>> + Send + 'a>>;
 
-/// What the stage needs of S3.
+/// The S3 operations of the stage.
 pub(crate) trait Files: Send + Sync {
-    /// The whole object; none when there is none.
+    /// Reads an object; `None` if it does not exist.
     fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> Answer<'a, Option<Vec<u8>>>;
-    /// Writes an object, whatever was there.
+    /// Writes or replaces an object.
     fn put<'a>(&'a self, bucket: &'a str, key: &'a str, bytes: Vec<u8>) -> Answer<'a, ()>;
     /// The last runs, the latest first.
     fn runs<'a>(&'a self, silver_bucket: &'a str, count: usize) -> Answer<'a, Vec<RunRecord>>;

@@ -1,55 +1,48 @@
-//! The mart builder: runs the dbt project `warehouse/` in Redshift, through the Redshift Data API.
+//! Mart builder: builds, tests and publishes the dbt project `warehouse/` in Redshift, through the Data API.
 //!
-//! Input: a batch date, which is the "today" of every model. Output: rows of the published marts, tests passed,
-//! warnings, and the report's key. In between: views and tables in the warehouse's target schema, every published mart
-//! as Parquet in gold, the report, and dbt's own `manifest.json` and `run_results.json`.
+//! Input: a batch date, the "today" of every model. Output: row counts of the published marts, tests passed, warnings, and
+//! the report's key. In between: views and tables in the target schema, every published mart as Parquet in gold, the
+//! report, and dbt's `manifest.json` and `run_results.json`.
 //!
 //! ```text
-//! project/   the files as written: models, macros, properties, configuration by folder
-//! jinja/     the templates' language: what dbt gives to a template, made with minijinja
-//! manifest   every model and data test with what it depends on
-//! graph, selection          who waits for whom, and what a selection means
-//! materialize/, data_tests  the SQL of a node
-//! state, handler            the ticks
-//! interruption              a build that is broken off
-//! gold, dashboard, artifacts   what is published once everything is built and tested
-//! offline, docs             compiled SQL, manifest and documentation without a warehouse
+//! context            settings, clients, the parsed project
+//! handler            one tick: load the state, advance it, save it
+//! run/               inspect, poll, submit, publish
+//! state, state_store the build between two ticks
+//! publication, dashboard   what goes to gold
+//! invocation, compile      the dbt engine's settings; compiling without a warehouse
+//! cancel, progress         for a caller that waits: stop a build, show its nodes
 //! ```
 //!
-//! The stage works in ticks. State lies in silver under the run's id; the cursor only says that there is one. Each tick
-//! looks at what runs and submits what has become ready: a model once all models that it selects from are built and
-//! tested, its tests once it is built. Nodes that do not depend on each other run side by side, up to a limit. A failed
-//! node skips what depends on it and nothing else. Nothing reaches gold unless everything selected was built and tested.
+//! The dbt engine is `cardlake-dbt`. The stage works in ticks: the state is in silver under the run's id, the cursor only
+//! refers to it. A tick polls running statements and submits ready nodes: a model once its parents are built and tested,
+//! its tests once it is built. Independent nodes run concurrently, up to a limit. A failed node skips its descendants and
+//! nothing else. Nothing is published to gold unless everything selected was built and tested.
 //!
-//! Guarantees: a model is replaced in one transaction, so readers see the old one or the new one. Doing a tick twice,
-//! losing one or being killed between submit and save changes nothing, since every submission carries a client token.
-//! Neither SQL nor artifacts hold a clock's time; the report tells of earlier runs.
+//! Guarantees: a model is replaced in one transaction, so readers see the old or the new one. A tick that is repeated,
+//! lost, or killed between submit and save has no effect, since every submission carries a client token. Neither SQL nor
+//! artifacts contain the time of day; the report lists earlier runs.
 //!
 //! Failure: `Cardlake.BuildFailed` with model or test, file, Redshift's error and the key of the compiled SQL.
 
-mod artifacts;
+pub mod cancel;
+pub mod compile;
+mod context;
 pub mod dashboard;
-mod data_tests;
-mod docs;
-pub mod error;
+mod error;
 mod files;
-mod gold;
-mod graph;
-pub mod handler;
-pub mod interruption;
-mod jinja;
-mod manifest;
-mod materialize;
-pub mod offline;
+mod handler;
+mod invocation;
 pub mod progress;
-mod project;
-pub mod project_folder;
+mod publication;
 mod run;
-mod selection;
 mod state;
+mod state_store;
 
 #[cfg(test)]
 mod tests;
 
+pub use context::Context;
 pub use error::MartBuilderError;
-pub use handler::{Context, handle};
+pub use handler::handle;
+pub use invocation::TARGET_SCHEMA;

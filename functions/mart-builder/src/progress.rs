@@ -1,9 +1,11 @@
-//! How far a build is, node by node: what a person who waits for it wants to see.
+//! Progress of a build, node by node, for display.
 
+use crate::context::Context;
 use crate::error::MartBuilderError;
-use crate::handler::{Context, load};
-use crate::state::{BuildState, NodeState, Status};
+use crate::state::BuildState;
+use crate::state_store::load;
 use cardlake_core::paths;
+use cardlake_dbt::NodeState;
 use serde::Serialize;
 
 /// A model, snapshot, seed or data test of a build.
@@ -19,23 +21,23 @@ pub struct NodeProgress {
     pub status: &'static str,
     /// Seconds in the warehouse; tests of one statement share its time evenly.
     pub seconds: f64,
-    /// Rows that a test found.
+    /// Failing rows of a test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failures: Option<u64>,
-    /// Why it failed, or what a test found.
+    /// Why it failed, or a test's finding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
 impl NodeProgress {
-    /// Whether nothing more happens to it.
+    /// Whether its status is final.
     #[must_use]
     pub fn is_over(&self) -> bool {
         !matches!(self.status, "pending" | "running")
     }
 }
 
-/// The nodes of a run's build as they are, sorted by id; none before its first tick.
+/// The nodes of a run's build, sorted by id; empty before its first tick.
 ///
 /// # Errors
 /// The state cannot be read.
@@ -57,19 +59,10 @@ fn of_node(id: &str, node: &NodeState) -> NodeProgress {
     };
     NodeProgress {
         id: id.to_owned(),
-        // Project and hash are of no interest to a reader.
+        // Without project and hash.
         name: id.split('.').nth(2).unwrap_or(id).to_owned(),
         kind,
-        status: match node.status {
-            Status::Pending => "pending",
-            Status::Running => "running",
-            Status::Success => "success",
-            Status::Error => "error",
-            Status::Skipped => "skipped",
-            Status::Pass => "pass",
-            Status::Warn => "warn",
-            Status::Fail => "fail",
-        },
+        status: node.status.name(),
         seconds: node.seconds,
         failures: node.failures,
         message: node.message.clone(),

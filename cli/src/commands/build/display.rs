@@ -1,4 +1,4 @@
-//! What a person sees while a project is built: a bar, what runs, a line for each model that is done.
+//! Progress display of a build: a bar, the running nodes, a line for each finished model.
 
 use cardlake_mart_builder::progress::NodeProgress;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Display {
     bar: ProgressBar,
-    told: BTreeSet<String>,
+    printed: BTreeSet<String>,
     visible: bool,
 }
 
@@ -28,7 +28,7 @@ impl Display {
         }
         Self {
             bar,
-            told: BTreeSet::new(),
+            printed: BTreeSet::new(),
             visible,
         }
     }
@@ -37,11 +37,11 @@ impl Display {
         self.visible
     }
 
-    /// How far everything is. Of tests only those have a line of their own that found something.
+    /// Updates the display. Passed tests get no line.
     pub(super) fn show(&mut self, nodes: &[NodeProgress]) {
         self.bar.set_length(nodes.len() as u64);
         for node in nodes.iter().filter(|node| node.is_over()) {
-            if self.told.insert(node.id.clone()) && (node.kind != "test" || node.status != "pass") {
+            if self.printed.insert(node.id.clone()) && (node.kind != "test" || node.status != "pass") {
                 let line = format!(
                     "{:7} {:8} {} in {:.2} s",
                     node.status, node.kind, node.name, node.seconds
@@ -49,7 +49,7 @@ impl Display {
                 self.bar.println(line);
             }
         }
-        self.bar.set_position(self.told.len() as u64);
+        self.bar.set_position(self.printed.len() as u64);
         let running = nodes.iter().filter(|node| node.status == "running");
         let running: Vec<_> = running.map(|node| node.name.as_str()).collect();
         self.bar.set_message(running.join(", "));

@@ -1,4 +1,4 @@
-//! `cardlake build`: a dbt project, built and tested by the mart builder's own ticks, in the local warehouse or a deployed one.
+//! `cardlake build`: builds and tests a dbt project with the mart builder, in the local warehouse or a deployed one.
 
 mod display;
 mod report;
@@ -13,14 +13,15 @@ use cardlake_aws::lease::EXPIRY;
 use cardlake_aws::run_records;
 use cardlake_aws::runtime::Resources;
 use cardlake_aws::storage::Storage;
-use cardlake_core::assets::{Asset, AssetFolder};
+use cardlake_core::assets::AssetFolder;
 use cardlake_core::config::Variables;
 use cardlake_core::env;
 use cardlake_core::error::with_causes;
 use cardlake_core::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
 use cardlake_core::run_record::RunOutcome;
-use cardlake_mart_builder::offline::{CompiledProject, Request, compile};
-use cardlake_mart_builder::{Context, handle, interruption, progress, project_folder};
+use cardlake_dbt::{CompiledProject, ProjectFile, read_folder};
+use cardlake_mart_builder::compile::{Request, compile};
+use cardlake_mart_builder::{Context, cancel, handle, progress};
 use chrono::{Days, NaiveDate, Utc};
 use clap::Args;
 use display::Display;
@@ -34,12 +35,12 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Between two ticks: statements of a local warehouse take milliseconds, those of a deployed one seconds.
 const WAIT: Duration = Duration::from_millis(20);
 const WAIT_FOR_AWS: Duration = Duration::from_secs(1);
-/// How long a build that is broken off may take to give the warehouse back.
+/// Time limit for cancelling a build.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// How many runs are looked through for the newest day.
+/// Number of runs searched for the newest day.
 const RUNS: usize = 30;
 
-/// Where a project is built.
+/// The warehouse and lake of a build.
 struct Place {
     variables: Variables,
     aws: Aws,
@@ -75,42 +76,42 @@ impl Place {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  cardlake build                                       every model and test, as of the last day that was run
-  cardlake build --select fact_transactions+           the facts and everything below
+  cardlake build                                       all models and tests, as of the last day that was run
+  cardlake build --select fact_transactions+           the facts and their descendants
   cardlake build --select tag:mart --exclude path:models/marts/mart_rfm_customer.sql
   cardlake build --select result:error result:fail result:skipped
-                                                       what the last build did not get done
+                                                       what failed or was skipped last time
   cardlake build --project ./shop --vars '{\"region\": \"north\"}'
   cardlake build --compile-only --out ./compiled
 
-A selection is dbt's: names, folders, tag:, path:, source:, config.materialized:, test_type:, result:; + before and after
-for everything above and below, 2+ for two steps, a comma for and, a blank for or.")]
+Selections use dbt's syntax: names, folders, tag:, path:, source:, config.materialized:, test_type:, result:; + before or
+after for ancestors or descendants, 2+ for two levels, a comma for an intersection, a blank for a union.")]
 pub struct BuildArgs {
-    /// Folder of the dbt project; default: the one that comes with this program.
+    /// Folder of the dbt project (default: the bundled project).
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// The day that counts as today; default: the newest day that was run, or else yesterday.
+    /// Batch date, the "today" of every model (default: the newest day that was run, else yesterday).
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
     pub date: Option<NaiveDate>,
-    /// What to build; default: everything.
+    /// Nodes to build, in dbt's selection syntax (default: all).
     #[arg(long, value_name = "SELECTION", num_args = 1..)]
     pub select: Vec<String>,
-    /// What to leave out.
+    /// Nodes to exclude, in dbt's selection syntax.
     #[arg(long, value_name = "SELECTION", num_args = 1..)]
     pub exclude: Vec<String>,
-    /// Variables that have another value than in the project, as a JSON object.
+    /// Override variables of the project, as a JSON object.
     #[arg(long, value_name = "JSON", value_parser = parse_vars, default_value = "{}", hide_default_value = true)]
     pub vars: Map<String, Value>,
-    /// Build incremental models anew.
+    /// Rebuild incremental models.
     #[arg(long)]
     pub full_refresh: bool,
-    /// Build in the warehouse of the deployed stack that the environment names.
+    /// Build in the warehouse of the deployed stack named by the environment.
     #[arg(long, conflicts_with = "compile_only")]
     pub aws: bool,
-    /// Only write the SQL and dbt's manifest, without a warehouse, as for one in which nothing is there yet.
+    /// Only write compiled SQL and manifest.json, as for an empty warehouse; needs no warehouse.
     #[arg(long)]
     pub compile_only: bool,
-    /// Where --compile-only writes.
+    /// Output folder of --compile-only.
     #[arg(
         long,
         value_name = "DIR",
@@ -134,7 +135,7 @@ fn parse_vars(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Builds the project and prints what came of each model and test.
+/// Builds the project and prints the result of each model and test.
 ///
 /// # Errors
 /// Wrong usage, the project or the selection is wrong, or the warehouse cannot be opened. A model or test that fails is
@@ -165,7 +166,7 @@ pub(crate) async fn build(args: BuildArgs, console: Console) -> Result<ExitCode,
 async fn run(
     place: Place,
     args: &BuildArgs,
-    files: Option<&[Asset]>,
+    files: Option<&[ProjectFile]>,
     console: Console,
 ) -> Result<BuildReport, CliError> {
     let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("build", error);
@@ -183,7 +184,7 @@ async fn run(
     let yesterday = || Utc::now().date_naive() - Days::new(1);
     let batch_date = args.date.or(newest).unwrap_or_else(yesterday);
     let of_the_day = runs.into_iter().filter(|run| run.batch_date == batch_date);
-    // For the dashboard, which shows them beside the marts.
+    // Shown on the dashboard.
     let (books, audits) = of_the_day
         .filter_map(|run| match run.outcome {
             RunOutcome::Succeeded { books, audits, .. } => Some((Some(books), audits)),
@@ -202,7 +203,7 @@ async fn run(
         audits,
         cursor: None,
     };
-    // From here on Ctrl-C does not end the process: the lease on the warehouse is to be given back.
+    // From here on Ctrl-C cancels the build instead of ending the process, so that the lease is released.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed(&error))?;
     let started = Instant::now();
     let mut display = Display::new(console.shows_progress(args.json));
@@ -216,7 +217,7 @@ async fn run(
             Ok(MartBuilderOutput { cursor, .. }) => event.cursor = cursor,
             Err(error) => break Err(error),
         }
-        // A tick runs to its end, so that what it submits is known.
+        // A tick is never interrupted, so that its submissions are known.
         tokio::select! {
             () = tokio::time::sleep(place.wait) => {}
             _ = interrupt.recv() => {
@@ -228,23 +229,23 @@ async fn run(
     display.finish();
     let nodes = nodes(&context, &event.run_id).await?;
     match outcome {
-        // Nothing was begun: the project or the selection is wrong.
+        // Nothing was started: the project or the selection is wrong.
         Err(error) if nodes.is_empty() => Err(failed(&error)),
         outcome => Ok(BuildReport::new(&event, started.elapsed(), nodes, outcome)),
     }
 }
 
-/// Breaks the build off.
+/// Cancels the build.
 async fn stopped(context: &Context, run_id: &str) -> CliError {
-    let told = CliError::interrupted("what was built stays, nothing was published");
-    match tokio::time::timeout(STOP_WITHIN, interruption::stop(context, run_id)).await {
-        Ok(Ok(())) => told.hint("run the same command again"),
+    let interrupted = CliError::interrupted("what was built stays, nothing was published");
+    match tokio::time::timeout(STOP_WITHIN, cancel::stop(context, run_id)).await {
+        Ok(Ok(())) => interrupted.hint("run the same command again"),
         outcome => {
             let why = outcome.map_or_else(
                 |_| "no answer".to_owned(),
                 |outcome| outcome.err().map_or_else(String::new, |error| with_causes(&error)),
             );
-            told.hint(format!(
+            interrupted.hint(format!(
                 "other builds and loads have to wait for up to {} minutes: {why}",
                 EXPIRY.num_minutes()
             ))
@@ -262,24 +263,27 @@ fn joined(selection: &[String]) -> Option<String> {
 }
 
 /// The files of a dbt project.
-pub(super) fn project_files(folder: &Path) -> Result<Vec<Asset>, CliError> {
+pub(super) fn project_files(folder: &Path) -> Result<Vec<ProjectFile>, CliError> {
     if !folder.join("dbt_project.yml").is_file() {
         return Err(
             CliError::usage(format!("there is no dbt_project.yml in {}", folder.display()))
                 .hint("--project takes the folder of a dbt project"),
         );
     }
-    project_folder::read(folder).map_err(|error| CliError::caused("read the project", &error))
+    read_folder(folder).map_err(|error| CliError::caused("read the project", &error))
 }
 
-/// A project as it is compiled: the one in the folder, or the one that comes with this program.
+/// Compiles the project in the folder, or the bundled one.
 pub(super) fn compiled(project: Option<&Path>, request: &Request<'_>) -> Result<CompiledProject, CliError> {
     let files = match project {
         Some(folder) => project_files(folder)?,
-        None => cardlake_assets::embedded()
-            .or_folder(std::env::var(env::ASSETS_DIR).ok())
-            .list(AssetFolder::Warehouse)
-            .map_err(|error| CliError::caused("read the project", &error))?,
+        None => {
+            let assets = cardlake_assets::embedded().or_folder(std::env::var(env::ASSETS_DIR).ok());
+            let files = assets.list(AssetFolder::Warehouse);
+            let files = files.map_err(|error| CliError::caused("read the project", &error))?;
+            let files = files.into_iter();
+            files.map(|asset| ProjectFile::new(asset.path, asset.text)).collect()
+        }
     };
     compile(&files, request).map_err(|error| CliError::caused("compile the project", &error))
 }
@@ -315,5 +319,5 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(path, text))
-        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path))
+        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(path))
 }

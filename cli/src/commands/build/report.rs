@@ -1,4 +1,4 @@
-//! What came of a build: one JSON document for machines, one table for people.
+//! Report of a build: a JSON document or a table.
 
 use crate::error::CliError;
 use crate::table::{bad, good, new_table, notable, right};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// A build that has ended.
+/// A finished build.
 #[derive(Debug, Serialize)]
 pub(super) struct BuildReport {
     batch_date: NaiveDate,
@@ -63,8 +63,8 @@ impl BuildReport {
 
     pub(super) fn text(&self) -> String {
         let mut table = new_table(&["kind", "name", "status", "seconds", "what happened"]);
-        let worth_telling = |node: &&NodeProgress| node.kind != "test" || node.status != "pass";
-        for node in self.nodes.iter().filter(worth_telling) {
+        let is_notable = |node: &&NodeProgress| node.kind != "test" || node.status != "pass";
+        for node in self.nodes.iter().filter(is_notable) {
             table.add_row(vec![
                 Cell::new(node.kind),
                 Cell::new(&node.name),

@@ -172,5 +172,5 @@ fn write_docs(path: &Path, data: &Path, result: &ValidationResult) -> Result<(),
     };
     let html = page.html().map_err(|error| CliError::caused("make the page", &error))?;
     std::fs::write(path, html)
-        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(&path))
+        .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(path))
 }

@@ -1,32 +1,55 @@
 //! The page as a whole. That it looks well is for the eye and a browser; here: that it is complete, safe and alone.
 
-use super::queries::QUERIES;
 use super::*;
-use crate::manifest::Manifest;
-use crate::manifest::tests::warehouse;
-use cardlake_core::events::{DatasetBooks, TickStatus};
+use crate::tests::warehouse::warehouse;
+use cardlake_core::assets::AssetFolder;
+use cardlake_core::events::{BalanceOutput, DatasetBooks, MartBuilderOutput, TickStatus, ValidatorOutput};
 use cardlake_core::records::BatchCounts;
-use cardlake_core::run_record::{Failure, RunOutcome};
+use cardlake_core::run_record::{Failure, RunOutcome, RunRecord};
+use cardlake_dbt::Manifest;
+use cardlake_report::{Relation, Table, Value};
 use sqlparser::dialect::RedshiftSqlDialect;
 use sqlparser::parser::Parser;
 use std::collections::BTreeMap;
 
 const DAY: &str = "2026-01-15";
+/// Panels with a query, and values of the page.
+const QUERIES: usize = 12;
 
-fn relation(manifest: &Manifest) -> impl Fn(&str) -> Option<String> {
-    |model| Some(manifest.by_name(model)?.model()?.relation.sql())
+fn embedded() -> Dashboard {
+    let files = cardlake_assets::embedded()
+        .list(AssetFolder::Warehouse)
+        .unwrap()
+        .into_iter();
+    let files: Vec<_> = files.map(|asset| ProjectFile::new(asset.path, asset.text)).collect();
+    definitions(&files).unwrap()
+}
+
+fn relation(manifest: &Manifest) -> impl Fn(&str) -> Relation {
+    |name| {
+        let model = manifest.by_name(name).and_then(|node| node.model());
+        model.map_or(Relation::Unknown, |model| Relation::Known(model.relation.sql()))
+    }
 }
 
 #[test]
 fn every_query_has_its_model_and_redshift_can_parse_it() {
     let manifest = warehouse();
-    let found = queries(relation(&manifest));
-    assert_eq!(found.len(), QUERIES.len());
-    for (panel, query) in found {
-        let parsed = Parser::parse_sql(&RedshiftSqlDialect {}, &query);
-        assert_eq!(parsed.map(|parsed| parsed.len()), Ok(1), "{panel}: {query}");
+    let day = DAY.parse().unwrap();
+    let found = embedded().queries(day, &relation(&manifest));
+    assert_eq!(found.len(), QUERIES);
+    for query in found {
+        let sql = query.sql.unwrap();
+        let parsed = Parser::parse_sql(&RedshiftSqlDialect {}, &sql);
+        assert_eq!(parsed.map(|parsed| parsed.len()), Ok(1), "{}: {sql}", query.name);
     }
-    assert_eq!(queries(|_| None), []);
+    assert_eq!(embedded().queries(day, &|_| Relation::LeftOut), []);
+    let without_models = embedded().queries(day, &|_| Relation::Unknown);
+    assert_eq!(without_models.len(), QUERIES);
+    assert!(
+        without_models.iter().all(|query| query.sql.is_err()),
+        "{without_models:?}"
+    );
 }
 
 fn texts(rows: &[&[&str]]) -> Vec<Vec<Value>> {
@@ -34,11 +57,14 @@ fn texts(rows: &[&[&str]]) -> Vec<Vec<Value>> {
     rows.iter().map(row).collect()
 }
 
-fn answer(panel: &str, rows: &[&[&str]]) -> Answer {
+fn answer(name: &str, columns: &[&str], rows: &[&[&str]]) -> Answer {
     Answer {
-        panel: panel.to_owned(),
-        sql: format!("select '{panel}' as a where 1 < 2"),
-        rows: texts(rows),
+        name: name.to_owned(),
+        sql: (!name.contains('.')).then(|| format!("select '{name}' as a where 1 < 2")),
+        result: Ok(Table {
+            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+            rows: texts(rows),
+        }),
     }
 }
 
@@ -46,21 +72,43 @@ fn answers() -> Vec<Answer> {
     vec![
         answer(
             "sales",
+            &["day", "sales", "transactions"],
             &[&[DAY, "1200000.00", "40"], &["2026-01-13", "700000.00", "30"]],
         ),
         answer(
             "categories",
+            &["merchant_category", "sales", "transactions"],
             &[&["groceries", "1900000.50", "60"], &["taxi", "-3.00", "1"]],
         ),
-        answer("channels", &[&["online", "1900000.50", "60"]]),
-        answer("segments", &[&["cannot_lose", "12", "99.00", "3"]]),
-        answer("rfm-grid", &[&["5", "5", "9", "1.00"], &["9", "0", "1", "1.00"]]),
+        answer(
+            "channels",
+            &["channel", "sales", "transactions"],
+            &[&["online", "1900000.50", "60"]],
+        ),
+        answer(
+            "segments",
+            &["segment", "customers", "value", "days_since"],
+            &[&["cannot_lose", "12", "99.00", "3"]],
+        ),
+        answer(
+            "rfm-grid",
+            &["recency_score", "frequency_score", "customers", "value"],
+            &[&["5", "5", "9", "1.00"], &["9", "0", "1", "1.00"]],
+        ),
         answer(
             "lifetime-value",
+            &["class", "customers", "historic_value", "projected_value"],
             &[&["-1", "2", "0.00", "0.00"], &["10", "5", "7000.00", "9000.00"]],
         ),
         answer(
             "cohorts",
+            &[
+                "cohort_month",
+                "months_since_first",
+                "cohort_size",
+                "active_customers",
+                "retention_rate",
+            ],
             &[
                 &["2026-01-01", "0", "10", "10", "1.000000"],
                 &["2026-01-01", "99", "10", "1", "0.1"],
@@ -68,19 +116,35 @@ fn answers() -> Vec<Answer> {
         ),
         answer(
             "merchants",
+            &[
+                "merchant_name",
+                "merchant_category",
+                "net_sales",
+                "approved_count",
+                "approval_rate",
+            ],
             &[&["<b>Merchant</b> & sons", "taxi", "5.00", "3", "0.750000"]],
         ),
         answer(
             "fraud",
+            &["signal", "cards", "attempts"],
             &[&["often declined", "17", "400"], &["burst of attempts", "3", "90"]],
         ),
-        answer("credit", &[&["high", "12", "5000.00", "0.910000", "0.250000"]]),
-        answer("lateness", &[&["0", "90"], &["1", "8"], &["2", "2"]]),
-        answer("currencies", &[&["KRW"]]),
+        answer(
+            "credit",
+            &["risk_band", "customers", "spend_30_days", "utilisation", "decline_rate"],
+            &[&["high", "12", "5000.00", "0.910000", "0.250000"]],
+        ),
+        answer(
+            "lateness",
+            &["days_late", "transactions"],
+            &[&["0", "90"], &["1", "8"], &["2", "2"]],
+        ),
+        answer("values.currency", &["currency"], &[&["KRW"]]),
     ]
 }
 
-fn page(answers: &[Answer]) -> String {
+fn page_with_warnings(answers: &[Answer]) -> Page {
     let books = DatasetBooks {
         counts: BatchCounts {
             bronze_rows: 1000,
@@ -111,7 +175,8 @@ fn page(answers: &[Answer]) -> String {
         cursor: None,
         marts: BTreeMap::from([("mart_sales_daily".to_owned(), 1234)]),
         tests_passed: 117,
-        warnings: Vec::new(),
+        warnings: vec!["panel of the page before".to_owned()],
+        failed_panels: 1,
         report: None,
     };
     let failure = Failure {
@@ -127,9 +192,21 @@ fn page(answers: &[Answer]) -> String {
         RunOutcome::Failed(failure),
     );
     let runs = [run];
-    let dashboard = Dashboard::new(DAY.parse().unwrap(), answers, &books, &audits, &build, &runs);
-    let lineage = "<svg class=\"drawn\"></svg>".to_owned();
-    dashboard.with_lineage(lineage).html().unwrap()
+    let run = RunFacts {
+        batch_date: DAY.parse().unwrap(),
+        books: &books,
+        audits: &audits,
+        build: &build,
+        runs: &runs,
+        lineage: "<svg class=\"drawn\"></svg>",
+    };
+    super::page(&embedded(), answers, &run).unwrap()
+}
+
+fn page(answers: &[Answer]) -> String {
+    let Page { html, warnings } = page_with_warnings(answers);
+    assert_eq!(warnings, [""; 0]);
+    html
 }
 
 #[test]
@@ -193,4 +270,36 @@ fn the_page_can_be_made_of_nothing() {
         !page.contains("id=\"sales\"") && page.contains("id=\"books\""),
         "{page}"
     );
+}
+
+#[test]
+fn a_panel_that_fails_shows_its_error_and_the_others_stay() {
+    let mut answers = answers();
+    answers[0].result = Err("ERROR: column \"gross_sales\" does not exist <in> mart".to_owned());
+    if let Ok(table) = &mut answers[2].result {
+        table.columns[1] = "turnover".to_owned();
+    }
+    answers[11].result = Err("ERROR: permission denied".to_owned());
+    let Page { html, warnings } = page_with_warnings(&answers);
+    assert_eq!(
+        warnings,
+        [
+            "value currency (dashboard/page.yml): ERROR: permission denied",
+            "panel sales (dashboard/sales.yml): ERROR: column \"gross_sales\" does not exist <in> mart",
+            "panel channels (dashboard/channels.yml): the result has no column 'sales'; it has channel, turnover, transactions",
+        ]
+    );
+    for text in [
+        "<section id=\"sales\"",
+        "This panel failed: ERROR: column",
+        "does not exist &lt;in&gt; mart",
+        "This panel failed: the result has no column &#x27;sales&#x27;",
+        "<section id=\"categories\"",
+        "In the card&#x27;s currency",
+        "; 4 warnings<",
+    ] {
+        assert!(html.contains(text), "{text}: {html}");
+    }
+    assert!(!html.contains("Sales of the day"));
+    assert_eq!(html.matches("<summary>Query</summary>").count(), 11);
 }

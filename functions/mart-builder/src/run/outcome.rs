@@ -1,24 +1,24 @@
-//! How a build ended, and what an operator needs to know of it.
+//! Outcome of the models and tests: results, metrics, and the error of a failed build.
 
-use super::Run;
-use crate::artifacts::{Compiled, run_results_json};
+use super::build::Run;
+use super::publish;
+use super::results::run_results_json;
 use crate::error::MartBuilderError;
-use crate::manifest::Node;
-use crate::state::Status;
 use cardlake_aws::metrics::{self, Metric, Subject};
 use cardlake_core::paths;
+use cardlake_dbt::{Compiled, Node, Status};
 
 impl Run<'_> {
-    /// Remembers how every node ended, so that the next build can do again what failed.
-    pub(super) async fn keep_results(&self) -> Result<(), MartBuilderError> {
+    /// Stores `run_results.json` for `result:` selections of the next build.
+    pub(super) async fn store_results(&self) -> Result<(), MartBuilderError> {
         let results = run_results_json(self.manifest, &self.state, &Compiled::new());
-        let bytes = super::publish::bytes(&results)?;
+        let bytes = publish::bytes(&results)?;
         let bucket = &self.context.silver_bucket;
         Ok(self.context.files.put(bucket, paths::LAST_RUN_RESULTS, bytes).await?)
     }
 
-    /// How many nodes ended well, and how many did not.
-    pub(super) fn measure(&self) {
+    /// Records the numbers of nodes by status.
+    pub(super) fn record_metrics(&self) {
         let count = |status| self.state.count(status);
         let figures = [
             (Metric::ModelsBuilt, count(Status::Success)),
@@ -29,8 +29,8 @@ impl Run<'_> {
         metrics::record(&Subject::All, &figures);
     }
 
-    /// Writes the SQL of what failed where an operator can look at it.
-    pub(super) async fn keep_compiled(&self) -> Result<(), MartBuilderError> {
+    /// Stores the compiled SQL of failed nodes for operators.
+    pub(super) async fn store_compiled(&self) -> Result<(), MartBuilderError> {
         for (id, state) in &self.state.nodes {
             let Some(node) = self.manifest.nodes.get(id).filter(|_| state.status.is_failure()) else {
                 continue;
@@ -49,54 +49,38 @@ impl Run<'_> {
     fn compiled_key(&self, node: &Node) -> String {
         paths::compiled_sql(&self.state.run_id, &node.compiled_path())
     }
+}
 
-    /// Why the build failed.
-    pub(crate) fn failure(&self) -> MartBuilderError {
-        match self.state.failure.clone() {
-            Some((statement, error)) => MartBuilderError::Statement { statement, error },
-            None => MartBuilderError::BuildFailed {
-                failures: self.failures(),
-            },
-        }
+/// The error of a failed build.
+pub(crate) fn failure(run: &Run<'_>) -> MartBuilderError {
+    match run.state.failure.clone() {
+        Some((statement, error)) => MartBuilderError::Statement { statement, error },
+        None => MartBuilderError::BuildFailed {
+            failures: failures(run),
+        },
     }
+}
 
-    /// One sentence for each model or test that failed.
-    fn failures(&self) -> Vec<String> {
-        let failed = self.state.nodes.iter().filter(|(_, state)| state.status.is_failure());
-        let mut sentences: Vec<_> = failed
-            .filter_map(|(id, state)| {
-                let node = self.manifest.nodes.get(id)?;
-                let kind = node.resource_type();
-                Some(format!(
-                    "{kind} {} ({}) failed: {}; compiled SQL: s3://{}/{}",
-                    node.name,
-                    node.file,
-                    state.message.as_deref().unwrap_or("no reason given"),
-                    self.context.silver_bucket,
-                    self.compiled_key(node)
-                ))
-            })
-            .collect();
-        let skipped = self.state.count(Status::Skipped);
-        if skipped > 0 {
-            sentences.push(format!("{skipped} models and tests that depend on them were skipped"));
-        }
-        sentences
+/// One message for each failed model or test.
+fn failures(run: &Run<'_>) -> Vec<String> {
+    let failed = run.state.nodes.iter().filter(|(_, state)| state.status.is_failure());
+    let mut sentences: Vec<_> = failed
+        .filter_map(|(id, state)| {
+            let node = run.manifest.nodes.get(id)?;
+            let kind = node.resource_type();
+            Some(format!(
+                "{kind} {} ({}) failed: {}; compiled SQL: s3://{}/{}",
+                node.name,
+                node.file,
+                state.message.as_deref().unwrap_or("no reason given"),
+                run.context.silver_bucket,
+                run.compiled_key(node)
+            ))
+        })
+        .collect();
+    let skipped = run.state.count(Status::Skipped);
+    if skipped > 0 {
+        sentences.push(format!("{skipped} models and tests that depend on them were skipped"));
     }
-
-    /// One sentence for each test of severity warn that failed.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let warned = self
-            .state
-            .nodes
-            .iter()
-            .filter(|(_, state)| state.status == Status::Warn);
-        warned
-            .filter_map(|(id, state)| {
-                let node = self.manifest.nodes.get(id)?;
-                let message = state.message.as_deref().unwrap_or_default();
-                Some(format!("test {} ({}): {message}", node.name, node.file))
-            })
-            .collect()
-    }
+    sentences
 }

@@ -1,17 +1,17 @@
 //! The end of a build: marts, artifacts and report go to gold.
 
-use super::{Run, first_number};
-use crate::artifacts::{Compiled, manifest_json, run_results_json};
-use crate::dashboard::{self, Answer, Dashboard, EARLIER_RUNS};
-use crate::docs;
+use super::build::{Run, first_number};
+use super::output::succeeded;
+use super::results::run_results_json;
+use crate::dashboard::{self, EARLIER_RUNS, PanelQuery, RunFacts};
 use crate::error::MartBuilderError;
-use crate::gold;
-use crate::gold::Latest;
-use crate::handler::succeeded;
+use crate::publication::{self as gold, Latest};
 use crate::state::{Phase, Publication};
 use cardlake_aws::data_api::StatementState;
 use cardlake_core::events::BalanceOutput;
 use cardlake_core::paths;
+use cardlake_dbt::{Compiled, docs, manifest_json};
+use cardlake_report::{Answer, Query, Relation};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Each mart and the report's queries, side by side; what was submitted before stays as it is.
+    /// Submits the marts and the queries of the panels, all at once; those submitted before stay as they are.
     async fn submit_publications(&mut self) -> Result<(), MartBuilderError> {
         let published: Vec<_> = gold::published(self.manifest, &self.state).collect();
         let mut submitted = Vec::new();
@@ -74,35 +74,41 @@ impl Run<'_> {
             submitted.push((node.name.clone(), Publication { statement, rows: None }));
         }
         self.state.publications.extend(submitted);
-        let queries: Vec<String> = self.report_queries().into_iter().map(|(_, sql)| sql).collect();
-        if self.state.report.is_none() && !queries.is_empty() {
-            self.state.report = Some(self.submit("report", 1, queries).await?);
+        if self.state.panels.is_empty() {
+            let mut panels = BTreeMap::new();
+            for query in self.panel_queries() {
+                let step = format!("panel {}", query.name);
+                let (name, token) = (self.submission_name(&step), self.submission_token(&step, 1));
+                let panel = PanelQuery::submit(&query, name, token, &*self.context.warehouse).await?;
+                panels.insert(query.name, panel);
+            }
+            self.state.panels = panels;
         }
         Ok(())
     }
 
-    /// Writes the report once its queries are answered; false: not yet, or never.
+    /// Writes the report once all queries of its panels have ended; false: not yet.
     async fn write_report(&mut self) -> Result<bool, MartBuilderError> {
-        let Some(statement) = self.state.report.clone() else {
+        if self.state.panels.is_empty() {
             return Ok(true);
-        };
-        let statements = match self.context.warehouse.poll(&statement).await? {
-            StatementState::Running => return Ok(false),
-            StatementState::Failed { error, .. } => {
-                self.fail("queries of the report", error.message);
-                return Ok(false);
-            }
-            StatementState::Finished { statements } => statements,
-        };
-        let mut answers = Vec::with_capacity(statements.len());
-        for ((panel, sql), statement) in self.report_queries().into_iter().zip(&statements) {
-            let rows = self.context.warehouse.results(&statement.id).await?.rows;
-            answers.push(Answer {
-                panel: panel.to_owned(),
-                sql,
-                rows,
-            });
         }
+        let mut results = BTreeMap::new();
+        for (name, panel) in &self.state.panels {
+            let Some(result) = panel.result(&*self.context.warehouse).await? else {
+                return Ok(false);
+            };
+            results.insert(name.clone(), result);
+        }
+        let queries = self.panel_queries().into_iter();
+        let answers = queries.filter_map(|query| {
+            let result = results.remove(&query.name)?;
+            Some(Answer {
+                name: query.name,
+                sql: query.sql.ok(),
+                result,
+            })
+        });
+        let answers: Vec<Answer> = answers.collect();
         let runs = self.context.files.runs(&self.context.silver_bucket, EARLIER_RUNS);
         let runs = runs.await?;
         let (event, build) = (self.event, succeeded(self));
@@ -110,20 +116,33 @@ impl Run<'_> {
             batch_date: event.batch_date,
             datasets: BTreeMap::new(),
         };
-        let books = event.books.as_ref().unwrap_or(&no_books);
-        let dashboard = Dashboard::new(event.batch_date, &answers, books, &event.audits, &build, &runs);
-        let page = dashboard.with_lineage(docs::lineage(self.manifest)?).html()?;
-        self.put_gold(paths::REPORT, page.into_bytes()).await?;
+        let facts = RunFacts {
+            batch_date: event.batch_date,
+            books: event.books.as_ref().unwrap_or(&no_books),
+            audits: &event.audits,
+            build: &build,
+            runs: &runs,
+            lineage: &docs::lineage(self.manifest)?,
+        };
+        let page = dashboard::page(&self.context.dashboard, &answers, &facts)?;
+        for warning in &page.warnings {
+            tracing::warn!(warning, "a panel of the report failed");
+        }
+        self.put_gold(paths::REPORT, page.html.into_bytes()).await?;
+        self.state.panel_warnings = page.warnings;
         Ok(true)
     }
 
-    /// The queries of the dashboard that the models of this build can answer.
-    fn report_queries(&self) -> Vec<(&'static str, String)> {
-        dashboard::queries(|model| {
-            let node = self.manifest.by_name(model)?;
-            self.state.nodes.contains_key(&node.id).then_some(())?;
-            Some(node.model()?.relation.sql())
-        })
+    /// The queries of the panels whose models are all part of this build.
+    fn panel_queries(&self) -> Vec<Query> {
+        let relation = |name: &str| match self.manifest.by_name(name) {
+            None => Relation::Unknown,
+            Some(node) if !self.state.nodes.contains_key(&node.id) => Relation::LeftOut,
+            Some(node) => node
+                .model()
+                .map_or(Relation::Unknown, |model| Relation::Known(model.relation.sql())),
+        };
+        self.context.dashboard.queries(self.state.batch_date, &relation)
     }
 
     /// The last thing that a build does: readers who follow the pointers see whole snapshots that passed their tests. A

@@ -1,4 +1,4 @@
-//! A warehouse that remembers what it was sent and fails on demand, and buckets in memory.
+//! A recording warehouse with failures on demand, and in-memory buckets.
 
 use crate::files::{Answer as FilesAnswer, Files};
 use cardlake_aws::data_api::{
@@ -14,16 +14,16 @@ pub(super) struct Inner {
     pub(super) submissions: Vec<Submission>,
     outcomes: Vec<StatementState>,
     results: BTreeMap<String, ResultSet>,
-    /// Error for a statement that holds the text; so many times.
+    /// Errors for statements that contain a text: text, error, number of times.
     pub(super) fail: Vec<(&'static str, &'static str, usize)>,
-    /// Failing rows of a test whose query holds the text.
+    /// Failing rows of tests whose queries contain a text.
     pub(super) findings: Vec<(&'static str, i64)>,
-    /// What is in the target schema: name and kind.
+    /// Relations in the target schema: name and kind.
     pub(super) existing: Vec<(&'static str, &'static str)>,
-    /// Polls that answer "running" first.
+    /// Number of polls that return "running".
     pub(super) slow: usize,
     pub(super) throttle: usize,
-    /// Statements that were to be stopped.
+    /// Cancelled statements.
     pub(super) cancelled: Vec<String>,
 }
 
@@ -36,6 +36,7 @@ impl Inner {
         for (index, statement) in submission.statements.iter().enumerate() {
             let mut outcome = StatementOutcome {
                 id: format!("{id}:{}", index + 1),
+                has_result: true,
                 ..StatementOutcome::default()
             };
             let mut failing = self.fail.iter_mut();
@@ -152,7 +153,7 @@ impl DataApi for FakeWarehouse {
 #[derive(Clone, Default)]
 pub(super) struct FakeFiles {
     pub(super) objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
-    /// Refuse this many writes: the function was killed before it could save.
+    /// Number of writes to refuse, as if the function was killed before.
     pub(super) lost_writes: Arc<Mutex<usize>>,
 }
 

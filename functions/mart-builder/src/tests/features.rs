@@ -1,20 +1,16 @@
-//! What dbt projects ask for besides models and tests, through the ticks.
+//! Features of dbt projects besides models and tests, through the ticks.
 
 use super::{SHOP, Shop, first_event, shop, shop_with};
-use crate::project::Project;
-use cardlake_core::assets::Asset;
 use cardlake_core::events::MartBuilderEvent;
+use cardlake_dbt::ProjectFile;
 
-/// The shop with other files: those of the same path take the place of its own.
+/// The shop with other files, which replace its own of the same path.
 fn shop_of(files: &[(&str, &str)]) -> Shop {
     let own = SHOP
         .iter()
         .filter(|(path, _)| files.iter().all(|(other, _)| other != path));
-    let assets = own.chain(files).map(|(path, text)| Asset {
-        path: (*path).to_owned(),
-        text: (*text).to_owned(),
-    });
-    shop_with(&assets.collect::<Vec<_>>())
+    let files = own.chain(files).map(|(path, text)| ProjectFile::new(*path, *text));
+    shop_with(&files.collect::<Vec<_>>())
 }
 
 #[tokio::test]
@@ -141,25 +137,28 @@ async fn an_event_can_leave_models_out_and_set_variables() {
     assert!(shop.statements().contains("select 'north' as region"));
 }
 
-#[test]
-fn what_is_not_supported_is_named() {
-    let fail = |path: &str, text: &str| {
-        let assets = [("dbt_project.yml", "name: shop\n"), (path, text)].map(|(path, text)| Asset {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        });
-        Project::load(&assets).unwrap_err().to_string()
-    };
-    assert_eq!(
-        fail(
-            "packages.yml",
-            "packages: [{package: dbt-labs/dbt_utils, version: 1.3.0}]"
+#[tokio::test]
+async fn a_foreign_project_may_use_the_names_of_our_models() {
+    let shop = shop_of(&[
+        (
+            "models/fact_transactions.sql",
+            "{{ config(materialized='table', tags=['mart']) }}select 1 as till, 2 as euros from {{ ref('stg') }}",
         ),
-        "packages.yml: packages is not supported: leave it out"
-    );
-    assert!(fail("models/m.py", "def model(dbt, session): pass").contains("models in Python are not supported"));
-    assert!(fail("models/m.yml", "unit_tests: [{name: t}]").contains("unit_tests is not supported"));
+        (
+            "models/m.yml",
+            "models:\n  - {name: fact_transactions, columns: [{name: till, data_tests: [unique]}]}\n\
+             sources:\n  - {name: raw, tables: [{name: t}]}\n",
+        ),
+    ]);
+    let event = MartBuilderEvent {
+        select: Some("+fact_transactions".to_owned()),
+        ..first_event()
+    };
+    let output = shop.run_from(event).await.unwrap();
+    assert_eq!(output.marts, [("fact_transactions".to_owned(), 42)].into());
+    assert_eq!(output.tests_passed, 1);
     assert!(
-        fail("models/m.yml", "models: [{name: m, versions: [{v: 1}]}]").contains("versions, which are not supported")
+        shop.statements()
+            .contains("create table \"analytics\".\"fact_transactions__tmp\"\nas\nselect 1 as till, 2 as euros")
     );
 }

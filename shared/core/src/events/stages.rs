@@ -388,8 +388,16 @@ pub struct MartBuilderOutput {
     pub tests_passed: u64,
     /// One sentence per failed data test of severity warn.
     pub warnings: Vec<String>,
+    /// Number of warnings about panels of the report; they come last.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_panels: u64,
     /// Key of the report in the gold bucket, once written.
     pub report: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

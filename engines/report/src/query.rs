@@ -1,0 +1,65 @@
+//! The SQL of a dashboard: what to run, and what came back.
+
+use crate::definition::Dashboard;
+use crate::table::Table;
+use crate::template;
+use chrono::NaiveDate;
+
+/// A relation that a query names with `ref`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relation {
+    /// Its SQL, quoted where needed.
+    Known(String),
+    /// It exists, but not in what the page is about: panels that need it are left out.
+    LeftOut,
+    /// There is none of that name: panels that need it fail.
+    Unknown,
+}
+
+/// A query to run. Each is independent of the others: run one per transaction, so that a failing one does not affect the
+/// rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Identifies it in the [`Answer`].
+    pub name: String,
+    /// The statement, or why there is none; then the message is the answer.
+    pub sql: Result<String, String>,
+}
+
+/// The answer to a [`Query`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Name of the query.
+    pub name: String,
+    /// The statement, to be shown on the page.
+    pub sql: Option<String>,
+    /// Rows, or why there are none.
+    pub result: Result<Table, String>,
+}
+
+/// Name of the query of a page-wide value. A dot occurs in no panel's name.
+pub(crate) fn value_query(name: &str) -> String {
+    format!("values.{name}")
+}
+
+impl Dashboard {
+    /// The queries of all panels and page-wide values; without those that need a [`Relation::LeftOut`].
+    pub fn queries(&self, batch_date: NaiveDate, relation: &dyn Fn(&str) -> Relation) -> Vec<Query> {
+        let panels = self
+            .panels
+            .iter()
+            .map(|panel| (panel.id.clone(), &panel.definition.sql));
+        let values = self
+            .page
+            .values
+            .iter()
+            .map(|(name, value)| (value_query(name), &value.sql));
+        panels
+            .chain(values)
+            .filter_map(|(name, sql)| {
+                let sql = template::sql(sql, batch_date, relation).transpose()?;
+                Some(Query { name, sql })
+            })
+            .collect()
+    }
+}
