@@ -31,7 +31,7 @@ pub(crate) fn name_columns(query: &mut Query) {
 }
 
 /// The name Redshift gives a column without an alias; `None` where DuckDB gives the same or it is `?column?`.
-pub(super) fn default_name(expr: &Expr) -> Option<String> {
+pub(crate) fn default_name(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Function(function) => match function.name.0.last() {
             Some(ObjectNamePart::Identifier(ident)) => Some(function_column(&ident.value)),

@@ -1,7 +1,7 @@
 //! The functions that need no rewrite, or another name only.
 
 /// Functions with the same name, arguments and meaning in DuckDB, or provided under their own name by the prelude.
-pub(super) const PASS_THROUGH: &[&str] = &[
+pub(crate) const PASS_THROUGH: &[&str] = &[
     "abs",
     "acos",
     "any_value",
@@ -98,7 +98,7 @@ pub(super) const PASS_THROUGH: &[&str] = &[
 ];
 
 /// Functions with another name in DuckDB and the same arguments.
-pub(super) const RENAMED: &[(&str, &str)] = &[
+pub(crate) const RENAMED: &[(&str, &str)] = &[
     ("btrim", "trim"),
     ("char_length", "length"),
     ("character_length", "length"),

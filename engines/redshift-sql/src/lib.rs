@@ -45,6 +45,7 @@ mod parse;
 mod patterns;
 pub mod prelude;
 mod rewrite;
+mod scopes;
 mod settings;
 mod storage;
 mod syntax;

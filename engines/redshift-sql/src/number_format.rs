@@ -22,7 +22,7 @@ enum Sign {
 }
 
 /// The text of a number in a format.
-pub(super) fn to_char(value: &Expr, format: &str) -> Result<Expr, SqlError> {
+pub(crate) fn to_char(value: &Expr, format: &str) -> Result<Expr, SqlError> {
     let unsupported = || SqlError::unsupported(format!("TO_CHAR with the number format '{format}'"));
     let plain = format.to_uppercase().replace('D', ".").replace('G', ",");
     let (fill, rest) = match plain.strip_prefix("FM") {

@@ -9,7 +9,7 @@ use crate::build::{self, binary, number, string, string_literal};
 use crate::error::SqlError;
 
 /// The replacement of a call of a regular expression function.
-pub(super) fn rewrite(name: &str, args: Vec<Expr>) -> Result<Expr, SqlError> {
+pub(crate) fn rewrite(name: &str, args: Vec<Expr>) -> Result<Expr, SqlError> {
     let given = args.len();
     let mut args = args.into_iter();
     let (Some(value), Some(pattern)) = (args.next(), args.next()) else {

@@ -17,6 +17,7 @@ use crate::dates;
 use crate::error::SqlError;
 use crate::functions;
 use crate::names;
+use crate::scopes::Scopes;
 use crate::types::{MAX_VARCHAR_BYTES, RedshiftType};
 use crate::unnest;
 
@@ -70,54 +71,6 @@ impl<'a> Rewriter<'a> {
             }
             _ => {}
         }
-    }
-}
-
-/// Numbers for the SELECTs of a statement, which name what the binder may merge.
-#[derive(Default)]
-struct Scopes {
-    count: usize,
-    open: Vec<Scope>,
-}
-
-struct Scope {
-    number: usize,
-    /// A query whose SELECT has not begun: the two are one scope, as ORDER BY sees the expressions of SELECT.
-    awaits_select: bool,
-}
-
-impl Scopes {
-    fn current(&self) -> usize {
-        self.open.last().map_or(0, |scope| scope.number)
-    }
-
-    fn open_query(&mut self, query: &Query) {
-        self.count += 1;
-        self.open.push(Scope {
-            number: self.count,
-            awaits_select: matches!(query.body.as_ref(), SetExpr::Select(_)),
-        });
-    }
-
-    fn open_select(&mut self) {
-        let number = match self.open.last_mut() {
-            Some(query) if query.awaits_select => {
-                query.awaits_select = false;
-                query.number
-            }
-            _ => {
-                self.count += 1;
-                self.count
-            }
-        };
-        self.open.push(Scope {
-            number,
-            awaits_select: false,
-        });
-    }
-
-    fn close(&mut self) {
-        self.open.pop();
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// A piece of SQL, with byte offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// A name in double quotes, quotes included.
     Name { start: usize, end: usize },
     /// A string literal, quotes included.
@@ -12,13 +12,13 @@ pub(super) enum Piece {
 }
 
 /// The pieces of a statement without comments.
-pub(super) struct Pieces<'a> {
+pub(crate) struct Pieces<'a> {
     sql: &'a str,
     next: usize,
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn new(sql: &'a str) -> Self {
+    pub(crate) fn new(sql: &'a str) -> Self {
         Self { sql, next: 0 }
     }
 

@@ -19,7 +19,7 @@ const AVERAGE: &str = "rs average ";
 
 impl Kind {
     /// The beginning of the call that does the operation as DuckDB does it.
-    pub(super) fn plain(self) -> &'static str {
+    pub(crate) fn plain(self) -> &'static str {
         match self {
             Self::Division => "rs_div(",
             Self::Average => "rs_avg_double(",
@@ -47,27 +47,27 @@ impl Kind {
 
 /// A placeholder in the text of a statement, with byte offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Placeholder {
-    pub(super) kind: Kind,
-    pub(super) scope: usize,
-    pub(super) start: usize,
+pub(crate) struct Placeholder {
+    pub(crate) kind: Kind,
+    pub(crate) scope: usize,
+    pub(crate) start: usize,
     /// After the opening parenthesis.
-    pub(super) open: usize,
+    pub(crate) open: usize,
     /// Of the closing parenthesis.
-    pub(super) end: usize,
+    pub(crate) end: usize,
     /// No placeholder is among its operands.
-    pub(super) is_innermost: bool,
+    pub(crate) is_innermost: bool,
 }
 
 impl Placeholder {
     /// The text between the parentheses.
-    pub(super) fn operands<'a>(&self, sql: &'a str) -> &'a str {
+    pub(crate) fn operands<'a>(&self, sql: &'a str) -> &'a str {
         &sql[self.open..self.end]
     }
 }
 
 /// The placeholders of a statement, in the order of their beginnings.
-pub(super) fn find(sql: &str) -> Vec<Placeholder> {
+pub(crate) fn find(sql: &str) -> Vec<Placeholder> {
     let mut found: Vec<Placeholder> = Vec::new();
     // For each open parenthesis, the placeholder that it belongs to.
     let mut open: Vec<Option<usize>> = Vec::new();
@@ -112,7 +112,7 @@ pub(super) fn find(sql: &str) -> Vec<Placeholder> {
 
 /// The statement with its placeholders replaced. `write` writes the whole call in the place of an innermost one, and the
 /// beginning of the call, up to the operands, in the place of any other one.
-pub(super) fn rebuild(
+pub(crate) fn rebuild(
     sql: &str,
     placeholders: &[Placeholder],
     mut write: impl FnMut(usize, &Placeholder, &mut String),
@@ -133,7 +133,7 @@ pub(super) fn rebuild(
 }
 
 /// An expression with the names of tables and schemas left out: `"t"."a"` and `t.a` become `a`.
-pub(super) fn unqualified(expression: &str) -> String {
+pub(crate) fn unqualified(expression: &str) -> String {
     let mut text = String::with_capacity(expression.len());
     // Where the name begins that the text ends with.
     let mut name = None;

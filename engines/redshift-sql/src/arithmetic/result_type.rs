@@ -38,7 +38,7 @@ fn exact(name: &str) -> Option<Exact> {
 }
 
 /// The beginning of the call that divides; `None` if the result is no decimal.
-pub(super) fn division(left: &str, right: &str) -> Option<String> {
+pub(crate) fn division(left: &str, right: &str) -> Option<String> {
     let (left, right) = (exact(left)?, exact(right)?);
     if !left.decimal && !right.decimal {
         return None;
@@ -57,7 +57,7 @@ pub(super) fn division(left: &str, right: &str) -> Option<String> {
 }
 
 /// The beginning of the call that gives an average; `None` for floating point.
-pub(super) fn average(total: &str) -> Option<String> {
+pub(crate) fn average(total: &str) -> Option<String> {
     let total = exact(total)?;
     if total.decimal {
         Some(exact_division(

@@ -13,7 +13,7 @@ use crate::results::ColumnMetadata;
 use crate::service::Service;
 
 /// Serves one of the four operations.
-pub(super) async fn serve(service: &Service, operation: &str, request: CatalogRequest) -> Result<Value, ApiError> {
+pub(crate) async fn serve(service: &Service, operation: &str, request: CatalogRequest) -> Result<Value, ApiError> {
     check_target(service, &request.target)?;
     let engine = Arc::clone(service.statements.engine());
     let database = request.connected_database.as_ref().or(request.target.database.as_ref());

@@ -14,7 +14,7 @@ use crate::service::Service;
 use crate::statement::{Entry, Part, Status};
 
 /// Describes a statement, a batch, or a statement of a batch.
-pub(super) async fn describe(service: &Service, request: StatementRequest) -> Result<DescribeResponse, ApiError> {
+pub(crate) async fn describe(service: &Service, request: StatementRequest) -> Result<DescribeResponse, ApiError> {
     let (entry, part) = find(service, &request.id)?;
     if let Some(wait) = wait_time(request.wait_time_seconds)? {
         entry.wait(wait).await;
@@ -120,7 +120,7 @@ fn size(part: &Part) -> i64 {
 }
 
 /// Gives a page of a result.
-pub(super) async fn result(
+pub(crate) async fn result(
     service: &Service,
     request: StatementRequest,
     format: ResultFormat,

@@ -22,7 +22,7 @@ const MAX_NAME_BYTES: usize = 2048;
 const MAX_SESSION_SECONDS: u64 = 86_400;
 
 /// Submits a statement or a batch.
-pub(super) async fn execute(
+pub(crate) async fn execute(
     service: &Service,
     request: ExecuteRequest,
     batch: bool,

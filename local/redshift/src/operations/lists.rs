@@ -12,7 +12,7 @@ use crate::service::Service;
 use crate::statement::{SessionSlot, lock};
 
 /// Lists statements, newest first; finished ones unless a status is asked for.
-pub(super) fn statements(service: &Service, request: &ListStatementsRequest) -> Result<Value, ApiError> {
+pub(crate) fn statements(service: &Service, request: &ListStatementsRequest) -> Result<Value, ApiError> {
     let wanted = request.status.as_deref().unwrap_or("FINISHED");
     if !matches!(
         wanted,
@@ -83,7 +83,7 @@ pub(super) fn statements(service: &Service, request: &ListStatementsRequest) -> 
 }
 
 /// Lists the sessions, those that have ended included.
-pub(super) fn sessions(service: &Service, request: &ListSessionsRequest) -> Result<Value, ApiError> {
+pub(crate) fn sessions(service: &Service, request: &ListSessionsRequest) -> Result<Value, ApiError> {
     let wanted = request.status.as_deref();
     if wanted.is_some_and(|status| !matches!(status, "AVAILABLE" | "BUSY" | "CLOSED")) {
         return Err(ApiError::validation("Status is not one of [AVAILABLE, BUSY, CLOSED]"));

@@ -15,7 +15,7 @@ use crate::statement::Entry;
 const MAX_WAIT_SECONDS: u64 = 30;
 
 /// A serverless workgroup or a cluster, a database, and a secret that exists.
-pub(super) fn check_target(service: &Service, target: &Target) -> Result<(), ApiError> {
+pub(crate) fn check_target(service: &Service, target: &Target) -> Result<(), ApiError> {
     match (&target.cluster_identifier, &target.workgroup_name) {
         (Some(_), Some(_)) => {
             return Err(ApiError::validation(
@@ -76,7 +76,7 @@ fn is_workgroup(name: &str) -> bool {
     is_name || name.len() <= 128 && name.starts_with("arn:aws") && name.contains(":workgroup/")
 }
 
-pub(super) fn wait_time(seconds: Option<u64>) -> Result<Option<Duration>, ApiError> {
+pub(crate) fn wait_time(seconds: Option<u64>) -> Result<Option<Duration>, ApiError> {
     match seconds {
         Some(seconds) if !(1..=MAX_WAIT_SECONDS).contains(&seconds) => Err(ApiError::validation(format!(
             "WaitTimeSeconds must be between 1 and {MAX_WAIT_SECONDS}"
@@ -85,17 +85,17 @@ pub(super) fn wait_time(seconds: Option<u64>) -> Result<Option<Duration>, ApiErr
     }
 }
 
-pub(super) fn session_id(entry: &Entry) -> Option<String> {
+pub(crate) fn session_id(entry: &Entry) -> Option<String> {
     entry.submission.session.as_ref().map(|slot| slot.id.clone())
 }
 
 /// A process id, as Redshift has one per connection.
-pub(super) fn pid(entry: &Entry) -> i64 {
+pub(crate) fn pid(entry: &Entry) -> i64 {
     1_073_741_824 + entry.number
 }
 
 /// Finds a statement by its id, and the part of a batch that an id with a suffix names.
-pub(super) fn find(service: &Service, id: &str) -> Result<(Arc<Entry>, Option<usize>), ApiError> {
+pub(crate) fn find(service: &Service, id: &str) -> Result<(Arc<Entry>, Option<usize>), ApiError> {
     let not_found = || ApiError::not_found(id, "Query does not exist.");
     let invalid = || ApiError::validation(format!("invalid Id {id}"));
     let (statement, part) = match id.split_once(':') {
@@ -116,14 +116,14 @@ pub(super) fn find(service: &Service, id: &str) -> Result<(Arc<Entry>, Option<us
     Ok((entry, part))
 }
 
-pub(super) fn format_name(format: ResultFormat) -> &'static str {
+pub(crate) fn format_name(format: ResultFormat) -> &'static str {
     match format {
         ResultFormat::Json => "JSON",
         ResultFormat::Csv => "CSV",
     }
 }
 
-pub(super) fn with_token(mut response: Value, next: Option<String>) -> Value {
+pub(crate) fn with_token(mut response: Value, next: Option<String>) -> Value {
     if let Some(next) = next {
         response["NextToken"] = json!(next);
     }

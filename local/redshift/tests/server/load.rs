@@ -8,7 +8,7 @@ use parquet::arrow::ArrowWriter;
 
 use crate::support::*;
 
-pub(super) fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+pub(crate) fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
@@ -29,7 +29,7 @@ fn file(ids: &[&str], amounts: &[i128]) -> Vec<u8> {
     ])
 }
 
-pub(super) fn manifest(entries: &[(&str, usize)]) -> Vec<u8> {
+pub(crate) fn manifest(entries: &[(&str, usize)]) -> Vec<u8> {
     let entries: Vec<_> = entries
         .iter()
         .map(|(key, length)| {
