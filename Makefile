@@ -13,7 +13,7 @@ help: ## list the targets
 build: ## the release binary: target/release/cardlake
 	$(CARGO) build --release --locked -p cardlake
 
-run: build ## three days of made-up card transactions through the whole pipeline
+run: build ## three days of synthetic card transactions through the whole pipeline
 	target/release/cardlake run $(RUN_ARGS)
 
 test: ## every test, the end-to-end ones included

@@ -1,4 +1,4 @@
-//! `cardlake generate`: made-up bronze files, in a folder or in S3, and what the pipeline has to make of them.
+//! `cardlake generate`: synthetic bronze files, in a directory or in S3, and the row counts that the pipeline must report for them.
 
 use crate::arguments::{Rates, parse_date};
 use crate::console::Console;

@@ -80,7 +80,7 @@ fn crates_depend_downwards_only() {
         for dependency in &package.normal {
             let target = &packages[dependency].folder;
             let is_allowed = |rule: &&str| target == rule || (rule.ends_with('/') && target.starts_with(*rule));
-            if target == "local/test-support" || !allowed(&package.folder).iter().any(|rule| is_allowed(&rule)) {
+            if target == "local/test-support" || !allowed(&package.folder).iter().any(is_allowed) {
                 violations.push(format!(
                     "{name} ({}) depends on {dependency} ({target})",
                     package.folder
@@ -177,8 +177,46 @@ impl<'ast> Visit<'ast> for Paths {
     }
 }
 
-/// The module whose file a path leads to, seen from `module`; none: it leads out of the crate, or nowhere else.
-fn target(path: &[String], module: &[String], modules: &Modules) -> Option<Vec<String>> {
+/// What the modules of a crate import, by module and local name: re-exports lead to where an item is defined.
+type Imports = BTreeMap<Vec<String>, BTreeMap<String, Vec<String>>>;
+
+/// The imports of a file, re-exports included, by local name.
+fn imports(file: &syn::File) -> BTreeMap<String, Vec<String>> {
+    fn add(prefix: &[String], tree: &syn::UseTree, found: &mut BTreeMap<String, Vec<String>>) {
+        let with = |name: &syn::Ident| [prefix, &[name.to_string()]].concat();
+        match tree {
+            syn::UseTree::Path(path) => add(&with(&path.ident), &path.tree, found),
+            syn::UseTree::Name(name) => drop(found.insert(name.ident.to_string(), with(&name.ident))),
+            syn::UseTree::Rename(name) => drop(found.insert(name.rename.to_string(), with(&name.ident))),
+            syn::UseTree::Glob(_) => {}
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| add(prefix, tree, found)),
+        }
+    }
+    let mut found = BTreeMap::new();
+    for item in &file.items {
+        if let syn::Item::Use(item) = item {
+            add(&[], &item.tree, &mut found);
+        }
+    }
+    found
+}
+
+/// The module that defines what a path names, seen from `module`; none: it leads out of the crate, or nowhere else.
+fn target(path: &[String], module: &[String], modules: &Modules, imports: &Imports) -> Option<Vec<String>> {
+    let (mut path, mut module) = (path.to_vec(), module.to_vec());
+    // Chains of re-exports are short; a circle of them would not compile.
+    for _ in 0..8 {
+        let (found, name) = target_module(&path, &module, modules)?;
+        match name.and_then(|name| imports.get(&found)?.get(&name)) {
+            Some(next) if *next != path || found != module => (path, module) = (next.clone(), found),
+            _ => return Some(found),
+        }
+    }
+    None
+}
+
+/// The module whose file a path leads to, and the name that the path takes from it.
+fn target_module(path: &[String], module: &[String], modules: &Modules) -> Option<(Vec<String>, Option<String>)> {
     let absolute: Vec<String> = match path.first()?.as_str() {
         "crate" => path[1..].to_vec(),
         "self" => [module, &path[1..]].concat(),
@@ -192,21 +230,30 @@ fn target(path: &[String], module: &[String], modules: &Modules) -> Option<Vec<S
             modules.contains_key(&child).then_some([module, path].concat())?
         }
     };
-    (0..=absolute.len())
+    let length = (0..=absolute.len())
         .rev()
-        .map(|length| absolute[..length].to_vec())
-        .find(|prefix| modules.contains_key(prefix))
+        .find(|length| modules.contains_key(&absolute[..*length]))?;
+    Some((absolute[..length].to_vec(), absolute.get(length).cloned()))
 }
 
-/// Which file uses which, by module.
+/// Which file uses which, by module; a module and its own submodules count as one.
 fn edges(root: &Path) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
     let mut modules = Modules::new();
     collect(root, &[], true, &mut modules);
+    let imports: Imports = modules
+        .iter()
+        .map(|(module, file)| (module.clone(), imports(&parse(file))))
+        .collect();
     let used_by = |(module, file): (&Vec<String>, &PathBuf)| {
         let mut paths = Paths::default();
         paths.visit_file(&parse(file));
-        let found = paths.found.iter().filter_map(|path| target(path, module, &modules));
-        (module.clone(), found.filter(|target| target != module).collect())
+        let found = paths
+            .found
+            .iter()
+            .filter_map(|path| target(path, module, &modules, &imports));
+        // A module and its own submodules are one unit: a parent calls its children, and they use what it declares.
+        let is_family = |target: &Vec<String>| target.starts_with(module) || module.starts_with(target);
+        (module.clone(), found.filter(|target| !is_family(target)).collect())
     };
     modules.iter().map(used_by).collect()
 }
@@ -257,6 +304,9 @@ fn a_circle_is_found() {
         "pub struct B; impl B { fn back() -> Option<super::a::A> { None } }",
     );
     write("c.rs", "use crate::A; #[cfg(test)] mod tests { use crate::b::B; }");
+    // A re-export is no use, and leads to where the item is.
+    write("lib.rs", "mod a; mod b; mod c; pub use a::A; fn f() { c::g() }");
+    write("c.rs", "use crate::A; pub fn g() -> Option<A> { None }");
     let found = circles(&edges(&folder.path().join("lib.rs")));
     let expected = BTreeSet::from(["crate::a".to_owned(), "crate::b".to_owned()]);
     assert_eq!(found, BTreeSet::from([expected]));
