@@ -80,7 +80,7 @@ fn date(value: &str, format: &str) -> Result<String, Error> {
 }
 
 /// `{{ points | listing }}`.
-fn listing(points: Value) -> Result<String, Error> {
+fn listing(points: &Value) -> Result<String, Error> {
     let mut items = Vec::new();
     for point in points.try_iter()? {
         items.push((

@@ -80,7 +80,7 @@ fn crates_depend_downwards_only() {
         for dependency in &package.normal {
             let target = &packages[dependency].folder;
             let is_allowed = |rule: &&str| target == rule || (rule.ends_with('/') && target.starts_with(*rule));
-            if target == "local/test-support" || !allowed(&package.folder).iter().any(|rule| is_allowed(&rule)) {
+            if target == "local/test-support" || !allowed(&package.folder).iter().any(|rule| is_allowed(rule)) {
                 violations.push(format!(
                     "{name} ({}) depends on {dependency} ({target})",
                     package.folder
