@@ -19,6 +19,7 @@ mod facts;
 mod page;
 mod panel;
 mod query;
+mod relation;
 mod table;
 mod template;
 mod text;
@@ -27,7 +28,8 @@ pub use charts::{Bars, Chart, ChartError, Columns, HeatMap};
 pub use definition::{Dashboard, DefinitionError};
 pub use facts::{Body, Facts, Section, TextTable, Tile};
 pub use page::{Failure, Panels, RenderError};
-pub use query::{Answer, Query, Relation};
+pub use query::{Answer, Query};
+pub use relation::Relation;
 pub use table::{Table, Value};
 pub use text::{compact, grouped, listing, percent, thousands};
 

@@ -1,20 +1,10 @@
 //! The SQL of a dashboard: what to run, and what came back.
 
 use crate::definition::Dashboard;
+use crate::relation::Relation;
 use crate::table::Table;
 use crate::template;
 use chrono::NaiveDate;
-
-/// A relation that a query names with `ref`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Relation {
-    /// Its SQL, quoted where needed.
-    Known(String),
-    /// It exists, but not in what the page is about: panels that need it are left out.
-    LeftOut,
-    /// There is none of that name: panels that need it fail.
-    Unknown,
-}
 
 /// A query to run. Each is independent of the others: run one per transaction, so that a failing one does not affect the
 /// rest.

@@ -4,7 +4,7 @@
 //! `grouped`, `percent`, `fixed`, `date` and `listing` beside minijinja's own. Both are strict: an undefined variable is
 //! an error.
 
-use crate::query::Relation;
+use crate::relation::Relation;
 use crate::table;
 use crate::text;
 use chrono::NaiveDate;

@@ -170,6 +170,10 @@ impl<'ast> Visit<'ast> for Paths {
         }
     }
 
+    fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {
+        // `pub(super)` names a module, and uses nothing of it.
+    }
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names = path.segments.iter().map(|segment| segment.ident.to_string());
         self.found.push(names.collect());
