@@ -240,7 +240,7 @@ fn target_module(path: &[String], module: &[String], modules: &Modules) -> Optio
     Some((absolute[..length].to_vec(), absolute.get(length).cloned()))
 }
 
-/// Which file uses which, by module; a module and its own submodules count as one.
+/// Which file uses which, by module.
 fn edges(root: &Path) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
     let mut modules = Modules::new();
     collect(root, &[], true, &mut modules);
@@ -255,9 +255,7 @@ fn edges(root: &Path) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
             .found
             .iter()
             .filter_map(|path| target(path, module, &modules, &imports));
-        // A module and its own submodules are one unit: a parent calls its children, and they use what it declares.
-        let is_family = |target: &Vec<String>| target.starts_with(module) || module.starts_with(target);
-        (module.clone(), found.filter(|target| !is_family(target)).collect())
+        (module.clone(), found.filter(|target| target != module).collect())
     };
     modules.iter().map(used_by).collect()
 }
