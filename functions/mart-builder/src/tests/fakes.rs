@@ -22,6 +22,8 @@ pub(super) struct Inner {
     pub(super) existing: Vec<(&'static str, &'static str)>,
     /// Number of polls that return "running".
     pub(super) slow: usize,
+    /// Statements whose name contains this text run for ever.
+    pub(super) stuck: Option<&'static str>,
     pub(super) throttle: usize,
     /// Cancelled statements.
     pub(super) cancelled: Vec<String>,
@@ -96,7 +98,8 @@ impl Inner {
             vec![vec![Value::Integer(42)]]
         };
         ResultSet {
-            columns: Vec::new(),
+            // Only panels read columns by name, and all of them this one.
+            columns: vec!["n".to_owned()],
             rows,
         }
     }
@@ -134,7 +137,14 @@ impl DataApi for FakeWarehouse {
                 inner.slow -= 1;
                 return Ok(StatementState::Running);
             }
-            Ok(inner.outcomes[id.parse::<usize>().unwrap()].clone())
+            let index = id.parse::<usize>().unwrap();
+            if inner
+                .stuck
+                .is_some_and(|text| inner.submissions[index].name.contains(text))
+            {
+                return Ok(StatementState::Running);
+            }
+            Ok(inner.outcomes[index].clone())
         })
     }
 
