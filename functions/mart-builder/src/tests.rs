@@ -2,7 +2,6 @@
 
 mod fakes;
 mod features;
-mod panels;
 pub(crate) mod warehouse;
 
 use crate::cancel;
