@@ -5,73 +5,39 @@ use crate::error::LoaderError;
 use crate::handler::handle;
 use crate::silver::{Answer as SilverAnswer, Silver};
 use crate::silver_file::{FileContents, Partition, SilverFile};
-use cardlake_aws::data_api::{
-    Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
-};
+use cardlake_aws::data_api::{ResultSet, Value};
 use cardlake_core::contract::Contracts;
 use cardlake_core::error::StageError;
 use cardlake_core::events::{LoaderEvent, LoaderOutput, TickStatus};
+use cardlake_test_support::fake_warehouse::{self, Failure, Script};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-/// What happened in the fake warehouse.
-#[derive(Default)]
-struct Inner {
-    ledger: BTreeMap<String, i64>,
+/// The tables that the loader writes: ledger, raw tables.
+#[derive(Debug, Clone, Default)]
+struct Ledger {
+    versions: BTreeMap<String, i64>,
     /// Tables that were defined.
     tables: Vec<String>,
-    /// Submissions by id, in order; a known token gives the id that it gave before.
-    submissions: Vec<Submission>,
-    outcomes: Vec<StatementState>,
-    /// By statement id, as they were when the statement ran.
-    results: BTreeMap<String, ResultSet>,
-    /// Error for the next statement that starts with the text.
-    fail: Vec<(&'static str, &'static str)>,
-    /// Refuse this many requests for now.
-    throttle: usize,
     /// Rows that somebody took out of every table.
     lost: i64,
 }
 
-#[derive(Clone, Default)]
-struct FakeWarehouse(Arc<Mutex<Inner>>);
+type FakeWarehouse = fake_warehouse::FakeWarehouse<Ledger>;
 
-impl Inner {
-    /// Runs a transaction: all of it, or up to the statement that fails.
-    fn run(&mut self, id: usize, submission: &Submission) -> StatementState {
-        let (ledger, tables) = (self.ledger.clone(), self.tables.clone());
-        let mut statements: Vec<_> = (1..=submission.statements.len())
-            .map(|number| StatementOutcome {
-                id: format!("{id}:{number}"),
-                query_id: Some(77),
-                ..StatementOutcome::default()
-            })
-            .collect();
-        for (index, statement) in submission.statements.iter().enumerate() {
-            if let Err(error) = self.execute(statement) {
-                (self.ledger, self.tables) = (ledger, tables);
-                statements[index].error = Some(error.clone());
-                return StatementState::Failed {
-                    error: error.into(),
-                    failed: Some(index),
-                    statements,
-                };
-            }
-            let result = self.result(statement);
-            self.results.insert(statements[index].id.clone(), result.clone());
-            self.results.insert(id.to_string(), result);
-        }
-        StatementState::Finished { statements }
+impl Script for Ledger {
+    fn execute(&mut self, statement: &str) -> Result<ResultSet, String> {
+        self.write(statement)?;
+        Ok(self.result(statement))
     }
+}
 
-    fn execute(&mut self, statement: &str) -> Result<(), String> {
-        if let Some(found) = self.fail.iter().position(|(start, _)| statement.starts_with(start)) {
-            return Err(self.fail.remove(found).1.to_owned());
-        }
+impl Ledger {
+    fn write(&mut self, statement: &str) -> Result<(), String> {
         if let Some((_, rest)) = statement.split_once("min(version) = ") {
             let planned: i64 = rest.split(' ').next().unwrap().parse().unwrap();
             let dataset = rest.split("dataset = '").nth(1).unwrap().split('\'').next().unwrap();
-            if self.ledger.get(dataset) != Some(&planned) {
+            if self.versions.get(dataset) != Some(&planned) {
                 return Err("ERROR: Invalid digit, Value 't', Pos 0, Type: Integer".to_owned());
             }
         }
@@ -84,9 +50,9 @@ impl Inner {
                 let dataset = parts.next().unwrap().trim_end_matches('\'').to_owned();
                 let version: i64 = parts.next().unwrap().parse().unwrap();
                 if version < 0 {
-                    self.ledger.entry(dataset).or_insert(version);
+                    self.versions.entry(dataset).or_insert(version);
                 } else {
-                    self.ledger.insert(dataset, version);
+                    self.versions.insert(dataset, version);
                 }
             }
         }
@@ -96,7 +62,7 @@ impl Inner {
     fn result(&self, statement: &str) -> ResultSet {
         let text = |text: &str| Value::Text(text.to_owned());
         let rows = if statement.starts_with("select dataset, version") {
-            let rows = self.ledger.iter();
+            let rows = self.versions.iter();
             rows.map(|(name, version)| vec![text(name), Value::Integer(*version)])
                 .collect()
         } else if statement.contains("information_schema") {
@@ -121,7 +87,7 @@ impl Inner {
             vec![vec![text(rest.split(' ').next().unwrap())]]
         } else if let Some(dataset) = statement.strip_prefix("select count(*) from \"raw\".") {
             // Five rows a version, as the silver tables have.
-            let version = self.ledger[dataset.trim_matches('"')];
+            let version = self.versions[dataset.trim_matches('"')];
             vec![vec![Value::Integer((version + 1) * 5 - self.lost)]]
         } else {
             Vec::new()
@@ -130,48 +96,6 @@ impl Inner {
             columns: Vec::new(),
             rows,
         }
-    }
-}
-
-impl DataApi for FakeWarehouse {
-    fn submit<'a>(&'a self, submission: &'a Submission) -> Answer<'a, String> {
-        Box::pin(async move {
-            let mut inner = self.0.lock().unwrap();
-            if inner.throttle > 0 {
-                inner.throttle -= 1;
-                return Err(DataApiError {
-                    kind: DataApiErrorKind::Transient,
-                    operation: "submit",
-                    subject: submission.name.clone(),
-                    source: "throttled".into(),
-                });
-            }
-            let known = inner
-                .submissions
-                .iter()
-                .position(|other| other.token == submission.token);
-            if let Some(id) = known {
-                assert_eq!(inner.submissions[id], *submission, "one token, one text");
-                return Ok(id.to_string());
-            }
-            let id = inner.submissions.len();
-            inner.submissions.push(submission.clone());
-            let outcome = inner.run(id, submission);
-            inner.outcomes.push(outcome);
-            Ok(id.to_string())
-        })
-    }
-
-    fn poll<'a>(&'a self, id: &'a str) -> Answer<'a, StatementState> {
-        Box::pin(async move { Ok(self.0.lock().unwrap().outcomes[id.parse::<usize>().unwrap()].clone()) })
-    }
-
-    fn results<'a>(&'a self, id: &'a str) -> Answer<'a, ResultSet> {
-        Box::pin(async move { Ok(self.0.lock().unwrap().results[id].clone()) })
-    }
-
-    fn cancel<'a>(&'a self, id: &'a str) -> Answer<'a, ()> {
-        panic!("the loader cancels nothing: {id}")
     }
 }
 
@@ -231,6 +155,7 @@ impl Silver for FakeSilver {
 }
 
 fn context(warehouse: &FakeWarehouse, silver: &FakeSilver) -> Context {
+    warehouse.state().query_id = Some(77);
     Context {
         contracts: Contracts::load(&cardlake_assets::embedded()).unwrap(),
         silver_bucket: "silver".to_owned(),
@@ -277,7 +202,7 @@ async fn run(mut event: LoaderEvent, context: &Context) -> Result<LoaderOutput, 
 }
 
 fn merges(warehouse: &FakeWarehouse) -> usize {
-    let inner = warehouse.0.lock().unwrap();
+    let inner = warehouse.state();
     let statements = inner.submissions.iter().flat_map(|submission| &submission.statements);
     statements
         .filter(|statement| statement.starts_with("merge into"))
@@ -293,7 +218,7 @@ async fn every_table_is_made_and_those_with_news_are_loaded() {
     };
     assert_eq!(loaded.dataset, "transactions");
     assert_eq!((loaded.version, loaded.copied_rows, loaded.warehouse_rows), (2, 15, 15));
-    let mut tables = warehouse.0.lock().unwrap().tables.clone();
+    let mut tables = warehouse.state().script.tables.clone();
     tables.sort();
     assert_eq!(tables, ["cards", "customers", "merchants", "transactions"]);
     let manifests = silver.manifests.lock().unwrap();
@@ -307,10 +232,10 @@ async fn every_table_is_made_and_those_with_news_are_loaded() {
 async fn a_second_run_without_news_only_asks() {
     let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 2)]));
     run(first_event(), &context(&warehouse, &silver)).await.unwrap();
-    let before = warehouse.0.lock().unwrap().submissions.len();
+    let before = warehouse.state().submissions.len();
     let output = run(first_event(), &context(&warehouse, &silver)).await.unwrap();
     assert_eq!((output.datasets[0].version, output.datasets[0].copied_rows), (2, 0));
-    let inner = warehouse.0.lock().unwrap();
+    let inner = warehouse.state();
     let statements = inner.submissions[before..]
         .iter()
         .map(|submission| submission.statements.len());
@@ -329,7 +254,7 @@ async fn missed_versions_are_caught_up_with() {
     let (key, text) = manifests.first_key_value().unwrap();
     assert_eq!(key, "_loads/cards/0-4.0.manifest");
     assert_eq!(text.matches("s3://silver/cards/part-").count(), 4);
-    assert_eq!(warehouse.0.lock().unwrap().ledger["cards"], 4);
+    assert_eq!(warehouse.state().script.versions["cards"], 4);
 }
 
 #[tokio::test]
@@ -358,7 +283,7 @@ async fn a_refused_submission_is_transient_and_the_same_cursor_goes_on() {
     let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 1), ("cards", 0)]));
     let context = context(&warehouse, &silver);
     let output = handle(first_event(), &context).await.unwrap();
-    warehouse.0.lock().unwrap().throttle = 1;
+    warehouse.state().throttled = 1;
     let error = handle(next(&output), &context).await.unwrap_err();
     assert!(error.kind().is_transient(), "{error}");
     let output = run(next(&output), &context).await.unwrap();
@@ -373,7 +298,7 @@ async fn of_two_loaders_at_once_the_slower_one_plans_anew() {
     let slow = handle(first_event(), &context).await.unwrap();
     let fast = handle(first_event(), &context).await.unwrap();
     // Both read the ledger before either has loaded; then the fast one loads.
-    warehouse.0.lock().unwrap().fail.push((
+    warehouse.state().failures.push(Failure::starting_with(
         "update \"ops\".\"loads\"",
         "ERROR: 1023 DETAIL: Serializable isolation violation on table",
     ));
@@ -381,7 +306,8 @@ async fn of_two_loaders_at_once_the_slower_one_plans_anew() {
     run(next(&fast), &context).await.unwrap();
     let output = run(next(&slow), &context).await.unwrap();
     assert_eq!((output.datasets[0].version, output.datasets[0].copied_rows), (1, 0));
-    assert_eq!(warehouse.0.lock().unwrap().ledger["transactions"], 1);
+    assert_eq!(warehouse.state().script.versions["transactions"], 1);
+    assert!(warehouse.state().cancelled.is_empty(), "the loader cancels nothing");
 }
 
 #[tokio::test]
@@ -393,7 +319,7 @@ async fn a_moved_ledger_is_noticed_inside_the_transaction() {
         ..FakeSilver::default()
     };
     let later_context = context(&warehouse, &later);
-    warehouse.0.lock().unwrap().fail.push((
+    warehouse.state().failures.push(Failure::starting_with(
         "select cast(case when min(version) = 1",
         "ERROR: Invalid digit, Value 't', Pos 0, Type: Integer",
     ));
@@ -404,11 +330,11 @@ async fn a_moved_ledger_is_noticed_inside_the_transaction() {
 #[tokio::test]
 async fn a_conflict_that_never_ends_is_an_error() {
     let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 1)]));
-    let conflict = (
+    let conflict = Failure::starting_with(
         "update \"ops\".\"loads\"",
         "ERROR: 1023 DETAIL: Serializable isolation violation on table",
     );
-    warehouse.0.lock().unwrap().fail = vec![conflict; 40];
+    warehouse.state().failures.push(conflict.times(40));
     let error = run(first_event(), &context(&warehouse, &silver)).await.unwrap_err();
     assert_eq!(error.kind().error_type(), "Cardlake.StatementFailed");
 }
@@ -416,15 +342,14 @@ async fn a_conflict_that_never_ends_is_an_error() {
 #[tokio::test]
 async fn a_failed_copy_says_where_the_data_is_wrong() {
     let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("cards", 0)]));
-    warehouse
-        .0
-        .lock()
-        .unwrap()
-        .fail
-        .push(("copy ", "ERROR: Load into table 'staged_cards' failed."));
+    warehouse.state().failures.push(Failure::starting_with(
+        "copy ",
+        "ERROR: Load into table 'staged_cards' failed.",
+    ));
     let error = run(first_event(), &context(&warehouse, &silver)).await.unwrap_err();
     insta::assert_snapshot!(error, @"COPY into cards failed: ERROR: Load into table 'staged_cards' failed. (file s3://silver/cards/a.parquet, row 3, column brand: too long)");
-    assert_eq!(warehouse.0.lock().unwrap().ledger["cards"], -1, "rolled back");
+    assert_eq!(warehouse.state().script.versions["cards"], -1, "rolled back");
+    assert!(warehouse.state().cancelled.is_empty(), "the loader cancels nothing");
 }
 
 #[tokio::test]
@@ -456,7 +381,7 @@ async fn rows_that_got_lost_in_the_warehouse_fail_every_load_until_they_are_back
     let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("cards", 1)]));
     let context = context(&warehouse, &silver);
     run(first_event(), &context).await.unwrap();
-    warehouse.0.lock().unwrap().lost = 1;
+    warehouse.state().script.lost = 1;
     for _ in 0..2 {
         let error = run(first_event(), &context).await.unwrap_err();
         assert_eq!(error.kind().error_type(), "Cardlake.BooksImbalance");
@@ -464,7 +389,7 @@ async fn rows_that_got_lost_in_the_warehouse_fail_every_load_until_they_are_back
             insta::assert_snapshot!(error, @"cards does not balance at version 1: the warehouse has 9 rows, silver 10; load it with full_refresh");
         }
     }
-    warehouse.0.lock().unwrap().lost = 0;
+    warehouse.state().script.lost = 0;
     run(first_event(), &context).await.unwrap();
 }
 
@@ -477,12 +402,14 @@ async fn an_imbalance_rolls_back_and_says_which_partitions_were_wrong_before() {
         ..FakeSilver::default()
     };
     {
-        let mut inner = warehouse.0.lock().unwrap();
-        inner.lost = 3;
+        let mut inner = warehouse.state();
+        inner.script.lost = 3;
         let refusal = "ERROR: Invalid digit, Value 't', Pos 0, Type: Long";
-        inner.fail.push(("select cast(case when count(*) = 0", refusal));
+        inner
+            .failures
+            .push(Failure::starting_with("select cast(case when count(*) = 0", refusal));
     }
     let error = run(first_event(), &context(&warehouse, &later)).await.unwrap_err();
     insta::assert_snapshot!(error, @"cards does not balance at version 2: the table: 7 rows in the warehouse, 10 in silver at version 1; load it with full_refresh");
-    assert_eq!(warehouse.0.lock().unwrap().ledger["cards"], 1, "rolled back");
+    assert_eq!(warehouse.state().script.versions["cards"], 1, "rolled back");
 }

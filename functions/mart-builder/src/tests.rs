@@ -9,10 +9,12 @@ use crate::cancel;
 use crate::context::Context;
 use crate::error::MartBuilderError;
 use crate::handler::handle;
+use crate::state::FORMAT_VERSION;
 use cardlake_aws::metrics::{self, Metric, Subject};
 use cardlake_core::error::StageError;
 use cardlake_core::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
 use cardlake_dbt::{Project, ProjectFile};
+use cardlake_test_support::fake_warehouse::Failure;
 use fakes::{FakeFiles, FakeWarehouse};
 use std::collections::BTreeMap;
 
@@ -108,7 +110,7 @@ impl Shop {
     }
 
     fn names(&self) -> Vec<String> {
-        let inner = self.warehouse.0.lock().unwrap();
+        let inner = self.warehouse.state();
         let names = inner.submissions.iter();
         names
             .map(|submission| submission.name.replace("cardlake build 2026-01-15 ", ""))
@@ -116,7 +118,7 @@ impl Shop {
     }
 
     fn statements(&self) -> String {
-        let inner = self.warehouse.0.lock().unwrap();
+        let inner = self.warehouse.state();
         let statements = inner
             .submissions
             .iter()
@@ -185,7 +187,7 @@ async fn the_project_of_this_repository_builds_and_writes_its_report() {
 #[tokio::test]
 async fn an_incremental_model_takes_in_only_what_is_new_once_its_table_is_there() {
     let shop = shop();
-    shop.warehouse.0.lock().unwrap().existing = vec![("stg", "VIEW"), ("fact", "BASE TABLE")];
+    shop.warehouse.state().script.existing = vec![("stg", "VIEW"), ("fact", "BASE TABLE")];
     shop.run().await.unwrap();
     let statements = shop.statements();
     assert!(statements.contains("where is_new") && statements.contains("merge into \"analytics\".\"fact\""));
@@ -232,12 +234,12 @@ async fn a_tick_done_twice_or_killed_before_it_could_save_changes_nothing() {
 #[tokio::test]
 async fn a_failed_model_skips_what_depends_on_it_and_names_itself() {
     let shop = shop();
-    let failing = (
+    let failing = Failure::containing(
         "create table \"analytics\".\"fact__tmp\"",
         "ERROR: relation \"x\" does not exist",
-        1,
-    );
-    shop.warehouse.0.lock().unwrap().fail.push(failing);
+    )
+    .times(1);
+    shop.warehouse.state().failures.push(failing);
     let (outcome, figures) = metrics::collect(shop.run()).await;
     let measured = [Metric::ModelsBuilt, Metric::BuildErrors, Metric::TestsFailed];
     let measured = measured.map(|metric| figures.get(&Subject::All, metric));
@@ -261,7 +263,7 @@ async fn a_failed_model_skips_what_depends_on_it_and_names_itself() {
 #[tokio::test]
 async fn a_failed_test_keeps_the_mart_from_being_built_and_a_warning_does_not() {
     let shop = shop();
-    shop.warehouse.0.lock().unwrap().findings = vec![("n_records", 3)];
+    shop.warehouse.state().script.findings = vec![("n_records", 3)];
     let error = shop.run().await.unwrap_err().to_string();
     assert!(
         error.starts_with("test unique_fact_id (models/m.yml) failed: 3 rows should not be there"),
@@ -277,7 +279,7 @@ async fn a_failed_test_keeps_the_mart_from_being_built_and_a_warning_does_not() 
         .text
         .replace("[unique,", "[{unique: {config: {severity: warn}}},");
     let lenient = shop_with(&files);
-    lenient.warehouse.0.lock().unwrap().findings = vec![("n_records", 3)];
+    lenient.warehouse.state().script.findings = vec![("n_records", 3)];
     let (output, figures) = metrics::collect(lenient.run()).await;
     let output = output.unwrap();
     let measured = [Metric::TestsPassed, Metric::TestsFailed].map(|metric| figures.get(&Subject::All, metric));
@@ -293,11 +295,9 @@ async fn a_failed_test_keeps_the_mart_from_being_built_and_a_warning_does_not() 
 async fn a_broken_test_is_found_among_those_that_shared_its_statement() {
     let shop = shop();
     shop.warehouse
-        .0
-        .lock()
-        .unwrap()
-        .fail
-        .push(("having count", "ERROR: column \"id\" does not exist", 9));
+        .state()
+        .failures
+        .push(Failure::containing("having count", "ERROR: column \"id\" does not exist").times(9));
     let error = shop.run().await.unwrap_err().to_string();
     assert!(
         error.starts_with("test unique_fact_id (models/m.yml) failed: ERROR: column"),
@@ -309,14 +309,14 @@ async fn a_broken_test_is_found_among_those_that_shared_its_statement() {
 #[tokio::test]
 async fn a_conflict_is_tried_again_and_a_throttled_submission_is_transient() {
     let shop = shop();
-    let conflict = (
+    let conflict = Failure::containing(
         "create view",
         "ERROR: 1023 DETAIL: Serializable isolation violation on table",
-        2,
-    );
-    shop.warehouse.0.lock().unwrap().fail.push(conflict);
+    )
+    .times(2);
+    shop.warehouse.state().failures.push(conflict);
     let output = handle(first_event(), &shop.context).await.unwrap();
-    shop.warehouse.0.lock().unwrap().throttle = 1;
+    shop.warehouse.state().throttled = 1;
     let error = handle(next(&output), &shop.context).await.unwrap_err();
     assert!(error.kind().is_transient(), "{error}");
     shop.run_from(next(&output)).await.unwrap();
@@ -327,11 +327,9 @@ async fn a_conflict_is_tried_again_and_a_throttled_submission_is_transient() {
 async fn a_failed_publication_ends_the_build_and_the_same_run_can_start_over() {
     let shop = shop();
     shop.warehouse
-        .0
-        .lock()
-        .unwrap()
-        .fail
-        .push(("unload", "ERROR: access denied", 1));
+        .state()
+        .failures
+        .push(Failure::containing("unload", "ERROR: access denied").times(1));
     let error = shop.run().await.unwrap_err();
     assert_eq!(error.kind().error_type(), "Cardlake.StatementFailed");
     assert_eq!(error.to_string(), "publication of sales failed: ERROR: access denied");
@@ -341,7 +339,7 @@ async fn a_failed_publication_ends_the_build_and_the_same_run_can_start_over() {
 #[tokio::test]
 async fn slow_statements_are_waited_for() {
     let shop = shop();
-    shop.warehouse.0.lock().unwrap().slow = 12;
+    shop.warehouse.state().slow_polls = 12;
     shop.run().await.unwrap();
     assert_eq!(shop.names().len(), 6);
 }
@@ -362,7 +360,7 @@ async fn a_selection_builds_only_a_part() {
 async fn a_cursor_needs_its_state() {
     let shop = shop();
     for cursor in [
-        serde_json::json!({"format_version": 1, "generation": 1}),
+        serde_json::json!({"format_version": FORMAT_VERSION, "generation": 1}),
         serde_json::json!({"x": 1}),
     ] {
         let event = MartBuilderEvent {
@@ -377,13 +375,13 @@ async fn a_cursor_needs_its_state() {
 #[tokio::test]
 async fn a_build_that_is_stopped_cancels_what_it_runs() {
     let shop = shop();
-    shop.warehouse.0.lock().unwrap().slow = 5;
+    shop.warehouse.state().slow_polls = 5;
     let output = handle(first_event(), &shop.context).await.unwrap();
     assert_eq!(output.status, TickStatus::Running);
     cancel::stop(&shop.context, &first_event().run_id).await.unwrap();
-    assert_eq!(shop.warehouse.0.lock().unwrap().cancelled, ["0"]);
+    assert_eq!(shop.warehouse.state().cancelled, ["0"]);
     // Continuing or starting over works all the same.
     shop.run_from(next(&output)).await.unwrap();
     cancel::stop(&shop.context, "never begun").await.unwrap();
-    assert_eq!(shop.warehouse.0.lock().unwrap().cancelled.len(), 1);
+    assert_eq!(shop.warehouse.state().cancelled.len(), 1);
 }

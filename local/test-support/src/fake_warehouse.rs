@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cardlake_aws::data_api::{
-    Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission, Value,
+    Answer, DataApi, DataApiError, DataApiErrorKind, ResultSet, StatementOutcome, StatementState, Submission,
 };
 
 /// What the statements of a stage do. A clone is taken before each submission and restored if a statement fails.
 pub trait Script: Clone + Send + 'static {
-    /// Executes a statement: the rows of its result.
+    /// Executes a statement and gives its result; one without columns and rows counts as none.
     ///
     /// # Errors
     /// Redshift's error, which rolls the submission back.
-    fn execute(&mut self, statement: &str) -> Result<Vec<Vec<Value>>, String>;
+    fn execute(&mut self, statement: &str) -> Result<ResultSet, String>;
 }
 
 /// An error to inject into a matching statement.
@@ -86,6 +86,8 @@ pub struct State<S> {
     pub throttled: usize,
     /// How many polls to answer with "running".
     pub slow_polls: usize,
+    /// Submissions whose name contains this text run for ever.
+    pub stuck: Option<&'static str>,
     /// Redshift's number of each query.
     pub query_id: Option<i64>,
     /// The ids of cancelled statements, in order.
@@ -115,11 +117,8 @@ impl<S: Script> State<S> {
             .collect();
         for (index, statement) in submission.statements.iter().enumerate() {
             match self.execute(statement) {
-                Ok(rows) => {
-                    let result = ResultSet {
-                        columns: Vec::new(),
-                        rows,
-                    };
+                Ok(result) => {
+                    statements[index].has_result = result != ResultSet::default();
                     self.results.insert(statements[index].id.clone(), result.clone());
                     self.results.insert(id.to_string(), result);
                 }
@@ -137,7 +136,7 @@ impl<S: Script> State<S> {
         StatementState::Finished { statements }
     }
 
-    fn execute(&mut self, statement: &str) -> Result<Vec<Vec<Value>>, String> {
+    fn execute(&mut self, statement: &str) -> Result<ResultSet, String> {
         let failure = self
             .failures
             .iter_mut()
@@ -183,7 +182,12 @@ impl<S: Script> DataApi for FakeWarehouse<S> {
                 state.slow_polls -= 1;
                 return Ok(StatementState::Running);
             }
-            Ok(state.outcomes[id.parse::<usize>().unwrap()].clone())
+            let index = id.parse::<usize>().unwrap();
+            let is_stuck = |text| state.submissions[index].name.contains(text);
+            if state.stuck.is_some_and(is_stuck) {
+                return Ok(StatementState::Running);
+            }
+            Ok(state.outcomes[index].clone())
         })
     }
 
@@ -202,15 +206,19 @@ impl<S: Script> DataApi for FakeWarehouse<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cardlake_aws::data_api::Value;
 
     /// Counts its statements; the result is the count.
     #[derive(Debug, Clone, Default)]
     struct Counter(i64);
 
     impl Script for Counter {
-        fn execute(&mut self, _: &str) -> Result<Vec<Vec<Value>>, String> {
+        fn execute(&mut self, _: &str) -> Result<ResultSet, String> {
             self.0 += 1;
-            Ok(vec![vec![Value::Integer(self.0)]])
+            Ok(ResultSet {
+                columns: vec!["count".to_owned()],
+                rows: vec![vec![Value::Integer(self.0)]],
+            })
         }
     }
 
@@ -265,6 +273,8 @@ mod tests {
         let id = warehouse.submit(&only).await.unwrap();
         assert_eq!(warehouse.poll(&id).await.unwrap(), StatementState::Running);
         assert_ne!(warehouse.poll(&id).await.unwrap(), StatementState::Running);
+        warehouse.state().stuck = Some("test");
+        assert_eq!(warehouse.poll(&id).await.unwrap(), StatementState::Running);
         warehouse.cancel(&id).await.unwrap();
         assert_eq!(warehouse.state().cancelled, [id]);
     }

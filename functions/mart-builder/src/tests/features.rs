@@ -3,6 +3,7 @@
 use super::{SHOP, Shop, first_event, shop, shop_with};
 use cardlake_core::events::MartBuilderEvent;
 use cardlake_dbt::ProjectFile;
+use cardlake_test_support::fake_warehouse::Failure;
 
 /// The shop with other files, which replace its own of the same path.
 fn shop_of(files: &[(&str, &str)]) -> Shop {
@@ -18,7 +19,7 @@ async fn the_columns_of_a_query_are_asked_for_where_the_table_has_to_follow_them
     let fact =
         "{{ config(materialized='incremental', on_schema_change='append_new_columns') }}select * from {{ ref('stg') }}";
     let shop = shop_of(&[("models/fact.sql", fact)]);
-    shop.warehouse.0.lock().unwrap().existing = vec![("fact", "BASE TABLE")];
+    shop.warehouse.state().script.existing = vec![("fact", "BASE TABLE")];
     shop.run().await.unwrap();
     let names = shop.names();
     let asked = names
@@ -50,7 +51,7 @@ async fn snapshots_and_seeds_are_built_before_what_selects_from_them() {
             "sources:\n  - {name: raw, tables: [{name: t}]}\nseeds:\n  - {name: codes, columns: [{name: code, data_tests: [unique]}]}\n",
         ),
     ]);
-    shop.warehouse.0.lock().unwrap().existing = vec![("history", "BASE TABLE")];
+    shop.warehouse.state().script.existing = vec![("history", "BASE TABLE")];
     shop.run().await.unwrap();
     let names = shop.names();
     let place = |wanted: &str| {
@@ -73,7 +74,7 @@ async fn failing_rows_are_kept_where_the_test_says_so() {
     let properties = "models:\n  - {name: fact, columns: [{name: id, data_tests: [{unique: {config: {store_failures: true}}}]}]}\n\
                       sources:\n  - {name: raw, tables: [{name: t}]}\n";
     let shop = shop_of(&[("models/m.yml", properties)]);
-    shop.warehouse.0.lock().unwrap().findings = vec![("unique_fact_id", 2)];
+    shop.warehouse.state().script.findings = vec![("unique_fact_id", 2)];
     let error = shop.run().await.unwrap_err().to_string();
     assert!(
         error.contains("2 rows should not be there, see \"analytics_dbt_test__audit\".\"unique_fact_id\""),
@@ -88,8 +89,8 @@ async fn failing_rows_are_kept_where_the_test_says_so() {
 #[tokio::test]
 async fn what_failed_can_be_selected_by_the_next_build() {
     let shop = shop();
-    let failing = ("create table \"analytics\".\"fact__tmp\"", "ERROR: disk full", 1);
-    shop.warehouse.0.lock().unwrap().fail.push(failing);
+    let failing = Failure::containing("create table \"analytics\".\"fact__tmp\"", "ERROR: disk full").times(1);
+    shop.warehouse.state().failures.push(failing);
     shop.run().await.unwrap_err();
     let again = MartBuilderEvent {
         run_id: "run-2".to_owned(),

@@ -1,6 +1,7 @@
 //! The queries of panels, in ticks.
 
 use super::*;
+use cardlake_test_support::fake_warehouse::Failure;
 
 const DASHBOARD: [(&str, &str); 3] = [
     (
@@ -55,12 +56,12 @@ async fn every_panel_is_a_submission_of_its_own() {
 #[tokio::test]
 async fn a_failing_panel_is_a_warning() {
     let shop = with_panels();
-    let failing = (
+    let failing = Failure::containing(
         "select n from \"analytics\".\"fact\"",
         "ERROR: column \"n\" does not exist",
-        1,
-    );
-    shop.warehouse.0.lock().unwrap().fail.push(failing);
+    )
+    .times(1);
+    shop.warehouse.state().failures.push(failing);
     let output = shop.run().await.unwrap();
     let expected = ["panel facts (dashboard/facts.yml): ERROR: column \"n\" does not exist"];
     assert_eq!(
@@ -119,7 +120,7 @@ async fn panels_of_models_that_are_not_selected_are_left_out() {
 #[tokio::test]
 async fn panels_are_cancelled_with_their_build() {
     let shop = with_panels();
-    shop.warehouse.0.lock().unwrap().stuck = Some("panel facts");
+    shop.warehouse.state().stuck = Some("panel facts");
     let mut event = first_event();
     for _ in 0..10 {
         let output = handle(event, &shop.context).await.unwrap();
@@ -127,7 +128,7 @@ async fn panels_are_cancelled_with_their_build() {
         event = next(&output);
     }
     cancel::stop(&shop.context, &first_event().run_id).await.unwrap();
-    let ids = shop.warehouse.0.lock().unwrap().cancelled.clone();
+    let ids = shop.warehouse.state().cancelled.clone();
     let names = shop.names();
     let cancelled: Vec<&str> = ids.iter().map(|id| &*names[id.parse::<usize>().unwrap()]).collect();
     // The inspection has ended: the service refuses to cancel it, which is ignored.
