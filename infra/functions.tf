@@ -20,7 +20,7 @@ locals {
     )
   }
 
-  # Every function gets what its settings are read from, and nothing else: shared/src/env.rs says what each means.
+  # Every function gets what its settings are read from, and nothing else: shared/core/src/env.rs says what each means.
   lake_environment = {
     CARDLAKE_BRONZE_BUCKET = local.bucket_names.bronze
     CARDLAKE_SILVER_BUCKET = local.bucket_names.silver

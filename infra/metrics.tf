@@ -1,4 +1,4 @@
-# The metrics that the functions write among their logs (shared/src/metrics.rs, which a test holds this file against), as
+# The metrics that the functions write among their logs (shared/aws/src/metrics.rs, which a test holds this file against), as
 # alarms and dashboard name them. There is a series for every function and dataset, or stage.
 
 locals {

@@ -30,16 +30,13 @@ impl Run<'_> {
                     return Ok(());
                 }
                 StatementState::Finished { statements } => {
-                    let count = statements
-                        .last()
-                        .map(|statement| statement.id.clone())
-                        .unwrap_or_default();
-                    let rows = first_number(&self.context.warehouse.results(&count).await?);
-                    tracing::info!(mart = name, rows, "mart published");
-                    let publication = Publication {
-                        rows: Some(rows.unwrap_or_default()),
-                        ..publication
+                    let count = match statements.last() {
+                        Some(statement) => first_number(&self.context.warehouse.results(&statement.id).await?),
+                        None => None,
                     };
+                    let rows = Some(count.ok_or_else(|| uncounted(&name))?);
+                    tracing::info!(mart = name, rows, "mart published");
+                    let publication = Publication { rows, ..publication };
                     self.state.publications.insert(name, publication);
                 }
             }
@@ -155,7 +152,7 @@ impl Run<'_> {
             if stored.is_some_and(|stored| stored.batch_date > self.state.batch_date) {
                 continue;
             }
-            let rows = publication.rows.unwrap_or_default();
+            let rows = publication.rows.ok_or_else(|| uncounted(name))?;
             let latest = Latest::new(name, self.state.batch_date, rows);
             self.put_gold(&key, bytes(&latest)?).await?;
         }
@@ -177,6 +174,14 @@ impl Run<'_> {
 
     async fn put_gold(&self, key: &str, bytes: Vec<u8>) -> Result<(), MartBuilderError> {
         Ok(self.context.files.put(&self.context.gold_bucket, key, bytes).await?)
+    }
+}
+
+/// The warehouse gave no row count of a published mart.
+fn uncounted(mart: &str) -> MartBuilderError {
+    MartBuilderError::Statement {
+        statement: format!("publication of {mart}"),
+        error: "its row count is missing in the answer; run the day again".to_owned(),
     }
 }
 
