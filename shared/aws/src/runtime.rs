@@ -8,10 +8,12 @@ use crate::metrics;
 use cardlake_core::assets::Assets;
 use cardlake_core::config::Variables;
 use cardlake_core::env;
-use cardlake_core::error::{StageError, with_causes};
+use cardlake_core::error::{ErrorKind, StageError, with_causes};
+use futures::future::LocalBoxFuture;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
-use std::sync::Arc;
+use serde_json::Value;
+use std::rc::Rc;
 
 /// The inputs of a stage's context.
 #[derive(Debug, Clone)]
@@ -38,9 +40,13 @@ impl Resources {
 
 /// Error response of a failed invocation: the fixed error type, and the message followed by its causes.
 pub fn diagnostic(error: &dyn StageError) -> Diagnostic {
+    response(error.kind(), with_causes(&error))
+}
+
+fn response(kind: ErrorKind, error_message: String) -> Diagnostic {
     Diagnostic {
-        error_type: error.kind().error_type().to_owned(),
-        error_message: with_causes(&error),
+        error_type: kind.error_type().to_owned(),
+        error_message,
     }
 }
 
@@ -57,25 +63,43 @@ pub async fn serve<Event, Output, Context, Error, MakeContext, Handler>(
     handler: Handler,
 ) -> Result<(), lambda_runtime::Error>
 where
-    Event: DeserializeOwned,
-    Output: Serialize,
+    Event: DeserializeOwned + 'static,
+    Output: Serialize + 'static,
+    Context: 'static,
     Error: StageError,
     MakeContext: AsyncFnOnce(Resources) -> Result<Context, Error>,
-    Handler: AsyncFn(Event, &Context) -> Result<Output, Error>,
+    Handler: AsyncFn(Event, &Context) -> Result<Output, Error> + 'static,
 {
     crate::telemetry::initialize();
     let variables = Variables::from_process();
     let aws = Aws::from_environment(&variables).await;
     let resources = Resources::new(variables, aws, embedded);
     let context = context(resources).await.map_err(|error| with_causes(&error))?;
-    let (context, handler) = (Arc::new(context), Arc::new(handler));
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
-        let (context, handler) = (Arc::clone(&context), Arc::clone(&handler));
+    let (context, handler) = (Rc::new(context), Rc::new(handler));
+    serve_json(Box::new(move |payload| {
+        let (context, handler) = (Rc::clone(&context), Rc::clone(&handler));
+        Box::pin(async move {
+            let event = serde_json::from_value(payload)
+                .map_err(|error| response(ErrorKind::InvalidEvent, format!("cannot read the event: {error}")))?;
+            let output = handler(event, &context).await.map_err(|error| diagnostic(&error))?;
+            serde_json::to_value(output)
+                .map_err(|error| response(ErrorKind::Internal, format!("cannot write the output: {error}")))
+        })
+    }))
+    .await
+}
+
+/// A stage with its types behind it: JSON in, JSON out.
+type JsonHandler = dyn FnMut(Value) -> LocalBoxFuture<'static, Result<Value, Diagnostic>>;
+
+/// The Lambda loop, compiled once here rather than again in every function's binary.
+async fn serve_json(mut handler: Box<JsonHandler>) -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let outcome = handler(event.payload);
         async move {
-            // Boxed: a handler's futures nested in the runtime's exceed what the compiler lays out.
-            let (outcome, figures) = metrics::collect(Box::pin(handler(event.payload, &context))).await;
+            let (outcome, figures) = metrics::collect(outcome).await;
             figures.print(&event.context.env_config.function_name);
-            outcome.map_err(|error| -> Diagnostic { diagnostic(&error) })
+            outcome
         }
     }))
     .await
