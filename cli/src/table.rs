@@ -3,15 +3,14 @@
 
 use cardlake_core::text::thousands;
 use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, Column, ColumnConstraint, ContentArrangement, Table, TableComponent, presets,
+    Attribute, Cell, CellAlignment, Color, Column, ColumnConstraint, ContentArrangement, Table, TableStyle,
 };
 
 /// A table with a header, bold where that can be, and no lines.
 pub(crate) fn new_table<Header: AsRef<str>>(header: &[Header]) -> Table {
     let mut table = Table::new();
     table
-        .load_preset(presets::NOTHING)
-        .remove_style(TableComponent::VerticalLines)
+        .load_style(TableStyle::new())
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(
             header
