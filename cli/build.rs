@@ -1,7 +1,7 @@
 //! Lets the binaries of this package find libduckdb at run time, without `LD_LIBRARY_PATH`.
 //!
-//! Input: the folder of the library, from the build script of `cardlake-local-redshift`. Output: an rpath to that folder, and
-//! one to the folder of the binary, for a binary that is installed together with its library.
+//! Input: the folder of the library, from the build script of `cardlake-local-redshift`. Output: rpaths for a binary that is
+//! installed together with its library, in one folder or as `bin/` and `lib/` (the Python wheel), and one to that folder.
 
 use std::env;
 use std::process::ExitCode;
@@ -14,7 +14,8 @@ fn main() -> ExitCode {
     };
     let is_macos = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|name| name == "macos");
     let beside = if is_macos { "@executable_path" } else { "$ORIGIN" };
-    println!("cargo::rustc-link-arg=-Wl,-rpath,{folder}");
-    println!("cargo::rustc-link-arg=-Wl,-rpath,{beside}");
+    for place in [beside, &format!("{beside}/../lib"), &folder] {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{place}");
+    }
     ExitCode::SUCCESS
 }
