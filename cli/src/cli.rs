@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
     };
-    let Cli { console, command } = cli;
+    let Cli { console, command, .. } = cli;
     console.start_logging();
     let data_dir = command.data_dir().map(Path::to_owned);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

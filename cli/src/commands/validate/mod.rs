@@ -23,7 +23,7 @@ Examples:
 
   # A file; list met expectations as well, or write a page
   cardlake validate --suite orders.json --data orders.csv.gz --all
-  cardlake validate --suite orders.json --data orders.parquet --docs orders.html
+  cardlake validate --suite orders.json --data orders.parquet --docs page.html
 
   # For machines
   cardlake validate --suite orders.json --data exports/ \\
