@@ -9,7 +9,7 @@ pub(crate) const FILE: &str = "cli.md";
 /// Introduces the examples of a command in its after-help.
 const EXAMPLES: &str = "Examples:";
 
-/// One page for a command and its subcommands. Global options stand once, at the top.
+/// One page for a command and its subcommands. Global options stand once, before the subcommands.
 pub(crate) fn markdown(mut command: Command) -> String {
     command.build();
     let mut page = String::new();
@@ -26,8 +26,9 @@ pub(crate) fn markdown(mut command: Command) -> String {
         let _ = writeln!(page, "| [`{name}`](#cardlake-{name}) | {} |", cell(&about(subcommand)));
     }
     page.push('\n');
-    options(&mut page, &command, |arg| arg.is_global_set());
     after_help(&mut page, &command);
+    page.push_str("## Global options\n\n");
+    options(&mut page, &command, Arg::is_global_set);
     for mut subcommand in commands {
         let _ = writeln!(
             page,
@@ -96,7 +97,7 @@ fn meaning(arg: &Arg) -> String {
         let described: Vec<String> = values
             .iter()
             .map(|value| match value.get_help() {
-                Some(help) => format!("`{}` ({help})", value.get_name()),
+                Some(help) => format!("`{}` ({})", value.get_name(), uncapitalized(&help.to_string())),
                 None => format!("`{}`", value.get_name()),
             })
             .collect();
@@ -108,6 +109,17 @@ fn meaning(arg: &Arg) -> String {
         let _ = write!(text, "; environment variable `{}`", variable.to_string_lossy());
     }
     text
+}
+
+/// A sentence that goes on within another; an abbreviation keeps its capitals.
+fn uncapitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if !letters.clone().next().is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// A text in a table.

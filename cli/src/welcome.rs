@@ -52,8 +52,8 @@ pub(crate) fn before(data_dir: &Path, days: usize, origin: Origin<'_>) -> String
     format!(
         "First run: {what}.\n\
          Raw files, Delta tables, a local warehouse, marts and a dashboard go to\n\
-         {} ({disk}); delete it to start over.\n\
-         It takes seconds per 100,000 rows. Nothing leaves this machine.\n\n",
+         {} ({disk}).\n\
+         It takes seconds per 100,000 rows, and no AWS account.\n\n",
         data_dir.display()
     )
 }
@@ -69,12 +69,14 @@ pub(crate) fn after(last: Option<&DayOutcome>, option: &str) -> String {
     if let Some(mart) = outcome.marts.keys().next_back() {
         let _ = writeln!(text, "  cardlake sql{option} 'select * from {mart} limit 10'");
     }
-    let _ = writeln!(text, "  cardlake report{option} --open      the dashboard in a browser");
-    let _ = writeln!(text, "  cardlake run{option} --input DIR     your own files");
-    let _ = writeln!(
-        text,
-        "  cardlake build{option} --help        rebuild a mart, or any dbt project"
-    );
+    for (command, arguments, purpose) in [
+        ("report", "--open", "the dashboard in a browser"),
+        ("run", "--input DIR", "your own files"),
+        ("build", "--help", "rebuild a mart, or any dbt project"),
+    ] {
+        let call = format!("cardlake {command}{option} {arguments}");
+        let _ = writeln!(text, "  {call:24}  {purpose}");
+    }
     text
 }
 
