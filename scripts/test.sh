@@ -8,3 +8,6 @@ scripts/python-env.sh target/python-aws tests/data_api/requirements.txt >/dev/nu
 scripts/chromium.sh >/dev/null
 scripts/definition-samples.sh >/dev/null
 cargo test --locked --workspace
+if [ "${CHROMIUM:-}" = none ]; then
+  echo "test: SKIPPED what only a browser can tell, as CHROMIUM=none" >&2
+fi

@@ -10,8 +10,33 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args)]
 pub struct DataDir {
     /// Directory of the lake and the warehouse.
-    #[arg(long, value_name = "DIR", default_value = ".cardlake", env = "CARDLAKE_DATA_DIR")]
+    #[arg(long, value_name = "DIR", default_value = DataDir::DEFAULT, env = DataDir::VARIABLE)]
     pub data_dir: PathBuf,
+}
+
+impl DataDir {
+    const DEFAULT: &'static str = ".cardlake";
+    const VARIABLE: &'static str = "CARDLAKE_DATA_DIR";
+
+    /// The option that names this directory to another command of the same shell; empty if none is needed.
+    pub(crate) fn option(&self) -> String {
+        let default = std::env::var_os(Self::VARIABLE).map_or_else(|| PathBuf::from(Self::DEFAULT), PathBuf::from);
+        if self.data_dir == default {
+            String::new()
+        } else {
+            format!(" --data-dir {}", quoted(&self.data_dir.to_string_lossy()))
+        }
+    }
+}
+
+/// A word of a shell command.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Shares of late, repeated and corrupt rows among synthetic transactions.
@@ -46,11 +71,16 @@ pub struct Synthetic {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  cardlake run                                        yesterday, 100,000 synthetic rows
-  cardlake run --from 2026-01-13 --to 2026-01-15      three days, in order
-  cardlake run --input ./landing                      every day found in the file names
+  # Yesterday, 100,000 synthetic transactions
+  cardlake run
 
-With --input no data is generated. File names hold the dataset and the date (transactions_2026-01-15.csv, also
+  # Three days, in order
+  cardlake run --from 2026-01-13 --to 2026-01-15
+
+  # Every day found in the file names
+  cardlake run --input ./landing
+
+With --input no data is generated. File names hold the dataset and the date (transactions_2026-01-15.csv, also \
 .jsonl, .gz, .zst), or the directory is a tree DATASET/ingest_date=YYYY-MM-DD/FILE.")]
 pub struct RunArgs {
     /// Day to run.
@@ -86,9 +116,17 @@ pub struct RunArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
+  # Accept rows that are up to nine days late
   cardlake backfill --from 2026-01-13 --to 2026-01-15 --late-window-days 9
-  cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build --keep-going
+
+  # Only rebuild the marts; a day that fails does not stop the next
+  cardlake backfill --from 2026-01-13 --to 2026-01-15 \\
+    --from-stage build --keep-going
+
+  # Transform the raw files of a day again
   cardlake backfill --from 2026-01-14 --to 2026-01-14 --reprocess
+
+  # In the deployed stack
   cardlake backfill --from 2026-01-13 --to 2026-01-15 --aws
 
 Raw files are not touched unless --regenerate is given. Finished work is not repeated.")]
@@ -156,6 +194,10 @@ impl FromStage {
 
 /// Options of `cardlake status`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake status --last 3
+  cardlake status --aws --json")]
 pub struct StatusArgs {
     /// Number of runs to list.
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -175,14 +217,20 @@ pub struct StatusArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  cardlake up                                             any free ports
-  cardlake up --s3-port 9000 --secrets-port 9001 --redshift-port 9002
-  cardlake up > cardlake.env                              and in another shell:
-    . ./cardlake.env && aws s3 ls s3://cardlake-bronze/
-    . ./cardlake.env && aws redshift-data list-tables --workgroup-name cardlake --database cardlake
-    . ./cardlake.env && cargo lambda watch
+  # Any free ports
+  cardlake up > cardlake.env
 
-Prints export lines for a shell: endpoints, credentials (new on every start), region, and the settings of the
+  # In another shell
+  . ./cardlake.env
+  aws s3 ls s3://cardlake-bronze/
+  aws redshift-data list-tables \\
+    --workgroup-name cardlake --database cardlake
+  cargo lambda watch
+
+  # Given ports
+  cardlake up --s3-port 9000 --secrets-port 9001 --redshift-port 9002
+
+Prints export lines for a shell: endpoints, credentials (new on every start), region, and the settings of the \
 functions. The servers listen on 127.0.0.1 only.")]
 pub struct UpArgs {
     /// Port of S3.
@@ -208,6 +256,11 @@ pub struct UpArgs {
 
 /// Options of `cardlake sql`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake sql 'select * from mart_sales_daily order by day limit 10'
+  cardlake sql --format csv 'select * from raw.cards' > cards.csv
+  cardlake sql --aws 'select count(*) from fact_transactions'")]
 pub struct SqlArgs {
     /// SQL statement; every schema of the warehouse is on the search path.
     pub statement: String,
@@ -257,6 +310,10 @@ pub struct ReportArgs {
 
 /// Options of `cardlake doctor`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake doctor
+  cardlake doctor --aws --json")]
 pub struct DoctorArgs {
     /// Also call every service of the deployed stack once.
     #[arg(long)]
@@ -285,17 +342,34 @@ pub struct CompletionsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  cardlake man --out ./man && man ./man/cardlake-run.1")]
+  cardlake man --out ./man && man ./man/cardlake-run.1
+  cardlake man --format markdown --out docs")]
 pub struct ManArgs {
-    /// Output directory, one page per command.
+    /// Output directory.
     #[arg(long, value_name = "DIR", default_value = "man")]
     pub out: PathBuf,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = ManFormat::Roff)]
+    pub format: ManFormat,
+}
+
+/// Format of the manual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ManFormat {
+    /// A page for `man` per command.
+    Roff,
+    /// One page of all commands: cli.md.
+    Markdown,
 }
 
 /// Options of `cardlake vacuum`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Dry run unless --delete is given. Files younger than the retention are kept, as are the data files of every version
+Examples:
+  cardlake vacuum
+  cardlake vacuum --dataset transactions --retention-days 30 --delete
+
+Dry run unless --delete is given. Files younger than the retention are kept, as are the data files of every version \
 that was current within it.")]
 pub struct VacuumArgs {
     /// Dataset to vacuum (default: all).

@@ -11,10 +11,11 @@ use crate::commands::build::BuildArgs;
 use crate::commands::docs::DocsArgs;
 use crate::commands::generate::GenerateArgs;
 use crate::commands::validate::ValidateArgs;
-use crate::console::Console;
+use crate::console::{Console, Standard};
 use crate::error::CliError;
 use crate::full_disk;
 use crate::usage;
+use crate::welcome;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
 use std::path::Path;
@@ -23,10 +24,20 @@ use std::time::Duration;
 
 /// A card-transaction lakehouse on one machine: raw files in, tested marts out.
 #[derive(Debug, Parser)]
-#[command(name = "cardlake", version, about = ABOUT, after_help = EXAMPLES, propagate_version = true)]
+#[command(
+    name = "cardlake",
+    version,
+    about = ABOUT,
+    after_help = EXAMPLES,
+    propagate_version = true,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
 struct Cli {
     #[command(flatten)]
     console: Console,
+    #[command(flatten)]
+    _standard: Standard,
     #[command(subcommand)]
     command: Command,
 }
@@ -35,15 +46,28 @@ const ABOUT: &str = "A card-transaction lakehouse on one machine: raw files in, 
 
 const EXAMPLES: &str = "\
 Examples:
-  cardlake run --from 2026-01-13 --to 2026-01-15 --rows 100000
-  cardlake run --date 2026-01-15 --input ./landing --json
-  cardlake generate --date 2026-01-13 --days 3 --out ./landing
-  cardlake backfill --from 2026-01-13 --to 2026-01-15 --from-stage build
-  cardlake up --s3-port 9000 --redshift-port 9001
-  cardlake validate --suite expectations/cards.json --data cards.parquet
-  cardlake build --select mart_rfm_customer+ tag:fact
+  # Three synthetic days through the whole pipeline
+  cardlake run --from 2026-01-13 --to 2026-01-15
+
+  # Your own files
+  cardlake run --input ./landing
+
+  # Ask the warehouse; open the dashboard
+  cardlake sql 'select * from mart_sales_daily order by day limit 10'
   cardlake report --open
-  cardlake sql 'select day, sum(gross_sales) from mart_sales_daily group by day order by day'";
+
+  # Rebuild a model and its descendants
+  cardlake build --select mart_rfm_customer+
+
+  # Check any files against a Great Expectations suite
+  cardlake validate --suite expectations/cards.json --data cards.parquet
+
+Environment: CARDLAKE_DATA_DIR is the default of --data-dir. CARDLAKE_ASSETS_DIR is a folder with contracts/, \
+expectations/, warehouse/ and statemachine/ to use instead of the built-in ones. RUST_LOG filters log messages. \
+NO_COLOR turns colours off. With --aws, the variables that docs/configuration.md lists name the deployed stack, and \
+credentials and region are found as by the AWS CLI.
+
+Exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -84,7 +108,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
     };
-    let Cli { console, command } = cli;
+    let Cli { console, command, .. } = cli;
     console.start_logging();
     let data_dir = command.data_dir().map(Path::to_owned);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -169,13 +193,19 @@ fn report(error: &CliError) -> ExitCode {
     error.exit_code()
 }
 
-/// Prints help and version as clap does, and a usage error as one line with a hint.
+/// Prints help and version as clap does, a welcome if there is no command, and a usage error as one line with a hint.
 fn refused(error: &clap::Error) -> ExitCode {
-    let is_help = !error.use_stderr();
-    if is_help || error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // Standard output or error may be closed.
+    // Standard output or error may be closed.
+    if !error.use_stderr() {
         let _ = error.print();
-        return if is_help { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = std::io::stderr().write_all(welcome::NO_COMMAND.as_bytes());
+        return ExitCode::from(2);
     }
     report(&usage::explained(error, Cli::command(), std::env::args_os()))
 }
+
+#[cfg(test)]
+mod tests;

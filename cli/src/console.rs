@@ -1,9 +1,12 @@
 //! Verbosity: progress, logs and summaries beside a command's data.
 
 use crate::error::{self, CliError};
-use clap::Args;
+use clap::{ArgAction, Args};
 use serde::Serialize;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+
+/// Heading of the options that every command has.
+const GLOBAL: &str = "Global options";
 
 /// Options of every command.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -14,12 +17,23 @@ pub struct Console {
         short,
         global = true,
         conflicts_with = "verbose",
-        help_heading = "Global options"
+        help_heading = GLOBAL
     )]
     pub quiet: bool,
     /// Log stage progress to stderr; RUST_LOG gives finer control.
-    #[arg(long, short, global = true, help_heading = "Global options")]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
+}
+
+/// Help and version under the heading of the other global options, where clap's own would stand among the command's.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Standard {
+    /// Print help.
+    #[arg(long, short, global = true, action = ArgAction::Help, help_heading = GLOBAL)]
+    help: Option<bool>,
+    /// Print version.
+    #[arg(long, short = 'V', global = true, action = ArgAction::Version, help_heading = GLOBAL)]
+    version: Option<bool>,
 }
 
 impl Console {
@@ -43,6 +57,14 @@ impl Console {
             return Ok(());
         }
         error::print(json, document, text)
+    }
+
+    /// Prints a text for people to standard error, unless quiet.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            // Standard error may be closed; the command goes on.
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
     }
 
     /// Starts logging if --verbose or RUST_LOG asks for it.

@@ -47,6 +47,9 @@ pub const TOKEN_KEY_SECRET: &str = "cardlake/token-keys";
 /// Under this name the warehouse reads and writes objects for COPY and UNLOAD.
 pub const WAREHOUSE: &str = "warehouse";
 
+/// The warehouse in a data directory.
+const WAREHOUSE_FILE: &str = "warehouse.duckdb";
+
 const REGION: &str = "us-east-1";
 
 /// How the servers are started. Ports are on the loopback interface; 0 takes any free one.
@@ -158,7 +161,7 @@ impl Environment {
         };
         let redshift = cardlake_local_redshift::start(RedshiftOptions {
             listen: listen(servers.redshift_port),
-            database_file: data_dir.join("warehouse.duckdb"),
+            database_file: data_dir.join(WAREHOUSE_FILE),
             database: DATABASE.to_owned(),
             s3: Aws::new(sdk_config(&credentials.of(WAREHOUSE)), endpoints.clone()).s3(),
             credentials: credentials.clone(),
@@ -213,12 +216,18 @@ impl Environment {
         })
     }
 
+    /// Whether a run has made this data directory before.
+    #[must_use]
+    pub fn exists(data_dir: &Path) -> bool {
+        data_dir.join(WAREHOUSE_FILE).is_file()
+    }
+
     /// Opens a data directory that a run has made before.
     ///
     /// # Errors
     /// As [`Self::open`]; also when there is no warehouse in the folder.
     pub async fn open_existing(data_dir: &Path) -> Result<Self, CliError> {
-        if !data_dir.join("warehouse.duckdb").is_file() {
+        if !Self::exists(data_dir) {
             return Err(
                 CliError::failed(format!("there is no warehouse in {}", data_dir.display()))
                     .hint("make one with `cardlake run`, or name its folder with --data-dir"),

@@ -15,11 +15,13 @@ mod input;
 mod invoker;
 mod outcome;
 mod progress;
+mod reference;
 mod remote;
 pub mod run;
 pub mod s3_events;
 mod shortage;
 mod table;
 mod usage;
+mod welcome;
 
 pub use error::CliError;

@@ -41,6 +41,9 @@ pub struct DayOutcome {
     pub books: Option<BalanceOutput>,
     /// Rows of each mart.
     pub marts: BTreeMap<String, u64>,
+    /// One sentence per failed check that does not stop a day: expectations below critical, data tests of severity warn,
+    /// panels of the report.
+    pub warnings: Vec<String>,
     /// The report.
     pub report: Option<PathBuf>,
     /// Why the run failed, if it did.

@@ -10,7 +10,7 @@ use crate::outcome::{DayOutcome, Failure, failure_message};
 use crate::progress::Progress;
 use cardlake_core::assets::{AssetFolder, Assets};
 use cardlake_core::error::ErrorKind;
-use cardlake_core::events::{BalanceOutput, MartBuilderOutput};
+use cardlake_core::events::{BalanceOutput, MartBuilderOutput, ValidatorOutput};
 use cardlake_states::{ExecutionOptions, Outcome, StateMachine, execute};
 use chrono::{NaiveDate, Utc};
 use serde_json::Value;
@@ -63,6 +63,7 @@ async fn run_day_with(
         stages,
         books: None,
         marts: BTreeMap::new(),
+        warnings: Vec::new(),
         report: None,
         failure: None,
         history: result.history,
@@ -75,6 +76,8 @@ async fn run_day_with(
                 .report
                 .map(|key| environment.object_path(crate::environment::GOLD, &key));
             outcome.marts = marts.marts;
+            outcome.warnings = audit_warnings(&output)?;
+            outcome.warnings.extend(marts.warnings);
         }
         Outcome::Failed { error, cause, state } => {
             let mut failure = failure(observer.failed_stage().unwrap_or(state), error, &cause);
@@ -109,10 +112,24 @@ pub(crate) fn state_machine(assets: &Assets, file: &str) -> Result<StateMachine,
         .map_err(|error| CliError::caused(&format!("use {file}"), &error))
 }
 
+/// Warnings of the validator, each with its dataset.
+fn audit_warnings(output: &Value) -> Result<Vec<String>, CliError> {
+    let audits: Vec<ValidatorOutput> = field(output, "audits", "items")?;
+    let warnings = audits.into_iter().flat_map(|audit| {
+        let of_dataset = move |warning| format!("{}: {warning}", audit.dataset);
+        audit.warnings.into_iter().map(of_dataset)
+    });
+    Ok(warnings.collect())
+}
+
 fn part<T: serde::de::DeserializeOwned>(output: &Value, name: &str) -> Result<T, CliError> {
+    field(output, name, "output")
+}
+
+fn field<T: serde::de::DeserializeOwned>(output: &Value, name: &str, field: &str) -> Result<T, CliError> {
     let value = output
         .get(name)
-        .and_then(|value| value.get("output"))
+        .and_then(|value| value.get(field))
         .cloned()
         .unwrap_or_default();
     serde_json::from_value(value)

@@ -46,6 +46,55 @@ fn a_failed_data_test_is_named_and_no_mart_is_published() {
 }
 
 #[test]
+fn warnings_of_a_day_are_in_its_summary_and_in_json() {
+    let assets = project_files();
+    let test = assets.path().join("warehouse/tests/something_was_sold.sql");
+    let text = "{{ config(severity='warn') }}\nselect day from {{ ref('mart_sales_daily') }}\n";
+    std::fs::write(test, text).unwrap();
+    let suite = assets.path().join("expectations/cards.json");
+    let mut cards: Value = serde_json::from_slice(&std::fs::read(&suite).unwrap()).unwrap();
+    let doubtful = serde_json::json!({
+        "type": "expect_table_row_count_to_equal", "kwargs": {"value": 1}, "severity": "warning"
+    });
+    cards["expectations"].as_array_mut().unwrap().push(doubtful);
+    std::fs::write(&suite, cards.to_string()).unwrap();
+    let variables = [("CARDLAKE_ASSETS_DIR", assets.path().display().to_string())];
+    let lake = Lake::new();
+    let day = ["run", "--date", "2026-01-13", "--rows", "300"];
+
+    let told = lake.cardlake_with(&day, &variables);
+    assert_eq!(told.code, 0, "{told:?}");
+    let lines: Vec<&str> = told
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with(" Warning "))
+        .collect();
+    assert_eq!(lines.len(), 2, "{}", told.stdout);
+    for (line, (dataset, what)) in lines.iter().zip([("cards: ", "row_count"), ("", "something_was_sold")]) {
+        assert!(
+            line.starts_with(&format!(" Warning 2026-01-13: {dataset}")) && line.contains(what),
+            "{line}"
+        );
+    }
+
+    // The same rows again are no new candidate for the suite; the marts are tested all the same.
+    let json = lake.cardlake_with(&[&day[..], &["--json"]].concat(), &variables);
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    let run = &report["runs"][0];
+    assert_eq!(run["status"], "succeeded", "{run:#}");
+    let warnings = run["warnings"].as_array().unwrap();
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.as_str().unwrap().contains("something_was_sold")),
+        "{run:#}"
+    );
+    // A build without the test has nothing to warn of.
+    let without = lake.run_json(&day[1..]);
+    assert_eq!(without["runs"][0]["warnings"], serde_json::json!([]));
+}
+
+#[test]
 fn a_data_file_that_is_gone_fails_the_load_by_its_name() {
     let landing = Landing::three_days();
     let lake = Lake::new();

@@ -101,6 +101,10 @@ fn a_renamed_column_breaks_its_panels_and_not_the_day() {
     assert_eq!(run["status"], "succeeded", "{run:#}");
     assert!(run["marts"]["mart_sales_daily"].as_u64().unwrap() > 0, "{run:#}");
 
+    let told = warnings(run);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told.iter().all(|warning| warning.starts_with("panel ")), "{told:#?}");
+
     let records = lake.files_below("s3/cardlake-silver/_runs");
     let record: Value = serde_json::from_slice(records.values().next().unwrap()).unwrap();
     let found = warnings(&record["marts"]);

@@ -21,6 +21,52 @@ fn a_wrong_option_names_the_help_of_its_command() {
 }
 
 #[test]
+fn without_a_command_five_lines_say_what_to_try() {
+    let lake = Lake::new();
+    let outcome = lake.cardlake(&[]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
+    assert_eq!(outcome.stderr.lines().count(), 5, "{}", outcome.stderr);
+    for told in ["cardlake run ", "--input", "report --open", "cardlake --help"] {
+        assert!(outcome.stderr.contains(told), "{told}: {}", outcome.stderr);
+    }
+    let help = lake.cardlake(&["--help"]);
+    assert_eq!((help.code, help.stderr.as_str()), (0, ""));
+    assert!(help.stdout.contains("Global options:"), "{}", help.stdout);
+}
+
+#[test]
+fn the_first_run_says_what_happens_and_what_to_try_next() {
+    let day = ["run", "--date", "2026-01-15", "--rows", "500"];
+    let lake = Lake::new();
+    let first = lake.cardlake(&day);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let (before, after) = first.stderr.split_once("\nNext:\n").unwrap();
+    assert!(before.trim_end().lines().count() <= 5, "{before}");
+    for told in ["one day of 500 synthetic", &lake.path(""), "MB", "seconds"] {
+        assert!(before.contains(told.trim_end_matches('/')), "{told}: {before}");
+    }
+    assert_eq!(after.lines().count(), 4, "{after}");
+    for told in ["cardlake sql '", "report --open", "run --input", "cardlake build"] {
+        assert!(after.contains(told), "{told}: {after}");
+    }
+    // The data directory comes from the environment: the next command finds it without an option.
+    assert!(!after.contains("--data-dir"), "{after}");
+    let statement = after.split('\'').nth(1).unwrap();
+    assert!(lake.sql(statement, "csv").lines().count() > 1, "{statement}");
+
+    let again = lake.cardlake(&day);
+    assert_eq!((again.code, again.stderr.as_str()), (0, ""), "not the first run");
+    let elsewhere = lake.path("other lake");
+    let other = lake.cardlake(&[&day[..], &["--data-dir", &elsewhere]].concat());
+    let option = format!("cardlake report --data-dir '{elsewhere}' --open");
+    assert!(other.stderr.contains(&option), "{}", other.stderr);
+
+    let lake = Lake::new();
+    let json = lake.cardlake(&[&day[..], &["--json"]].concat());
+    assert_eq!((json.code, json.stderr.as_str()), (0, ""), "JSON is for machines");
+}
+
+#[test]
 fn completions_and_the_manual_know_every_command() {
     let lake = Lake::new();
     let pages = lake.path("man");

@@ -11,6 +11,10 @@ use std::process::ExitCode;
 
 /// Options of `cardlake docs`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake docs --out docs.html
+  cardlake docs --project ./shop --out shop.html")]
 pub struct DocsArgs {
     /// Folder of the dbt project (default: the bundled project).
     #[arg(long, value_name = "DIR")]

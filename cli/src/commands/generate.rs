@@ -25,16 +25,23 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  cardlake generate --date 2026-01-13 --days 3           three days into ./landing
-  cardlake run --input landing                           and through the pipeline
-  cardlake generate --date 2026-01-16 --first-date 2026-01-13
-                                                         the day after, of the same history
-  cardlake generate --date 2026-01-15 --rows 5000000 --format csv --compression zst
-  cardlake generate --date 2026-01-15 --drift-from 2026-01-15 --out s3://my-bucket --json
+  # Three days into ./landing, and through the pipeline
+  cardlake generate --date 2026-01-13 --days 3
+  cardlake run --input landing
 
-The same options give the same bytes. Files stand under DATASET/ingest_date=YYYY-MM-DD/, as
-`cardlake run --input` and the bronze bucket want them. Credentials, region and endpoint of S3
-come from the environment, as for the AWS CLI.")]
+  # The day after, of the same history
+  cardlake generate --date 2026-01-16 --first-date 2026-01-13
+
+  # Five million rows in compressed CSV
+  cardlake generate --date 2026-01-15 --rows 5000000 \\
+    --format csv --compression zst
+
+  # Into S3, with a column that the contract does not know
+  cardlake generate --date 2026-01-15 --drift-from 2026-01-15 \\
+    --out s3://my-bucket --json
+
+The same options give the same bytes. Files stand under DATASET/ingest_date=YYYY-MM-DD/, as \
+`cardlake run --input` and the bronze bucket want them. Credentials, region and endpoint of S3 come from the environment, as for the AWS CLI.")]
 pub(crate) struct GenerateArgs {
     /// The first day to make.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]

@@ -10,6 +10,7 @@ use crate::outcome::DayOutcome;
 use crate::progress::Progress;
 use crate::remote::Stack;
 use crate::run::{report::RunsReport, run_day};
+use crate::welcome::{self, Origin};
 use cardlake_core::env;
 use chrono::{Days, NaiveDate, Utc};
 use serde_json::{Value, json};
@@ -29,6 +30,12 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
     }
     let input = args.input.as_deref().map(Input::scan).transpose()?;
     let days = days(&args, input.as_ref())?;
+    let is_first = !args.json && !Environment::exists(&args.data.data_dir);
+    if is_first {
+        let folder = args.input.as_deref();
+        let origin = folder.map_or(Origin::Synthetic(args.synthetic.rows), Origin::Folder);
+        console.note(&welcome::before(&args.data.data_dir, days.len(), origin));
+    }
     let environment = Environment::open(&args.data.data_dir).await?;
     let progress = Progress::new(console.shows_progress(args.json), days.len());
     if let Some(input) = &input {
@@ -59,8 +66,12 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
     progress.finish();
     let shortage = environment.shortage();
     let closed = environment.close().await;
+    let next = welcome::after(outcomes.last(), &args.data.option());
     let report = RunsReport::new(outcomes);
     console.print(args.json, &report, || report.table(&args.data.data_dir))?;
+    if is_first {
+        console.note(&next);
+    }
     match report.failure() {
         None => closed.map(|()| ExitCode::SUCCESS),
         Some(failure) => Err(failure.short_of_space(shortage)),

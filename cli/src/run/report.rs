@@ -4,6 +4,7 @@ use crate::error::CliError;
 use crate::outcome::{DayOutcome, StageTime};
 use crate::table::{bad, count, faint, fit, new_table, notable, numbers_from, right};
 use cardlake_core::events::DatasetBooks;
+use cardlake_core::text::thousands;
 use chrono::NaiveDate;
 use comfy_table::{Cell, Table};
 use serde::Serialize;
@@ -13,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// A stage has a column of its own if it takes more than this share of a day.
 const LONG: f64 = 0.05;
+
+/// The most warnings that are listed.
+const WARNINGS: usize = 12;
 
 /// All days of a call.
 #[derive(Debug, Serialize)]
@@ -28,6 +32,7 @@ struct RunReport {
     stages: Vec<StageTime>,
     datasets: BTreeMap<String, DatasetBooks>,
     marts: BTreeMap<String, u64>,
+    warnings: Vec<String>,
     report: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureReport>,
@@ -62,6 +67,7 @@ impl RunsReport {
                 .collect(),
             datasets: outcome.books.map(|books| books.datasets).unwrap_or_default(),
             marts: outcome.marts,
+            warnings: outcome.warnings,
             report: outcome.report,
             failure: outcome.failure.map(|failure| FailureReport {
                 stage: failure.stage,
@@ -101,14 +107,32 @@ impl RunsReport {
         if let Some(balanced) = self.are_balanced() {
             let _ = writeln!(text, " Books   {balanced}");
         }
+        text.push_str(&self.warnings());
         if let Some(report) = self.runs.iter().rev().find_map(|run| run.report.as_ref()) {
             let _ = writeln!(text, " Report  {}", within(report, data_dir).display());
         }
         let _ = writeln!(text, " Data    {}", data_dir.display());
-        if marts.is_some() {
+        text
+    }
+
+    /// A line for each of the first warnings, and how many more there are.
+    fn warnings(&self) -> String {
+        let mut text = String::new();
+        let all = self
+            .runs
+            .iter()
+            .flat_map(|run| run.warnings.iter().map(move |warning| (run.batch_date, warning)));
+        let number = all.clone().count();
+        let label = console::style("Warning").yellow();
+        for (day, warning) in all.take(WARNINGS) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, " {label} {day}: {warning}");
+        }
+        if number > WARNINGS {
+            let more = thousands((number - WARNINGS) as u64);
             let _ = writeln!(
                 text,
-                " Ask it  cardlake sql \"select * from mart_sales_daily limit 10\""
+                " {label} and {more} more: --json has all, the report the last day's"
             );
         }
         text

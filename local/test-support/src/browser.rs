@@ -1,6 +1,7 @@
 //! Pages as a real browser shows them: headless Chromium, shared by the tests of everything that makes HTML.
 
 use regex::Regex;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,11 +9,10 @@ use std::process::Command;
 const WINDOWS: [u32; 2] = [380, 1440];
 
 /// Fails if the browser complains about a page (scripts, styles, anything that it would load and may not), or if its
-/// contents, with everything that is folded opened, are wider than the window of a telephone or a desk. Says so if there is
-/// no browser and none can be installed.
+/// contents, with everything that is folded opened, are wider than the window of a telephone or a desk. Fails as well if
+/// there is no browser, unless the environment says `CHROMIUM=none`: then it says what is skipped.
 #[allow(
     clippy::panic,
-    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a helper of tests: it fails loudly, and says what it skips"
 )]
@@ -22,9 +22,17 @@ pub fn assert_shown_well(pages: &[&Path]) {
         .map(|folder| folder.join("scripts/chromium.sh"))
         .find(|script| script.is_file())
         .unwrap();
-    let chromium = String::from_utf8(Command::new(script).output().unwrap().stdout).unwrap();
+    let found = Command::new(script).output().unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    let chromium = String::from_utf8(found.stdout).unwrap();
     let Some(chromium) = chromium.lines().next() else {
-        eprintln!("skipped: there is no Chromium, and none can be installed");
+        // Not `eprintln!`, which is shown for failed tests only. The skip stands whether or not it can be printed.
+        let pages: Vec<String> = pages.iter().map(|page| page.display().to_string()).collect();
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED, CHROMIUM=none: no browser has looked at {}",
+            pages.join(", ")
+        );
         return;
     };
     // Frames as wide as the windows. The title tells how wide the contents are.

@@ -76,15 +76,24 @@ impl Place {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  cardlake build                                       all models and tests, as of the last day that was run
-  cardlake build --select fact_transactions+           the facts and their descendants
-  cardlake build --select tag:mart --exclude path:models/marts/mart_rfm_customer.sql
-  cardlake build --select result:error result:fail result:skipped
-                                                       what failed or was skipped last time
-  cardlake build --project ./shop --vars '{\"region\": \"north\"}'
-  cardlake build --compile-only --out ./compiled
+  # All models and tests, as of the last day that was run
+  cardlake build
 
-Selections use dbt's syntax: names, folders, tag:, path:, source:, config.materialized:, test_type:, result:; + before or
+  # The facts and their descendants
+  cardlake build --select fact_transactions+
+
+  # All marts but one
+  cardlake build --select tag:mart \\
+    --exclude path:models/marts/mart_rfm_customer.sql
+
+  # What failed or was skipped last time
+  cardlake build --select result:error result:fail result:skipped
+
+  # Another project; its SQL without a warehouse
+  cardlake build --project ./shop --vars '{\"region\": \"north\"}'
+  cardlake build --project ./shop --compile-only --out ./compiled
+
+Selections use dbt's syntax: names, folders, tag:, path:, source:, config.materialized:, test_type:, result:; + before or \
 after for ancestors or descendants, 2+ for two levels, a comma for an intersection, a blank for a union.")]
 pub struct BuildArgs {
     /// Folder of the dbt project (default: the bundled project).

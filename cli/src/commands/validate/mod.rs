@@ -17,18 +17,24 @@ use std::time::Instant;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  cardlake validate --suite expectations/cards.json --data .cardlake/s3/cardlake-silver/cards
+  # A Delta table
+  cardlake validate --suite expectations/cards.json \\
+    --data .cardlake/s3/cardlake-silver/cards
+
+  # A file; list met expectations as well, or write a page
   cardlake validate --suite orders.json --data orders.csv.gz --all
-  cardlake validate --suite orders.json --data exports/ --json --result-format complete
-  cardlake validate --suite orders.json --data orders.parquet --docs orders.html
+  cardlake validate --suite orders.json --data orders.parquet --docs page.html
 
-Data: one file (.parquet, .csv, .csv.gz, .csv.zst) or a folder of them. A folder with a Delta
-log is read as the newest version of that table. Parts of a path such as day=2026-01-15 are
-partition columns of Parquet files. The type of a CSV column is the narrowest one that fits
-all its values; a column of digits holds numbers.
+  # For machines
+  cardlake validate --suite orders.json --data exports/ \\
+    --json --result-format complete
 
-Exit code: 0 if no expectation of the severity of --fail-on or above failed, 1 if one did or
-the data cannot be read, 2 for wrong usage or an invalid suite.")]
+Data: one file (.parquet, .csv, .csv.gz, .csv.zst) or a folder of them. A folder with a Delta log is read as the \
+newest version of that table. Parts of a path such as day=2026-01-15 are partition columns of Parquet files. The type \
+of a CSV column is the narrowest one that fits all its values; a column of digits holds numbers.
+
+Exit code: 0 if no expectation of the severity of --fail-on or above failed, 1 if one did or the data cannot be read, \
+2 for wrong usage or an invalid suite.")]
 pub(crate) struct ValidateArgs {
     /// The suite: a file in the JSON of Great Expectations 1.x (or older).
     #[arg(long, value_name = "FILE")]

@@ -1,14 +1,13 @@
 //! What a run knows beside the marts: row accounting, checks, earlier runs, lineage, published marts.
 
 use cardlake_core::events::{BalanceOutput, MartBuilderOutput, ValidatorOutput};
+use cardlake_core::records::BatchCounts;
 use cardlake_core::run_record::{RunOutcome, RunRecord};
 use cardlake_report::{Bars, Body, Chart, Columns, Facts, Section, TextTable, Tile, listing, percent, thousands};
 use chrono::NaiveDate;
 
 /// The most reasons in the chart of the quarantine.
 const REASONS: usize = 12;
-/// The dataset whose row accounting is drawn; the table has all of them.
-const CHARTED_DATASET: &str = "transactions";
 /// Style of the lineage.
 const STYLE: &str = ".lineage text { font: 12px system-ui, sans-serif; fill: #111; }
   .lineage path { fill: none; stroke: #888; }
@@ -103,27 +102,14 @@ impl RunFacts<'_> {
     }
 
     fn row_accounting(&self) -> Option<Section> {
-        let mut bars = Bars::default();
         let mut rows = Vec::new();
         let mut balanced = true;
         for (dataset, books) in &self.books.datasets {
-            let counts = &books.counts;
             balanced &= books.balanced;
             let mut row = vec![dataset.clone()];
             row.extend(books.columns().map(thousands));
             row.push(if books.balanced { "balanced" } else { "NOT BALANCED" }.to_owned());
             rows.push(row);
-            let parts = [
-                ("delivered", counts.bronze_rows),
-                ("to silver", counts.silver_rows_added),
-                ("duplicates", counts.duplicates),
-                ("quarantined", counts.quarantined),
-            ];
-            if dataset == CHARTED_DATASET {
-                for (name, rows) in parts {
-                    push(&mut bars, name, rows);
-                }
-            }
         }
         if rows.is_empty() {
             return None;
@@ -140,17 +126,36 @@ impl RunFacts<'_> {
             "In the warehouse",
             "Books",
         ];
-        let note = format!(
-            "Delivered = to silver + duplicates + quarantined, and silver = warehouse; {}. The chart shows transactions.",
+        let mut note = format!(
+            "Delivered = to silver + duplicates + quarantined, and silver = warehouse; {}.",
             if balanced { "both hold" } else { "THEY DO NOT HOLD" }
         );
         let table = table(&columns, rows);
-        let body = if bars.values.is_empty() {
-            Body::Table(table)
-        } else {
-            chart_of_bars("Transactions", bars, table)
+        let body = match self.largest_delivery() {
+            None => Body::Table(table),
+            Some((dataset, counts)) => {
+                note.push_str(&format!(" The chart shows {dataset}, the largest delivery."));
+                let mut bars = Bars::default();
+                for (name, rows) in [
+                    ("delivered", counts.bronze_rows),
+                    ("to silver", counts.silver_rows_added),
+                    ("duplicates", counts.duplicates),
+                    ("quarantined", counts.quarantined),
+                ] {
+                    push(&mut bars, name, rows);
+                }
+                chart_of_bars(dataset, bars, table)
+            }
         };
         Some(section("books", "Books of the day", note, body))
+    }
+
+    /// The dataset with the most rows delivered on the day, the first by name among equals; none if nothing was delivered.
+    fn largest_delivery(&self) -> Option<(&str, &BatchCounts)> {
+        let datasets = self.books.datasets.iter();
+        let delivered = datasets.filter(|(_, books)| books.counts.bronze_rows > 0);
+        let (dataset, books) = delivered.rev().max_by_key(|(_, books)| books.counts.bronze_rows)?;
+        Some((dataset, &books.counts))
     }
 
     fn quarantine(&self) -> Option<Section> {

@@ -145,9 +145,14 @@ fn answers() -> Vec<Answer> {
 }
 
 fn page_with_warnings(answers: &[Answer]) -> Page {
-    let books = DatasetBooks {
+    page_of(&[("transactions", 1000)], answers)
+}
+
+/// The page of a day on which these rows of each dataset were delivered.
+fn page_of(delivered: &[(&str, u64)], answers: &[Answer]) -> Page {
+    let books = |bronze_rows| DatasetBooks {
         counts: BatchCounts {
-            bronze_rows: 1000,
+            bronze_rows,
             silver_rows_added: 900,
             duplicates: 60,
             quarantined: 40,
@@ -161,7 +166,10 @@ fn page_with_warnings(answers: &[Answer]) -> Page {
     };
     let books = BalanceOutput {
         batch_date: DAY.parse().unwrap(),
-        datasets: [("transactions".to_owned(), books)].into(),
+        datasets: delivered
+            .iter()
+            .map(|(name, rows)| ((*name).to_owned(), books(*rows)))
+            .collect(),
     };
     let audits = [ValidatorOutput {
         dataset: "transactions".to_owned(),
@@ -302,4 +310,21 @@ fn a_panel_that_fails_shows_its_error_and_the_others_stay() {
     }
     assert!(!html.contains("Sales of the day"));
     assert_eq!(html.matches("<summary>Query</summary>").count(), 11);
+}
+
+#[test]
+fn the_largest_delivery_is_drawn_whatever_its_dataset() {
+    for (delivered, charted) in [
+        (&[("till_slips", 7), ("vouchers", 900)][..], Some("vouchers")),
+        (&[("till_slips", 7), ("vouchers", 7)], Some("till_slips")),
+        (&[("vouchers", 0)], None),
+    ] {
+        let page = page_of(delivered, &[]).html;
+        let (_, section) = page.split_once("<section id=\"books\"").unwrap();
+        let section = section.split_once("</section>").unwrap().0;
+        let note = charted.map(|dataset| format!("The chart shows {dataset}, the largest delivery."));
+        assert_eq!(section.contains("The chart shows"), charted.is_some(), "{section}");
+        assert_eq!(section.contains("<svg"), charted.is_some(), "{section}");
+        assert!(note.is_none_or(|note| section.contains(&note)), "{section}");
+    }
 }
