@@ -1,5 +1,5 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
-.PHONY: help build run docs-cli test test-localstack test-lambda localstack lint fmt check-infra package plan deploy destroy \
+.PHONY: help build run wheel docs-cli test test-wheel test-localstack test-lambda localstack lint fmt check-infra package plan deploy destroy \
 	bench bench-silver bench-generate bench-validate bench-marts bench-functions
 .DEFAULT_GOAL := help
 
@@ -18,6 +18,9 @@ build: ## the release binary: target/release/cardlake
 
 run: build ## three days of synthetic card transactions through the whole pipeline
 	target/release/cardlake run $(RUN_ARGS)
+
+wheel: ## a Python wheel of the command, for machines without Rust: target/wheels/
+	scripts/wheel.sh $(WHEEL_ARGS)
 
 localstack: ## everything on LocalStack, kept until Ctrl-C, with URLs and example commands
 	localstack/run.sh serve $(LOCALSTACK_ARGS)
@@ -41,6 +44,9 @@ test-localstack: ## the pipeline on LocalStack, end to end; needs Python 3.13 or
 
 test-lambda: ## the functions under `cargo lambda watch`
 	tests/lambda/run.sh
+
+test-wheel: wheel ## the wheel in an empty environment
+	python3 tests/wheel/test_wheel.py target/wheels/cardlake-*.whl
 
 check-infra: ## Terraform, policies and workflows: arguments, types, plans, security rules
 	scripts/check-infra.sh
