@@ -178,7 +178,14 @@ impl Load<'_> {
                     .map(|(value, result)| format!(" when {} then {}", literal(value), literal(result)));
                 format!("case {}{} end", identifier(from), cases.collect::<String>())
             }
-            Some(Derivation::DateOf { from }) if in_files(from) => format!("trunc({})", identifier(from)),
+            Some(Derivation::DateOf { from }) if in_files(from) => match self.contract.source.time_zone {
+                None => format!("trunc({})", identifier(from)),
+                Some(zone) => format!(
+                    "trunc(convert_timezone('UTC', {}, {}))",
+                    literal(zone.name()),
+                    identifier(from)
+                ),
+            },
             _ => {
                 return Err(LoaderError::PartitionColumn {
                     dataset: self.contract.dataset.clone(),

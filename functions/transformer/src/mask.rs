@@ -6,7 +6,7 @@ use cardlake_core::pii::mask_card_numbers;
 use std::borrow::Cow;
 
 /// Decides which fields of a dataset are masked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct MaskPolicy {
     /// Normalised names of the protected columns.
     names: Vec<String>,

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 mod corpus;
+mod dialects;
+mod formats;
 mod oracle;
 mod rules;
 mod support;
