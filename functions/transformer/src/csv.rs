@@ -174,7 +174,7 @@ impl CsvLayout {
             if let Some(rule) = fault {
                 let base = batch.start_row();
                 batch.end_unreadable_row(base, start, start + record.len(), rule);
-            } else if self.records.has_all_fields(record) {
+            } else if self.records.syntax.raw_fields(record).count() == self.slots.len() {
                 self.read(record, start, traits.utf8, batch, drift);
             } else {
                 self.read_uneven(record, start, traits.utf8, batch, drift);

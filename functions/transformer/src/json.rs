@@ -231,7 +231,8 @@ fn is_one_record(line: &[u8]) -> bool {
             let (before, behind) = (&line[..start], &line[end..]);
             before.iter().chain(behind).all(u8::is_ascii_whitespace)
         }
-        NextRecord::None | NextRecord::Beyond => true,
+        // Brackets without an object hold no row.
+        NextRecord::None | NextRecord::Beyond => false,
     }
 }
 

@@ -167,22 +167,28 @@ fn is_text(head: &[u8]) -> bool {
     std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// Whether a JSON file has one object in each line, by its first one.
+/// Whether a JSON file has one object in each line, by its head.
 fn has_line_for_each_object(head: &[u8]) -> bool {
-    let start = head.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    match head.get(start) {
-        Some(b'{') => {}
-        Some(b'[') => return false,
-        _ => return true,
-    }
-    let is_line = |text: &[u8]| memchr(b'\n', text).is_none();
-    match object_end(head, start) {
-        ObjectEnd::At(end) => {
-            let behind = &head[end..];
-            let line = &behind[..memchr(b'\n', behind).unwrap_or(behind.len())];
-            is_line(&head[start..end]) && line.iter().all(u8::is_ascii_whitespace)
+    let mut position = 0;
+    loop {
+        let unread = &head[position..];
+        let start = position + unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let Some(first) = head.get(start) else { return true };
+        let line_end = memchr(b'\n', &head[start..]).map_or(head.len(), |at| start + at);
+        let line = &head[start..line_end];
+        let is_line = match first {
+            b'{' => match object_end(head, start) {
+                ObjectEnd::At(end) => end <= line_end && head[end..line_end].iter().all(u8::is_ascii_whitespace),
+                // A long first line and the last one of the head end behind it.
+                ObjectEnd::Beyond => line_end == head.len() && position > 0,
+                ObjectEnd::Malformed => true,
+            },
+            b'[' => position > 0 && line.trim_ascii_end().last() == Some(&b']'),
+            _ => true,
+        };
+        if !is_line {
+            return false;
         }
-        ObjectEnd::Malformed => true,
-        ObjectEnd::Beyond => false,
+        position = line_end;
     }
 }

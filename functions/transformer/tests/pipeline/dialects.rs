@@ -145,7 +145,7 @@ fn the_contract_tells_what_is_null() {
     let contract = NOTES
         .replace(
             "    properties:\n",
-            "    customProperties: [{property: nullValues, value: [NULL, '-']}]\n    properties:\n",
+            "    customProperties: [{property: nullValues, value: ['NULL', '-']}]\n    properties:\n",
         )
         .replace(
             "'DECIMAL(9,2)'}",

@@ -297,9 +297,6 @@ proptest! {
         let rows: Vec<(i64, String)> = rows.into_iter().collect();
         let (first, second) = rows.split_at(cut.min(rows.len()));
         let text = render(first, layouts[0]) + "\n" + &render(second, layouts[1]);
-        // What follows lines of one object each is read line by line.
-        let is_lines = matches!(layouts[0], Layout::Lines) && first.len() > 1;
-        prop_assume!(!is_lines || !matches!(layouts[1], Layout::Pretty | Layout::PrettyArray));
         let (summary, files, lines) = outcome(text.as_bytes(), FileFormat::Jsonl, &plan(NOTES)).unwrap();
         prop_assert_eq!(summary.counts.quarantined, 0, "{} {}", text, lines);
         let expected: BTreeMap<i64, Option<String>> = rows.into_iter().map(|(id, note)| {

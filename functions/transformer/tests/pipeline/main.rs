@@ -5,5 +5,6 @@ mod corpus;
 mod dialects;
 mod formats;
 mod oracle;
+mod parquet_input;
 mod rules;
 mod support;

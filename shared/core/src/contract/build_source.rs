@@ -45,7 +45,12 @@ pub(super) fn null_values(place: &Place<'_>, properties: &[CustomProperty]) -> R
             .map(|item| item.as_str().map(|text| text.trim().to_owned()));
         texts.collect::<Option<Vec<_>>>()
     });
-    texts.ok_or_else(|| place.wrong("nullValues", format!("'{value}' is not a list of texts")))
+    texts.ok_or_else(|| {
+        place.wrong(
+            "nullValues",
+            format!("'{value}' is not a list of texts; put each in quotes"),
+        )
+    })
 }
 
 fn named<T: Copy + Default>(
