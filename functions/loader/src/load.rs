@@ -347,6 +347,16 @@ mod tests {
     }
 
     #[test]
+    fn the_day_of_an_event_is_that_of_the_sources_zone() {
+        let mut contract = Contract::clone(&contract("transactions"));
+        contract.source.time_zone = Some("Asia/Seoul".parse().unwrap());
+        let sources = [source(&contract, &[])];
+        let statements = text(&load(&contract, false, &sources).statements().unwrap());
+        let day = "cast(trunc(convert_timezone('UTC', 'Asia/Seoul', \"txn_ts\")) as DATE) as \"txn_date\"";
+        assert!(statements.contains(day), "{statements}");
+    }
+
+    #[test]
     fn a_full_refresh_deletes_and_inserts() {
         let contract = contract("merchants");
         let sources = [source(&contract, &[])];

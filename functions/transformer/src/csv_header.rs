@@ -6,6 +6,7 @@
 
 use crate::csv::{CsvLayout, is_blank};
 use crate::csv_record::{CsvSyntax, QuotedEnd, without_line_end};
+use crate::mask::MaskPolicy;
 use crate::plan::TransformPlan;
 use crate::text_source::BYTE_ORDER_MARK;
 use memchr::memchr;
@@ -133,7 +134,7 @@ fn columns(header: &str, syntax: CsvSyntax, plan: &TransformPlan) -> Result<Vec<
             }
         }
         let known = sources.iter().flatten().count();
-        let hint = if known == 0 && names.len() == sources_of(plan) {
+        let hint = if known == 0 && names.len() == plan.sources.len() {
             "; it may be a row of a file without a header"
         } else {
             ""
@@ -143,9 +144,11 @@ fn columns(header: &str, syntax: CsvSyntax, plan: &TransformPlan) -> Result<Vec<
             "{seen}; {known} of its {fields} fields name a column of the contract{hint}"
         ));
     }
+    let mask = MaskPolicy::new(plan);
     let nameless = names.iter().filter(|name| name.is_empty()).count();
     for index in 0..names.len() {
-        if names[index].is_empty() && nameless > 1 {
+        let is_nameless = names[index].is_empty() && nameless > 1;
+        if is_nameless || (sources[index].is_none() && mask.hides_name(&names[index])) {
             names[index] = format!("column {}", index + 1);
         }
         if let Some(source) = sources[index]
@@ -162,8 +165,4 @@ fn columns(header: &str, syntax: CsvSyntax, plan: &TransformPlan) -> Result<Vec<
         }
     }
     Ok(names.into_iter().zip(sources).collect())
-}
-
-fn sources_of(plan: &TransformPlan) -> usize {
-    plan.sources.len()
 }

@@ -196,6 +196,11 @@ impl JsonRows {
         }
         let mut fields: BTreeMap<Cow<'_, str>, &str> = BTreeMap::new();
         for (name, value) in unknown {
+            let name = if self.mask.hides_name(&name) {
+                Cow::Borrowed(MASK)
+            } else {
+                name
+            };
             self.repeated += u64::from(fields.insert(name, value).is_some());
         }
         let side = batch.side.len();

@@ -191,7 +191,7 @@ impl Job<'_> {
         let (file_sender, file_receiver) = mpsc::channel::<EncodedFile>(WAITING_FILES);
         let format = self.format;
         let limits = PipelineLimits {
-            expected_bytes: expected_bytes(meta.size, format.1),
+            expected_bytes: expected_bytes(meta.size, format),
             ..self.context.limits
         };
         let work =
@@ -280,10 +280,10 @@ impl Job<'_> {
 }
 
 /// Estimated bytes of text of an object: such data compresses to about an eighth.
-const fn expected_bytes(size: u64, compression: Compression) -> u64 {
-    match compression {
-        Compression::None => size,
-        Compression::Gz | Compression::Zst => size.saturating_mul(8),
+const fn expected_bytes(size: u64, format: (InputFormat, Compression)) -> u64 {
+    match format {
+        (InputFormat::Csv | InputFormat::Json | InputFormat::Detected, Compression::None) => size,
+        (InputFormat::Parquet, _) | (_, Compression::Gz | Compression::Zst) => size.saturating_mul(8),
     }
 }
 

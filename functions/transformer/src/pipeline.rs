@@ -10,8 +10,7 @@
 //! at about 100 bytes per row. A larger one is spilled run by run into buckets by key ([`crate::spill`]) and then written bucket
 //! by bucket: memory is bounded by one run, and no two files of an object share a key.
 
-use crate::batch::FieldBatch;
-use crate::blocks::{BLOCK_BYTES, Block, Blocks, KEPT_BYTES};
+use crate::blocks::{BLOCK_BYTES, Block, Blocks};
 use crate::columns::{ColumnValues, ColumnarRows, row_number};
 use crate::encode::FileEncoder;
 use crate::format::{InputFormat, PARQUET_MAGIC};
@@ -20,13 +19,12 @@ use crate::parquet_text::ParquetText;
 use crate::partition::{FileNames, Partition, partitions};
 use crate::pipeline_error::PipelineError;
 use crate::plan::{Fill, TransformPlan};
-use crate::quarantine::{QuarantineSummary, QuarantinedRows, raw_text};
-use crate::rule::{Rule, Subject};
+use crate::quarantine::{QuarantineSummary, QuarantinedRows};
 use crate::sort::{Sorted, sort};
 use crate::spill::{Spill, buckets};
 use crate::splitter::RecordSplitter;
 use crate::text_source::TextSource;
-use crate::validate::read_batch;
+use crate::worker::Worker;
 use crate::zone::start_of_day;
 use bytes::Bytes;
 use cardlake_core::contract::TextEncoding;
@@ -392,113 +390,6 @@ fn late_rows(plan: &TransformPlan, rows: &ColumnarRows, order: &[u32]) -> Result
         .ok_or(BrokenInvariant("the plan has a window around the ingest date"))?;
     let is_late = |row: usize| values[row] < start && !column.is_null(row);
     Ok(order.iter().filter(|row| is_late(**row as usize)).count() as u64)
-}
-
-/// Splits, parses and validates blocks.
-struct Worker<'p> {
-    plan: &'p TransformPlan,
-    splitter: RecordSplitter,
-    batch: FieldBatch,
-    rows: ColumnarRows,
-    quarantined: QuarantinedRows,
-    /// Index and number of rows of each block of this run.
-    block_rows: Vec<(u32, u32)>,
-    /// Bytes of the blocks of this run.
-    text: TextBytes,
-}
-
-impl<'p> Worker<'p> {
-    fn new(plan: &'p TransformPlan, splitter: RecordSplitter) -> Self {
-        Self {
-            plan,
-            splitter,
-            batch: FieldBatch::new(plan.sources.len()),
-            rows: ColumnarRows::new(plan),
-            quarantined: QuarantinedRows::default(),
-            block_rows: Vec::new(),
-            text: TextBytes::default(),
-        }
-    }
-
-    fn read(&mut self, block: &Block) -> Result<(), BrokenInvariant> {
-        let text = block.text.as_slice();
-        let mut first_row = 0;
-        if let Some(rule) = block.fault {
-            self.fault(block, rule);
-            first_row = 1;
-        } else {
-            let mut position = 0;
-            let traits = self.splitter.traits_of(text);
-            while position < text.len() {
-                self.batch.clear();
-                let start = position;
-                position = self.splitter.fill(text, start, traits, &mut self.batch);
-                self.count_bytes(text.get(..position).unwrap_or(text), start)?;
-                read_batch(self.plan, text, &mut self.batch, block.index, first_row, &mut self.rows)?;
-                self.quarantine(block, first_row);
-                first_row += self.batch.rows();
-            }
-        }
-        self.block_rows.push((block.index, first_row as u32));
-        Ok(())
-    }
-
-    /// Counts the bytes of the batch's rows, and those between them, from `start` to the end of the text.
-    fn count_bytes(&mut self, text: &[u8], start: usize) -> Result<(), BrokenInvariant> {
-        let mut end = start;
-        for span in &self.batch.spans {
-            let (first, last) = (span.0 as usize, span.1 as usize);
-            let gap = text.get(end..first);
-            if first > last || !gap.is_some_and(|gap| self.splitter.separates(gap)) {
-                return Err(BrokenInvariant("text between two rows is a separator"));
-            }
-            self.text.skipped += (first - end) as u64;
-            self.text.kept += (last - first) as u64;
-            end = last;
-        }
-        if !text.get(end..).is_some_and(|gap| self.splitter.separates(gap)) {
-            return Err(BrokenInvariant("text behind the last row is a separator"));
-        }
-        self.text.skipped += (text.len() - end) as u64;
-        Ok(())
-    }
-
-    /// Quarantines a block that is one unreadable record.
-    fn fault(&mut self, block: &Block, rule: Rule) {
-        self.text.unreadable += block.text.len() as u64 - 1 + block.dropped;
-        self.text.skipped += 1;
-        let raw = block.text.strip_suffix(b"\n").unwrap_or(&block.text);
-        let raw = raw_text(
-            self.plan,
-            self.splitter.layout(),
-            &raw[..raw.len().min(KEPT_BYTES)],
-            false,
-        );
-        let problem = std::iter::once((Subject::Row, rule));
-        self.quarantined
-            .add(self.plan, u64::from(block.index) << 32, problem, &raw);
-    }
-
-    /// Quarantines the invalid rows of the batch.
-    fn quarantine(&mut self, block: &Block, first_row: usize) {
-        for problems in self.batch.problems.chunk_by(|a, b| a.row == b.row) {
-            let row = problems[0].row as usize;
-            let (start, end) = self.batch.spans[row];
-            let raw = &block.text[start as usize..end as usize];
-            let readable = problems.iter().all(|problem| problem.subject != Subject::Row);
-            let bytes = raw.len() as u64;
-            self.text.kept -= bytes;
-            if readable {
-                self.text.quarantined += bytes;
-            } else {
-                self.text.unreadable += bytes;
-            }
-            let raw = raw_text(self.plan, self.splitter.layout(), raw, readable);
-            let position = u64::from(block.index) << 32 | (first_row + row) as u64;
-            let problems = problems.iter().map(|problem| (problem.subject, problem.rule));
-            self.quarantined.add(self.plan, position, problems, &raw);
-        }
-    }
 }
 
 #[cfg(test)]
