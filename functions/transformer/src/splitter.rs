@@ -138,7 +138,8 @@ impl RecordSplitter {
     pub(crate) fn count_drift(self, drift: &mut BTreeMap<String, u64>) -> u64 {
         match self {
             Self::Csv { layout, drift: rows } => {
-                for ((name, _), rows) in layout.unknown.iter().zip(rows) {
+                let unknown = layout.unknown.iter().zip(rows);
+                for ((name, _), rows) in unknown.filter(|(_, rows)| *rows > 0) {
                     *drift.entry(name.clone()).or_default() += rows;
                 }
                 0

@@ -107,7 +107,7 @@ fn the_format_of_the_files_is_that_of_the_standards_unless_it_is_told() {
     };
     assert_eq!(contract.source.csv, expected);
     assert_eq!(contract.source.encoding, TextEncoding::Cp949);
-    assert_eq!(contract.source.time_zone.map(|zone| zone.name()), Some("Asia/Seoul"));
+    assert_eq!(contract.source.time_zone.map(chrono_tz::Tz::name), Some("Asia/Seoul"));
     assert!(contract.columns.iter().all(|column| column.null_values == ["NULL"]));
 }
 
