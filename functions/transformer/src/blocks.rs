@@ -212,7 +212,7 @@ mod tests {
             .iter()
             .map(|block| std::str::from_utf8(&block.text).unwrap())
             .collect();
-        assert_eq!(texts, [r#"[{"a":"]"}"#, r#", {"a":[2]}"#, r#",{"a":3}"#, "]\n"]);
+        assert_eq!(texts, [r#"[{"a":"]"}"#, r#", {"a":[2]}"#, ",{\"a\":3}]\n"]);
         let ends_in_array = |text: &[u8]| {
             let mut blocks = Blocks::new(text, objects(), 9);
             while blocks.next_block().unwrap().is_some() {}
