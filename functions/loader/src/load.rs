@@ -178,7 +178,14 @@ impl Load<'_> {
                     .map(|(value, result)| format!(" when {} then {}", literal(value), literal(result)));
                 format!("case {}{} end", identifier(from), cases.collect::<String>())
             }
-            Some(Derivation::DateOf { from }) if in_files(from) => format!("trunc({})", identifier(from)),
+            Some(Derivation::DateOf { from }) if in_files(from) => match self.contract.source.time_zone {
+                None => format!("trunc({})", identifier(from)),
+                Some(zone) => format!(
+                    "trunc(convert_timezone('UTC', {}, {}))",
+                    literal(zone.name()),
+                    identifier(from)
+                ),
+            },
             _ => {
                 return Err(LoaderError::PartitionColumn {
                     dataset: self.contract.dataset.clone(),
@@ -337,6 +344,16 @@ mod tests {
         let contract = contract("transactions");
         let sources = [source(&contract, &[])];
         insta::assert_snapshot!(text(&load(&contract, false, &sources).statements().unwrap()));
+    }
+
+    #[test]
+    fn the_day_of_an_event_is_that_of_the_sources_zone() {
+        let mut contract = Contract::clone(&contract("transactions"));
+        contract.source.time_zone = Some("Asia/Seoul".parse().unwrap());
+        let sources = [source(&contract, &[])];
+        let statements = text(&load(&contract, false, &sources).statements().unwrap());
+        let day = "cast(trunc(convert_timezone('UTC', 'Asia/Seoul', \"txn_ts\")) as DATE) as \"txn_date\"";
+        assert!(statements.contains(day), "{statements}");
     }
 
     #[test]

@@ -151,6 +151,7 @@ mod tests {
             rules: rules.into(),
             counts,
             files: Vec::new(),
+            text: None,
             drift: BTreeMap::new(),
             quarantine: None,
             late_window_days: None,

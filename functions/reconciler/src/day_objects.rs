@@ -92,11 +92,22 @@ impl DayObjects {
         threshold: f64,
     ) -> Result<(), ReconcilerError> {
         let (rejected, readable): (Vec<_>, Vec<_>) = self.records.iter().partition(|record| record.rejection.is_some());
-        let bytes = |records: &[&ObjectRecord]| records.iter().map(|record| record.source.size).sum::<u64>();
+        // Compressed sizes tell nothing about how much text an object holds.
+        let text = |record: &ObjectRecord| record.text.map_or(record.source.size, |text| text.read);
+        let bytes = |records: &[&ObjectRecord]| records.iter().map(|record| text(record)).sum::<u64>();
         let bronze_rows: u64 = readable.iter().map(|record| record.counts.bronze_rows).sum();
         let quarantined: u64 = readable.iter().map(|record| record.counts.quarantined).sum();
-        let rejected_share = ratio(bytes(&rejected), bytes(&rejected) + bytes(&readable));
-        let share = rejected_share + (1.0 - rejected_share) * ratio(quarantined, bronze_rows);
+        let unreadable = readable.iter().filter_map(|record| record.text);
+        let unreadable: u64 = unreadable.map(|text| text.unreadable).sum();
+        // Nobody knows how much is missing from an object whose text does not come to an end.
+        let rejected_share = if rejected.iter().any(|record| record.text.is_none()) {
+            1.0
+        } else {
+            ratio(bytes(&rejected), bytes(&rejected) + bytes(&readable))
+        };
+        // One unreadable record may hold any number of rows.
+        let readable_share = ratio(quarantined, bronze_rows).max(ratio(unreadable, bytes(&readable)));
+        let share = rejected_share + (1.0 - rejected_share) * readable_share;
         if share <= threshold {
             return Ok(());
         }

@@ -81,6 +81,7 @@ async fn deliver(lake: &Lake, day: u32, rows: &[(&str, &str)]) {
             ..RowCounts::default()
         },
         files: vec![file],
+        text: None,
         drift: BTreeMap::new(),
         quarantine: None,
         late_window_days: None,

@@ -4,7 +4,7 @@ mod common;
 
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::events::{LoadedDataset, ReconcilerEvent};
-use cardlake_core::records::BatchCounts;
+use cardlake_core::records::{BatchCounts, TextBytes};
 use cardlake_reconciler::{Output, ReconcilerError};
 use common::{BRONZE, Lake, Row, SILVER, date, expected};
 
@@ -255,6 +255,41 @@ async fn a_batch_of_quarantined_rows_is_settled_too() {
     let error = lake.reconcile(13).await.unwrap_err();
     assert!(error.to_string().contains("1 of 3 objects rejected"), "{error}");
     assert!(error.to_string().contains("c.csv (truncated)"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_threshold_weighs_what_is_unreadable_by_bytes_of_text() {
+    let bytes = |read: u64, unreadable: u64| TextBytes {
+        read,
+        unreadable,
+        ..TextBytes::default()
+    };
+    for (text, is_rejected, share) in [
+        // A small object with much text, another with little, and one of which nobody knows how much is missing.
+        (Some(bytes(2500, 0)), true, Some("20.00 %")),
+        (Some(bytes(100, 0)), true, None),
+        (None, true, Some("100.00 %")),
+        // One row, but most of the text.
+        (Some(bytes(10_000, 8000)), false, Some("40.00 %")),
+        (Some(bytes(10_000, 800)), false, None),
+    ] {
+        let lake = Lake::start().await;
+        let mut good = lake.deliver("a.csv", 13, &rows(0..100, 13, 1)).await;
+        good.text = Some(bytes(10_000, 0));
+        lake.put_record(&good).await;
+        let mut bad = lake.deliver_with("b.csv.gz", 13, &[], u64::from(!is_rejected)).await;
+        bad.text = text;
+        bad.rejection = is_rejected.then(|| "damaged".to_owned());
+        lake.put_record(&bad).await;
+        match (lake.reconcile(13).await, share) {
+            (Ok(_), None) => {}
+            (Err(error), Some(share)) => {
+                assert_eq!(error.kind(), ErrorKind::QuarantineThreshold);
+                assert!(error.to_string().contains(share), "{error}");
+            }
+            (other, _) => panic!("{text:?}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

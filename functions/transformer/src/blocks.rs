@@ -1,13 +1,12 @@
 //! Splits a file into blocks of complete records for parallel reading.
 //!
-//! The boundaries depend only on the bytes of the file, not on how they arrive. A CSV record may contain line ends inside
-//! quotes. A quote that is never closed affects one line, not the remaining file: if the end of the file or
-//! [`MAXIMUM_RECORD_BYTES`] comes before the closing quote, the first line of the record becomes an unreadable block and
-//! reading continues after it.
+//! The boundaries depend only on the bytes of the file, not on how they arrive. Where a record ends is a matter of its
+//! [`Framing`]. A record that has no end within [`MAXIMUM_RECORD_BYTES`] becomes an unreadable block, and reading continues at
+//! the next line.
 
-use crate::csv_record::{RecordEnd, record_end};
+use crate::framing::Framing;
 use crate::rule::Rule;
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 use std::io::{Read, Result};
 
 /// Default block size in bytes of text: large enough to make the handover negligible, small enough for the cache.
@@ -22,12 +21,12 @@ pub(crate) const KEPT_BYTES: usize = 64 << 10;
 pub(crate) struct Block {
     /// Index of the block, from 0.
     pub(crate) index: u32,
-    /// The text; every record ends with a line end.
+    /// The text; it ends with a record or a line end.
     pub(crate) text: Vec<u8>,
-    /// Offset of the first record, after a byte order mark and the header.
-    pub(crate) start: usize,
-    /// Set if the block is one unreadable record.
+    /// Set if the block is one unreadable record: the rule that it violates.
     pub(crate) fault: Option<Rule>,
+    /// Bytes of that record that are not in `text`.
+    pub(crate) dropped: u64,
 }
 
 /// Splits the text of a reader into blocks.
@@ -36,23 +35,35 @@ pub(crate) struct Blocks<R> {
     /// Text read ahead.
     pending: Vec<u8>,
     at_end: bool,
-    /// Whether line ends inside quotes belong to the record.
-    quoted: bool,
+    framing: Framing,
     block_bytes: usize,
     index: u32,
+    /// Line ends that the file does not have.
+    added: u64,
 }
 
 impl<R: Read> Blocks<R> {
-    /// Creates blocks of about `block_bytes`; `quoted` for CSV.
-    pub(crate) const fn new(reader: R, quoted: bool, block_bytes: usize) -> Self {
+    /// Creates blocks of about `block_bytes`.
+    pub(crate) const fn new(reader: R, framing: Framing, block_bytes: usize) -> Self {
         Self {
             reader,
             pending: Vec::new(),
             at_end: false,
-            quoted,
+            framing,
             block_bytes,
             index: 0,
+            added: 0,
         }
+    }
+
+    /// The reader, and the bytes that the blocks have and the file does not: a line end at the end.
+    pub(crate) const fn source(&self) -> (&R, u64) {
+        (&self.reader, self.added)
+    }
+
+    /// How records are told apart.
+    pub(crate) const fn framing(&self) -> &Framing {
+        &self.framing
     }
 
     /// The next block, or `None` at the end of the file.
@@ -66,30 +77,31 @@ impl<R: Read> Blocks<R> {
         let mut scanned = 0;
         loop {
             self.fill(&mut text, wanted)?;
-            let end = self.last_end(&text, &mut scanned);
+            let at_limit = text.len() >= MAXIMUM_RECORD_BYTES;
+            let end = self.framing.last_end(&text, &mut scanned, self.at_end, at_limit);
             if end > 0 {
                 self.pending = text[end..].to_vec();
                 text.truncate(end);
-                return Ok(Some(self.block(text, None)));
+                return Ok(Some(self.block(text, None, 0)));
             }
             if text.is_empty() {
                 return Ok(None);
             }
-            if self.at_end || text.len() >= MAXIMUM_RECORD_BYTES {
-                return self.unreadable(text).map(Some);
+            if self.at_end || at_limit {
+                return self.too_long(text).map(Some);
             }
             wanted = text.len() + self.block_bytes;
         }
     }
 
-    fn block(&mut self, text: Vec<u8>, fault: Option<Rule>) -> Block {
+    fn block(&mut self, text: Vec<u8>, fault: Option<Rule>, dropped: u64) -> Block {
         let index = self.index;
         self.index += 1;
         Block {
             index,
             text,
-            start: 0,
             fault,
+            dropped,
         }
     }
 
@@ -104,59 +116,65 @@ impl<R: Read> Blocks<R> {
             self.at_end = true;
             if text.last().is_some_and(|last| *last != b'\n') {
                 text.push(b'\n');
+                self.added += 1;
             }
         }
         Ok(())
     }
 
-    /// End of the last complete record; `scanned` is the start of the first incomplete one.
-    fn last_end(&self, text: &[u8], scanned: &mut usize) -> usize {
-        if !self.quoted || memchr(b'"', text).is_none() {
-            return memrchr(b'\n', text).map_or(0, |at| at + 1);
-        }
-        while let RecordEnd::At(end) | RecordEnd::Malformed(end) = record_end(text, *scanned) {
-            *scanned = end;
-        }
-        *scanned
-    }
-
-    /// The first line of a record without an end, as a block of its own.
-    fn unreadable(&mut self, mut text: Vec<u8>) -> Result<Block> {
-        if let Some(at) = memchr(b'\n', &text) {
-            self.pending = text[at + 1..].to_vec();
-            text.truncate(at + 1);
-            return Ok(self.block(text, Some(Rule::UnclosedQuote)));
-        }
+    /// The start of a record without an end, as a block of its own. What follows it up to a line end is skipped.
+    fn too_long(&mut self, mut text: Vec<u8>) -> Result<Block> {
+        let mut dropped = text.len().saturating_sub(KEPT_BYTES) as u64;
         text.truncate(KEPT_BYTES);
-        let mut dropped = Vec::new();
+        let mut skipped = Vec::new();
         loop {
-            dropped.clear();
-            self.fill(&mut dropped, self.block_bytes)?;
-            if let Some(at) = memchr(b'\n', &dropped) {
-                self.pending = dropped[at + 1..].to_vec();
+            skipped.clear();
+            self.fill(&mut skipped, self.block_bytes)?;
+            if let Some(at) = memchr(b'\n', &skipped) {
+                dropped += at as u64 + 1;
+                self.pending = skipped[at + 1..].to_vec();
                 break;
             }
-            if dropped.is_empty() {
+            dropped += skipped.len() as u64;
+            if skipped.is_empty() {
                 break;
             }
         }
         text.push(b'\n');
-        Ok(self.block(text, Some(Rule::RowTooLong)))
+        self.added += 1;
+        Ok(self.block(text, Some(Rule::RowTooLong), dropped))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::csv::CsvLayout;
+    use crate::csv_record::CsvRecords;
+    use crate::framing::OpenArrays;
+    use cardlake_core::contract::CsvDialect;
     use proptest::prelude::*;
+    use std::sync::Arc;
 
-    fn blocks(text: &[u8], quoted: bool, size: usize) -> Vec<Block> {
-        let mut blocks = Blocks::new(text, quoted, size);
+    /// CSV with two columns, or lines.
+    fn framing(quoted: bool) -> Framing {
+        if !quoted {
+            return Framing::Lines;
+        }
+        let records = CsvRecords {
+            syntax: (&CsvDialect::default()).into(),
+            multiline: vec![u32::MAX; 2],
+        };
+        Framing::Csv(Arc::new(CsvLayout::of_records(records)))
+    }
+
+    fn blocks(text: &[u8], framing: Framing, size: usize) -> Vec<Block> {
+        let mut blocks = Blocks::new(text, framing, size);
         std::iter::from_fn(|| blocks.next_block().unwrap()).collect()
     }
 
     fn texts(text: &str, quoted: bool, size: usize) -> Vec<String> {
-        blocks(text.as_bytes(), quoted, size)
+        blocks(text.as_bytes(), framing(quoted), size)
             .into_iter()
             .map(|block| String::from_utf8(block.text).unwrap())
             .collect()
@@ -172,26 +190,37 @@ mod tests {
     #[test]
     fn a_line_end_inside_quotes_ends_no_record() {
         assert_eq!(texts("a,\"x\ny\"\nb,c\n", true, 9), ["a,\"x\ny\"\n", "b,c\n"]);
-        assert_eq!(texts("\"\"\"\n\"\n1\n", true, 6), ["\"\"\"\n\"\n", "1\n"]);
+        assert_eq!(texts("1,\"\"\"\n\"\n1,2\n", true, 8), ["1,\"\"\"\n\"\n", "1,2\n"]);
         // In JSON lines a quote means nothing.
         assert_eq!(texts("a,\"x\ny\"\n", false, 5), ["a,\"x\n", "y\"\n"]);
     }
 
     #[test]
-    fn an_unclosed_quote_spoils_one_line() {
-        let blocks = blocks(b"a,b\n\"c,d\ne,f\ng,h\n", true, 100);
-        let seen: Vec<_> = blocks
+    fn an_unclosed_quote_holds_up_no_line_behind_it() {
+        let text = "a,b\n\"c,d\ne,f\ng,h\n";
+        assert_eq!(texts(text, true, 100), [text]);
+        // Whether the quote is closed is known at the end of the file only.
+        assert_eq!(texts(text, true, 4), ["a,b\n", &text[4..]]);
+    }
+
+    #[test]
+    fn objects_of_one_line_come_in_several_blocks() {
+        let objects = || Framing::JsonObjects(OpenArrays::default());
+        let text = br#"[{"a":"]"}, {"a":[2]},{"a":3}]"#;
+        let blocks = blocks(text, objects(), 12);
+        let texts: Vec<_> = blocks
             .iter()
-            .map(|block| (block.text.as_slice(), block.fault))
+            .map(|block| std::str::from_utf8(&block.text).unwrap())
             .collect();
-        assert_eq!(
-            seen,
-            [
-                (&b"a,b\n"[..], None),
-                (b"\"c,d\n", Some(Rule::UnclosedQuote)),
-                (b"e,f\ng,h\n", None)
-            ]
-        );
+        assert_eq!(texts, [r#"[{"a":"]"}"#, r#", {"a":[2]}"#, ",{\"a\":3}]\n"]);
+        let ends_in_array = |text: &[u8]| {
+            let mut blocks = Blocks::new(text, objects(), 9);
+            while blocks.next_block().unwrap().is_some() {}
+            blocks.framing().ends_in_array()
+        };
+        assert!(!ends_in_array(text));
+        assert!(ends_in_array(&text[..text.len() - 1]));
+        assert!(!ends_in_array(b"{}\n{}"));
     }
 
     #[test]
@@ -199,21 +228,25 @@ mod tests {
         let mut text = b"a\n".to_vec();
         text.resize(MAXIMUM_RECORD_BYTES + BLOCK_BYTES * 3, b'x');
         text.extend_from_slice(b"\nb\n");
-        let blocks = blocks(&text, true, BLOCK_BYTES);
+        let length = text.len();
+        let blocks = blocks(&text, framing(true), BLOCK_BYTES);
         let seen: Vec<_> = blocks.iter().map(|block| (block.text.len(), block.fault)).collect();
         assert_eq!(seen, [(2, None), (KEPT_BYTES + 1, Some(Rule::RowTooLong)), (2, None)]);
+        assert_eq!(blocks[1].dropped, (length - 4 - KEPT_BYTES) as u64);
     }
 
     proptest! {
         #[test]
-        fn blocks_put_together_are_the_file(text in "[a\"\n,\r]{0,200}", size in 1_usize..60, quoted: bool) {
+        fn blocks_put_together_are_the_file(text in "[a\"\n,\r{}\\[\\]:]{0,200}", size in 1_usize..60, format in 0..3) {
+            let framing = if format == 2 { Framing::JsonObjects(OpenArrays::default()) } else { framing(format == 1) };
             let mut expected = text.clone().into_bytes();
             if expected.last().is_some_and(|last| *last != b'\n') {
                 expected.push(b'\n');
             }
-            let blocks = blocks(text.as_bytes(), quoted, size);
+            let blocks = blocks(text.as_bytes(), framing, size);
             prop_assert_eq!(blocks.iter().flat_map(|block| block.text.clone()).collect::<Vec<_>>(), expected);
-            prop_assert!(blocks.iter().zip(0..).all(|(block, index)| block.index == index && block.text.ends_with(b"\n")));
+            prop_assert!(blocks.iter().zip(0..).all(|(block, index)| block.index == index));
+            prop_assert!(format == 2 || blocks.iter().all(|block| block.text.ends_with(b"\n")));
         }
     }
 }

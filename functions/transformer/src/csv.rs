@@ -1,16 +1,16 @@
-//! CSV (RFC 4180): commas, doubled quotes inside quotes, line ends LF or CRLF, a header row, columns in any order.
+//! CSV (RFC 4180, or the contract's dialect): line ends LF or CRLF, a header row, columns in any order.
 //!
-//! A block without quotes is split in one pass over commas and line ends; only blocks with quotes take the slower path. Blank
+//! A block without quotes is split in one pass over delimiters and line ends; only blocks with quotes take the slower path. Blank
 //! lines are skipped.
 
 use crate::batch::{BATCH_ROWS, Field, FieldBatch, FieldKind};
-use crate::csv_record::{RecordEnd, raw_fields, record_end, unquote, without_line_end};
+use crate::csv_record::{CsvRecords, CsvSyntax, RecordEnd, without_line_end};
 use crate::json_text::write_text;
 use crate::mask::MaskPolicy;
 use crate::plan::TransformPlan;
 use crate::rule::Rule;
 use cardlake_core::pii::MASK;
-use memchr::{memchr, memchr2_iter};
+use memchr::{memchr, memchr2, memchr2_iter};
 
 /// Target of a column of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ enum Slot {
 #[derive(Debug, Clone)]
 pub(crate) struct CsvLayout {
     slots: Vec<Slot>,
+    /// How records are told apart, with one entry for each column of the file.
+    pub(crate) records: CsvRecords,
     /// Unknown columns with their index in the header, sorted by name.
     pub(crate) unknown: Vec<(String, usize)>,
     /// Header indices of columns with the name of a protected column.
@@ -32,60 +34,67 @@ pub(crate) struct CsvLayout {
     mask: MaskPolicy,
 }
 
-/// The byte order mark of UTF-8.
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 impl CsvLayout {
-    /// Parses a header record (without byte order mark, with or without its line end).
-    ///
-    /// # Errors
-    /// The reason why the file is rejected.
-    pub(crate) fn new(header: &[u8], plan: &TransformPlan) -> Result<Self, String> {
-        let text = std::str::from_utf8(header).map_err(|_| "the file is not UTF-8 text".to_owned())?;
-        let mut names: Vec<String> = Vec::new();
-        for field in raw_fields(text.as_bytes()) {
-            let mut name = Vec::new();
-            unquote(&text.as_bytes()[field.0..field.1], &mut name);
-            let name = String::from_utf8_lossy(&name).trim().to_owned();
-            if names.contains(&name) {
-                return Err(format!("the header names the column '{}' twice", name.escape_debug()));
-            }
-            names.push(name);
-        }
+    /// The layout of a file with these columns: a name, and the index of the source column if the contract knows it.
+    pub(crate) fn new(syntax: CsvSyntax, columns: Vec<(String, Option<usize>)>, plan: &TransformPlan) -> Self {
         let mut layout = Self {
             slots: Vec::new(),
+            records: CsvRecords {
+                syntax,
+                multiline: Vec::new(),
+            },
             unknown: Vec::new(),
             protected: Vec::new(),
             mask: MaskPolicy::new(plan),
         };
-        for (position, name) in names.into_iter().enumerate() {
+        for (position, (name, source)) in columns.into_iter().enumerate() {
             if layout.mask.masks_name(&name) {
                 layout.protected.push(position);
             }
-            match plan.sources.iter().position(|source| source.name == name) {
-                Some(index) => {
-                    layout.slots.push(Slot::Source(index));
-                }
-                None => {
-                    layout.slots.push(Slot::Unknown(0));
-                    layout.unknown.push((name, position));
-                }
+            let longest = match source {
+                Some(index) => plan.sources[index].longest_multiline(),
+                None => plan.extra.unwrap_or(u32::MAX),
+            };
+            layout.records.multiline.push(longest);
+            if let Some(index) = source {
+                layout.slots.push(Slot::Source(index));
+            } else {
+                layout.slots.push(Slot::Unknown(0));
+                layout.unknown.push((name, position));
             }
         }
         layout.unknown.sort();
         for (index, (_, position)) in layout.unknown.iter().enumerate() {
             layout.slots[*position] = Slot::Unknown(index);
         }
-        let mut required = plan
-            .sources
-            .iter()
-            .enumerate()
-            .filter(|(_, source)| source.required)
-            .peekable();
-        if required.peek().is_some() && !required.any(|(index, _)| layout.slots.contains(&Slot::Source(index))) {
-            return Err("the first line is no header: it names none of the required columns".to_owned());
+        layout
+    }
+
+    /// A layout that only tells records apart.
+    #[cfg(test)]
+    pub(crate) fn of_records(records: CsvRecords) -> Self {
+        Self {
+            slots: Vec::new(),
+            records,
+            unknown: Vec::new(),
+            protected: Vec::new(),
+            mask: MaskPolicy::default(),
         }
-        Ok(layout)
+    }
+
+    /// Properties of a block's text.
+    pub(crate) fn traits_of(&self, text: &[u8]) -> BlockTraits {
+        let syntax = &self.records.syntax;
+        BlockTraits {
+            plain: syntax.escape.is_none() && syntax.comment.is_none() && memchr(syntax.quote, text).is_none(),
+            utf8: std::str::from_utf8(text).is_ok(),
+        }
+    }
+
+    /// Whether text between rows is blank or a comment.
+    pub(crate) fn separates(&self, gap: &[u8]) -> bool {
+        let mut lines = gap.split(|byte| *byte == b'\n');
+        lines.all(|line| is_blank(line) || self.records.syntax.is_comment(line))
     }
 
     /// Splits the next rows of a block, from `position` on, until the batch is full. Returns the position after them.
@@ -99,19 +108,19 @@ impl CsvLayout {
         batch: &mut FieldBatch,
         drift: &mut [u64],
     ) -> usize {
-        if traits.quotes || !traits.utf8 || !self.unknown.is_empty() {
-            self.fill_slowly(text, position, traits, batch, drift)
-        } else {
+        if traits.plain && traits.utf8 && self.unknown.is_empty() {
             self.fill_plain(text, position, batch)
+        } else {
+            self.fill_slowly(text, position, traits, batch, drift)
         }
     }
 
-    /// Fast path: no quotes, valid UTF-8, all columns known.
+    /// Fast path: no quotes, escapes or comments, valid UTF-8, all columns known.
     fn fill_plain(&self, text: &[u8], position: usize, batch: &mut FieldBatch) -> usize {
         let (mut row_start, mut field_start) = (position, position);
         let mut column = 0;
         let mut base = batch.start_row();
-        for at in memchr2_iter(b',', b'\n', &text[position..]) {
+        for at in memchr2_iter(self.records.syntax.delimiter, b'\n', &text[position..]) {
             let at = position + at;
             let ends_row = text[at] == b'\n';
             let end = at - usize::from(ends_row && at > field_start && text[at - 1] == b'\r');
@@ -127,7 +136,8 @@ impl CsvLayout {
                 } else if column == self.slots.len() {
                     batch.end_row(row_start, end);
                 } else {
-                    batch.end_unreadable_row(base, row_start, end, Rule::FieldCount);
+                    batch.drop_row(base);
+                    self.read_uneven(&text[row_start..end], row_start, true, batch, &mut []);
                 }
                 (row_start, column) = (field_start, 0);
                 if batch.rows() == BATCH_ROWS {
@@ -150,44 +160,73 @@ impl CsvLayout {
         drift: &mut [u64],
     ) -> usize {
         while position < text.len() && batch.rows() < BATCH_ROWS {
-            let (end, fault) = match record_end(text, position) {
+            let (end, fault) = match self.records.record_end(text, position, true) {
                 RecordEnd::At(end) => (end, None),
-                RecordEnd::Malformed(end) => (end, Some(Rule::TextAfterQuote)),
+                RecordEnd::Malformed(end, rule) => (end, Some(rule)),
                 RecordEnd::Beyond => (text.len(), Some(Rule::UnclosedQuote)),
             };
             let record = without_line_end(&text[position..end]);
-            let (start, stop) = (position, position + record.len());
+            let start = position;
             position = end;
-            if is_blank(record) {
+            if is_blank(record) || self.records.syntax.is_comment(record) {
                 continue;
             }
-            let base = batch.start_row();
             if let Some(rule) = fault {
-                batch.end_unreadable_row(base, start, stop, rule);
-            } else if !traits.utf8 && std::str::from_utf8(record).is_err() {
-                batch.end_unreadable_row(base, start, stop, Rule::NotUtf8);
-            } else if raw_fields(record).count() != self.slots.len() {
-                batch.end_unreadable_row(base, start, stop, Rule::FieldCount);
+                let base = batch.start_row();
+                batch.end_unreadable_row(base, start, start + record.len(), rule);
+            } else if self.records.syntax.raw_fields(record).count() == self.slots.len() {
+                self.read(record, start, traits.utf8, batch, drift);
             } else {
-                self.split(record, start, base, batch, drift);
-                batch.end_row(start, stop);
+                self.read_uneven(record, start, traits.utf8, batch, drift);
             }
         }
         position
     }
 
+    /// Reads a line with the wrong number of fields. It may be several rows with CR alone as line end.
+    #[cold]
+    fn read_uneven(&self, record: &[u8], start: usize, utf8: bool, batch: &mut FieldBatch, drift: &mut [u64]) {
+        if memchr2(self.records.syntax.quote, b'\n', record).is_some() {
+            return self.read(record, start, utf8, batch, drift);
+        }
+        let mut start = start;
+        for line in record.split(|byte| *byte == b'\r') {
+            if !is_blank(line) {
+                self.read(line, start, utf8, batch, drift);
+            }
+            start += line.len() + 1;
+        }
+    }
+
+    /// Reads one record as a row.
+    fn read(&self, record: &[u8], start: usize, utf8: bool, batch: &mut FieldBatch, drift: &mut [u64]) {
+        let base = batch.start_row();
+        let end = start + record.len();
+        if !utf8 && std::str::from_utf8(record).is_err() {
+            batch.end_unreadable_row(base, start, end, Rule::NotUtf8);
+        } else if !self.records.has_all_fields(record) {
+            batch.end_unreadable_row(base, start, end, Rule::FieldCount);
+        } else {
+            self.split(record, start, base, batch, drift);
+            batch.end_row(start, end);
+        }
+    }
+
     /// Splits a record with the right number of fields.
     fn split(&self, record: &[u8], offset: usize, base: usize, batch: &mut FieldBatch, drift: &mut [u64]) {
+        let syntax = &self.records.syntax;
         let mut unknown = vec![Field::ABSENT; self.unknown.len()];
-        for (slot, (start, end)) in self.slots.iter().zip(raw_fields(record)) {
+        for (slot, (start, end)) in self.slots.iter().zip(syntax.raw_fields(record)) {
             let raw = &record[start..end];
             let field = match raw {
-                [b'"', inner @ .., b'"'] if memchr(b'"', inner).is_none() => {
+                [first, inner @ .., last]
+                    if *first == syntax.quote && *last == syntax.quote && syntax.is_verbatim(inner) =>
+                {
                     Field::new(FieldKind::Text, offset + start + 1, offset + end - 1)
                 }
-                [b'"', ..] => {
+                _ if raw.first() == Some(&syntax.quote) || (syntax.escape.is_some() && !syntax.is_verbatim(raw)) => {
                     let side = batch.side.len();
-                    unquote(raw, &mut batch.side);
+                    syntax.unquote(raw, &mut batch.side);
                     Field::in_side_buffer(FieldKind::Text, side, batch.side.len())
                 }
                 _ => Field::new(FieldKind::Text, offset + start, offset + end),
@@ -229,24 +268,15 @@ impl CsvLayout {
 }
 
 /// Properties of a block's text that select the path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct BlockTraits {
-    /// Contains a double quote.
-    pub(crate) quotes: bool,
+    /// A delimiter separates fields and a line end ends a row wherever it stands.
+    plain: bool,
     /// Is valid UTF-8.
-    pub(crate) utf8: bool,
+    utf8: bool,
 }
 
-impl BlockTraits {
-    /// Scans a text.
-    pub(crate) fn of(text: &[u8]) -> Self {
-        Self {
-            quotes: memchr(b'"', text).is_some(),
-            utf8: std::str::from_utf8(text).is_ok(),
-        }
-    }
-}
-
-fn is_blank(text: &[u8]) -> bool {
+/// Whether a line has no text.
+pub(crate) fn is_blank(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_whitespace)
 }

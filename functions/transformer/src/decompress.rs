@@ -1,27 +1,8 @@
-//! Decompression by file extension: plain, gzip (including multiple members) or Zstandard.
+//! Decompression: plain, gzip (including multiple members) or Zstandard.
 
 use bytes::{Buf, Bytes};
-use cardlake_core::events::{Compression, FileFormat};
+use cardlake_core::events::Compression;
 use std::io::{BufRead, Read, Result};
-
-/// Format and compression of an object by its name; `None` for other extensions.
-#[must_use]
-pub fn format_of(name: &str) -> Option<(FileFormat, Compression)> {
-    let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
-        (stem, Compression::Gz)
-    } else if let Some(stem) = name.strip_suffix(".zst") {
-        (stem, Compression::Zst)
-    } else {
-        (name, Compression::None)
-    };
-    if stem.ends_with(".csv") {
-        Some((FileFormat::Csv, compression))
-    } else if stem.ends_with(".jsonl") {
-        Some((FileFormat::Jsonl, compression))
-    } else {
-        None
-    }
-}
 
 /// A reader of data that arrives in pieces.
 pub(crate) struct PieceReader<F> {
@@ -65,6 +46,34 @@ impl<F: FnMut() -> Result<Option<Bytes>>> Read for PieceReader<F> {
     }
 }
 
+/// A reader that counts.
+pub(crate) struct Counted<R> {
+    reader: R,
+    bytes: u64,
+}
+
+impl<R: Read> Counted<R> {
+    /// Counts from 0.
+    pub(crate) const fn new(reader: R) -> Self {
+        Self { reader, bytes: 0 }
+    }
+
+    /// Reads to the end; the bytes of all, or `None` if the rest cannot be read.
+    pub(crate) fn bytes_to_end(mut self) -> Option<u64> {
+        std::io::copy(&mut self.reader, &mut std::io::sink())
+            .ok()
+            .map(|rest| self.bytes + rest)
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let length = self.reader.read(buffer)?;
+        self.bytes += length as u64;
+        Ok(length)
+    }
+}
+
 /// Returns a reader of the decompressed data. An empty object is an empty file in every compression.
 ///
 /// # Errors
@@ -97,16 +106,6 @@ mod tests {
         let mut text = Vec::new();
         decompressed(PieceReader::new(|| Ok(pieces.next())), compression)?.read_to_end(&mut text)?;
         Ok(text)
-    }
-
-    #[test]
-    fn extensions_determine_format_and_compression() {
-        assert_eq!(format_of("a/b.csv"), Some((FileFormat::Csv, Compression::None)));
-        assert_eq!(format_of("b.jsonl.gz"), Some((FileFormat::Jsonl, Compression::Gz)));
-        assert_eq!(format_of("b.csv.zst"), Some((FileFormat::Csv, Compression::Zst)));
-        for name in ["b.parquet", "b.gz", "csv", "b.csv.bz2", "_SUCCESS"] {
-            assert_eq!(format_of(name), None, "{name}");
-        }
     }
 
     #[test]

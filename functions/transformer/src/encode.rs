@@ -4,7 +4,8 @@ use crate::columns::{ColumnValues, ColumnarRows, TypedColumn};
 use crate::invariant::BrokenInvariant;
 use crate::plan::{Fill, TransformPlan};
 use crate::text_pool::TextPool;
-use crate::values::{MICROS_PER_DAY, uuid_text};
+use crate::values::uuid_text;
+use crate::zone::day;
 use cardlake_core::contract::ColumnType;
 use cardlake_lake::parquet::pages::{Chunk, ChunkEncoder, CompressionStrategy, Dictionary, MAXIMUM_DICTIONARY_BYTES};
 use cardlake_lake::parquet::{PAGE_ROWS, file_properties, plain_compression};
@@ -91,6 +92,7 @@ struct ColumnTask<'a> {
 impl ColumnTask<'_> {
     fn encode(&self, column_type: ColumnType, fill: Fill, encoder: &mut ChunkEncoder) -> Result<Chunk> {
         let object = &self.plan.object;
+        let zone = self.plan.contract.source.time_zone;
         match fill {
             Fill::Source(index) => self.values(self.column(index), column_type, encoder),
             Fill::Extra => match &self.rows.extra {
@@ -111,12 +113,12 @@ impl ColumnTask<'_> {
                 self.mapped(column, |row| codes[row], &texts, encoder)
             }
             Fill::DateOf(index) => {
-                let value = |micros: i64| micros.div_euclid(MICROS_PER_DAY);
+                let value = |micros: i64| day(zone, micros);
                 self.longs(self.column(index), value, true, encoder)
             }
             Fill::DaysLate(index) => {
                 let ingest_day = i64::from(object.ingest_date.to_epoch_days());
-                let value = |micros: i64| ingest_day - micros.div_euclid(MICROS_PER_DAY);
+                let value = |micros: i64| ingest_day - day(zone, micros);
                 self.longs(self.column(index), value, true, encoder)
             }
             Fill::IngestDate => self.constant(&self.long_bytes(object.ingest_date.to_epoch_days().into()), encoder),

@@ -1,10 +1,11 @@
-//! JSON lines: one object per line, fields by name in any order.
+//! JSON: objects with fields by name in any order; one per line, one after the other, or in an array.
 //!
 //! A flat object whose strings need no unescaping is split in place by a scanner, which accepts only valid JSON. Every other
-//! line goes to `serde_json`. Numbers are passed on as written and never converted to binary floating point. The last of
+//! one goes to `serde_json`. Numbers are passed on as written and never converted to binary floating point. The last of
 //! repeated fields wins. Blank lines are skipped.
 
 use crate::batch::{BATCH_ROWS, Field, FieldBatch, FieldKind};
+use crate::json_record::{NextRecord, next_record};
 use crate::json_text::{Entries, write_compact, write_text};
 use crate::mask::MaskPolicy;
 use crate::plan::TransformPlan;
@@ -14,9 +15,11 @@ use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Splits lines into fields; one per worker.
+/// Splits objects into fields; one per worker.
 #[derive(Debug, Clone)]
-pub(crate) struct JsonLines {
+pub(crate) struct JsonRows {
+    /// Whether the file has one object in each line.
+    lines: bool,
     names: Vec<String>,
     mask: MaskPolicy,
     /// Column of each field of the previous row: most files have their fields in one order.
@@ -30,10 +33,11 @@ pub(crate) struct JsonLines {
 /// An unknown field: name, and value as JSON.
 type Unknown<'t> = (Cow<'t, str>, &'t str);
 
-impl JsonLines {
+impl JsonRows {
     /// Creates a splitter for the columns of a plan.
-    pub(crate) fn new(plan: &TransformPlan) -> Self {
+    pub(crate) fn new(plan: &TransformPlan, lines: bool) -> Self {
         Self {
+            lines,
             names: plan.sources.iter().map(|source| source.name.clone()).collect(),
             mask: MaskPolicy::new(plan),
             order: Vec::new(),
@@ -44,6 +48,9 @@ impl JsonLines {
 
     /// Splits the next rows of a block, from `position` on, until the batch is full. Returns the position after them.
     pub(crate) fn fill(&mut self, text: &[u8], mut position: usize, batch: &mut FieldBatch) -> usize {
+        if !self.lines {
+            return self.fill_objects(text, position, BATCH_ROWS, batch);
+        }
         while position < text.len() && batch.rows() < BATCH_ROWS {
             let start = position;
             let unread = &text[start..];
@@ -53,15 +60,37 @@ impl JsonLines {
                 continue;
             }
             let base = batch.start_row();
-            match self.line(line, start, base, batch) {
+            match self.object(line, start, base, batch) {
                 Ok(()) => batch.end_row(start, start + line.len()),
-                Err(rule) => batch.end_unreadable_row(base, start, start + line.len(), rule),
+                Err(rule) if is_one_record(line) => {
+                    batch.end_unreadable_row(base, start, start + line.len(), rule);
+                }
+                Err(_) => {
+                    batch.drop_row(base);
+                    self.fill_objects(&text[..start + line.len()], start, usize::MAX, batch);
+                }
             }
         }
         position
     }
 
-    fn line(&mut self, line: &[u8], offset: usize, base: usize, batch: &mut FieldBatch) -> Result<(), Rule> {
+    /// Splits the next objects, wherever they begin and end, until the batch has `rows`.
+    fn fill_objects(&mut self, text: &[u8], mut position: usize, rows: usize, batch: &mut FieldBatch) -> usize {
+        while batch.rows() < rows {
+            let NextRecord::Found { start, end, .. } = next_record(text, position, true) else {
+                return text.len();
+            };
+            position = end;
+            let base = batch.start_row();
+            match self.object(&text[start..end], start, base, batch) {
+                Ok(()) => batch.end_row(start, end),
+                Err(rule) => batch.end_unreadable_row(base, start, end, rule),
+            }
+        }
+        position
+    }
+
+    fn object(&mut self, line: &[u8], offset: usize, base: usize, batch: &mut FieldBatch) -> Result<(), Rule> {
         let (side, repeated) = (batch.side.len(), self.repeated);
         if self.flat(line, offset, base, batch).is_some() {
             return Ok(());
@@ -167,6 +196,11 @@ impl JsonLines {
         }
         let mut fields: BTreeMap<Cow<'_, str>, &str> = BTreeMap::new();
         for (name, value) in unknown {
+            let name = if self.mask.hides_name(&name) {
+                Cow::Borrowed(MASK)
+            } else {
+                name
+            };
             self.repeated += u64::from(fields.insert(name, value).is_some());
         }
         let side = batch.side.len();
@@ -191,6 +225,19 @@ impl JsonLines {
             let extra = base + batch.extra();
             batch.fields[extra] = Field::in_side_buffer(FieldKind::Text, side, batch.side.len());
         }
+    }
+}
+
+/// Whether an unreadable line is one record, not several.
+#[cold]
+fn is_one_record(line: &[u8]) -> bool {
+    match next_record(line, 0, true) {
+        NextRecord::Found { start, end, .. } => {
+            let (before, behind) = (&line[..start], &line[end..]);
+            before.iter().chain(behind).all(u8::is_ascii_whitespace)
+        }
+        // Brackets without an object hold no row.
+        NextRecord::None | NextRecord::Beyond => false,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Stage: transforms one bronze object into silver data files.
 //!
-//! Input: the key of a raw file (CSV or JSON lines, plain, gzip or Zstandard), from S3 or from the state machine. Output:
+//! Input: the key of a raw file (CSV, JSON or Parquet, plain, gzip or Zstandard), from S3 or from the state machine. Output:
 //! Parquet files in the folder of the dataset's Delta table, sorted by key and not committed yet; a quarantine file with the
 //! rows that violate the contract; and an object record with the files and row counts.
 //!
 //! Guarantees: every row is accounted for (`bronze = silver + duplicates + quarantined`, checked before the record is
-//! written). The same object under the same rules yields the same names and bytes, and costs one HEAD and one GET of the
+//! written), and so is every byte of text, which is counted apart from the rows. The same object under the same rules yields the same names and bytes, and costs one HEAD and one GET of the
 //! record once it is done. Memory is bounded, regardless of the object's size. Personal data leaves as tokens only.
 //!
 //! Failure: problems of rows and objects are data (quarantine, rejection). Errors come from S3, Secrets Manager, settings and
@@ -15,9 +15,11 @@
 //! handler, object               S3 and Secrets Manager: all I/O
 //! event, record                 events, object record
 //! pipeline                      one file, on a few threads: blocks -> workers -> sort -> files
-//!   decompress, blocks          bytes to blocks of complete records
-//!   splitter: csv, json         records to fields (batch)
-//!   validate -> columns         fields to typed columns (plan, values, pattern, rule)
+//!   decompress, text_source     bytes to text (format, encoding, parquet_text)
+//!   blocks, framing             text to blocks of complete records (csv_record, json_record)
+//!   worker                      a block to rows
+//!   splitter: csv, json         records to fields (batch); csv_header
+//!   validate -> columns         fields to typed columns (plan, values, zone, pattern, rule)
 //!   quarantine                  rows that violate the contract
 //!   spill                       rows of objects that do not fit in memory
 //!   sort, partition, encode     columns to Parquet
@@ -35,17 +37,23 @@ mod blocks;
 mod columns;
 mod context;
 mod csv;
+mod csv_header;
 mod csv_record;
 mod decompress;
 mod encode;
+mod encoding;
 mod error;
 mod event;
+mod format;
+mod framing;
 mod handler;
 mod invariant;
 mod json;
+mod json_record;
 mod json_text;
 mod mask;
 mod object;
+mod parquet_text;
 mod partition;
 mod pattern;
 mod pipeline;
@@ -58,13 +66,17 @@ mod sort;
 mod spill;
 mod splitter;
 mod text_pool;
+mod text_source;
 mod validate;
 mod values;
+mod worker;
+mod zone;
 
 pub use context::Context;
-pub use decompress::{decompressed, format_of};
+pub use decompress::decompressed;
 pub use error::TransformerError;
 pub use event::{Event, Output};
+pub use format::{InputFormat, format_of};
 pub use handler::handle;
 pub use invariant::BrokenInvariant;
 pub use object::transform;

@@ -4,8 +4,9 @@
 //! rules, so a retry overwrites the files of an earlier attempt with the same bytes.
 
 use crate::context::Context;
-use crate::decompress::{PieceReader, decompressed, format_of};
+use crate::decompress::{Counted, PieceReader, decompressed};
 use crate::error::TransformerError;
+use crate::format::{InputFormat, format_of};
 use crate::invariant::BrokenInvariant;
 use crate::partition::FileNames;
 use crate::pipeline::{EncodedFile, PipelineLimits, Summary, run_pipeline};
@@ -17,7 +18,7 @@ use cardlake_aws::metrics::{self, Metric, Subject};
 use cardlake_aws::storage::{ObjectMeta, StorageError, StorageErrorKind};
 use cardlake_core::contract::Contract;
 use cardlake_core::error::with_causes;
-use cardlake_core::events::{Compression, FileFormat, TransformStatus, TransformerEvent, TransformerOutput};
+use cardlake_core::events::{Compression, TransformStatus, TransformerEvent, TransformerOutput};
 use cardlake_core::paths::BronzeKey;
 use cardlake_core::pii::Tokenizer;
 use cardlake_core::records::{ObjectRecord, RowCounts};
@@ -49,7 +50,7 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
     let Some(format) = format_of(&bronze.name) else {
         return Ok(ignored(
             key,
-            "its name does not end in .csv or .jsonl, with or without .gz or .zst",
+            "its name does not end in .csv, .json, .jsonl, .ndjson or .parquet, with or without .gz or .zst",
         ));
     };
     let Ok(contract) = context.contracts.get(&bronze.dataset) else {
@@ -162,7 +163,7 @@ async fn earlier_record(key: &BronzeKey, context: &Context) -> Result<Option<Obj
 struct Job<'c> {
     key: &'c BronzeKey,
     contract: &'c Arc<Contract>,
-    format: (FileFormat, Compression),
+    format: (InputFormat, Compression),
     rules: RuleSet,
     tokenizer: Option<Arc<Tokenizer>>,
     context: &'c Context,
@@ -190,7 +191,7 @@ impl Job<'_> {
         let (file_sender, file_receiver) = mpsc::channel::<EncodedFile>(WAITING_FILES);
         let format = self.format;
         let limits = PipelineLimits {
-            expected_bytes: expected_bytes(meta.size, format.1),
+            expected_bytes: expected_bytes(meta.size, format),
             ..self.context.limits
         };
         let work =
@@ -213,7 +214,7 @@ impl Job<'_> {
         })?;
         match worked {
             Work::Done(summary, lines) => self.finish(&meta, summary, lines).await,
-            Work::Rejected(reason) => Ok(record::rejected(self.key, &meta, self.rules, reason)),
+            Work::Rejected(reason, bytes) => Ok(record::rejected(self.key, &meta, self.rules, reason, bytes)),
             Work::Interrupted(error) => Err(error.into()),
             Work::Failed(source) => Err(TransformerError::Pipeline { key, source }),
         }
@@ -279,17 +280,18 @@ impl Job<'_> {
 }
 
 /// Estimated bytes of text of an object: such data compresses to about an eighth.
-const fn expected_bytes(size: u64, compression: Compression) -> u64 {
-    match compression {
-        Compression::None => size,
-        Compression::Gz | Compression::Zst => size.saturating_mul(8),
+const fn expected_bytes(size: u64, format: (InputFormat, Compression)) -> u64 {
+    match format {
+        (InputFormat::Csv | InputFormat::Json | InputFormat::Detected, Compression::None) => size,
+        (InputFormat::Parquet, _) | (_, Compression::Gz | Compression::Zst) => size.saturating_mul(8),
     }
 }
 
 /// Outcome of the blocking part.
 enum Work {
     Done(Summary, SpooledTempFile),
-    Rejected(String),
+    /// The reason, and the bytes of text if the object can be read to its end.
+    Rejected(String, Option<u64>),
     Interrupted(StorageError),
     Failed(PipelineError),
 }
@@ -298,7 +300,7 @@ enum Work {
 fn work(
     mut pieces: mpsc::Receiver<Result<Bytes, StorageError>>,
     files: &mpsc::Sender<EncodedFile>,
-    (format, compression): (FileFormat, Compression),
+    (format, compression): (InputFormat, Compression),
     plan: &TransformPlan,
     names: &FileNames,
     limits: &PipelineLimits,
@@ -316,15 +318,23 @@ fn work(
     };
     let emit = |file: EncodedFile| files.blocking_send(file).is_ok();
     let mut lines = SpooledTempFile::new(QUARANTINE_MEMORY);
+    let mut bytes = None;
     let result = decompressed(PieceReader::new(next), compression)
         .map_err(PipelineError::Read)
-        .and_then(|reader| run_pipeline(reader, format, plan, names, limits, &emit, &mut lines));
+        .and_then(|reader| {
+            let mut text = Counted::new(reader);
+            let result = run_pipeline(&mut text, format, plan, names, limits, &emit, &mut lines);
+            if matches!(result, Err(PipelineError::Rejected(_))) {
+                bytes = text.bytes_to_end();
+            }
+            result
+        });
     let interrupted = interrupted.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (result, interrupted) {
         (Ok(summary), None) => Work::Done(summary, lines),
         (_, Some(error)) => Work::Interrupted(error),
-        (Err(PipelineError::Rejected(reason)), _) => Work::Rejected(reason),
-        (Err(error @ PipelineError::Read(_)), _) => Work::Rejected(with_causes(&error)),
+        (Err(PipelineError::Rejected(reason)), _) => Work::Rejected(reason, bytes),
+        (Err(error @ PipelineError::Read(_)), _) => Work::Rejected(with_causes(&error), None),
         (Err(error), _) => Work::Failed(error),
     }
 }

@@ -7,7 +7,8 @@
 use crate::columns::{ColumnValues, ColumnarRows, TypedColumn};
 use crate::invariant::BrokenInvariant;
 use crate::plan::{ColumnKind, Fill, TransformPlan};
-use crate::values::{MICROS_PER_DAY, uuid_text};
+use crate::values::uuid_text;
+use crate::zone::day;
 use chrono::{DateTime, NaiveDate, SecondsFormat};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -156,10 +157,11 @@ fn long(plan: &TransformPlan, rows: &ColumnarRows, fill: Fill, row: usize) -> Op
         _ => None,
     };
     let ingest_day = i64::from(plan.object.ingest_date.to_epoch_days());
+    let zone = plan.contract.source.time_zone;
     match fill {
         Fill::Source(index) => value(index),
-        Fill::DateOf(index) => Some(value(index)?.map(|micros| micros.div_euclid(MICROS_PER_DAY))),
-        Fill::DaysLate(index) => Some(value(index)?.map(|micros| ingest_day - micros.div_euclid(MICROS_PER_DAY))),
+        Fill::DateOf(index) => Some(value(index)?.map(|micros| day(zone, micros))),
+        Fill::DaysLate(index) => Some(value(index)?.map(|micros| ingest_day - day(zone, micros))),
         Fill::IngestDate => Some(Some(ingest_day)),
         Fill::IngestTimestamp => Some(Some(plan.object.ingest_micros)),
         _ => None,

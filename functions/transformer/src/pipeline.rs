@@ -10,25 +10,25 @@
 //! at about 100 bytes per row. A larger one is spilled run by run into buckets by key ([`crate::spill`]) and then written bucket
 //! by bucket: memory is bounded by one run, and no two files of an object share a key.
 
-use crate::batch::FieldBatch;
-use crate::blocks::{BLOCK_BYTES, Block, Blocks, KEPT_BYTES};
+use crate::blocks::{BLOCK_BYTES, Block, Blocks};
 use crate::columns::{ColumnValues, ColumnarRows, row_number};
-use crate::csv::BlockTraits;
 use crate::encode::FileEncoder;
+use crate::format::{InputFormat, PARQUET_MAGIC};
 use crate::invariant::BrokenInvariant;
+use crate::parquet_text::ParquetText;
 use crate::partition::{FileNames, Partition, partitions};
 use crate::pipeline_error::PipelineError;
 use crate::plan::{Fill, TransformPlan};
-use crate::quarantine::{QuarantineSummary, QuarantinedRows, raw_text};
-use crate::rule::{Rule, Subject};
+use crate::quarantine::{QuarantineSummary, QuarantinedRows};
 use crate::sort::{Sorted, sort};
 use crate::spill::{Spill, buckets};
 use crate::splitter::RecordSplitter;
-use crate::validate::read_batch;
-use crate::values::MICROS_PER_DAY;
+use crate::text_source::TextSource;
+use crate::worker::Worker;
+use crate::zone::start_of_day;
 use bytes::Bytes;
-use cardlake_core::events::FileFormat;
-use cardlake_core::records::{DataFile, RowCounts};
+use cardlake_core::contract::TextEncoding;
+use cardlake_core::records::{DataFile, RowCounts, TextBytes};
 use cardlake_lake::parquet::column_statistics;
 use cardlake_lake::parquet::pages::ChunkEncoder;
 use std::collections::BTreeMap;
@@ -82,6 +82,8 @@ pub struct EncodedFile {
 pub struct Summary {
     /// Row counts.
     pub counts: RowCounts,
+    /// Bytes of text, counted apart from the rows.
+    pub text: TextBytes,
     /// Emitted data files, by path.
     pub files: Vec<DataFile>,
     /// Number of rows with an unknown field, by field.
@@ -100,25 +102,62 @@ pub type Emit<'e> = dyn Fn(EncodedFile) -> bool + Sync + 'e;
 /// # Errors
 /// See [`PipelineError`].
 pub fn run_pipeline(
-    reader: impl Read,
-    format: FileFormat,
+    mut reader: impl Read,
+    format: impl Into<InputFormat>,
     plan: &TransformPlan,
     names: &FileNames,
     limits: &PipelineLimits,
     emit: &Emit<'_>,
     quarantine: &mut dyn Write,
 ) -> Result<Summary, PipelineError> {
-    let mut blocks = Blocks::new(reader, format == FileFormat::Csv, limits.block_bytes);
+    let format = format.into();
+    let mut start = Vec::new();
+    if matches!(format, InputFormat::Parquet | InputFormat::Detected) {
+        let length = PARQUET_MAGIC.len() as u64;
+        let read = reader.by_ref().take(length).read_to_end(&mut start);
+        read.map_err(PipelineError::Read)?;
+    }
+    if start == PARQUET_MAGIC {
+        let (text, rows) = ParquetText::open(start.as_slice().chain(reader))?;
+        let source = TextSource::open(text, TextEncoding::Utf8).map_err(PipelineError::Read)?;
+        let summary = transform_text(source, InputFormat::Json, plan, names, limits, emit, quarantine)?;
+        if summary.counts.bronze_rows != rows {
+            return Err(BrokenInvariant("every row of a Parquet file is one line").into());
+        }
+        return Ok(summary);
+    }
+    if format == InputFormat::Parquet && !start.is_empty() {
+        let reason = "the file is not a Parquet file: it does not begin with PAR1";
+        return Err(PipelineError::Rejected(reason.to_owned()));
+    }
+    let reader = start.as_slice().chain(reader);
+    let source = TextSource::open(reader, plan.contract.source.encoding).map_err(PipelineError::Read)?;
+    transform_text(source, format, plan, names, limits, emit, quarantine)
+}
+
+/// Transforms the text of a file.
+fn transform_text(
+    mut source: TextSource<'_>,
+    format: InputFormat,
+    plan: &TransformPlan,
+    names: &FileNames,
+    limits: &PipelineLimits,
+    emit: &Emit<'_>,
+    quarantine: &mut dyn Write,
+) -> Result<Summary, PipelineError> {
     let mut summary = Summary::default();
-    let Some(mut first) = blocks.next_block().map_err(PipelineError::Read)? else {
+    let Some((splitter, framing)) = RecordSplitter::open(format, plan, &mut source)? else {
+        summary.text.read = source.bytes_read();
+        summary.text.skipped = summary.text.read;
         return Ok(summary);
     };
-    let splitter = RecordSplitter::open(format, plan, &mut first)?;
+    let header_bytes = source.bytes_consumed();
+    let mut blocks = Blocks::new(source, framing, limits.block_bytes);
     let parquet = FileEncoder::new(plan).map_err(PipelineError::Encode)?;
     let mut workers: Vec<Worker<'_>> = (0..limits.workers.max(1))
         .map(|_| Worker::new(plan, splitter.clone()))
         .collect();
-    let mut next = Some(first);
+    let mut next = blocks.next_block().map_err(PipelineError::Read)?;
     let mut spill: Option<Spill> = None;
     while let Some(block) = next.take() {
         next = read_run(&mut blocks, block, &mut workers, limits)?;
@@ -143,6 +182,18 @@ pub fn run_pipeline(
     }
     for worker in workers {
         summary.repeated_fields += worker.splitter.count_drift(&mut summary.drift);
+    }
+    if blocks.framing().ends_in_array() {
+        let reason = "the JSON array is not closed: the file is incomplete";
+        return Err(PipelineError::Rejected(reason.to_owned()));
+    }
+    let (source, added) = blocks.source();
+    summary.text.read = source.bytes_read();
+    summary.text.skipped = (summary.text.skipped + header_bytes)
+        .checked_sub(added)
+        .ok_or(BrokenInvariant("an added line end is among the bytes between rows"))?;
+    if !summary.text.balanced() {
+        return Err(PipelineError::Unbalanced(summary.text));
     }
     summary.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(summary)
@@ -233,6 +284,11 @@ fn merge_run(
     for worker in workers {
         rows.absorb(std::mem::replace(&mut worker.rows, ColumnarRows::new(plan)))?;
         quarantined.push(std::mem::take(&mut worker.quarantined));
+        let text = std::mem::take(&mut worker.text);
+        summary.text.kept += text.kept;
+        summary.text.quarantined += text.quarantined;
+        summary.text.unreadable += text.unreadable;
+        summary.text.skipped += text.skipped;
     }
     rows.number_rows(first_block, &first_rows);
     summary.counts.quarantined += quarantined.iter().map(|rows| rows.len() as u64).sum::<u64>();
@@ -330,82 +386,10 @@ fn late_rows(plan: &TransformPlan, rows: &ColumnarRows, order: &[u32]) -> Result
     let ColumnValues::Long(values) = &column.values else {
         return Err(BrokenInvariant("days late follow from a timestamp"));
     };
-    let start = i64::from(plan.object.ingest_date.to_epoch_days()) * MICROS_PER_DAY;
+    let start = start_of_day(plan.contract.source.time_zone, plan.object.ingest_date)
+        .ok_or(BrokenInvariant("the plan has a window around the ingest date"))?;
     let is_late = |row: usize| values[row] < start && !column.is_null(row);
     Ok(order.iter().filter(|row| is_late(**row as usize)).count() as u64)
-}
-
-/// Splits, parses and validates blocks.
-struct Worker<'p> {
-    plan: &'p TransformPlan,
-    splitter: RecordSplitter,
-    batch: FieldBatch,
-    rows: ColumnarRows,
-    quarantined: QuarantinedRows,
-    /// Index and number of rows of each block of this run.
-    block_rows: Vec<(u32, u32)>,
-}
-
-impl<'p> Worker<'p> {
-    fn new(plan: &'p TransformPlan, splitter: RecordSplitter) -> Self {
-        Self {
-            plan,
-            splitter,
-            batch: FieldBatch::new(plan.sources.len()),
-            rows: ColumnarRows::new(plan),
-            quarantined: QuarantinedRows::default(),
-            block_rows: Vec::new(),
-        }
-    }
-
-    fn read(&mut self, block: &Block) -> Result<(), BrokenInvariant> {
-        let text = block.text.as_slice();
-        let mut first_row = 0;
-        if let Some(rule) = block.fault {
-            self.fault(block, rule);
-            first_row = 1;
-        } else {
-            let mut position = block.start;
-            let traits = BlockTraits::of(text);
-            while position < text.len() {
-                self.batch.clear();
-                position = self.splitter.fill(text, position, traits, &mut self.batch);
-                read_batch(self.plan, text, &mut self.batch, block.index, first_row, &mut self.rows)?;
-                self.quarantine(block, first_row);
-                first_row += self.batch.rows();
-            }
-        }
-        self.block_rows.push((block.index, first_row as u32));
-        Ok(())
-    }
-
-    /// Quarantines a block that is one unreadable record.
-    fn fault(&mut self, block: &Block, rule: Rule) {
-        let raw = block.text.strip_suffix(b"\n").unwrap_or(&block.text);
-        let raw = raw_text(
-            self.plan,
-            self.splitter.layout(),
-            &raw[..raw.len().min(KEPT_BYTES)],
-            false,
-        );
-        let problem = std::iter::once((Subject::Row, rule));
-        self.quarantined
-            .add(self.plan, u64::from(block.index) << 32, problem, &raw);
-    }
-
-    /// Quarantines the invalid rows of the batch.
-    fn quarantine(&mut self, block: &Block, first_row: usize) {
-        for problems in self.batch.problems.chunk_by(|a, b| a.row == b.row) {
-            let row = problems[0].row as usize;
-            let (start, end) = self.batch.spans[row];
-            let raw = &block.text[start as usize..end as usize];
-            let readable = problems.iter().all(|problem| problem.subject != Subject::Row);
-            let raw = raw_text(self.plan, self.splitter.layout(), raw, readable);
-            let position = u64::from(block.index) << 32 | (first_row + row) as u64;
-            let problems = problems.iter().map(|problem| (problem.subject, problem.rule));
-            self.quarantined.add(self.plan, position, problems, &raw);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -433,9 +417,12 @@ mod tests {
     fn a_broken_invariant_of_every_worker_is_an_error_and_no_deadlock() {
         let text = plan("      - {name: id, logicalType: string, physicalType: VARCHAR(9), primaryKey: true}\n");
         let number = plan("      - {name: id, logicalType: integer, physicalType: BIGINT, primaryKey: true}\n");
-        let mut blocks = Blocks::new(&b"id\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"[..], true, 3);
-        let mut first = blocks.next_block().unwrap().unwrap();
-        let splitter = RecordSplitter::open(FileFormat::Csv, &text, &mut first).unwrap();
+        let file = &b"id\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"[..];
+        let mut source = TextSource::open(file, TextEncoding::Utf8).unwrap();
+        let opened = RecordSplitter::open(InputFormat::Csv, &text, &mut source).unwrap();
+        let (splitter, framing) = opened.unwrap();
+        let mut blocks = Blocks::new(source, framing, 3);
+        let first = blocks.next_block().unwrap().unwrap();
         let mut workers = [Worker::new(&text, splitter)];
         workers[0].rows = ColumnarRows::new(&number);
         let error = read_run(&mut blocks, first, &mut workers, &PipelineLimits::default()).unwrap_err();

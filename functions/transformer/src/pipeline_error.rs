@@ -1,6 +1,7 @@
 //! Errors of the pipeline.
 
 use crate::invariant::BrokenInvariant;
+use cardlake_core::records::TextBytes;
 use parquet::errors::ParquetError;
 
 /// Why a file has no summary.
@@ -12,6 +13,9 @@ pub enum PipelineError {
     /// The file is rejected, for this reason.
     #[error("{0}")]
     Rejected(String),
+    /// The bytes of text that became rows are not those that were read: an internal bug.
+    #[error("the bytes of text do not add up: {0:?}")]
+    Unbalanced(TextBytes),
     /// A data file cannot be encoded.
     #[error("cannot encode a data file")]
     Encode(#[source] ParquetError),

@@ -6,9 +6,13 @@ use crate::invariant::BrokenInvariant;
 use crate::pattern::Pattern;
 use crate::rule::Rule;
 use crate::values;
-use cardlake_core::contract::{Column, ColumnType, Contract, Derivation, Normalisation, Protection, TextFormat};
+use crate::zone::{LocalTimes, start_of_day};
+use cardlake_core::contract::{
+    Column, ColumnType, Contract, Derivation, Normalisation, Protection, TextFormat, TimestampFormat,
+};
 use cardlake_core::pii::Tokenizer;
 use chrono::{Days, NaiveDate};
+use chrono_tz::Tz;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -116,12 +120,35 @@ pub(crate) struct SourceColumn {
     pub(crate) pattern: Option<Pattern>,
     /// Maximum length in bytes.
     pub(crate) max_length: Option<u32>,
+    /// Texts that are read as null, besides the empty one.
+    pub(crate) nulls: Vec<String>,
+    /// How timestamps are written.
+    pub(crate) timestamp_format: TimestampFormat,
     /// Allowed texts, if they are too many for [`ColumnKind::Code`].
     pub(crate) allowed: Vec<String>,
     /// For the event time: start of the late window and end of the future tolerance.
     pub(crate) window: Option<(i64, i64)>,
     /// Lookups by this column: indices into [`TransformPlan::lookups`].
     pub(crate) lookups: Vec<u16>,
+}
+
+impl SourceColumn {
+    /// Maximum bytes of a text with line ends; 0 if no value has any.
+    pub(crate) fn longest_multiline(&self) -> u32 {
+        let takes_lines = match &self.kind {
+            ColumnKind::Text => {
+                self.format.is_none()
+                    && (self.allowed.is_empty() || self.allowed.iter().any(|text| text.contains('\n')))
+            }
+            ColumnKind::Code(texts) => texts.iter().any(|allowed| allowed.text.contains('\n')),
+            _ => false,
+        };
+        if takes_lines {
+            self.max_length.unwrap_or(u32::MAX)
+        } else {
+            0
+        }
+    }
 }
 
 /// A column derived by a lookup of a source column's text.
@@ -238,7 +265,8 @@ impl TransformPlan {
             Some(event_time) => {
                 let index = position(&event_time.column)?;
                 let past = late_window_days.unwrap_or(event_time.late_window_days);
-                let window = window(object.ingest_date, past, event_time.future_tolerance_days)
+                let zone = contract.source.time_zone;
+                let window = window(zone, object.ingest_date, past, event_time.future_tolerance_days)
                     .ok_or_else(|| wrong(&event_time.column, "has a late window that no calendar reaches"))?;
                 sources[index].window = Some(window);
                 Some(index)
@@ -306,11 +334,10 @@ impl TransformPlan {
 }
 
 /// Start of the late window and end of the future tolerance, in microseconds.
-fn window(ingest_date: NaiveDate, past: u32, future: u32) -> Option<(i64, i64)> {
+fn window(zone: Option<Tz>, ingest_date: NaiveDate, past: u32, future: u32) -> Option<(i64, i64)> {
     let first = ingest_date.checked_sub_days(Days::new(past.into()))?;
     let end = ingest_date.checked_add_days(Days::new(u64::from(future) + 1))?;
-    let micros = |day: NaiveDate| i64::from(day.to_epoch_days()) * values::MICROS_PER_DAY;
-    Some((micros(first), micros(end)))
+    Some((start_of_day(zone, first)?, start_of_day(zone, end)?))
 }
 
 fn fill(
@@ -388,9 +415,11 @@ fn source_column(
         ColumnType::Date => ColumnKind::Date(
             bounds(column, |text| values::date(text.as_bytes()).ok().map(i64::from)).map_err(invalid_bound)?,
         ),
-        ColumnType::Timestamp => ColumnKind::Timestamp(
-            bounds(column, |text| values::timestamp(text.as_bytes()).ok()).map_err(invalid_bound)?,
-        ),
+        ColumnType::Timestamp => {
+            let zone = LocalTimes::new(contract.source.time_zone.unwrap_or(Tz::UTC));
+            let parse = |text: &str| values::timestamp_in(text.as_bytes(), &zone).ok();
+            ColumnKind::Timestamp(bounds(column, parse).map_err(invalid_bound)?)
+        }
     };
     let allowed = match kind {
         ColumnKind::Text => rules.allowed.clone(),
@@ -406,6 +435,8 @@ fn source_column(
         format: rules.format,
         pattern: rules.pattern.as_deref().map(Pattern::new).transpose().map_err(wrong)?,
         max_length: rules.max_length,
+        nulls: column.null_values.clone(),
+        timestamp_format: column.timestamp_format,
         allowed,
         window: None,
         lookups: by_this,

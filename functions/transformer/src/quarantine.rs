@@ -5,7 +5,6 @@
 //! a card number is masked in every dataset.
 
 use crate::csv::CsvLayout;
-use crate::csv_record::raw_fields;
 use crate::json_text::{Entries, write_text};
 use crate::mask::MaskPolicy;
 use crate::plan::TransformPlan;
@@ -122,7 +121,7 @@ fn reason(plan: &TransformPlan, subject: Subject, rule: Rule) -> String {
     format!("{name}: {}", rule.text(max_length))
 }
 
-/// Masked text of a row for the quarantine file; `layout` is the header of a CSV file, or `None` for JSON lines.
+/// Masked text of a row for the quarantine file; `layout` is the header of a CSV file, or `None` for JSON.
 pub(crate) fn raw_text(plan: &TransformPlan, layout: Option<&CsvLayout>, raw: &[u8], readable: bool) -> String {
     let text = String::from_utf8_lossy(raw);
     if !plan.is_protected() {
@@ -138,14 +137,19 @@ pub(crate) fn raw_text(plan: &TransformPlan, layout: Option<&CsvLayout>, raw: &[
 }
 
 fn mask_csv(layout: &CsvLayout, text: &str) -> String {
-    let fields = raw_fields(text.as_bytes()).enumerate().map(|(index, (start, end))| {
-        if layout.protected.contains(&index) {
-            MASK
-        } else {
-            &text[start..end]
-        }
-    });
-    fields.collect::<Vec<_>>().join(",")
+    let syntax = &layout.records.syntax;
+    let fields = syntax
+        .raw_fields(text.as_bytes())
+        .enumerate()
+        .map(|(index, (start, end))| {
+            if layout.protected.contains(&index) {
+                MASK
+            } else {
+                &text[start..end]
+            }
+        });
+    let delimiter = char::from(syntax.delimiter).to_string();
+    fields.collect::<Vec<_>>().join(&delimiter)
 }
 
 fn mask_json(plan: &TransformPlan, text: &str) -> Option<String> {

@@ -4,11 +4,11 @@ use crate::pipeline::Summary;
 use cardlake_aws::storage::ObjectMeta;
 use cardlake_core::contract::Contract;
 use cardlake_core::paths::BronzeKey;
-use cardlake_core::records::{FORMAT_VERSION, ObjectRecord, QuarantineFile, SourceObject};
+use cardlake_core::records::{FORMAT_VERSION, ObjectRecord, QuarantineFile, SourceObject, TextBytes};
 use sha2::{Digest, Sha256};
 
 /// Version of the transformation. Increment it whenever the same object would yield different data files.
-const TRANSFORM_VERSION: u32 = 1;
+const TRANSFORM_VERSION: u32 = 2;
 
 /// The rules applied to an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,7 @@ fn source(meta: &ObjectMeta) -> SourceObject {
 pub(crate) fn transformed(key: &BronzeKey, meta: &ObjectMeta, rules: RuleSet, summary: Summary) -> ObjectRecord {
     let Summary {
         counts,
+        text,
         files,
         drift,
         quarantine,
@@ -62,6 +63,7 @@ pub(crate) fn transformed(key: &BronzeKey, meta: &ObjectMeta, rules: RuleSet, su
         rules: rules.id,
         late_window_days: rules.late_window_days,
         counts,
+        text: Some(text),
         files,
         drift,
         quarantine: (quarantine.rows > 0).then(|| QuarantineFile {
@@ -72,10 +74,20 @@ pub(crate) fn transformed(key: &BronzeKey, meta: &ObjectMeta, rules: RuleSet, su
     }
 }
 
-/// Record of a rejected object.
-pub(crate) fn rejected(key: &BronzeKey, meta: &ObjectMeta, rules: RuleSet, reason: String) -> ObjectRecord {
+/// Record of a rejected object with so many bytes of text, if they are known.
+pub(crate) fn rejected(
+    key: &BronzeKey,
+    meta: &ObjectMeta,
+    rules: RuleSet,
+    reason: String,
+    bytes: Option<u64>,
+) -> ObjectRecord {
     ObjectRecord {
         rejection: Some(reason),
+        text: bytes.map(|read| TextBytes {
+            read,
+            ..TextBytes::default()
+        }),
         ..transformed(key, meta, rules, Summary::default())
     }
 }

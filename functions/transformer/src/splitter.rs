@@ -1,13 +1,17 @@
 //! Splits the blocks of a file into fields, by format.
 
 use crate::batch::FieldBatch;
-use crate::blocks::Block;
-use crate::csv::{BYTE_ORDER_MARK, BlockTraits, CsvLayout};
-use crate::csv_record::{RecordEnd, record_end};
-use crate::json::JsonLines;
+use crate::blocks::MAXIMUM_RECORD_BYTES;
+use crate::csv::{BlockTraits, CsvLayout};
+use crate::csv_header::{HeaderSearch, find_header};
+use crate::format::InputFormat;
+use crate::framing::{Framing, OpenArrays};
+use crate::json::JsonRows;
+use crate::json_record::{ObjectEnd, is_separator, object_end};
 use crate::pipeline_error::PipelineError;
 use crate::plan::TransformPlan;
-use cardlake_core::events::FileFormat;
+use crate::text_source::{BYTE_ORDER_MARK, TextSource};
+use memchr::memchr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,43 +20,91 @@ use std::sync::Arc;
 pub(crate) enum RecordSplitter {
     /// CSV, with the number of rows by unknown column.
     Csv { layout: Arc<CsvLayout>, drift: Vec<u64> },
-    /// JSON lines.
-    JsonLines(JsonLines),
+    /// JSON.
+    Json(JsonRows),
 }
 
 impl RecordSplitter {
-    /// Detects the BOM and parses the header; `first.start` is moved to the first record.
+    /// Consumes the head of a file up to its first record; `None` if it has no text.
     ///
     /// # Errors
-    /// The file is rejected.
-    pub(crate) fn open(format: FileFormat, plan: &TransformPlan, first: &mut Block) -> Result<Self, PipelineError> {
-        let text = first.text.as_slice();
-        let mark = if text.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK.len()
-        } else {
-            0
-        };
-        first.start = mark;
+    /// The file is rejected or cannot be read.
+    pub(crate) fn open(
+        format: InputFormat,
+        plan: &TransformPlan,
+        source: &mut TextSource<'_>,
+    ) -> Result<Option<(Self, Framing)>, PipelineError> {
         match format {
-            FileFormat::Csv => {
-                let (None, RecordEnd::At(end)) = (first.fault, record_end(text, mark)) else {
-                    return Err(PipelineError::Rejected("the first line is no header".to_owned()));
-                };
-                let layout = CsvLayout::new(&text[mark..end], plan).map_err(PipelineError::Rejected)?;
-                first.start = end;
-                Ok(Self::Csv {
-                    drift: vec![0; layout.unknown.len()],
-                    layout: Arc::new(layout),
-                })
-            }
-            FileFormat::Jsonl => {
-                let starts_object = |line: &[u8]| line.trim_ascii_start().first() == Some(&b'{');
-                let is_text = std::str::from_utf8(text).is_ok();
-                if !is_text && !text[mark..].split(|byte| *byte == b'\n').any(starts_object) {
-                    return Err(PipelineError::Rejected("the file is not UTF-8 text".to_owned()));
+            InputFormat::Csv => Self::open_csv(plan, source),
+            InputFormat::Json => Self::open_json(plan, source).map(Some),
+            // A Parquet file that gets here is empty.
+            InputFormat::Parquet | InputFormat::Detected => {
+                let (head, _) = source.head();
+                let text = &head[mark_length(head)..];
+                match text.trim_ascii_start().first() {
+                    Some(b'{' | b'[') => Self::open_json(plan, source).map(Some),
+                    _ => Self::open_csv(plan, source),
                 }
-                Ok(Self::JsonLines(JsonLines::new(plan)))
             }
+        }
+    }
+
+    fn open_json(plan: &TransformPlan, source: &mut TextSource<'_>) -> Result<(Self, Framing), PipelineError> {
+        let (head, _) = source.head();
+        let starts_record = |line: &[u8]| matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
+        if !is_text(head) && !head.split(|byte| *byte == b'\n').any(starts_record) {
+            return Err(PipelineError::Rejected("the file is not UTF-8 text".to_owned()));
+        }
+        let mark = mark_length(head);
+        let framing = if has_line_for_each_object(&head[mark..]) {
+            Framing::Lines
+        } else {
+            Framing::JsonObjects(OpenArrays::default())
+        };
+        let rows = JsonRows::new(plan, matches!(framing, Framing::Lines));
+        source.consume(mark);
+        Ok((Self::Json(rows), framing))
+    }
+
+    fn open_csv(plan: &TransformPlan, source: &mut TextSource<'_>) -> Result<Option<(Self, Framing)>, PipelineError> {
+        source.detect_carriage_returns();
+        loop {
+            let (head, is_complete) = source.head();
+            let mut head = head.to_vec();
+            if is_complete && head.last().is_some_and(|last| *last != b'\n') {
+                head.push(b'\n');
+            }
+            match find_header(&head, is_complete, plan) {
+                HeaderSearch::Found(layout, end) => {
+                    source.consume(end);
+                    let layout = Arc::new(layout);
+                    let splitter = Self::Csv {
+                        drift: vec![0; layout.unknown.len()],
+                        layout: Arc::clone(&layout),
+                    };
+                    return Ok(Some((splitter, Framing::Csv(layout))));
+                }
+                HeaderSearch::Empty => {
+                    source.consume(head.len());
+                    return Ok(None);
+                }
+                HeaderSearch::Incomplete if head.len() < MAXIMUM_RECORD_BYTES => {
+                    source.read_more().map_err(PipelineError::Read)?;
+                }
+                HeaderSearch::Incomplete => {
+                    let reason = "the first line is no header: it does not end within 10 MB";
+                    return Err(PipelineError::Rejected(reason.to_owned()));
+                }
+                HeaderSearch::Rejected(reason) => return Err(PipelineError::Rejected(reason)),
+            }
+        }
+    }
+
+    /// Properties of a block's text that select the path.
+    pub(crate) fn traits_of(&self, text: &[u8]) -> BlockTraits {
+        match self {
+            Self::Csv { layout, .. } => layout.traits_of(text),
+            Self::Json(_) => BlockTraits::default(),
         }
     }
 
@@ -60,15 +112,25 @@ impl RecordSplitter {
     pub(crate) fn fill(&mut self, text: &[u8], position: usize, traits: BlockTraits, batch: &mut FieldBatch) -> usize {
         match self {
             Self::Csv { layout, drift } => layout.fill(text, position, traits, batch, drift),
-            Self::JsonLines(lines) => lines.fill(text, position, batch),
+            Self::Json(rows) => rows.fill(text, position, batch),
         }
+    }
+
+    /// Whether text between two rows is none of either: a line end, blanks, a comment, a comma.
+    #[inline]
+    pub(crate) fn separates(&self, gap: &[u8]) -> bool {
+        matches!(gap, b"" | b"\n" | b"\r\n")
+            || match self {
+                Self::Csv { layout, .. } => layout.separates(gap),
+                Self::Json(_) => gap.iter().all(|byte| is_separator(*byte)),
+            }
     }
 
     /// The header of a CSV file.
     pub(crate) fn layout(&self) -> Option<&CsvLayout> {
         match self {
             Self::Csv { layout, .. } => Some(layout),
-            Self::JsonLines(_) => None,
+            Self::Json(_) => None,
         }
     }
 
@@ -76,17 +138,58 @@ impl RecordSplitter {
     pub(crate) fn count_drift(self, drift: &mut BTreeMap<String, u64>) -> u64 {
         match self {
             Self::Csv { layout, drift: rows } => {
-                for ((name, _), rows) in layout.unknown.iter().zip(rows) {
+                let unknown = layout.unknown.iter().zip(rows);
+                for ((name, _), rows) in unknown.filter(|(_, rows)| *rows > 0) {
                     *drift.entry(name.clone()).or_default() += rows;
                 }
                 0
             }
-            Self::JsonLines(lines) => {
-                for (name, rows) in lines.drift {
+            Self::Json(json) => {
+                for (name, rows) in json.drift {
                     *drift.entry(name).or_default() += rows;
                 }
-                lines.repeated
+                json.repeated
             }
         }
+    }
+}
+
+/// Length of the byte order mark.
+fn mark_length(head: &[u8]) -> usize {
+    if head.starts_with(BYTE_ORDER_MARK) {
+        BYTE_ORDER_MARK.len()
+    } else {
+        0
+    }
+}
+
+/// Whether the head of a file is UTF-8, apart from a character at its end that is cut.
+fn is_text(head: &[u8]) -> bool {
+    std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true)
+}
+
+/// Whether a JSON file has one object in each line, by its head.
+fn has_line_for_each_object(head: &[u8]) -> bool {
+    let mut position = 0;
+    loop {
+        let unread = &head[position..];
+        let start = position + unread.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let Some(first) = head.get(start) else { return true };
+        let line_end = memchr(b'\n', &head[start..]).map_or(head.len(), |at| start + at);
+        let line = &head[start..line_end];
+        let is_line = match first {
+            b'{' => match object_end(head, start) {
+                ObjectEnd::At(end) => end <= line_end && head[end..line_end].iter().all(u8::is_ascii_whitespace),
+                // A long first line and the last one of the head end behind it.
+                ObjectEnd::Beyond => line_end == head.len() && position > 0,
+                ObjectEnd::Malformed => true,
+            },
+            b'[' => position > 0 && line.trim_ascii_end().last() == Some(&b']'),
+            _ => true,
+        };
+        if !is_line {
+            return false;
+        }
+        position = line_end;
     }
 }

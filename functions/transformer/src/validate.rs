@@ -13,11 +13,13 @@ mod text;
 use crate::batch::{Field, FieldBatch, FieldKind};
 use crate::columns::{ColumnValues, ColumnarRows};
 use crate::invariant::BrokenInvariant;
-use crate::plan::{ColumnKind, SourceColumn, TransformPlan};
+use crate::plan::{ColumnKind, SourceColumn, TransformPlan, ValueBounds};
 use crate::rule::{Problem, Rule, Subject};
 use crate::values;
+use crate::zone::LocalTimes;
+use cardlake_core::contract::TimestampFormat;
 use number::{BooleanReader, DecimalReader, DoubleReader, LongReader, WideReader};
-use reader::{ProblemRecorder, ReadResult, ValueReader};
+use reader::{NullableReader, ProblemRecorder, ReadResult, ValueReader};
 use text::{CodeReader, ExtraReader, TextReader, UuidReader};
 
 /// Appends the valid rows of a batch to the columns; the problems of the others stay in `batch.problems`, sorted by row.
@@ -50,6 +52,7 @@ pub(crate) fn read_batch(
             required: source.required,
             subject: Subject::Column(index as u16),
             nulls: &mut column.nulls,
+            null_values: &source.nulls,
             hashes,
             problems: &mut problems,
         };
@@ -63,6 +66,7 @@ pub(crate) fn read_batch(
             required: false,
             subject: Subject::Extra,
             nulls: &mut column.nulls,
+            null_values: &[],
             hashes,
             problems: &mut problems,
         };
@@ -164,10 +168,26 @@ fn read_column(
             )
         }
         (ColumnKind::Timestamp(bounds), ColumnValues::Long(values)) => {
+            read_timestamps(plan, source, bounds, values, pass)
+        }
+        _ => Err(BrokenInvariant("a column has the type of its plan")),
+    }
+}
+
+/// Reads timestamps in the format of the column and the zone of the source.
+fn read_timestamps(
+    plan: &TransformPlan,
+    source: &SourceColumn,
+    bounds: &ValueBounds<i64>,
+    values: &mut Vec<i64>,
+    pass: &mut Pass<'_>,
+) -> Result<(), BrokenInvariant> {
+    let (seed, window) = (source.seed, source.window);
+    let exponent = match (source.timestamp_format, plan.contract.source.time_zone) {
+        (TimestampFormat::Iso, None) => {
             let full = |text: &str| values::timestamp(text.as_bytes());
             let fast = |text: &[u8]| values::timestamp(text).ok();
-            let window = source.window;
-            pass.read(
+            return pass.read(
                 values,
                 &mut LongReader {
                     seed,
@@ -176,10 +196,38 @@ fn read_column(
                     fast,
                     full,
                 },
-            )
+            );
         }
-        _ => Err(BrokenInvariant("a column has the type of its plan")),
-    }
+        (TimestampFormat::Iso, Some(zone)) => {
+            let zone = LocalTimes::new(zone);
+            let full = |text: &str| values::timestamp_in(text.as_bytes(), &zone);
+            let fast = |text: &[u8]| values::timestamp_in(text, &zone).ok();
+            return pass.read(
+                values,
+                &mut LongReader {
+                    seed,
+                    bounds,
+                    window,
+                    fast,
+                    full,
+                },
+            );
+        }
+        (TimestampFormat::EpochSeconds, _) => 0,
+        (TimestampFormat::EpochMillis, _) => 3,
+    };
+    let full = |text: &str| values::epoch(text, exponent);
+    let fast = |_: &[u8]| None;
+    pass.read(
+        values,
+        &mut LongReader {
+            seed,
+            bounds,
+            window,
+            fast,
+            full,
+        },
+    )
 }
 
 /// One column of one batch.
@@ -190,12 +238,25 @@ struct Pass<'a> {
     required: bool,
     subject: Subject,
     nulls: &'a mut Vec<bool>,
+    /// Texts that are read as null, besides the empty one.
+    null_values: &'a [String],
     hashes: &'a mut [u64],
     problems: &'a mut Vec<Problem>,
 }
 
 impl Pass<'_> {
     fn read<R: ValueReader>(&mut self, values: &mut Vec<R::Stored>, reader: &mut R) -> Result<(), BrokenInvariant> {
+        match self.null_values {
+            [] => self.read_values(values, reader),
+            nulls => self.read_values(values, &mut NullableReader { nulls, reader }),
+        }
+    }
+
+    fn read_values<R: ValueReader>(
+        &mut self,
+        values: &mut Vec<R::Stored>,
+        reader: &mut R,
+    ) -> Result<(), BrokenInvariant> {
         let start = values.len();
         values.reserve(self.batch.rows());
         let fields = self.batch.fields.iter().skip(self.index).step_by(self.batch.width);
@@ -254,7 +315,7 @@ fn full<R: ValueReader>(
     let text = std::str::from_utf8(batch.bytes(text, field))
         .map_err(|_| BrokenInvariant("a row that is not UTF-8 is unreadable"))?
         .trim();
-    if text.is_empty() {
+    if text.is_empty() || reader.is_null(text) {
         if required {
             problems.record(Rule::Required);
         }

@@ -383,10 +383,43 @@ async fn a_file_that_cannot_be_read_is_rejected_with_a_reason() {
             "{name}: {record:?}"
         );
         assert!(record.files.is_empty());
+        // How much of a truncated file is missing, nobody knows.
+        let read = record.text.map(|text| text.read);
+        assert_eq!(read, (name != "a.csv.gz").then_some(body.len() as u64), "{name}");
         assert_eq!(run(&context, &key).await, output, "a second time");
         let error = handle(notification(&[&key]), &context).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_in_place_of_a_header_leaves_no_data_in_messages() {
+    let lake = Lake::new().await;
+    let context = lake
+        .context()
+        .await
+        .with_tokenizer(Tokenizer::from_secret(SECRET).unwrap());
+    let row = "c0,5105105105105100,5105105105105100,kim@example.com";
+    for (dataset, text) in [
+        ("cards", format!("{row}\n{row}\n")),
+        ("cards", format!("{row}\r{row}\r")),
+        ("customers", format!("{row}\n")),
+        ("customers", format!("customer_id,{row}\n")),
+        (
+            "customers",
+            "customer_id,lee@example.com,4111111111111111\nCUS1000,a,b\n".to_owned(),
+        ),
+    ] {
+        let key = format!("{dataset}/ingest_date=2026-01-15/a.csv");
+        let is_rejected = !text.starts_with("customer_id");
+        lake.put(&key, text).await;
+        let output = run(&context, &key).await;
+        assert_eq!(output.status == TransformStatus::Rejected, is_rejected);
+        let record = serde_json::to_string(&lake.record(&key).await).unwrap();
+        for data in ["5105", "4111", "kim", "lee"] {
+            assert!(!record.contains(data), "{record}");
+        }
     }
 }
 
@@ -398,6 +431,8 @@ async fn a_file_without_rows_is_no_error() {
         ("a.csv", ""),
         ("b.csv", HEADER),
         ("c.jsonl", "\n \n"),
+        ("f.csv", "\u{feff}"),
+        ("g.csv", "\r\n\r\n"),
         ("d.jsonl.gz", ""),
         ("e.csv.zst", ""),
     ] {

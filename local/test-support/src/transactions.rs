@@ -222,6 +222,7 @@ impl TransactionLake {
             },
             rules: rules.into(),
             files,
+            text: None,
             drift: BTreeMap::new(),
             quarantine: None,
             late_window_days: None,

@@ -12,16 +12,25 @@
 //! | table | `lateWindowDays` | days that an event may be before its ingest date (default 2) |
 //! | table | `futureToleranceDays` | days that an event may be after its ingest date (default 1) |
 //! | table | `redshiftDistributionKey`, `redshiftSortKeys` | column, list of columns |
+//! | table | `csv` | dialect of CSV files: see [`CsvDialect`] |
+//! | table | `encoding` | encoding of text files: see [`TextEncoding`] |
+//! | table | `timeZone` | IANA name of the zone of times without an offset, and of the days of event times (default UTC) |
+//! | table, column | `nullValues` | texts that are read as null |
+//! | column | `timestampFormat` | `iso`, `epoch_seconds` or `epoch_millis` |
 //! | column | `normalisation` | `lower` or `upper` |
 //! | column | `derivation` | derivation of a column that is not in bronze: see [`Derivation`] |
 
 mod build;
+mod build_source;
 mod model;
 pub mod odcs;
+mod place;
+mod source;
 
 pub use model::{
     Column, ColumnType, Contract, ContractError, Derivation, EventTime, Normalisation, Protection, Rules, TextFormat,
 };
+pub use source::{CsvDialect, SourceFormat, TextEncoding, TimestampFormat};
 
 use crate::assets::{AssetFolder, Assets};
 use std::collections::BTreeMap;

@@ -33,6 +33,31 @@ impl RowCounts {
     }
 }
 
+/// Bytes of text of one bronze object, decompressed: `read = kept + quarantined + unreadable + skipped`. They are counted apart from
+/// the rows: the left side where the text is read, the right side where it becomes rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextBytes {
+    /// Bytes read.
+    pub read: u64,
+    /// Bytes of rows that satisfy the contract.
+    pub kept: u64,
+    /// Bytes of quarantined rows.
+    pub quarantined: u64,
+    /// Bytes of text that cannot be split into fields. It is quarantined, too, and may hold any number of rows.
+    pub unreadable: u64,
+    /// Bytes of headers, comments, blank lines, line ends and other separators.
+    pub skipped: u64,
+}
+
+impl TextBytes {
+    /// Whether every byte is accounted for.
+    #[must_use]
+    pub const fn balanced(&self) -> bool {
+        self.read == self.kept + self.quarantined + self.unreadable + self.skipped
+    }
+}
+
 /// Row counts of one batch of a dataset:
 /// `bronze_rows = silver_rows_added + duplicates + quarantined`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +179,9 @@ pub struct ObjectRecord {
     pub late_window_days: Option<u32>,
     /// Row counts.
     pub counts: RowCounts,
+    /// Bytes of text. Of a rejected object only `read` is set. `None`: unknown, because its text does not come to an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextBytes>,
     /// Data files, by path. They become part of the table with a commit.
     pub files: Vec<DataFile>,
     /// Number of rows with an unknown field, by field.

@@ -3,11 +3,10 @@
 use super::csv::CsvTable;
 use crate::error::CliError;
 use arrow::datatypes::{DataType, Field, Schema};
-use cardlake_core::events::FileFormat;
 use cardlake_core::paths::parse_day;
 use cardlake_expectations::{LocalFile, ParquetTable, Source, TableFile};
 use cardlake_lake::delta::{DeltaStore, DeltaTable};
-use cardlake_transformer::format_of;
+use cardlake_transformer::{InputFormat, format_of};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,7 +56,7 @@ fn is_parquet(path: &Path) -> bool {
 }
 
 fn is_csv(path: &Path) -> bool {
-    matches!(format_of(&path.to_string_lossy()), Some((FileFormat::Csv, _)))
+    matches!(format_of(&path.to_string_lossy()), Some((InputFormat::Csv, _)))
 }
 
 async fn open_files(named: &Path, files: Vec<PathBuf>, below: &Path) -> Result<Box<dyn Source>, CliError> {

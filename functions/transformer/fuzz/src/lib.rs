@@ -33,6 +33,7 @@ fn outcome(text: &[u8], format: FileFormat, limits: &PipelineLimits) -> Option<(
     match run_pipeline(text, format, &PLAN, &names, limits, &|_| true, &mut quarantine) {
         Ok(summary) => {
             assert!(summary.counts.balanced(), "{:?}", summary.counts);
+            assert!(summary.text.balanced(), "{:?}", summary.text);
             assert_eq!(summary.quarantine.rows, summary.counts.quarantined);
             Some((format!("{:?}", summary.counts), summary.quarantine.reasons))
         }

@@ -42,4 +42,34 @@ pub(super) trait ValueReader {
 
     /// Reads any value; `text` is trimmed and not empty.
     fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<Self::Stored>;
+
+    /// Whether the trimmed text is read as null.
+    fn is_null(&self, _text: &str) -> bool {
+        false
+    }
+}
+
+/// A reader of a column with texts that are read as null.
+pub(super) struct NullableReader<'a, R> {
+    pub(super) nulls: &'a [String],
+    pub(super) reader: &'a mut R,
+}
+
+impl<R: ValueReader> ValueReader for NullableReader<'_, R> {
+    type Stored = R::Stored;
+    const BOOLEAN: Option<Rule> = R::BOOLEAN;
+
+    #[inline]
+    fn fast(&mut self, text: &[u8]) -> Option<(R::Stored, u64)> {
+        let is_null = self.nulls.iter().any(|null| null.as_bytes() == text);
+        if is_null { None } else { self.reader.fast(text) }
+    }
+
+    fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<R::Stored> {
+        self.reader.full(text, problems)
+    }
+
+    fn is_null(&self, text: &str) -> bool {
+        self.nulls.iter().any(|null| null == text)
+    }
 }

@@ -100,6 +100,11 @@ fn timestamps_of_every_form_come_out_in_utc() {
         ("2026-01-13 21:00:00+09", noon),
         ("2026-01-13T06:30:00-0530", noon),
         ("2026-01-14T00:00:00+12:00", noon),
+        ("2026-01-13 12:00:00 UTC", noon),
+        ("2026-01-13 12:00:00utc", noon),
+        ("2026-01-13 12:00", noon),
+        ("2026-01-13T12:00Z", noon),
+        ("2026-01-13T21:00+09:00", noon),
         ("2026-01-13 12:00:00.5", noon + 500_000),
         ("2026-01-13 12:00:00.123456", noon + 123_456),
         ("2026-01-13 12:00:00.123456789Z", noon + 123_456),
@@ -118,7 +123,10 @@ fn wrong_timestamps_say_why() {
         ("2026-01-13_12:00:00", Rule::NotTimestamp),
         ("2026-01-13 12:00:00.", Rule::NotTimestamp),
         ("2026-01-13 12:00:00.1234567890", Rule::NotTimestamp),
-        ("2026-01-13 12:00:00 UTC", Rule::NotTimestamp),
+        ("2026-01-13 12:00:00 KST", Rule::NotTimestamp),
+        ("2026-01-13 12", Rule::NotTimestamp),
+        ("2026-01-13 12:0", Rule::NotTimestamp),
+        ("2026-01-13 24:00", Rule::NoSuchTime),
         ("2026-01-13 12:00:00+24:00", Rule::NotTimestamp),
         ("2026-01-13 12:00:00+", Rule::NotTimestamp),
         ("2026-02-29 12:00:00", Rule::NoSuchDay),
@@ -130,6 +138,20 @@ fn wrong_timestamps_say_why() {
         assert_eq!(timestamp(text.as_bytes()), Err(rule), "{text}");
     }
     assert_eq!(timestamp(b"2024-02-29 12:00:00"), Ok(1_709_208_000_000_000));
+}
+
+#[test]
+fn epochs_are_exact() {
+    let noon = 1_768_305_600_000_000;
+    assert_eq!(epoch("1768305600", 0), Ok(noon));
+    assert_eq!(epoch("1768305600.25", 0), Ok(noon + 250_000));
+    assert_eq!(epoch("1768305600001", 3), Ok(noon + 1000));
+    assert_eq!(epoch("-1", 0), Ok(-1_000_000));
+    // Milliseconds in a column of seconds.
+    assert_eq!(epoch("1768305600001", 0), Err(Rule::NoSuchDay));
+    for text in ["1.7683056e9", "2026-01-13", "x", "1768305600.0000001"] {
+        assert_eq!(epoch(text, 0), Err(Rule::NotTimestamp), "{text}");
+    }
 }
 
 #[test]

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 mod corpus;
+mod dialects;
+mod formats;
 mod oracle;
+mod parquet_input;
 mod rules;
 mod support;

@@ -47,6 +47,7 @@ pub fn run(
     match run_pipeline(text, format, plan, &FileNames::new(&["x"]), limits, &emit, &mut lines) {
         Ok(summary) => {
             assert!(summary.counts.balanced(), "{:?}", summary.counts);
+            assert!(summary.text.balanced(), "{:?}", summary.text);
             assert_eq!(summary.quarantine.rows, summary.counts.quarantined);
             Ok((summary, files.into_inner().unwrap(), String::from_utf8(lines).unwrap()))
         }

@@ -32,6 +32,7 @@ async fn dates() {
         ("select date_part(dow, date '2026-01-18')", "0.0"),
         ("select extract(year from date '2026-01-18'), extract(epoch from timestamp '1970-01-02 00:00:00')", "2026|86400"),
         ("select trunc(timestamp '2026-01-18 10:00:00'), trunc(2.75), trunc(2.756, 2)", "2026-01-18|2|2.75"),
+        ("select trunc(convert_timezone('UTC', 'Asia/Seoul', timestamp '2026-01-14 15:00:00'))", "2026-01-15"),
         ("select last_day(date '2026-02-03')", "2026-02-28"),
         ("select add_months(date '2026-01-31', 1), add_months('2026-02-28', 1)", "2026-02-28 00:00:00.0|2026-03-31 00:00:00.0"),
         ("select months_between('2026-03-31', '2026-02-28'), months_between(date '2026-02-15', date '2026-01-01')::decimal(10,4)", "1.0|1.4516"),

@@ -1,28 +1,15 @@
 //! Builds a validated [`Contract`] from a document.
 
+use super::build_source::{null_values, source_format, timestamp_format};
 use super::model::{
     Column, ColumnType, Contract, ContractError, Derivation, EventTime, Normalisation, Protection, Rules, TextFormat,
 };
-use super::odcs::{CustomProperty, Document, Property, SchemaObject};
+use super::odcs::{Document, Property, SchemaObject};
+use super::place::{Place, custom, custom_list, custom_text};
+use super::source::TimestampFormat;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-
-/// Location in a file, for error messages.
-struct Place<'a> {
-    file: &'a str,
-    path: String,
-}
-
-impl Place<'_> {
-    fn wrong(&self, field: &str, problem: impl Into<String>) -> ContractError {
-        ContractError::Property {
-            file: self.file.to_owned(),
-            property: format!("{}.{field}", self.path),
-            problem: problem.into(),
-        }
-    }
-}
 
 impl Contract {
     /// Parses and validates a contract.
@@ -81,6 +68,7 @@ fn contract(file: &str, text: &str) -> Result<Contract, ContractError> {
         columns,
         primary_key,
         partition_columns,
+        source: source_format(&place, table)?,
         fingerprint: hex::encode(Sha256::digest(text.as_bytes())),
     };
     check(&place, &contract)?;
@@ -146,6 +134,12 @@ fn column(file: &str, table: &SchemaObject, property: &Property) -> Result<Colum
             .transpose()?,
         protection,
         normalisation,
+        null_values: [&table.custom_properties, &property.custom_properties]
+            .iter()
+            .map(|properties| null_values(&place, properties))
+            .collect::<Result<Vec<_>, _>>()?
+            .concat(),
+        timestamp_format: timestamp_format(&place, &property.custom_properties)?,
     })
 }
 
@@ -311,6 +305,14 @@ fn check(place: &Place<'_>, contract: &Contract) -> Result<(), ContractError> {
         if contract.columns[..index].iter().any(|other| other.name == column.name) {
             return Err(place.wrong(&column.name, "is described twice"));
         }
+        if column.timestamp_format != TimestampFormat::Iso
+            && (column.column_type != ColumnType::Timestamp || column.derivation.is_some())
+        {
+            return Err(place.wrong(
+                &format!("{}.timestampFormat", column.name),
+                "is for timestamp columns that bronze has",
+            ));
+        }
         let (from, wanted) = match &column.derivation {
             Some(Derivation::Lookup { from, .. } | Derivation::LastFour { from }) => (from, ColumnType::String),
             Some(Derivation::DateOf { from } | Derivation::DaysLate { from }) => (from, ColumnType::Timestamp),
@@ -329,34 +331,6 @@ fn check(place: &Place<'_>, contract: &Contract) -> Result<(), ContractError> {
         }
     }
     Ok(())
-}
-
-fn custom<'a>(properties: &'a [CustomProperty], name: &str) -> Option<&'a Value> {
-    properties
-        .iter()
-        .find(|property| property.property == name)
-        .map(|property| &property.value)
-}
-
-fn custom_text(place: &Place<'_>, properties: &[CustomProperty], name: &str) -> Result<Option<String>, ContractError> {
-    custom(properties, name)
-        .map(|value| {
-            value
-                .as_str()
-                .map(str::to_owned)
-                .ok_or_else(|| place.wrong(name, format!("'{value}' is not text")))
-        })
-        .transpose()
-}
-
-fn custom_list(place: &Place<'_>, properties: &[CustomProperty], name: &str) -> Result<Vec<String>, ContractError> {
-    let Some(value) = custom(properties, name) else {
-        return Ok(Vec::new());
-    };
-    let texts = value
-        .as_array()
-        .map(|items| items.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-    texts.ok_or_else(|| place.wrong(name, format!("'{value}' is not a list of names")))
 }
 
 fn scalar_text(value: &Value) -> String {

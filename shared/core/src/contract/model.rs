@@ -1,5 +1,6 @@
 //! The validated model of a contract.
 
+use super::source::{SourceFormat, TimestampFormat};
 use crate::assets::AssetError;
 use crate::error::{ErrorKind, StageError};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -104,7 +105,7 @@ pub enum Derivation {
         /// Result by text.
         values: BTreeMap<String, String>,
     },
-    /// UTC date of a timestamp column: `{kind: date, from: txn_ts}`.
+    /// Date of a timestamp column in the zone of the source: `{kind: date, from: txn_ts}`.
     DateOf {
         /// The timestamp column.
         from: String,
@@ -201,6 +202,10 @@ pub struct Column {
     pub protection: Protection,
     /// Letter case.
     pub normalisation: Normalisation,
+    /// Texts that are read as null, besides the empty one.
+    pub null_values: Vec<String>,
+    /// How timestamps are written.
+    pub timestamp_format: TimestampFormat,
     /// Validation rules.
     pub rules: Rules,
 }
@@ -237,6 +242,8 @@ pub struct Contract {
     pub distribution_key: Option<String>,
     /// Redshift sort keys.
     pub sort_keys: Vec<String>,
+    /// How the files in bronze are written.
+    pub source: SourceFormat,
     /// SHA-256 over the file, in hexadecimal.
     pub fingerprint: String,
 }

@@ -79,6 +79,85 @@ fn a_mistake_is_reported_with_file_property_and_what_is_allowed() {
     check("name: amount", "name: thing_id", "things.thing_id: is described twice");
 }
 
+/// The minimal contract with a custom property of the table.
+fn with(property: &str) -> Result<Contract, ContractError> {
+    let text = MINIMAL.replace(
+        "    properties:\n",
+        &format!("    customProperties: [{property}]\n    properties:\n"),
+    );
+    Contract::from_yaml("things.yaml", &text)
+}
+
+#[test]
+fn the_format_of_the_files_is_that_of_the_standards_unless_it_is_told() {
+    let contract = Contract::from_yaml("things.yaml", MINIMAL).unwrap();
+    assert_eq!(contract.source, SourceFormat::default());
+    let csv = "{delimiter: \"\\t\", quote: \"'\", escape: \"'\", comment: '#', skipRows: 3}";
+    let contract = with(&format!(
+        "{{property: csv, value: {csv}}}, {{property: encoding, value: EUC-KR}}, \
+         {{property: timeZone, value: Asia/Seoul}}, {{property: nullValues, value: ['NULL']}}"
+    ))
+    .unwrap();
+    let expected = CsvDialect {
+        delimiter: b'\t',
+        quote: b'\'',
+        escape: None,
+        comment: Some(b'#'),
+        skip_rows: 3,
+    };
+    assert_eq!(contract.source.csv, expected);
+    assert_eq!(contract.source.encoding, TextEncoding::Cp949);
+    assert_eq!(contract.source.time_zone.map(chrono_tz::Tz::name), Some("Asia/Seoul"));
+    assert!(contract.columns.iter().all(|column| column.null_values == ["NULL"]));
+}
+
+#[test]
+fn a_mistake_in_the_format_of_the_files_is_reported() {
+    for (property, expected) in [
+        ("{property: csv, value: ';'}", "things.csv: '\";\"' is not a map"),
+        (
+            "{property: csv, value: {delimeter: ';'}}",
+            "things.csv.delimeter: is unknown: allowed are delimiter,",
+        ),
+        (
+            "{property: csv, value: {delimiter: '||'}}",
+            "things.csv.delimiter: \"||\" is not one ASCII character",
+        ),
+        (
+            "{property: csv, value: {delimiter: '\"'}}",
+            "things.csv: gives one character two meanings",
+        ),
+        (
+            "{property: csv, value: {skipRows: -1}}",
+            "things.csv.skipRows: -1 is not a number of lines",
+        ),
+        (
+            "{property: encoding, value: ebcdic}",
+            "things.encoding: 'ebcdic' is unknown: allowed are utf-8,",
+        ),
+        (
+            "{property: timeZone, value: KST9}",
+            "things.timeZone: 'KST9' is unknown: give an IANA name",
+        ),
+        (
+            "{property: nullValues, value: [NULL]}",
+            "is not a list of texts; put each in quotes",
+        ),
+    ] {
+        let error = with(property).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    let text = MINIMAL.replace(
+        "'DECIMAL(18,2)'}",
+        "'DECIMAL(18,2)', customProperties: [{property: timestampFormat, value: epoch_seconds}]}",
+    );
+    let error = Contract::from_yaml("things.yaml", &text).unwrap_err().to_string();
+    assert!(
+        error.ends_with("things.amount.timestampFormat: is for timestamp columns that bronze has"),
+        "{error}"
+    );
+}
+
 #[test]
 fn the_contracts_of_the_project_are_valid() {
     let contracts = Contracts::load(&project()).unwrap();
