@@ -20,6 +20,7 @@ mod panels;
 mod stack;
 mod terminal;
 mod validation;
+mod versions;
 
 use harness::Lake;
 use input::Landing;

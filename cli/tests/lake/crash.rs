@@ -277,6 +277,28 @@ async fn a_batch_with_late_changed_and_repeated_rows_survives_a_fault_at_any_req
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_moves_a_row_from_a_distant_day_survives_a_fault_at_any_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let lake = Lake::open(root, Options::default()).await;
+    // The 13th gives the files of the 10th their filters, the 16th those of the 13th.
+    for day in [10, 13] {
+        let rows: Vec<String> = (1..=4).map(|number| row(day * 10 + number, day, 1)).collect();
+        deliver(root, day, "a.csv", 0, &rows);
+        lake.run(day, None).await.unwrap();
+    }
+    lake.close().await;
+    deliver(
+        root,
+        16,
+        "a.csv",
+        0,
+        &[row(101, 16, 2), row(131, 16, 2), row(161, 16, 1)],
+    );
+    a_rerun_mends_everything(root, Work::Day(16)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_publication_that_writes_a_checkpoint_survives_a_fault_at_any_request() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();

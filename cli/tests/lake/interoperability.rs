@@ -171,3 +171,76 @@ async fn other_implementations_read_rows_schema_statistics_history_and_earlier_b
         assert!(compared > 20, "{what}: {}", statistics["compared"]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_implementations_read_partition_values_and_compact_files_between_two_corrections() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path();
+    let assets = root.join("assets");
+    let (odd, even) = ("a b=c/d 25%", "커피 & tea");
+    let text = contract()
+        .replace("\"5411\": grocery", &format!("\"5411\": \"{odd}\""))
+        .replace("\"4121\": taxi", &format!("\"4121\": \"{even}\""));
+    assert!(text.contains(odd) && text.contains(even));
+    write_contract(&assets, &text);
+    let options = Options {
+        assets: Some(assets),
+        ..Options::default()
+    };
+    let lake = Lake::open(root, options).await;
+    // Keys of both files of a partition lie between one another.
+    deliver(
+        root,
+        13,
+        "a.csv",
+        0,
+        &(0..20).map(|number| row(number, 13, 1)).collect::<Vec<_>>(),
+    );
+    lake.run(13, None).await.unwrap();
+    deliver(
+        root,
+        14,
+        "a.csv",
+        0,
+        &(20..40).map(|number| row(number, 13, 1)).collect::<Vec<_>>(),
+    );
+    lake.run(14, None).await.unwrap();
+
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let interpreter = run(&mut Command::new(project.join("scripts/python-env.sh"))).await;
+    let printed = run(Command::new(interpreter.trim())
+        .arg(project.join("tests/interoperability/partitions_and_optimize.py"))
+        .arg(root.join("silver/transactions")))
+    .await;
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    let mut expected: Vec<(String, &str)> = (0..40)
+        .map(|number: u32| {
+            (
+                transaction_id(number),
+                if number.is_multiple_of(2) { even } else { odd },
+            )
+        })
+        .collect();
+    expected.sort();
+    let seen = printed["seen"].as_object().unwrap();
+    for (reader, found) in seen.iter().filter(|(reader, _)| *reader != "filtered") {
+        assert_eq!(found, &json!(expected), "{reader}");
+    }
+    assert_eq!(seen["filtered"].as_array().unwrap().len(), 20);
+    assert_eq!(printed["files"], json!([2, 4]));
+
+    // What deltalake wrote is not sorted by key; a correction finds its rows all the same.
+    let mut rows: Vec<String> = (0..40).step_by(3).map(|number| row(number, 13, 2)).collect();
+    rows.push(row(100, 15, 1));
+    deliver(root, 15, "a.csv", 0, &rows);
+    let published = lake.run(15, None).await.unwrap();
+    assert_eq!((published.counts.replaced, published.table_rows), (14, 41));
+    // Far away, too.
+    deliver(root, 20, "a.csv", 0, &[row(1, 20, 3), row(2, 20, 3)]);
+    let published = lake.run(20, None).await.unwrap();
+    assert_eq!((published.counts.replaced, published.table_rows), (2, 41));
+    let rows = lake.rows().await;
+    assert_eq!(rows.iter().filter(|row| row.contains("|2.50|")).count(), 14);
+    assert_eq!(rows.iter().filter(|row| row.contains("|3.50|")).count(), 2);
+    lake.close().await;
+}

@@ -477,3 +477,103 @@ async fn a_value_that_does_not_fit_is_reported_with_file_row_column_and_reason()
     assert!(error.message.contains(", row 1, column currency: "), "{error}");
     assert_eq!(fixture.ledger().await, ["-1|-1|0|true"], "rolled back");
 }
+
+/// Rows 1 and 2 on the 13th with others, corrected to the 17th four days later.
+async fn moving(fixture: &Fixture) {
+    let first = [row(1, 13, 100), row(2, 13, 100), row(3, 13, 100), row(4, 14, 100)];
+    fixture.day(15, &first).await;
+    load(&fixture.loader().await).await.unwrap();
+}
+
+/// Where the rows of [`moving`] have to be in the end.
+const MOVED: [&str; 5] = [
+    "1|2026-01-17|200.50",
+    "2|2026-01-17|200.50",
+    "3|2026-01-13|100.50",
+    "4|2026-01-14|100.50",
+    "5|2026-01-17|200.50",
+];
+
+async fn where_rows_are(fixture: &Fixture) -> Vec<String> {
+    let statement =
+        "select cast(substring(customer_id, 4) as integer), txn_date, amount from raw.transactions order by 1";
+    fixture.sql(statement).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_move_to_another_day_leave_the_old_one() {
+    let fixture = Fixture::start().await;
+    moving(&fixture).await;
+    // The 13th loses one of two rows of a partition, and the only one of another.
+    fixture
+        .day(17, &[row(1, 17, 200), row(2, 17, 200), row(5, 17, 200)])
+        .await;
+    let loaded = load(&fixture.loader().await).await.unwrap();
+    assert_eq!(loaded.warehouse_rows, 5);
+    assert_eq!(where_rows_are(&fixture).await, MOVED);
+    let before = fixture.rows().await;
+    load_from(event(true), &fixture.loader().await).await.unwrap();
+    assert_eq!(fixture.rows().await, before);
+}
+
+/// Commits day 17 as a version before key filters did: silver has rows 1 and 2 twice.
+async fn poison(fixture: &Fixture) {
+    let root = fixture.folder.path();
+    deliver(
+        root,
+        17,
+        "a.csv",
+        0,
+        &[row(1, 17, 200), row(2, 17, 200), row(5, 17, 200)],
+    );
+    fixture
+        .lake
+        .transform(&crate::support::bronze_key(17, "a.csv"), None)
+        .await
+        .unwrap();
+    let key = fixture.lake.reconcile(17, None).await.unwrap().candidate.unwrap();
+    let silver = root.join(SILVER);
+    let read =
+        |key: &str| -> serde_json::Value { serde_json::from_slice(&std::fs::read(silver.join(key)).unwrap()).unwrap() };
+    let mut candidate = read(&key);
+    let record = read(&format!("_objects/{DATASET}/ingest_date=2026-01-17/a.csv.json"));
+    candidate["id"] = "0123".into();
+    candidate["add"] = record["files"].clone();
+    candidate["remove"] = serde_json::json!([]);
+    let key = paths::candidate(DATASET, date(17), "0123");
+    std::fs::write(silver.join(&key), candidate.to_string()).unwrap();
+    fixture.lake.publish(17, Some(key)).await.unwrap();
+    let filters = silver.join(paths::key_filters_prefix(DATASET));
+    if filters.is_dir() {
+        std::fs::remove_dir_all(filters).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_failed_for_a_key_twice_succeeds_after_a_rerun_of_the_day() {
+    let fixture = Fixture::start().await;
+    moving(&fixture).await;
+    poison(&fixture).await;
+    let error = load(&fixture.loader().await).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BooksImbalance, "{error}");
+    let published = fixture.lake.run(17, None).await.unwrap();
+    assert_eq!(published.table_rows, 5);
+    let loaded = load(&fixture.loader().await).await.unwrap();
+    assert_eq!(loaded.warehouse_rows, 5);
+    assert_eq!(where_rows_are(&fixture).await, MOVED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_full_refresh_loaded_twice_is_mended_by_another_one() {
+    let fixture = Fixture::start().await;
+    moving(&fixture).await;
+    poison(&fixture).await;
+    // Each partition agrees with silver, where the key is in two of them.
+    let refreshed = load_from(event(true), &fixture.loader().await).await;
+    fixture.lake.run(17, None).await.unwrap();
+    let loaded = load(&fixture.loader().await).await;
+    if loaded.is_err() {
+        load_from(event(true), &fixture.loader().await).await.unwrap();
+    }
+    assert_eq!(where_rows_are(&fixture).await, MOVED, "{refreshed:?} {loaded:?}");
+}

@@ -6,13 +6,13 @@
 //! keys for each of up to [`MERGED_FILES`] files, and a bit or two for each row of files with a shared key.
 
 use crate::error::ReconcilerError;
-use crate::keys::{KeyColumns, Readers};
+use crate::keys::{KeyColumns, Readers, is_sorted, sorted_runs};
 use crate::merge::{Member, merge, merge_shared};
 use crate::provenance::{Provenance, ProvenanceColumns, ProvenanceCursor};
 use crate::ranges::Ranges;
 use crate::remote::{READ_BATCH_ROWS, RemoteFile};
 use crate::resolution::{Origin, survivor};
-use crate::rows::RowSet;
+use crate::rows::{Ranks, RowSet};
 use crate::spool::{Groups, ProvenanceReader, Provenances, RunWriter};
 use cardlake_core::error::{ErrorKind, StageError};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -89,7 +89,7 @@ pub(crate) struct Verdict {
 /// Compares the files. `batch_day` (days since 1970) tells this batch's committed rows from those of others.
 ///
 /// # Errors
-/// A file cannot be read or is not sorted by its key.
+/// A file cannot be read, or is one of this project's and not sorted by its key.
 pub(crate) async fn compare(
     source: &Arc<dyn Ranges>,
     inputs: &[Input],
@@ -111,6 +111,7 @@ pub(crate) async fn compare(
     let inputs = inputs.len();
     tokio::task::spawn_blocking(move || {
         let mut comparison = Comparison {
+            sorted: files.iter().map(|file| is_sorted(file, &keys)).collect(),
             dropped: vec![RowSet::default(); origins.len()],
             files,
             origins,
@@ -146,6 +147,8 @@ async fn open(source: &Arc<dyn Ranges>, input: &Input) -> Result<Option<RemoteFi
 
 struct Comparison {
     files: Vec<RemoteFile>,
+    /// Which of them are sorted by key.
+    sorted: Vec<bool>,
     origins: Vec<Origin>,
     columns: ProvenanceColumns,
     batch_day: i32,
@@ -157,6 +160,11 @@ impl Comparison {
     fn run(&mut self, keys: &KeyColumns) -> Result<(), ReconcilerError> {
         let (groups, shared) = self.shared_keys(keys)?;
         let mut provenances = self.provenances(&shared)?;
+        let ranks: Vec<Option<Ranks>> = shared
+            .iter()
+            .zip(&self.sorted)
+            .map(|(rows, sorted)| (!sorted).then(|| Ranks::of(rows)))
+            .collect();
         let mut groups = groups.into_reader()?;
         let mut members: Vec<Member> = Vec::new();
         let mut versions: Vec<(Member, Provenance)> = Vec::new();
@@ -165,7 +173,12 @@ impl Comparison {
             for member in &members {
                 let provenance = provenances.get_mut(member.file as usize).and_then(Option::as_mut);
                 let provenance = provenance.ok_or_else(|| defect("a file's provenance is missing"))?;
-                versions.push((*member, provenance.next()?));
+                // Of a sorted file, the rows come in the order of the keys.
+                let provenance = match ranks.get(member.file as usize).and_then(Option::as_ref) {
+                    None => provenance.next()?,
+                    Some(ranks) => provenance.at(ranks.rank(&shared[member.file as usize], member.row))?,
+                };
+                versions.push((*member, provenance));
             }
             self.resolve(&versions);
         }
@@ -185,19 +198,29 @@ impl Comparison {
             }
             Ok::<_, ReconcilerError>(groups.add(members)?)
         };
+        let numbered = (0_u32..).zip(&self.files).zip(&self.sorted);
+        let (sorted, unsorted): (Vec<_>, Vec<_>) = numbered.partition(|(_, sorted)| **sorted);
+        let sorted: Vec<(u32, &RemoteFile)> = sorted.into_iter().map(|(file, _)| file).collect();
         std::thread::scope(|scope| {
             let readers = Readers::start(scope, threads());
-            if self.files.len() <= MERGED_FILES {
-                return merge_shared(readers.cursors(&self.files, 0, keys, buffer_bytes)?, found);
+            if unsorted.is_empty() && sorted.len() <= MERGED_FILES {
+                return merge_shared(readers.cursors(&sorted, keys, buffer_bytes)?, found);
             }
             let mut runs = Vec::new();
-            for (files, first) in self.files.chunks(MERGED_FILES).zip((0..).step_by(MERGED_FILES)) {
+            for files in sorted.chunks(MERGED_FILES) {
                 let mut run = RunWriter::new();
-                let cursors = readers.cursors(files, first, keys, buffer_bytes)?;
+                let cursors = readers.cursors(files, keys, buffer_bytes)?;
                 merge(cursors, |prefix, suffix, member| {
                     Ok::<_, ReconcilerError>(run.add(prefix, suffix, member)?)
                 })?;
                 runs.push(run.into_cursor()?);
+            }
+            for ((number, file), _) in unsorted {
+                tracing::info!(
+                    file = file.key(),
+                    "data file of another writer is sorted by its key on reading"
+                );
+                runs.extend(sorted_runs(file, number, keys, buffer_bytes)?);
             }
             merge_shared(runs, found)
         })?;

@@ -1,7 +1,13 @@
 //! The sorted keys of a data file, as a cursor for the merge, read ahead on other threads.
 //!
 //! No allocation for a row: keys become 16-byte prefixes a batch at a time, and only keys that a prefix may not tell apart
-//! keep their bytes. A UUID fits its prefix.
+//! keep their bytes. A UUID fits its prefix. Files of other writers that are not sorted by key are sorted on reading ([`sort`]).
+
+mod hash;
+mod sort;
+
+pub(crate) use hash::{HASH_BITS, hashes};
+pub(crate) use sort::{is_sorted, sorted_runs};
 
 use crate::error::ReconcilerError;
 use crate::merge::{Cursor, Member};
@@ -47,6 +53,10 @@ impl KeyColumns {
             encoding,
         }
     }
+
+    fn names(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
 }
 
 /// The keys of a block beyond their prefixes.
@@ -90,15 +100,16 @@ struct KeyReader {
     failures: Failures,
     converter: Option<RowConverter>,
     next_row: u64,
+    /// Whether the keys have to ascend.
+    sorted: bool,
     /// The last key of the batch before, to check the order.
     last: Option<(u128, Vec<u8>)>,
 }
 
 impl KeyReader {
     /// The first bytes are under way when this returns.
-    fn open(file: &RemoteFile, columns: &KeyColumns, buffer_bytes: u64) -> Result<Self, ReconcilerError> {
-        let names: Vec<&str> = columns.names.iter().map(String::as_str).collect();
-        let (reader, failures) = file.reader(&names, buffer_bytes, READ_BATCH_ROWS)?;
+    fn open(file: &RemoteFile, columns: &KeyColumns, buffer_bytes: u64, sorted: bool) -> Result<Self, ReconcilerError> {
+        let (reader, failures) = file.reader(&columns.names(), buffer_bytes, READ_BATCH_ROWS)?;
         Ok(Self {
             file: file.clone(),
             columns: columns.clone(),
@@ -106,6 +117,7 @@ impl KeyReader {
             failures,
             converter: None,
             next_row: 0,
+            sorted,
             last: None,
         })
     }
@@ -115,22 +127,32 @@ impl KeyReader {
         batch.prefixes.clear();
         batch.suffixes = Suffixes::Nothing;
         batch.first_row = self.next_row;
-        let Some(read) = self.reader.next() else {
+        let Some(arrays) = self.next_arrays()? else {
             return Ok(batch);
         };
-        let read = read.map_err(|error| self.failures.explain(&error))?;
-        let arrays = self.key_arrays(&read)?;
         match self.columns.encoding {
             KeyEncoding::Uuid => self.take_uuids(&arrays[0], &mut batch)?,
             KeyEncoding::Text => self.take_texts(&arrays[0], &mut batch)?,
             KeyEncoding::Rows => self.take_rows(&arrays, &mut batch)?,
         }
-        self.check_order(&batch)?;
         self.next_row += batch.prefixes.len() as u64;
+        if !self.sorted {
+            return Ok(batch);
+        }
+        self.check_order(&batch)?;
         if let Some((last, prefix)) = (0..).zip(&batch.prefixes).last() {
             self.last = Some((*prefix, batch.suffix_at(last).to_vec()));
         }
         Ok(batch)
+    }
+
+    /// The key columns of the next rows; `None` at the end of the file.
+    fn next_arrays(&mut self) -> Result<Option<Vec<ArrayRef>>, ReconcilerError> {
+        let Some(read) = self.reader.next() else {
+            return Ok(None);
+        };
+        let read = read.map_err(|error| self.failures.explain(&error))?;
+        self.key_arrays(&read).map(Some)
     }
 
     fn key_arrays(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, ReconcilerError> {
@@ -243,19 +265,18 @@ impl Readers {
         Self { jobs }
     }
 
-    /// Cursors at the first keys of files, the first of which has the number `first`. Blocks; to be called in a tokio runtime.
+    /// Cursors at the first keys of sorted files, each with its number. Blocks; to be called in a tokio runtime.
     ///
     /// # Errors
     /// A file cannot be read, or its keys are not what the contract says.
     pub(crate) fn cursors(
         &self,
-        files: &[RemoteFile],
-        first: u32,
+        files: &[(u32, &RemoteFile)],
         columns: &KeyColumns,
         buffer_bytes: u64,
     ) -> Result<Vec<KeyCursor>, ReconcilerError> {
-        let cursors = files.iter().zip(first..).map(|(file, number)| {
-            let reader = KeyReader::open(file, columns, buffer_bytes)?;
+        let cursors = files.iter().map(|&(number, file)| {
+            let reader = KeyReader::open(file, columns, buffer_bytes, true)?;
             let batch = KeyBlock::empty();
             let (reply, read) = channel();
             self.jobs.send(Job { reader, batch, reply }).map_err(|_| no_reader())?;

@@ -8,8 +8,8 @@
 //! | `balance` | what was published and loaded | row accounting | no row appeared or got lost |
 //! | `vacuum` | a retention in days | what was removed | no version within the retention loses a file |
 //!
-//! The table holds one row per key, its latest version: latest ingest date, then event time, then source order. A
-//! re-delivery with the same values changes nothing. Any action can be repeated: the same input against
+//! The table holds one row per key, its latest version: the one that was delivered last, by ingest date, the bronze object's
+//! own time, its key, and the row's position in it. A re-delivery with the same values changes nothing. Any action can be repeated: the same input against
 //! the same version of the table gives the same candidate, byte for byte, and a candidate is committed at most once. If
 //! another batch was committed in between, `publish` fails with `CommitConflict` and the way out is to reconcile again.
 
@@ -17,9 +17,12 @@ mod accounting;
 mod applied;
 mod balance;
 mod compare;
+mod content;
 mod context;
 mod day_objects;
+mod delivery;
 mod error;
+mod filters;
 mod handler;
 mod keys;
 mod merge;

@@ -1,11 +1,13 @@
 //! Row provenance: the columns that order the versions of a row.
 
+use crate::delivery::compare_keys;
 use crate::error::ReconcilerError;
 use crate::remote::{Failures, READ_BATCH_ROWS, RemoteFile};
 use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use cardlake_core::contract::{Contract, Derivation};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 const MICROSECONDS_OF_A_DAY: i64 = 86_400_000_000;
@@ -69,7 +71,7 @@ pub(crate) struct Provenance {
     pub(crate) event_time: i64,
     /// Key of the bronze object.
     pub(crate) source_object: Arc<str>,
-    /// The object's own time in microseconds since 1970: tells a replaced object from the one that replaced it.
+    /// The object's own time in microseconds since 1970; the smallest number if the contract does not keep it.
     pub(crate) ingest_time: i64,
     /// Number of the row in the object.
     pub(crate) source_row: i64,
@@ -78,20 +80,22 @@ pub(crate) struct Provenance {
 }
 
 impl Provenance {
-    /// Sort key: later versions are greater.
-    pub(crate) fn order(&self) -> (i32, i64, &str, i64, i64) {
-        (
-            self.ingest_date,
-            self.event_time,
-            &self.source_object,
-            self.ingest_time,
-            self.source_row,
-        )
+    /// The order of versions, later ones are greater: day of delivery, the object's own time, its key ([`compare_keys`]), row
+    /// number. What the row says does not matter, the event time least of all: a correction of a clock that was fast says an
+    /// earlier one.
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        let times = (self.ingest_date, self.ingest_time);
+        times
+            .cmp(&(other.ingest_date, other.ingest_time))
+            .then_with(|| compare_keys(&self.source_object, &other.source_object))
+            .then_with(|| self.source_row.cmp(&other.source_row))
+            // Of rows of one place: the same row under other rules of transformation.
+            .then_with(|| self.event_time.cmp(&other.event_time))
     }
 
     /// Whether both are the same row of the same object, with the same values.
     pub(crate) fn is_same_delivery(&self, other: &Self) -> bool {
-        self.order() == other.order() && self.row_hash == other.row_hash
+        self.compare(other).is_eq() && self.row_hash == other.row_hash
     }
 
     /// Whether the event happened on a day before the delivery.
@@ -292,7 +296,12 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_row_that_cannot_be_ordered_is_a_defect_of_the_file() {
         let found = read(Some(7), Some("b.csv"), Some(2)).await.unwrap();
-        assert_eq!(found[0].order(), (7, i64::MIN, "b.csv", i64::MIN, 2));
+        let found = &found[0];
+        assert_eq!(
+            (found.ingest_date, &*found.source_object, found.source_row),
+            (7, "b.csv", 2)
+        );
+        assert_eq!((found.event_time, found.ingest_time), (i64::MIN, i64::MIN));
         for (day, object, row, column) in [
             (None, Some("b.csv"), Some(2), "ingest_date"),
             (Some(7), None, Some(2), "source_object"),

@@ -6,12 +6,13 @@ use crate::compare::{Input, Tally, Verdict, compare};
 use crate::context::Context;
 use crate::day_objects::{DayObjects, object_id};
 use crate::error::ReconcilerError;
+use crate::filters::{self, Distant};
 use crate::keys::KeyColumns;
 use crate::provenance::ProvenanceColumns;
 use crate::ranges::{Bucket, Ranges};
 use crate::resolution::Origin;
 use crate::rewrite::{Rewritten, rewrite};
-use crate::scope::{EventDays, choose, event_days};
+use crate::scope::{Scope, choose, distant_files, event_days};
 use arrow::datatypes::Date32Type;
 use cardlake_core::contract::Contract;
 use cardlake_core::events::ReconcileOutput;
@@ -52,14 +53,19 @@ pub(crate) async fn reconcile(
         bytes_read: 0,
         bytes_written: 0,
     };
-    if new.is_empty() {
-        return Ok(output);
-    }
-
+    let silver = Arc::new(Bucket {
+        storage: context.storage.clone(),
+        name: context.lake.silver_bucket.clone(),
+        bytes_read: AtomicU64::new(0),
+    });
     let active = table.active_files().await?;
     let by_path: BTreeMap<&str, &ActiveFile> = active.iter().map(|file| (file.path.as_str(), file)).collect();
     let objects = not_in_table(&new, &by_path)?;
     let files: Vec<&DataFile> = objects.iter().flatten().copied().collect();
+    let is_unverified = files.is_empty() && filters::is_unverified(context, &contract, &active).await?;
+    if new.is_empty() && !is_unverified {
+        return Ok(output);
+    }
     // Without an event time there is no window to widen.
     let usual = contract.event_time.as_ref().map_or(0, |event| event.late_window_days);
     let widened = new.iter().filter_map(|record| record.late_window_days);
@@ -69,6 +75,10 @@ pub(crate) async fn reconcile(
     let until = days
         .as_ref()
         .and_then(|days| days.last.checked_add_days(Days::new(width.into())));
+    let distant = distant_files(&contract, &active, days.as_ref(), is_unverified);
+    let distant = Distant::find(context, &silver, &contract, &files, &active, &distant).await?;
+    // A row that has moved far may have been confirmed far away, too.
+    let until = until.filter(|_| distant.hits.is_empty());
     let evidence = applied::evidence_files(
         context,
         &table,
@@ -78,14 +88,20 @@ pub(crate) async fn reconcile(
         &by_path.keys().copied().collect(),
     )
     .await?;
-    let silver = Arc::new(Bucket {
-        storage: context.storage.clone(),
-        name: context.lake.silver_bucket.clone(),
-        bytes_read: AtomicU64::new(0),
-    });
-    let plan = Plan::new(&contract, &objects, &active, &evidence, days.as_ref());
+    let scope = Scope {
+        days: days.as_ref(),
+        hits: &distant.hits,
+    };
+    let plan = Plan::new(&contract, &objects, &active, &evidence, &scope);
     let verdict = plan.compare(&contract, &silver, batch_date).await?;
     let changes = plan.changes(&contract, &silver, verdict).await?;
+    // A rerun that mends the table leaves it without filters until that is committed, so that another rerun finds the same.
+    if !is_unverified || changes.remove.is_empty() {
+        distant.store(context, &contract, &active, &changes.remove).await?;
+    }
+    if new.is_empty() && changes.remove.is_empty() {
+        return Ok(output);
+    }
     let (applied_ids, accounts) = before
         .map(|candidate| (candidate.settled, candidate.objects))
         .unwrap_or_default();
@@ -179,9 +195,9 @@ impl Plan {
         objects: &[Vec<&DataFile>],
         active: &[ActiveFile],
         evidence: &[DataFile],
-        days: Option<&EventDays>,
+        scope: &Scope<'_>,
     ) -> Self {
-        let chosen = choose(contract, objects, active, evidence, days);
+        let chosen = choose(contract, objects, active, evidence, scope);
         let mut plan = Self {
             new: objects.iter().flatten().copied().cloned().collect(),
             ..Self::default()

@@ -50,8 +50,9 @@ impl RemoteFile {
                 Err(error) => return Err(corrupt(&error)),
             }
         };
-        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
-            .map_err(|error| corrupt(&error))?;
+        // Types by Parquet alone: other writers note Arrow types of theirs, such as views, in the file.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(|error| corrupt(&error))?;
         Ok(Self {
             source: Arc::clone(source),
             key: Arc::from(key),
@@ -63,6 +64,11 @@ impl RemoteFile {
     /// The file's metadata.
     pub(crate) fn parquet(&self) -> &Arc<ParquetMetaData> {
         self.metadata.metadata()
+    }
+
+    /// Its key in the bucket.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// Its size in bytes.

@@ -16,17 +16,19 @@ pub(crate) enum Origin {
 
 /// Index of the surviving version; `None` if the row to keep is not among the versions.
 ///
-/// Versions follow one another by ingest date, then event time, then source order (bronze key, the object's own time, row
-/// number). What the last of them says is what the table has to say. A committed row that says it already stays, so that
+/// Versions follow one another as they were delivered ([`Provenance::compare`]). What the last of them says is what the table has to say. A committed row that says it already stays, so that
 /// a re-delivery changes nothing; else the first new row that says it.
 ///
-/// Evidencees make this independent of the order of batches. Say a row came on the 13th, came again unchanged on the 15th
+/// Evidence makes this independent of the order of batches. Say a row came on the 13th, came again unchanged on the 15th
 /// and was left out; now the 14th is made up for, with a correction. The committed row is older than the correction, yet
 /// what it says was delivered last.
 pub(crate) fn survivor(versions: &[(Origin, &Provenance)]) -> Option<usize> {
     let mut order: Vec<usize> = (0..versions.len()).collect();
     // Among otherwise equal versions, the new one is the later one.
-    order.sort_by_key(|&index| (versions[index].1.order(), versions[index].0));
+    order.sort_by(|&a, &b| {
+        let ((a_origin, a), (b_origin, b)) = (&versions[a], &versions[b]);
+        a.compare(b).then(a_origin.cmp(b_origin))
+    });
     let last = *order.last()?;
     let has_values = |index: usize| {
         let (hash, wanted) = (versions[index].1.row_hash, versions[last].1.row_hash);
@@ -88,14 +90,20 @@ mod tests {
     }
 
     #[test]
-    fn the_later_event_wins_within_a_day_and_then_the_later_row() {
-        check(&[(New, version(14, 2, 1)), (New, version(14, 1, 2))], 0);
+    fn the_later_delivery_of_a_day_wins_whatever_its_rows_say() {
+        // By the object's time, also when the name and the event are earlier.
+        let mut later = version(14, 1, 2);
+        (later.ingest_time, later.source_object) = (9, Arc::from("0.csv"));
+        check(&[(New, version(14, 2, 1)), (New, later.clone())], 1);
+        check(&[(Committed, version(14, 2, 1)), (New, later)], 1);
+        // By the name, also when the event is earlier.
+        let mut fix = version(14, 1, 2);
+        fix.source_object = Arc::from("a-fix.csv");
+        check(&[(New, fix), (New, version(14, 2, 1))], 0);
+        // By the row, also when the event is earlier.
         let mut later = version(14, 1, 2);
         later.source_row = 2;
-        check(&[(New, version(14, 1, 1)), (New, later)], 1);
-        let mut other = version(14, 1, 2);
-        other.source_object = Arc::from("b.csv");
-        check(&[(New, other), (New, version(14, 1, 1))], 0);
+        check(&[(New, version(14, 2, 1)), (New, later)], 1);
     }
 
     #[test]
@@ -193,7 +201,7 @@ mod tests {
                 applied.extend(new);
                 committed = kept;
                 evidence = applied.clone();
-                let last = applied.iter().max_by(|a, b| a.order().cmp(&b.order()));
+                let last = applied.iter().max_by(|a, b| a.compare(b));
                 prop_assert_eq!(committed.as_ref().and_then(|kept| kept.row_hash), last.and_then(|last| last.row_hash));
             }
         }

@@ -2,12 +2,13 @@
 //!
 //! Remaining rows keep their order. Name and bytes of the new file are a function of the old file and the dropped rows, so a
 //! repeated reconciliation writes the same object again. Files in this project's layout are rewritten page by page
-//! ([`pages`]), others through Arrow.
+//! ([`pages`]), others through Arrow; one that is not sorted by key stays so, and does not claim to be.
 
-mod content;
 mod pages;
 
+use crate::content::Content;
 use crate::error::ReconcilerError;
+use crate::keys::{KeyColumns, is_sorted};
 use crate::remote::{READ_BATCH_ROWS, RemoteFile};
 use crate::rows::RowSet;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
@@ -17,7 +18,6 @@ use arrow::error::ArrowError;
 use cardlake_core::contract::Contract;
 use cardlake_core::records::DataFile;
 use cardlake_lake::parquet::{column_statistics, writer_properties};
-use content::Content;
 use parquet::arrow::{ArrowWriter, ProjectionMask, parquet_to_arrow_schema};
 use parquet::file::metadata::ParquetMetaData;
 use sha2::{Digest, Sha256};
@@ -45,14 +45,15 @@ pub(crate) fn rewrite(
 ) -> Result<Rewritten, ReconcilerError> {
     // A file that loses most of its rows is re-encoded, with dictionaries of the remaining values.
     let mostly_stays = dropped.count() * 2 < original.rows;
-    let pages = if mostly_stays {
+    let sorted = is_sorted(file, &KeyColumns::of(contract));
+    let pages = if mostly_stays && sorted {
         by_pages(contract, file, dropped)?
     } else {
         None
     };
     let (content, metadata) = match pages {
         Some(rewritten) => rewritten,
-        None => through_arrow(contract, file, dropped)?,
+        None => through_arrow(contract, file, dropped, sorted)?,
     };
     let columns = column_statistics(contract, &metadata).map_err(|error| file.corrupt(error.to_string()))?;
     Ok(Rewritten {
@@ -82,6 +83,7 @@ fn through_arrow(
     contract: &Contract,
     file: &RemoteFile,
     dropped: &RowSet,
+    sorted: bool,
 ) -> Result<(Content, ParquetMetaData), ReconcilerError> {
     let failed = |error: &dyn Display| file.corrupt(format!("cannot be rewritten: {error}"));
     let parquet = file.parquet().file_metadata();
@@ -90,12 +92,12 @@ fn through_arrow(
     let names: Vec<&str> = present.fields().iter().map(|field| field.name().as_str()).collect();
     let (reader, failures) = file.reader(&names, BUFFER_BYTES, READ_BATCH_ROWS)?;
     let mut content = Content::for_size(file.size())?;
-    let mut writer = ArrowWriter::try_new(
-        &mut content,
-        SchemaRef::clone(&schema),
-        Some(writer_properties(contract)),
-    )
-    .map_err(|error| failed(&error))?;
+    let mut properties = writer_properties(contract);
+    if !sorted {
+        properties = properties.into_builder().set_sorting_columns(None).build();
+    }
+    let mut writer = ArrowWriter::try_new(&mut content, SchemaRef::clone(&schema), Some(properties))
+        .map_err(|error| failed(&error))?;
     let mut first_row = 0;
     for batch in reader {
         let batch = batch.map_err(|error| failures.explain(&error))?;

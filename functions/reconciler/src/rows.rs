@@ -45,6 +45,28 @@ impl RowSet {
     }
 }
 
+/// How many rows of a set come before a row.
+#[derive(Debug)]
+pub(crate) struct Ranks(Vec<u64>);
+
+impl Ranks {
+    /// Of a set that does not change any more.
+    pub(crate) fn of(rows: &RowSet) -> Self {
+        let counts = rows.words.iter().scan(0, |sum, word| {
+            let before = *sum;
+            *sum += u64::from(word.count_ones());
+            Some(before)
+        });
+        Self(counts.collect())
+    }
+
+    /// The number of rows of the set before `row`, which is one of them.
+    pub(crate) fn rank(&self, rows: &RowSet, row: u64) -> u64 {
+        let (word, bit) = ((row / 64) as usize, 1_u64 << (row % 64));
+        self.0[word] + u64::from((rows.words[word] & (bit - 1)).count_ones())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +92,13 @@ mod tests {
         shuffled.reverse();
         assert!(set(&shuffled).iter().eq(rows));
         assert_eq!(set(&[]).iter().next(), None);
+    }
+
+    #[test]
+    fn a_row_knows_how_many_come_before_it() {
+        let rows = set(&[3, 63, 64, 1000]);
+        let ranks = Ranks::of(&rows);
+        let found: Vec<u64> = rows.iter().map(|row| ranks.rank(&rows, row)).collect();
+        assert_eq!(found, [0, 1, 2, 3]);
     }
 }

@@ -1,14 +1,15 @@
 //! Which data files can hold versions of the same row, and so have to be compared.
 //!
-//! Versions of a row are recognised as such if their event days lie no more than the late window apart, in whatever order
-//! their batches come. So the committed files of the days around the new rows are looked at, and no others. A table that
-//! is not partitioned by the event day is looked at as a whole. What the statistics of the log rule out is left out.
+//! Versions of a row are usually no more than the late window apart, in whatever order their batches come. So the committed
+//! files of the days around the new rows are looked at, and those of the distant ones of which the key filters say that they
+//! may hold a new row ([`crate::filters`]). A table that is not partitioned by the event day is looked at as a whole. What the
+//! statistics of the log rule out is left out.
 
 use cardlake_core::contract::{Contract, Derivation};
 use cardlake_core::records::{ColumnStatistics, DataFile};
 use cardlake_lake::delta::ActiveFile;
 use chrono::{Days, NaiveDate};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Range of keys by the statistics; `None`: unknown, any key.
 type KeyRange = Option<(String, String)>;
@@ -32,17 +33,50 @@ impl EventDays {
     }
 }
 
+/// The partition column with the event day.
+fn event_day_column(contract: &Contract) -> Option<&String> {
+    let event_time = contract.event_time.as_ref()?;
+    let wanted = Some(Derivation::DateOf {
+        from: event_time.column.clone(),
+    });
+    let is_day = |name: &&String| contract.column(name).is_some_and(|column| column.derivation == wanted);
+    contract.partition_columns.iter().find(is_day)
+}
+
+/// Whether files of the table are further apart than the late window.
+pub(crate) fn is_wider_than_window(contract: &Contract, active: &[ActiveFile]) -> bool {
+    let (Some(column), Some(event_time)) = (event_day_column(contract), &contract.event_time) else {
+        return false;
+    };
+    let days = active
+        .iter()
+        .map(|file| file.partition_values.get(column)?.as_deref()?.parse().ok());
+    let days: Option<BTreeSet<NaiveDate>> = days.collect();
+    // Files without a readable day can hold any row.
+    days.is_none_or(|days| match (days.first(), days.last()) {
+        (Some(first), Some(last)) => (*last - *first).num_days() > i64::from(event_time.late_window_days),
+        _ => false,
+    })
+}
+
+/// The committed files that are not looked at unless key filters say so: those far from the new rows, or `all`.
+pub(crate) fn distant_files(
+    contract: &Contract,
+    active: &[ActiveFile],
+    days: Option<&EventDays>,
+    all: bool,
+) -> Vec<usize> {
+    if event_day_column(contract).is_none() {
+        return Vec::new();
+    }
+    let is_distant = |file: &ActiveFile| all || days.is_some_and(|days| !days.contain(&file.partition_values));
+    let files = active.iter().enumerate().filter(|(_, file)| is_distant(file));
+    files.map(|(index, _)| index).collect()
+}
+
 /// The days around the new rows; `None` if the table is not partitioned by event day.
 pub(crate) fn event_days(contract: &Contract, new: &[&DataFile], late_window_days: u32) -> Option<EventDays> {
-    let event_time = contract.event_time.as_ref()?;
-    let column = contract.partition_columns.iter().find(|name| {
-        contract.column(name).is_some_and(|column| {
-            column.derivation
-                == Some(Derivation::DateOf {
-                    from: event_time.column.clone(),
-                })
-        })
-    })?;
+    let column = event_day_column(contract)?;
     let dates: Option<Vec<NaiveDate>> = new
         .iter()
         .map(|file| file.partition_values.get(column)?.as_deref()?.parse().ok())
@@ -66,9 +100,22 @@ fn key_range(contract: &Contract, columns: &BTreeMap<String, ColumnStatistics>) 
 
 fn overlap(a: &KeyRange, b: &KeyRange) -> bool {
     match (a, b) {
-        (Some((a_min, a_max)), Some((b_min, b_max))) => a_min <= b_max && b_min <= a_max,
+        (Some((a_min, a_max)), Some((b_min, b_max))) => reaches(b_max, a_min) && reaches(a_max, b_min),
         _ => true,
     }
+}
+
+/// Whether keys up to `max` can include one from `min` on. Other writers may cut a long bound off.
+fn reaches(max: &str, min: &str) -> bool {
+    min <= max || min.starts_with(max)
+}
+
+/// Where versions of new rows are looked for.
+pub(crate) struct Scope<'a> {
+    /// The days around the new rows; `None`: everywhere.
+    pub(crate) days: Option<&'a EventDays>,
+    /// Committed files that may hold one of the new rows wherever they are, or one of each other's.
+    pub(crate) hits: &'a BTreeSet<usize>,
 }
 
 /// Files to compare, by their indices in the given lists.
@@ -89,25 +136,25 @@ pub(crate) fn choose(
     new: &[Vec<&DataFile>],
     active: &[ActiveFile],
     evidence: &[DataFile],
-    days: Option<&EventDays>,
+    scope: &Scope<'_>,
 ) -> Chosen {
     let new_ranges: Vec<Vec<KeyRange>> = new
         .iter()
         .map(|files| files.iter().map(|file| key_range(contract, &file.columns)).collect())
         .collect();
-    let is_near = |partition_values| days.is_none_or(|days| days.contain(partition_values));
+    let is_near = |partition_values| scope.days.is_none_or(|days| days.contain(partition_values));
     let meets_new = |range: &KeyRange| new_ranges.iter().flatten().any(|new| overlap(range, new));
     let committed: Vec<(usize, KeyRange)> = active
         .iter()
         .enumerate()
-        .filter(|(_, file)| is_near(&file.partition_values))
+        .filter(|(index, file)| scope.hits.contains(index) || is_near(&file.partition_values))
         .map(|(index, file)| (index, key_range(contract, &file.columns())))
-        .filter(|(_, range)| meets_new(range))
+        .filter(|(index, range)| scope.hits.contains(index) || meets_new(range))
         .collect();
     let evidence: Vec<(usize, KeyRange)> = evidence
         .iter()
         .enumerate()
-        .filter(|(_, file)| is_near(&file.partition_values))
+        .filter(|(_, file)| !scope.hits.is_empty() || is_near(&file.partition_values))
         .map(|(index, file)| (index, key_range(contract, &file.columns)))
         .filter(|(_, range)| meets_new(range))
         .collect();

@@ -4,7 +4,7 @@
 
 use crate::merge::{Cursor, Member};
 use crate::provenance::Provenance;
-use std::io::{BufReader, BufWriter, ErrorKind, Read, Result, Seek, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Result, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use tempfile::SpooledTempFile;
 
@@ -97,6 +97,9 @@ impl GroupReader {
     }
 }
 
+/// Bytes of one provenance: object, day, three numbers, flag and hash.
+const PROVENANCE_BYTES: u64 = 4 + 4 + 3 * 8 + 1 + 8;
+
 /// The provenance of rows of one file.
 pub(crate) struct Provenances {
     spool: BufWriter<SpooledTempFile>,
@@ -157,28 +160,45 @@ pub(crate) struct ProvenanceReader {
 }
 
 impl ProvenanceReader {
+    /// The one at this position, from 0. Not to be mixed with [`Self::next`].
+    ///
+    /// # Errors
+    /// There is none, or the temporary file cannot be read.
+    pub(crate) fn at(&mut self, index: u64) -> Result<Provenance> {
+        let mut bytes = [0; PROVENANCE_BYTES as usize];
+        // Past the buffer, which would be filled for one of them.
+        let file = self.reader.get_mut();
+        file.seek(SeekFrom::Start(index * PROVENANCE_BYTES))?;
+        file.read_exact(&mut bytes)?;
+        parse(&mut bytes.as_slice(), &self.objects)
+    }
+
     /// The next one.
     ///
     /// # Errors
     /// There is none, or the temporary file cannot be read.
     pub(crate) fn next(&mut self) -> Result<Provenance> {
-        let object = u32::from_le_bytes(read(&mut self.reader)?) as usize;
-        let source_object = self.objects.get(object).ok_or(ErrorKind::InvalidData)?;
-        let source_object = Arc::clone(source_object);
-        let ingest_date = i32::from_le_bytes(read(&mut self.reader)?);
-        let mut number = || read(&mut self.reader).map(i64::from_le_bytes);
-        let (event_time, ingest_time, source_row) = (number()?, number()?, number()?);
-        let has_hash = read(&mut self.reader)? == [1];
-        let hash = i64::from_le_bytes(read(&mut self.reader)?);
-        Ok(Provenance {
-            ingest_date,
-            event_time,
-            source_object,
-            ingest_time,
-            source_row,
-            row_hash: has_hash.then_some(hash),
-        })
+        parse(&mut self.reader, &self.objects)
     }
+}
+
+fn parse(from: &mut impl Read, objects: &[Arc<str>]) -> Result<Provenance> {
+    let object = u32::from_le_bytes(read(from)?) as usize;
+    let source_object = objects.get(object).ok_or(ErrorKind::InvalidData)?;
+    let source_object = Arc::clone(source_object);
+    let ingest_date = i32::from_le_bytes(read(from)?);
+    let mut number = || read(from).map(i64::from_le_bytes);
+    let (event_time, ingest_time, source_row) = (number()?, number()?, number()?);
+    let has_hash = read(from)? == [1];
+    let hash = i64::from_le_bytes(read(from)?);
+    Ok(Provenance {
+        ingest_date,
+        event_time,
+        source_object,
+        ingest_time,
+        source_row,
+        row_hash: has_hash.then_some(hash),
+    })
 }
 
 /// Rows of several files by their keys.
@@ -292,10 +312,13 @@ mod tests {
         let mut reader = provenances.into_reader().unwrap();
         for row in 0..50 {
             let read = reader.next().unwrap();
-            assert_eq!(read.order(), provenance(row).order());
-            assert_eq!(read.row_hash, provenance(row).row_hash);
+            assert!(read.is_same_delivery(&provenance(row)));
         }
         assert!(reader.next().is_err());
+        for row in [7, 0, 49, 8] {
+            assert!(reader.at(row).unwrap().is_same_delivery(&provenance(row as i64)));
+        }
+        assert!(reader.at(50).is_err());
     }
 
     #[test]

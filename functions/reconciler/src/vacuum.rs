@@ -5,6 +5,7 @@
 //! - object records: a rerun of their day transforms the objects again, into files of the same names and bytes;
 //! - candidates that were committed and that a later one of their batch superseded, and candidates that cannot be
 //!   committed because the table has moved on since. The last committed one stays: it holds the row accounting of its batch;
+//! - key filters of such data files alone;
 //! - data files that belong neither to a version of the table that was the newest one within the retention, nor to an
 //!   object record that stays, nor to a candidate that can still be committed, however old it is.
 //!
@@ -16,17 +17,21 @@
 use crate::applied;
 use crate::context::Context;
 use crate::error::ReconcilerError;
+use crate::filters;
+use crate::ranges::Bucket;
 use cardlake_aws::storage::ObjectMeta;
 use cardlake_core::contract::Contract;
 use cardlake_core::events::{RemovedObjects, VacuumOutput, VacuumedDataset};
 use cardlake_core::paths::{
-    all_candidates_prefix, all_object_records_prefix, candidate_batch_date, data_file_path, table_prefix,
+    all_candidates_prefix, all_object_records_prefix, candidate_batch_date, data_file_path, key_filters_prefix,
+    table_prefix,
 };
 use cardlake_core::records::{Candidate, ObjectRecord};
 use cardlake_lake::delta::DeltaTable;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicU64;
 
 /// Documents read at a time.
 const CONCURRENT_READS: usize = 16;
@@ -106,10 +111,24 @@ impl Past {
 
         let candidates = past_candidates(context, &table, cutoff, &mut referred).await?;
         let is_referred = |key: &str| data_file_path(dataset, key).is_none_or(|path| referred.contains(path));
-        let data_files = files
-            .into_iter()
-            .filter(|file| is_past(file) && !is_referred(&file.key))
-            .collect();
+        let filters_prefix = key_filters_prefix(dataset);
+        let silver = Bucket {
+            storage: context.storage.clone(),
+            name: silver.clone(),
+            bytes_read: AtomicU64::new(0),
+        };
+        let mut data_files = Vec::new();
+        for file in files.into_iter().filter(is_past) {
+            let unreferred = if file.key.starts_with(&filters_prefix) {
+                let described = filters::paths_of(&silver, &file).await?;
+                !described.iter().any(|path| referred.contains(path))
+            } else {
+                !is_referred(&file.key)
+            };
+            if unreferred {
+                data_files.push(file);
+            }
+        }
         Ok(Self {
             object_records,
             candidates,

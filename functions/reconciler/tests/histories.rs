@@ -20,33 +20,36 @@ struct Delivery {
     run: bool,
 }
 
-/// A row of one of a few keys, so that versions meet. Event days of a key lie at most the late window apart.
-fn row() -> impl Strategy<Value = Row> {
-    (0..5_u32, 0..2_u32, 0..2_i64, 0..4_usize).prop_map(|(id, day, amount, category)| Row {
+/// A row of one of a few keys, so that versions meet, with any event day and time that the transformer lets pass: from two
+/// days before the delivery to one after it.
+fn row(delivered: u32) -> impl Strategy<Value = Row> {
+    (0..5_u32, 0..4_u32, 0..2_u32, 0..2_i64, 0..4_usize).prop_map(move |(id, day, second, amount, category)| Row {
         id,
-        day: 6 + id % 2 + day,
-        second: 0,
+        day: delivered - 2 + day,
+        second,
         amount,
         category: category / 3,
     })
 }
 
+/// Days far enough apart that a key can move beyond the late window.
 fn delivery() -> impl Strategy<Value = Delivery> {
-    let name = prop_oneof![Just("a.csv"), Just("b.csv")];
-    (5..10_u32, name, prop::collection::vec(row(), 0..10), any::<bool>()).prop_map(|(day, name, rows, run)| Delivery {
-        day,
-        name,
-        // What lies outside the late window or too far ahead never gets past the transformer.
-        rows: rows
-            .into_iter()
-            .filter(|row| row.day + 2 >= day && row.day <= day + 1)
-            .collect(),
-        run,
+    let name = prop::sample::select(vec![
+        "a.csv",
+        "a-fix.csv",
+        "a (1).csv",
+        "a_v9.csv",
+        "a_v10.csv",
+        "0.csv",
+    ]);
+    let day = prop_oneof![5..10_u32, 3..16_u32];
+    (day, name, any::<bool>()).prop_flat_map(|(day, name, run)| {
+        prop::collection::vec(row(day), 0..10).prop_map(move |rows| Delivery { day, name, rows, run })
     })
 }
 
-/// Place of a version in the order of versions: ingest day, event time, source.
-type Place = (u32, u32, u32, &'static str, usize, usize);
+/// Place of a version in the order of versions: day of delivery, number of the delivery, row.
+type Place = (u32, usize, usize);
 
 #[derive(Default)]
 struct Model {
@@ -71,7 +74,7 @@ impl Model {
             };
             *self.bronze_rows.entry(day).or_default() += rows.len() as u64;
             for (index, row) in rows.into_iter().enumerate() {
-                let place = (day, row.day, row.second, object.1, sequence, index);
+                let place = (day, sequence, index);
                 let slot = self.latest.entry(row.id).or_insert_with(|| (place, row.clone()));
                 if place > slot.0 {
                     *slot = (place, row);

@@ -1,14 +1,15 @@
 //! Partitions of the rows and names of the data files.
 //!
 //! A file name depends only on the object, the rules and the partition, so that transforming an object again overwrites the
-//! same files. Folder names use only characters that no reader escapes; the authoritative partition values are those in the
-//! object record.
+//! same files. Folder names hold the partition values percent-encoded, as other Delta writers encode them; the authoritative
+//! partition values are those in the object record.
 
 use crate::columns::{ColumnValues, ColumnarRows, TypedColumn};
 use crate::invariant::BrokenInvariant;
 use crate::plan::{ColumnKind, Fill, TransformPlan};
 use crate::values::uuid_text;
 use crate::zone::day;
+use cardlake_core::paths::partition_folder;
 use chrono::{DateTime, NaiveDate, SecondsFormat};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -245,18 +246,8 @@ impl FileNames {
             // The byte above distinguishes null from empty text.
             digest.update(value.unwrap_or_default().as_bytes());
             digest.update([0xff]);
-            let plain = |c: char| {
-                if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') {
-                    c
-                } else {
-                    '_'
-                }
-            };
-            let folder = match value {
-                Some(value) if !value.is_empty() => value.chars().take(100).map(plain).collect(),
-                _ => "__HIVE_DEFAULT_PARTITION__".to_owned(),
-            };
-            path.push_str(&format!("{name}={folder}/"));
+            path.push_str(&partition_folder(name, value));
+            path.push('/');
         }
         let digest = hex::encode(digest.finalize());
         path.push_str(&format!("part-{part:05}-{}.parquet", &digest[..32]));

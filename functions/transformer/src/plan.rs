@@ -206,8 +206,6 @@ pub struct TransformPlan {
     pub(crate) extra: Option<u32>,
     /// Key columns: indices into `sources`.
     pub(crate) key: Vec<usize>,
-    /// Event time: index into `sources`.
-    pub(crate) event_time: Option<usize>,
     /// Partition columns, in order.
     pub(crate) partitions: Vec<(String, Fill)>,
     /// Columns of the data files, in order.
@@ -260,18 +258,14 @@ impl TransformPlan {
             }
             sources.push(source_column(contract, index, column, &lookups)?);
         }
-        let event_time = match &contract.event_time {
-            None => None,
-            Some(event_time) => {
-                let index = position(&event_time.column)?;
-                let past = late_window_days.unwrap_or(event_time.late_window_days);
-                let zone = contract.source.time_zone;
-                let window = window(zone, object.ingest_date, past, event_time.future_tolerance_days)
-                    .ok_or_else(|| wrong(&event_time.column, "has a late window that no calendar reaches"))?;
-                sources[index].window = Some(window);
-                Some(index)
-            }
-        };
+        if let Some(event_time) = &contract.event_time {
+            let index = position(&event_time.column)?;
+            let past = late_window_days.unwrap_or(event_time.late_window_days);
+            let zone = contract.source.time_zone;
+            let window = window(zone, object.ingest_date, past, event_time.future_tolerance_days)
+                .ok_or_else(|| wrong(&event_time.column, "has a late window that no calendar reaches"))?;
+            sources[index].window = Some(window);
+        }
         let fill = |column: &Column| {
             let fill = fill(column, &lookups, &position)?;
             match fill {
@@ -319,7 +313,6 @@ impl TransformPlan {
             object,
             sources,
             key,
-            event_time,
             partitions,
             files,
             tokenizer,

@@ -1,7 +1,8 @@
 //! Sorts the rows of an object by key and removes duplicate keys.
 //!
-//! Of several rows with one key, the one with the latest event time is kept, then the one that comes last in the object; of
-//! equal rows, the first. The result does not depend on how rows were distributed over workers.
+//! Of several rows with one key, the one that comes last in the object is kept; of equal rows, the first. When an event
+//! happened says nothing about which row corrects which: a correction of a clock that was fast is earlier. The result does
+//! not depend on how rows were distributed over workers.
 
 use crate::columns::{ColumnValues, ColumnarRows, TypedColumn};
 use crate::invariant::BrokenInvariant;
@@ -26,11 +27,6 @@ const MINIMUM_ROWS_PER_THREAD: usize = 1 << 16;
 /// The rows do not belong to the plan.
 pub(crate) fn sort(plan: &TransformPlan, rows: &ColumnarRows, threads: usize) -> Result<Sorted, BrokenInvariant> {
     let keys: Vec<&TypedColumn> = plan.key.iter().map(|key| &rows.columns[*key]).collect();
-    let event_times = match plan.event_time.map(|index| &rows.columns[index].values) {
-        None => None,
-        Some(ColumnValues::Long(micros)) => Some(micros.as_slice()),
-        Some(_) => return Err(BrokenInvariant("the event time is a timestamp")),
-    };
     let mut pairs: Vec<(u64, u32)> = prefixes(&keys, rows.len()).into_iter().zip(0..).collect();
     // Integers sort fastest; keys are compared only where prefixes are equal.
     if pairs.len() > MINIMUM_ROWS_PER_THREAD {
@@ -63,7 +59,7 @@ pub(crate) fn sort(plan: &TransformPlan, rows: &ColumnarRows, threads: usize) ->
         if let [(_, only)] = group {
             sorted.order.push(*only);
         } else {
-            sorted.order.push(survivor(event_times, &rows.hashes, group));
+            sorted.order.push(survivor(&rows.hashes, group));
             sorted.duplicates += group.len() as u64 - 1;
         }
     }
@@ -71,14 +67,8 @@ pub(crate) fn sort(plan: &TransformPlan, rows: &ColumnarRows, threads: usize) ->
 }
 
 /// The row of a non-empty group that is kept; the group is in the order of the object.
-fn survivor(event_times: Option<&[i64]>, hashes: &[u64], group: &[(u64, u32)]) -> u32 {
-    let event_time = |row: u32| event_times.map(|micros| micros[row as usize]);
-    let mut latest = group[0].1;
-    for (_, row) in group {
-        if event_time(*row) >= event_time(latest) {
-            latest = *row;
-        }
-    }
+fn survivor(hashes: &[u64], group: &[(u64, u32)]) -> u32 {
+    let latest = group[group.len() - 1].1;
     let equal = |(_, row): &&(u64, u32)| hashes[*row as usize] == hashes[latest as usize];
     group.iter().find(equal).map_or(latest, |(_, first)| *first)
 }

@@ -18,7 +18,7 @@ use cardlake_lake::delta::{DeltaStore, DeltaTable};
 use cardlake_lake::parquet::{column_statistics, writer_properties};
 use chrono::{DateTime, NaiveDate, Utc};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use crate::lake::{BRONZE, LoopbackLake, SILVER};
 
@@ -190,10 +190,8 @@ impl TransactionLake {
     ) -> ObjectRecord {
         let mut kept: BTreeMap<String, (usize, &Row)> = BTreeMap::new();
         for (index, row) in rows.iter().enumerate() {
-            let slot = kept.entry(row.transaction_id()).or_insert((index, row));
-            if (row.event_time(), index) >= (slot.1.event_time(), slot.0) {
-                *slot = (index, row);
-            }
+            // The later row of the object wins.
+            kept.insert(row.transaction_id(), (index, row));
         }
         let mut partitions: BTreeMap<(u32, usize), Vec<(usize, &Row)>> = BTreeMap::new();
         for (index, row) in kept.values() {
@@ -332,7 +330,9 @@ impl TransactionLake {
             let content = bytes::Bytes::from(std::fs::read(&path).unwrap());
             assert_eq!(content.len() as u64, file.size, "{}", file.path);
             let mut rows = 0;
-            for batch in ParquetRecordBatchReaderBuilder::try_new(content)
+            // As Parquet types: other writers keep Arrow types of theirs in their files.
+            let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+            for batch in ParquetRecordBatchReaderBuilder::try_new_with_options(content, options)
                 .unwrap()
                 .build()
                 .unwrap()

@@ -3,6 +3,7 @@
 //! ```text
 //! BRONZE  <dataset>/ingest_date=YYYY-MM-DD/<name>.{jsonl,csv}[.gz|.zst]
 //! SILVER  <dataset>/...                                   the Delta table: data files and _delta_log/
+//!         <dataset>/_keys/<id>.keys                       key filters of its data files
 //!         _objects/<dataset>/ingest_date=D/<name>.json    object records
 //!         _candidates/<dataset>/batch_date=D/<id>.json    candidates
 //!         _quarantine/<dataset>/ingest_date=D/<name>.jsonl
@@ -122,6 +123,52 @@ pub fn data_file_path<'k>(dataset: &str, key: &'k str) -> Option<&'k str> {
     // By convention of Delta tables, names with these prefixes are not data.
     let hidden = path.split('/').any(|part| part.starts_with(['_', '.']));
     (!hidden && path.ends_with(".parquet")).then_some(path)
+}
+
+/// Bytes of an encoded partition value in a folder's name at most: names of 255 bytes fit every file system.
+const FOLDER_VALUE_BYTES: usize = 200;
+
+/// Folder of a partition value in a table's folder, such as `category=fast%20food`: letters, digits, `-`, `.`, `_` and `~` as
+/// they are, all other bytes percent-encoded, as delta-rs and Hive do. Readers that take the value from the folder's name get
+/// it back. Null (and empty text, which is null in Delta) is `__HIVE_DEFAULT_PARTITION__`.
+///
+/// A value whose encoded form is longer than 200 bytes is cut at the last whole character; the log has all of it.
+#[must_use]
+pub fn partition_folder(column: &str, value: Option<&str>) -> String {
+    let mut folder = format!("{column}=");
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        folder.push_str("__HIVE_DEFAULT_PARTITION__");
+        return folder;
+    };
+    let limit = folder.len() + FOLDER_VALUE_BYTES;
+    for character in value.chars() {
+        let before = folder.len();
+        for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+                folder.push(char::from(byte));
+            } else {
+                folder.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        if folder.len() > limit {
+            folder.truncate(before);
+            break;
+        }
+    }
+    folder
+}
+
+/// Prefix of the key filters of a dataset's table, in silver. It is in the table's folder, under a name that readers of Delta
+/// tables ignore.
+#[must_use]
+pub fn key_filters_prefix(dataset: &str) -> String {
+    format!("{dataset}/_keys/")
+}
+
+/// Key of some key filters of a dataset's table, in silver; `id` follows from what they hold.
+#[must_use]
+pub fn key_filters(dataset: &str, id: &str) -> String {
+    format!("{}{id}.keys", key_filters_prefix(dataset))
 }
 
 /// Prefix of the candidates of a dataset and batch, in silver.
@@ -310,6 +357,24 @@ mod tests {
         ] {
             assert_eq!(path(key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn a_partition_value_is_percent_encoded_in_the_folder() {
+        let folder = |value| partition_folder("c", value);
+        assert_eq!(folder(Some("2026-01-15")), "c=2026-01-15");
+        assert_eq!(folder(Some("a b=c/d 25%?")), "c=a%20b%3Dc%2Fd%2025%25%3F");
+        assert_eq!(folder(Some("a_b~c")), "c=a_b~c");
+        assert_eq!(folder(Some("커피")), "c=%EC%BB%A4%ED%94%BC");
+        assert_eq!(folder(None), "c=__HIVE_DEFAULT_PARTITION__");
+        assert_eq!(folder(Some("")), "c=__HIVE_DEFAULT_PARTITION__");
+    }
+
+    #[test]
+    fn a_long_partition_value_is_cut_between_characters() {
+        let folder = partition_folder("c", Some(&"피".repeat(50)));
+        assert_eq!(folder.len(), 2 + 22 * 9);
+        assert!(folder.ends_with("%ED%94%BC"));
     }
 
     #[test]

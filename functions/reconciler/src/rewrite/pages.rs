@@ -5,7 +5,7 @@
 //! and of a page the values of the rows that stay are copied in stretches. That needs files as this project writes them
 //! (pages of version 1, plain or with a dictionary, flat columns, the contract's schema); [`rewrite_pages`] declines others.
 
-use super::content::Content;
+use crate::content::Content;
 use crate::prefetch::PrefetchBuffers;
 use crate::remote::RemoteFile;
 use crate::rows::RowSet;
