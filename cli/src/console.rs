@@ -3,7 +3,7 @@
 use crate::error::{self, CliError};
 use clap::Args;
 use serde::Serialize;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 /// Options of every command.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -27,6 +27,14 @@ impl Console {
     #[must_use]
     pub fn shows_progress(self, json: bool) -> bool {
         !self.quiet && !self.verbose && !json && std::io::stderr().is_terminal()
+    }
+
+    /// Prints a line to stderr, unless quiet: what a person should know, on a terminal or not.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            // Nobody reads a closed stderr.
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
     }
 
     /// Prints the outcome of a command: a JSON document, or text unless quiet.

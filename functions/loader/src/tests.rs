@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::LoaderError;
 use crate::handler::handle;
+use crate::quarantine::QuarantinedRows;
 use crate::silver::{Answer as SilverAnswer, Silver};
 use crate::silver_file::{FileContents, Partition, SilverFile};
 use cardlake_aws::data_api::{ResultSet, Value};
@@ -103,6 +104,7 @@ impl Ledger {
 #[derive(Clone, Default)]
 struct FakeSilver {
     versions: BTreeMap<&'static str, u64>,
+    withdrawn: Option<u64>,
     manifests: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
@@ -118,6 +120,10 @@ fn file(version: u64) -> SilverFile {
 impl Silver for FakeSilver {
     fn version<'a>(&'a self, dataset: &'a str) -> SilverAnswer<'a, Option<u64>> {
         Box::pin(async move { Ok(self.versions.get(dataset).copied()) })
+    }
+
+    fn withdrawn_at<'a>(&'a self, _: &'a str, version: u64) -> SilverAnswer<'a, Option<u64>> {
+        Box::pin(async move { Ok(self.withdrawn.filter(|withdrawn| *withdrawn <= version)) })
     }
 
     fn files<'a>(&'a self, _: &'a str, version: u64) -> SilverAnswer<'a, Vec<SilverFile>> {
@@ -144,6 +150,10 @@ impl Silver for FakeSilver {
             sums: summed.iter().map(|name| (name.clone(), 0)).collect(),
         };
         Box::pin(async move { Ok(vec![contents; files.len()]) })
+    }
+
+    fn quarantine<'a>(&'a self, _: &'a str, _: chrono::NaiveDate) -> SilverAnswer<'a, QuarantinedRows> {
+        Box::pin(async move { Ok(QuarantinedRows::Unknown) })
     }
 
     fn put<'a>(&'a self, key: &'a str, text: String) -> SilverAnswer<'a, ()> {
@@ -239,7 +249,7 @@ async fn a_second_run_without_news_only_asks() {
     let statements = inner.submissions[before..]
         .iter()
         .map(|submission| submission.statements.len());
-    assert_eq!(statements.collect::<Vec<_>>(), [6, 1], "the ledger, then one count");
+    assert_eq!(statements.collect::<Vec<_>>(), [7, 1], "the ledger, then one count");
 }
 
 #[tokio::test]
@@ -255,6 +265,25 @@ async fn missed_versions_are_caught_up_with() {
     assert_eq!(key, "_loads/cards/0-4.0.manifest");
     assert_eq!(text.matches("s3://silver/cards/part-").count(), 4);
     assert_eq!(warehouse.state().script.versions["cards"], 4);
+}
+
+#[tokio::test]
+async fn rows_withdrawn_from_silver_are_deleted_with_the_next_load_and_once() {
+    let warehouse = FakeWarehouse::default();
+    run(first_event(), &context(&warehouse, &silver(&[("cards", 0)])))
+        .await
+        .unwrap();
+    for version in [3, 4] {
+        let later = FakeSilver {
+            withdrawn: Some(2),
+            ..silver(&[("cards", version)])
+        };
+        run(first_event(), &context(&warehouse, &later)).await.unwrap();
+        let state = warehouse.state();
+        let statements = state.submissions.iter().flat_map(|submission| &submission.statements);
+        let deletes = statements.filter(|statement| *statement == "delete from \"raw\".\"cards\"");
+        assert_eq!(deletes.count(), 1, "at version {version}");
+    }
 }
 
 #[tokio::test]

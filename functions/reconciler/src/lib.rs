@@ -19,6 +19,7 @@ mod balance;
 mod compare;
 mod context;
 mod day_objects;
+mod delivery;
 mod error;
 mod handler;
 mod keys;
@@ -36,6 +37,7 @@ mod rows;
 mod scope;
 mod spool;
 mod vacuum;
+mod withdrawn;
 
 pub use context::Context;
 pub use error::ReconcilerError;

@@ -49,6 +49,11 @@ impl ProvenanceColumns {
         })
     }
 
+    /// Whether rows tell the time of their object.
+    pub(crate) const fn has_ingest_time(&self) -> bool {
+        self.ingest_time.is_some()
+    }
+
     fn names(&self) -> Vec<&str> {
         [&self.ingest_date, &self.source_object, &self.source_row]
             .into_iter()

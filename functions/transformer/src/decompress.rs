@@ -1,27 +1,12 @@
-//! Decompression by file extension: plain, gzip (including multiple members) or Zstandard.
+//! Decompression: plain, gzip (including multiple members) or Zstandard.
 
 use bytes::{Buf, Bytes};
+use cardlake_core::bronze::{Encoding, compression_of_content, format_of_content};
 use cardlake_core::events::{Compression, FileFormat};
-use std::io::{BufRead, Read, Result};
+use std::io::{BufRead, Cursor, Read, Result};
 
-/// Format and compression of an object by its name; `None` for other extensions.
-#[must_use]
-pub fn format_of(name: &str) -> Option<(FileFormat, Compression)> {
-    let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
-        (stem, Compression::Gz)
-    } else if let Some(stem) = name.strip_suffix(".zst") {
-        (stem, Compression::Zst)
-    } else {
-        (name, Compression::None)
-    };
-    if stem.ends_with(".csv") {
-        Some((FileFormat::Csv, compression))
-    } else if stem.ends_with(".jsonl") {
-        Some((FileFormat::Jsonl, compression))
-    } else {
-        None
-    }
-}
+/// Bytes that tell the format: more blank ones do not stand before the text of a file.
+const START_BYTES: u64 = 512;
 
 /// A reader of data that arrives in pieces.
 pub(crate) struct PieceReader<F> {
@@ -80,6 +65,36 @@ pub fn decompressed<'r>(mut reader: impl BufRead + 'r, compression: Compression)
     })
 }
 
+/// Opens an object: its format, and a reader of its decompressed text. What the name leaves open is told by the first bytes.
+///
+/// # Errors
+/// As [`decompressed`].
+pub(crate) fn open<'r>(mut reader: impl BufRead + 'r, encoding: Encoding) -> Result<(FileFormat, Box<dyn Read + 'r>)> {
+    let mut text = match encoding.compression {
+        Some(compression) => decompressed(reader, compression)?,
+        None => {
+            let start = start(&mut reader)?;
+            let compression = compression_of_content(&start);
+            decompressed(Read::chain(Cursor::new(start), reader), compression)?
+        }
+    };
+    if let Some(format) = encoding.format {
+        return Ok((format, text));
+    }
+    let start = start(&mut text)?;
+    Ok((
+        format_of_content(&start),
+        Box::new(Read::chain(Cursor::new(start), text)),
+    ))
+}
+
+/// The first bytes of a reader: enough to tell what it holds.
+fn start(reader: &mut impl Read) -> Result<Vec<u8>> {
+    let mut start = Vec::new();
+    reader.take(START_BYTES).read_to_end(&mut start)?;
+    Ok(start)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,16 +115,6 @@ mod tests {
     }
 
     #[test]
-    fn extensions_determine_format_and_compression() {
-        assert_eq!(format_of("a/b.csv"), Some((FileFormat::Csv, Compression::None)));
-        assert_eq!(format_of("b.jsonl.gz"), Some((FileFormat::Jsonl, Compression::Gz)));
-        assert_eq!(format_of("b.csv.zst"), Some((FileFormat::Csv, Compression::Zst)));
-        for name in ["b.parquet", "b.gz", "csv", "b.csv.bz2", "_SUCCESS"] {
-            assert_eq!(format_of(name), None, "{name}");
-        }
-    }
-
-    #[test]
     fn several_gzip_members_are_one_file() {
         let object = [gzip(b"one,"), gzip(b""), gzip(b"two")].concat();
         assert_eq!(read(&object, Compression::Gz).unwrap(), b"one,two");
@@ -126,6 +131,24 @@ mod tests {
     fn an_empty_object_is_an_empty_file() {
         for compression in [Compression::None, Compression::Gz, Compression::Zst] {
             assert_eq!(read(b"", compression).unwrap(), b"");
+        }
+    }
+
+    #[test]
+    fn an_object_without_an_extension_is_told_by_its_first_bytes() {
+        let unknown = Encoding {
+            format: None,
+            compression: None,
+        };
+        for text in ["{\"a\":1}\n", "a,b\n1,2\n", ""] {
+            let zst = zstd::encode_all(text.as_bytes(), 1).unwrap();
+            for object in [text.as_bytes().to_vec(), gzip(text.as_bytes()), zst] {
+                let mut pieces = object.chunks(3).map(Bytes::copy_from_slice);
+                let (format, mut reader) = open(PieceReader::new(|| Ok(pieces.next())), unknown).unwrap();
+                let mut found = String::new();
+                reader.read_to_string(&mut found).unwrap();
+                assert_eq!((format, found.as_str()), (format_of_content(text.as_bytes()), text));
+            }
         }
     }
 

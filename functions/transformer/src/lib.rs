@@ -34,6 +34,7 @@ mod batch;
 mod blocks;
 mod columns;
 mod context;
+mod control;
 mod csv;
 mod csv_record;
 mod decompress;
@@ -62,7 +63,7 @@ mod validate;
 mod values;
 
 pub use context::Context;
-pub use decompress::{decompressed, format_of};
+pub use decompress::decompressed;
 pub use error::TransformerError;
 pub use event::{Event, Output};
 pub use handler::handle;

@@ -4,7 +4,8 @@
 //! rules, so a retry overwrites the files of an earlier attempt with the same bytes.
 
 use crate::context::Context;
-use crate::decompress::{PieceReader, decompressed, format_of};
+use crate::control::{Control, Totals, scale};
+use crate::decompress::{PieceReader, open};
 use crate::error::TransformerError;
 use crate::invariant::BrokenInvariant;
 use crate::partition::FileNames;
@@ -15,9 +16,10 @@ use crate::record::{self, RuleSet};
 use bytes::Bytes;
 use cardlake_aws::metrics::{self, Metric, Subject};
 use cardlake_aws::storage::{ObjectMeta, StorageError, StorageErrorKind};
+use cardlake_core::bronze::{BronzeObject, Encoding, classify};
 use cardlake_core::contract::Contract;
 use cardlake_core::error::with_causes;
-use cardlake_core::events::{Compression, FileFormat, TransformStatus, TransformerEvent, TransformerOutput};
+use cardlake_core::events::{Compression, TransformStatus, TransformerEvent, TransformerOutput};
 use cardlake_core::paths::BronzeKey;
 use cardlake_core::pii::Tokenizer;
 use cardlake_core::records::{ObjectRecord, RowCounts};
@@ -43,17 +45,14 @@ const QUARANTINE_MEMORY: usize = 16 << 20;
 /// error: it is reported as rejected.
 pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<TransformerOutput, TransformerError> {
     let key = event.key.as_str();
-    let Some(bronze) = BronzeKey::parse(key) else {
-        return Ok(ignored(key, "its key is not <dataset>/ingest_date=YYYY-MM-DD/<name>"));
-    };
-    let Some(format) = format_of(&bronze.name) else {
-        return Ok(ignored(
+    let (bronze, contract, encoding) = match classify(key, &context.contracts) {
+        BronzeObject::Input {
             key,
-            "its name does not end in .csv or .jsonl, with or without .gz or .zst",
-        ));
-    };
-    let Ok(contract) = context.contracts.get(&bronze.dataset) else {
-        return Ok(ignored(key, "there is no contract for its dataset"));
+            contract,
+            encoding,
+        } => (key, contract, encoding),
+        BronzeObject::Control(_) => return Ok(ignored(key, "a file of control totals")),
+        BronzeObject::NotInput { reason, .. } => return Ok(ignored(key, reason)),
     };
     let bucket = context.bronze_bucket.as_str();
     let meta = context
@@ -69,7 +68,9 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
         rejection: record.rejection.clone(),
     };
     let of_this_content = before.as_ref().filter(|record| record.source.etag == meta.etag);
-    let rules = RuleSet::new(contract, event.late_window_days, of_this_content);
+    let control = Control::read(&bronze, contract, context).await?;
+    let fingerprint = control.fingerprint.as_deref();
+    let rules = RuleSet::new(contract, event.late_window_days, of_this_content, fingerprint);
     let is_done = |record: &&ObjectRecord| record.rules == rules.id && !event.reprocess;
     if let Some(record) = of_this_content.filter(is_done) {
         tracing::info!(key, "object unchanged");
@@ -85,12 +86,15 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
     let job = Job {
         key: &bronze,
         contract,
-        format,
+        encoding,
         rules,
         tokenizer,
         context,
     };
-    let record = job.run().await?;
+    let record = match control.totals {
+        Ok(totals) => job.run(totals).await?,
+        Err(reason) => record::rejected(&bronze, &meta, job.rules, reason),
+    };
     if !record.counts.balanced() {
         return Err(TransformerError::Unbalanced {
             key: key.to_owned(),
@@ -162,7 +166,7 @@ async fn earlier_record(key: &BronzeKey, context: &Context) -> Result<Option<Obj
 struct Job<'c> {
     key: &'c BronzeKey,
     contract: &'c Arc<Contract>,
-    format: (FileFormat, Compression),
+    encoding: Encoding,
     rules: RuleSet,
     tokenizer: Option<Arc<Tokenizer>>,
     context: &'c Context,
@@ -170,7 +174,7 @@ struct Job<'c> {
 
 impl Job<'_> {
     /// Transforms the object, writes its data files and quarantined rows, and returns the record.
-    async fn run(self) -> Result<ObjectRecord, TransformerError> {
+    async fn run(self, totals: Totals) -> Result<ObjectRecord, TransformerError> {
         let key = self.key.key();
         let (meta, mut body) = self.context.storage.stream(&self.context.bronze_bucket, &key).await?;
         let facts = ObjectFacts {
@@ -179,22 +183,25 @@ impl Job<'_> {
             ingest_micros: meta.last_modified.timestamp_micros(),
         };
         let names = self.names(&meta);
-        let plan = TransformPlan::new(
+        let mut plan = TransformPlan::new(
             self.contract,
             facts,
             self.rules.late_window_days,
             self.tokenizer.clone(),
         )?;
+        if let Some(column) = totals.summed() {
+            plan = plan.summing(column, scale(self.contract, column).unsigned_abs());
+        }
 
         let (piece_sender, piece_receiver) = mpsc::channel::<Result<Bytes, StorageError>>(WAITING_PIECES);
         let (file_sender, file_receiver) = mpsc::channel::<EncodedFile>(WAITING_FILES);
-        let format = self.format;
+        let encoding = self.encoding;
         let limits = PipelineLimits {
-            expected_bytes: expected_bytes(meta.size, format.1),
+            expected_bytes: expected_bytes(meta.size, encoding.compression),
             ..self.context.limits
         };
         let work =
-            tokio::task::spawn_blocking(move || work(piece_receiver, &file_sender, format, &plan, &names, &limits));
+            tokio::task::spawn_blocking(move || work(piece_receiver, &file_sender, encoding, &plan, &names, &limits));
         let feed = async {
             while let Some(piece) = body.next().await {
                 let piece = piece.map_err(|error| StorageError::interrupted(&self.context.bronze_bucket, &key, error));
@@ -212,7 +219,10 @@ impl Job<'_> {
             source,
         })?;
         match worked {
-            Work::Done(summary, lines) => self.finish(&meta, summary, lines).await,
+            Work::Done(summary, lines) => match totals.difference(&summary) {
+                None => self.finish(&meta, summary, lines).await,
+                Some(reason) => Ok(record::rejected(self.key, &meta, self.rules, reason)),
+            },
             Work::Rejected(reason) => Ok(record::rejected(self.key, &meta, self.rules, reason)),
             Work::Interrupted(error) => Err(error.into()),
             Work::Failed(source) => Err(TransformerError::Pipeline { key, source }),
@@ -279,10 +289,10 @@ impl Job<'_> {
 }
 
 /// Estimated bytes of text of an object: such data compresses to about an eighth.
-const fn expected_bytes(size: u64, compression: Compression) -> u64 {
+const fn expected_bytes(size: u64, compression: Option<Compression>) -> u64 {
     match compression {
-        Compression::None => size,
-        Compression::Gz | Compression::Zst => size.saturating_mul(8),
+        None | Some(Compression::None) => size,
+        Some(Compression::Gz | Compression::Zst) => size.saturating_mul(8),
     }
 }
 
@@ -298,7 +308,7 @@ enum Work {
 fn work(
     mut pieces: mpsc::Receiver<Result<Bytes, StorageError>>,
     files: &mpsc::Sender<EncodedFile>,
-    (format, compression): (FileFormat, Compression),
+    encoding: Encoding,
     plan: &TransformPlan,
     names: &FileNames,
     limits: &PipelineLimits,
@@ -316,9 +326,9 @@ fn work(
     };
     let emit = |file: EncodedFile| files.blocking_send(file).is_ok();
     let mut lines = SpooledTempFile::new(QUARANTINE_MEMORY);
-    let result = decompressed(PieceReader::new(next), compression)
+    let result = open(PieceReader::new(next), encoding)
         .map_err(PipelineError::Read)
-        .and_then(|reader| run_pipeline(reader, format, plan, names, limits, &emit, &mut lines));
+        .and_then(|(format, reader)| run_pipeline(reader, format, plan, names, limits, &emit, &mut lines));
     let interrupted = interrupted.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (result, interrupted) {
         (Ok(summary), None) => Work::Done(summary, lines),

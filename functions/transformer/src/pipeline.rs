@@ -10,9 +10,10 @@
 //! at about 100 bytes per row. A larger one is spilled run by run into buckets by key ([`crate::spill`]) and then written bucket
 //! by bucket: memory is bounded by one run, and no two files of an object share a key.
 
-use crate::batch::FieldBatch;
+use crate::batch::{FieldBatch, FieldKind};
 use crate::blocks::{BLOCK_BYTES, Block, Blocks, KEPT_BYTES};
 use crate::columns::{ColumnValues, ColumnarRows, row_number};
+use crate::control::ColumnSum;
 use crate::csv::BlockTraits;
 use crate::encode::FileEncoder;
 use crate::invariant::BrokenInvariant;
@@ -90,6 +91,8 @@ pub struct Summary {
     pub quarantine: QuarantineSummary,
     /// Number of repeated fields in JSON rows.
     pub repeated_fields: u64,
+    /// Sum of the column that the plan adds up.
+    pub sum: ColumnSum,
 }
 
 /// Consumer of encoded files; returns `false` to stop.
@@ -143,6 +146,7 @@ pub fn run_pipeline(
     }
     for worker in workers {
         summary.repeated_fields += worker.splitter.count_drift(&mut summary.drift);
+        summary.sum = summary.sum.plus(worker.sum);
     }
     summary.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(summary)
@@ -344,6 +348,8 @@ struct Worker<'p> {
     quarantined: QuarantinedRows,
     /// Index and number of rows of each block of this run.
     block_rows: Vec<(u32, u32)>,
+    /// Sum of the column that the plan adds up.
+    sum: ColumnSum,
 }
 
 impl<'p> Worker<'p> {
@@ -355,6 +361,7 @@ impl<'p> Worker<'p> {
             rows: ColumnarRows::new(plan),
             quarantined: QuarantinedRows::default(),
             block_rows: Vec::new(),
+            sum: ColumnSum::default(),
         }
     }
 
@@ -370,6 +377,7 @@ impl<'p> Worker<'p> {
             while position < text.len() {
                 self.batch.clear();
                 position = self.splitter.fill(text, position, traits, &mut self.batch);
+                self.add_up(text);
                 read_batch(self.plan, text, &mut self.batch, block.index, first_row, &mut self.rows)?;
                 self.quarantine(block, first_row);
                 first_row += self.batch.rows();
@@ -377,6 +385,18 @@ impl<'p> Worker<'p> {
         }
         self.block_rows.push((block.index, first_row as u32));
         Ok(())
+    }
+
+    /// Adds up the column of the control totals, whether its rows are valid or not.
+    fn add_up(&mut self, text: &[u8]) {
+        let Some((index, scale)) = self.plan.summed else { return };
+        for field in self.batch.fields.iter().skip(index).step_by(self.batch.width) {
+            match field.kind() {
+                FieldKind::Absent => {}
+                FieldKind::Text | FieldKind::Number => self.sum.add(self.batch.bytes(text, *field), scale),
+                FieldKind::Unreadable | FieldKind::Boolean | FieldKind::Nested => self.sum.unreadable += 1,
+            }
+        }
     }
 
     /// Quarantines a block that is one unreadable record.

@@ -12,6 +12,10 @@
 //! | table | `lateWindowDays` | days that an event may be before its ingest date (default 2) |
 //! | table | `futureToleranceDays` | days that an event may be after its ingest date (default 1) |
 //! | table | `redshiftDistributionKey`, `redshiftSortKeys` | column, list of columns |
+//! | table | `minRows` | least number of rows of a day; fewer are a warning |
+//! | table | `maxDuplicateShare` | share of rows (0 to 1) of a day that may be duplicates; more are a warning |
+//! | table | `expectedFiles` | list of patterns of file names, see [`FilePattern`]; one without a file is a warning |
+//! | table | `controlTotals` | `{sum: column, required: true}`, both optional: see [`ControlTotals`] |
 //! | column | `normalisation` | `lower` or `upper` |
 //! | column | `derivation` | derivation of a column that is not in bronze: see [`Derivation`] |
 
@@ -20,7 +24,8 @@ mod model;
 pub mod odcs;
 
 pub use model::{
-    Column, ColumnType, Contract, ContractError, Derivation, EventTime, Normalisation, Protection, Rules, TextFormat,
+    Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRules, Derivation, EventTime, FilePattern,
+    Normalisation, Protection, Rules, TextFormat,
 };
 
 use crate::assets::{AssetFolder, Assets};

@@ -3,11 +3,11 @@
 use super::csv::CsvTable;
 use crate::error::CliError;
 use arrow::datatypes::{DataType, Field, Schema};
+use cardlake_core::bronze::format_of;
 use cardlake_core::events::FileFormat;
 use cardlake_core::paths::parse_day;
 use cardlake_expectations::{LocalFile, ParquetTable, Source, TableFile};
 use cardlake_lake::delta::{DeltaStore, DeltaTable};
-use cardlake_transformer::format_of;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

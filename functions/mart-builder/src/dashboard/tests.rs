@@ -157,11 +157,13 @@ fn page_with_warnings(answers: &[Answer]) -> Page {
         silver_rows: 2900,
         warehouse_rows: 2900,
         reasons: [("amount is <not> a number".to_owned(), 40)].into(),
+        rejected: Vec::new(),
         balanced: true,
     };
     let books = BalanceOutput {
         batch_date: DAY.parse().unwrap(),
         datasets: [("transactions".to_owned(), books)].into(),
+        ..BalanceOutput::default()
     };
     let audits = [ValidatorOutput {
         dataset: "transactions".to_owned(),
