@@ -109,12 +109,12 @@ pub(crate) fn prepare(datasets: &[&str], batch_date: NaiveDate) -> Vec<String> {
 pub(crate) fn define_quarantine() -> String {
     format!(
         "create table if not exists {} (\n  \
-           dataset varchar(128) not null encode zstd,\n  \
-           batch_date date not null encode raw,\n  \
-           object varchar(1024) not null encode zstd,\n  \
-           source_row bigint encode az64,\n  \
-           reason varchar(65535) not null encode zstd\n\
-         ) diststyle even compound sortkey (batch_date)",
+           dataset varchar(128) not null,\n  \
+           batch_date date not null,\n  \
+           object varchar(1024) not null,\n  \
+           source_row bigint,\n  \
+           reason varchar(65535) not null\n\
+         ) diststyle even sortkey (batch_date)",
         relation(RAW, QUARANTINE)
     )
 }

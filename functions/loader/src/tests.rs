@@ -43,7 +43,11 @@ impl Ledger {
             }
         }
         if let Some(rest) = statement.strip_prefix("create table if not exists \"raw\".\"") {
-            self.tables.push(rest.split('"').next().unwrap().to_owned());
+            let table = rest.split('"').next().unwrap();
+            // Made with the ledger, and of no dataset.
+            if table != "quarantine" {
+                self.tables.push(table.to_owned());
+            }
         }
         if statement.starts_with("insert into \"ops\".\"loads\"") {
             for row in statement.split("select '").skip(1) {
