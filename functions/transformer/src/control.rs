@@ -4,6 +4,7 @@
 //! own. The sum is that of the column that the contract names, over all rows of the object: quarantined ones and duplicates
 //! included. An object that does not agree is rejected as a whole.
 
+use crate::column_sum::{ColumnSum, SUM_DIGITS};
 use crate::context::Context;
 use crate::error::TransformerError;
 use crate::pipeline::Summary;
@@ -17,8 +18,6 @@ use serde_json::value::RawValue;
 
 /// Maximum size of a file of control totals, in bytes.
 const MAXIMUM_BYTES: u64 = 64 << 10;
-/// Digits of a sum.
-const SUM_DIGITS: u8 = 38;
 
 /// The control totals of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,39 +42,6 @@ struct Sum {
     /// In units of the last digit.
     units: i128,
     scale: i8,
-}
-
-/// The sum of a column over the rows of an object.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ColumnSum {
-    /// In units of the last digit.
-    pub units: i128,
-    /// Rows whose value is not a number of the column's scale.
-    pub unreadable: u64,
-}
-
-impl ColumnSum {
-    /// Adds a value as it is in the object; an empty one is nothing.
-    pub(crate) fn add(&mut self, text: &[u8], scale: u8) {
-        if let Some(value) = values::plain_decimal(text, usize::from(scale)) {
-            self.units += i128::from(value);
-            return;
-        }
-        let text = std::str::from_utf8(text).map(str::trim).ok();
-        match text.map(|text| values::decimal(text, SUM_DIGITS, scale)) {
-            Some(Ok(value)) => self.units = self.units.saturating_add(value),
-            _ if text == Some("") => {}
-            _ => self.unreadable += 1,
-        }
-    }
-
-    /// Sum of both.
-    pub(crate) const fn plus(self, other: Self) -> Self {
-        Self {
-            units: self.units.saturating_add(other.units),
-            unreadable: self.unreadable + other.unreadable,
-        }
-    }
 }
 
 /// A file of control totals.
@@ -249,23 +215,6 @@ mod tests {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(totals(br#"{"sum": 1}"#, &contract(None)).is_err());
-    }
-
-    #[test]
-    fn every_row_counts_and_a_value_that_is_no_number_is_told() {
-        let mut sum = ColumnSum::default();
-        for text in ["12.30", " 0.7 ", "", "-1", "99999999999999999999.99"] {
-            sum.add(text.as_bytes(), 2);
-        }
-        assert_eq!(
-            sum,
-            ColumnSum {
-                units: 1230 + 70 - 100 + 9_999_999_999_999_999_999_999,
-                unreadable: 0
-            }
-        );
-        sum.add(b"much", 2);
-        assert_eq!(sum.unreadable, 1);
     }
 
     #[test]

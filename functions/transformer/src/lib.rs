@@ -32,6 +32,7 @@
 
 mod batch;
 mod blocks;
+mod column_sum;
 mod columns;
 mod context;
 mod control;

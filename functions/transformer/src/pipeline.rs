@@ -12,8 +12,8 @@
 
 use crate::batch::{FieldBatch, FieldKind};
 use crate::blocks::{BLOCK_BYTES, Block, Blocks, KEPT_BYTES};
+use crate::column_sum::ColumnSum;
 use crate::columns::{ColumnValues, ColumnarRows, row_number};
-use crate::control::ColumnSum;
 use crate::csv::BlockTraits;
 use crate::encode::FileEncoder;
 use crate::invariant::BrokenInvariant;
