@@ -98,6 +98,10 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub synthetic: Synthetic,
+    /// Share of a dataset's day, 0 to 1, that may be quarantined or rejected before the run fails
+    /// [default: CARDLAKE_QUARANTINE_THRESHOLD, else 0.05].
+    #[arg(long, value_name = "F", value_parser = parse_share, conflicts_with = "aws")]
+    pub quarantine_threshold: Option<f64>,
     /// Run the deployed stack (as named by the environment) on the files in its bronze bucket.
     #[arg(long, conflicts_with_all = ["input", "rows", "seed", "late_rate", "dup_rate", "corrupt_rate"])]
     pub aws: bool,
@@ -155,6 +159,10 @@ pub struct BackfillArgs {
     /// Accept rows up to N days late (default: per contract).
     #[arg(long, value_name = "N")]
     pub late_window_days: Option<u32>,
+    /// Share of a dataset's day, 0 to 1, that may be quarantined or rejected before the run fails
+    /// [default: CARDLAKE_QUARANTINE_THRESHOLD, else 0.05].
+    #[arg(long, value_name = "F", value_parser = parse_share, conflicts_with = "aws")]
+    pub quarantine_threshold: Option<f64>,
     /// Start the backfill of the deployed stack (as named by the environment), and follow it.
     #[arg(long)]
     pub aws: bool,
@@ -402,6 +410,11 @@ pub enum SqlFormat {
 
 pub(crate) fn parse_date(text: &str) -> Result<NaiveDate, String> {
     parse_day(text).ok_or_else(|| "not a date: write it as 2026-01-15".to_owned())
+}
+
+pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share from 0 to 1, such as 0.05".to_owned())
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

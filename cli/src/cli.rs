@@ -10,6 +10,7 @@ use crate::commands;
 use crate::commands::build::BuildArgs;
 use crate::commands::docs::DocsArgs;
 use crate::commands::generate::GenerateArgs;
+use crate::commands::quarantine::QuarantineArgs;
 use crate::commands::validate::ValidateArgs;
 use crate::console::{Console, Standard};
 use crate::error::CliError;
@@ -89,6 +90,8 @@ enum Command {
     Validate(ValidateArgs),
     /// List (or delete) files that no retained Delta version references.
     Vacuum(VacuumArgs),
+    /// List, show or replay quarantined rows.
+    Quarantine(QuarantineArgs),
     /// Build and test a dbt project in the local (or a deployed) warehouse.
     Build(BuildArgs),
     /// Write the documentation of a dbt project: lineage, models, columns, tests.
@@ -148,6 +151,7 @@ async fn execute(command: Command, console: Console) -> Result<ExitCode, CliErro
         Command::Report(args) => commands::report::report(args).await,
         Command::Validate(args) => commands::validate::validate(args).await,
         Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
+        Command::Quarantine(args) => commands::quarantine::quarantine(args, console).await,
         Command::Build(args) => commands::build::build(args, console).await,
         Command::Docs(args) => commands::docs::docs(&args),
         Command::Doctor(args) => commands::doctor::doctor(args).await,
@@ -167,6 +171,7 @@ impl Command {
             Self::Sql(args) => &args.data,
             Self::Report(args) => &args.data,
             Self::Vacuum(args) => &args.data,
+            Self::Quarantine(args) => args.data(),
             Self::Build(args) => &args.data,
             Self::Doctor(args) => &args.data,
             Self::Generate(_) | Self::Validate(_) | Self::Docs(_) | Self::Completions(_) | Self::Man(_) => return None,

@@ -43,6 +43,14 @@ impl Console {
         !self.quiet && !self.verbose && !json && std::io::stderr().is_terminal()
     }
 
+    /// Prints a text for people to standard error, unless quiet.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            // Standard error may be closed; the command goes on.
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+    }
+
     /// Prints the outcome of a command: a JSON document, or text unless quiet.
     ///
     /// # Errors
@@ -57,14 +65,6 @@ impl Console {
             return Ok(());
         }
         error::print(json, document, text)
-    }
-
-    /// Prints a text for people to standard error, unless quiet.
-    pub(crate) fn note(self, text: &str) {
-        if !self.quiet {
-            // Standard error may be closed; the command goes on.
-            let _ = std::io::stderr().write_all(text.as_bytes());
-        }
     }
 
     /// Starts logging if --verbose or RUST_LOG asks for it.

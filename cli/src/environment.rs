@@ -192,10 +192,10 @@ impl Environment {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-        // Project files to be tried without a build, and a topic, are those of this process. A topic wants an endpoint: with
+        // Project files to be tried without a build, the threshold, and a topic, are those of this process. A topic wants an endpoint: with
         // the credentials of these servers nobody else would take a message.
         let has_topic = process.optional(env::AWS_ENDPOINT_URL_SNS).is_some();
-        let mut of_process = vec![env::ASSETS_DIR];
+        let mut of_process = vec![env::ASSETS_DIR, env::QUARANTINE_THRESHOLD];
         of_process.extend(has_topic.then_some(env::NOTIFICATION_TOPIC_ARN));
         for name in of_process {
             variables.extend(process.optional(name).map(|value| (name.to_owned(), value)));
@@ -264,6 +264,11 @@ impl Environment {
         let config = variables.finish(config);
         let config = config.map_err(|error| CliError::caused("reach the warehouse", &error))?;
         Ok(Warehouse::new(self.aws.redshift_data(), config))
+    }
+
+    /// Gives the stages a setting, in place of their default or of that of this process.
+    pub fn set(&mut self, name: &str, value: String) {
+        self.variables.insert(name.to_owned(), value);
     }
 
     /// The settings of the stages.

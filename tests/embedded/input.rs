@@ -161,6 +161,17 @@ impl Landing {
         )
     }
 
+    /// These files, by name.
+    pub fn of<const N: usize>(files: [(&str, String); N]) -> Self {
+        let files = files.map(|(name, text)| (name.to_owned(), text));
+        Self::write(&BTreeMap::from(files), Expected::default())
+    }
+
+    /// Adds or replaces a file.
+    pub fn put(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
     fn write(files: &BTreeMap<String, String>, expected: Expected) -> Self {
         let folder = TempDir::new().unwrap();
         for (name, text) in files {
@@ -168,6 +179,12 @@ impl Landing {
         }
         Self { folder, expected }
     }
+}
+
+/// A file of so many different transactions of 15 January.
+pub fn transactions(rows: u32) -> String {
+    let lines = (0..rows).map(|number| transaction(15, number, 15, 0).0);
+    lines.fold(HEADER.to_owned(), |text, line| text + &line + "\n")
 }
 
 fn add(text: &mut String, expected: &mut Expected, line: &str) {

@@ -9,6 +9,7 @@
 mod build;
 mod dashboard;
 mod data_api;
+mod delivery;
 mod deployed;
 mod failures;
 mod full_disk;

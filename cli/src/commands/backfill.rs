@@ -41,12 +41,15 @@ pub(crate) async fn backfill(args: BackfillArgs, console: Console) -> Result<Exi
     if args.aws {
         return deployed(&args, console, &days, &input, &progress).await;
     }
-    let environment = Environment::open_existing(&args.data.data_dir).await?;
+    let mut environment = Environment::open_existing(&args.data.data_dir).await?;
+    if let Some(share) = args.quarantine_threshold {
+        environment.set(env::QUARANTINE_THRESHOLD, share.to_string());
+    }
     let outcome = run_backfill(&environment, input, &progress).await?;
     progress.finish();
     let shortage = environment.shortage();
     let closed = environment.close().await;
-    let report = RunsReport::new(outcome.days);
+    let report = RunsReport::new(outcome.days, Vec::new());
     console.print(args.json, &report, || report.table(&args.data.data_dir))?;
     match (report.failure(), outcome.failure) {
         (None, None) => closed.map(|()| ExitCode::SUCCESS),

@@ -11,7 +11,10 @@ use crate::progress::Progress;
 use crate::remote::Stack;
 use crate::run::{report::RunsReport, run_day};
 use crate::welcome::{self, Origin};
+use cardlake_core::config::Variables;
+use cardlake_core::contract::Contracts;
 use cardlake_core::env;
+use cardlake_core::events::UnreadFile;
 use chrono::{Days, NaiveDate, Utc};
 use serde_json::{Value, json};
 use std::fs;
@@ -28,7 +31,7 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
     if args.aws {
         return deployed(&args, console).await;
     }
-    let input = args.input.as_deref().map(Input::scan).transpose()?;
+    let input = args.input.as_deref().map(scan).transpose()?;
     let days = days(&args, input.as_ref())?;
     let is_first = !args.json && !Environment::exists(&args.data.data_dir);
     if is_first {
@@ -36,16 +39,15 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
         let origin = folder.map_or(Origin::Synthetic(args.synthetic.rows), Origin::Folder);
         console.note(&welcome::before(&args.data.data_dir, days.len(), origin));
     }
-    let environment = Environment::open(&args.data.data_dir).await?;
-    let progress = Progress::new(console.shows_progress(args.json), days.len());
-    if let Some(input) = &input {
-        for path in &input.ignored {
-            progress.note(&format!(
-                "not taken, its name says neither dataset nor date: {}",
-                path.display()
-            ));
-        }
+    let mut environment = Environment::open(&args.data.data_dir).await?;
+    if let Some(share) = args.quarantine_threshold {
+        environment.set(env::QUARANTINE_THRESHOLD, share.to_string());
     }
+    let ignored = input.as_ref().map(|input| input.ignored.clone()).unwrap_or_default();
+    for UnreadFile { file, reason } in &ignored {
+        console.note(&format!("not taken: {file}: {reason}\n"));
+    }
+    let progress = Progress::new(console.shows_progress(args.json), days.len());
     let mut outcomes: Vec<DayOutcome> = Vec::new();
     for day in days {
         if let Some(input) = &input {
@@ -67,7 +69,7 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
     let shortage = environment.shortage();
     let closed = environment.close().await;
     let next = welcome::after(outcomes.last(), &args.data.option());
-    let report = RunsReport::new(outcomes);
+    let report = RunsReport::new(outcomes, ignored);
     console.print(args.json, &report, || report.table(&args.data.data_dir))?;
     if is_first {
         console.note(&next);
@@ -76,6 +78,13 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
         None => closed.map(|()| ExitCode::SUCCESS),
         Some(failure) => Err(failure.short_of_space(shortage)),
     }
+}
+
+/// Looks through the folder of `--input`, by the contracts that the stages will use.
+fn scan(folder: &Path) -> Result<Input, CliError> {
+    let assets = cardlake_assets::embedded().or_folder(Variables::from_process().optional(env::ASSETS_DIR));
+    let contracts = Contracts::load(&assets).map_err(|error| CliError::caused("read the contracts", &error))?;
+    Input::scan(folder, &contracts)
 }
 
 /// The same by the deployed state machine: what lies in its bronze bucket, one day after the other.

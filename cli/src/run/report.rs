@@ -3,7 +3,7 @@
 use crate::error::CliError;
 use crate::outcome::{DayOutcome, StageTime};
 use crate::table::{bad, count, faint, fit, new_table, notable, numbers_from, right};
-use cardlake_core::events::DatasetBooks;
+use cardlake_core::events::{DatasetBooks, UnreadFile};
 use cardlake_core::text::thousands;
 use chrono::NaiveDate;
 use comfy_table::{Cell, Table};
@@ -22,6 +22,8 @@ const WARNINGS: usize = 12;
 #[derive(Debug, Serialize)]
 pub struct RunsReport {
     runs: Vec<RunReport>,
+    /// Files of the input folder that were not taken.
+    ignored: Vec<UnreadFile>,
 }
 
 #[derive(Debug, Serialize)]
@@ -32,8 +34,12 @@ struct RunReport {
     stages: Vec<StageTime>,
     datasets: BTreeMap<String, DatasetBooks>,
     marts: BTreeMap<String, u64>,
-    warnings: Vec<String>,
     report: Option<PathBuf>,
+    /// The first objects of the day that are not input, and how many there are.
+    ignored: Vec<UnreadFile>,
+    ignored_objects: u64,
+    /// Of the delivery, the expectations, the data tests and the dashboard.
+    warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureReport>,
 }
@@ -46,36 +52,44 @@ struct FailureReport {
 }
 
 impl RunsReport {
-    /// From the outcomes, in order.
+    /// From the outcomes, in order, and the files of the input folder that were not taken.
     #[must_use]
-    pub fn new(outcomes: Vec<DayOutcome>) -> Self {
-        let runs = outcomes.into_iter().map(|outcome| RunReport {
-            batch_date: outcome.batch_date,
-            status: if outcome.failure.is_none() {
-                "succeeded"
-            } else {
-                "failed"
-            },
-            seconds: rounded(outcome.seconds),
-            stages: outcome
-                .stages
-                .into_iter()
-                .map(|stage| StageTime {
-                    seconds: rounded(stage.seconds),
-                    ..stage
-                })
-                .collect(),
-            datasets: outcome.books.map(|books| books.datasets).unwrap_or_default(),
-            marts: outcome.marts,
-            warnings: outcome.warnings,
-            report: outcome.report,
-            failure: outcome.failure.map(|failure| FailureReport {
-                stage: failure.stage,
-                error: failure.error,
-                message: failure.message,
-            }),
+    pub fn new(outcomes: Vec<DayOutcome>, ignored: Vec<UnreadFile>) -> Self {
+        let runs = outcomes.into_iter().map(|outcome| {
+            let books = outcome.books.unwrap_or_default();
+            RunReport {
+                batch_date: outcome.batch_date,
+                status: if outcome.failure.is_none() {
+                    "succeeded"
+                } else {
+                    "failed"
+                },
+                seconds: rounded(outcome.seconds),
+                stages: outcome
+                    .stages
+                    .into_iter()
+                    .map(|stage| StageTime {
+                        seconds: rounded(stage.seconds),
+                        ..stage
+                    })
+                    .collect(),
+                datasets: books.datasets,
+                ignored: books.ignored,
+                ignored_objects: books.ignored_objects,
+                warnings: books.warnings.into_iter().chain(outcome.warnings).collect(),
+                marts: outcome.marts,
+                report: outcome.report,
+                failure: outcome.failure.map(|failure| FailureReport {
+                    stage: failure.stage,
+                    error: failure.error,
+                    message: failure.message,
+                }),
+            }
         });
-        Self { runs: runs.collect() }
+        Self {
+            runs: runs.collect(),
+            ignored,
+        }
     }
 
     /// The failure of the first day that failed, if one did.
@@ -106,6 +120,17 @@ impl RunsReport {
         // Writing to a String cannot fail.
         if let Some(balanced) = self.are_balanced() {
             let _ = writeln!(text, " Books   {balanced}");
+        }
+        for run in &self.runs {
+            if let Some(first) = run.ignored.first() {
+                let more = run.ignored_objects.saturating_sub(1);
+                let more = if more == 0 {
+                    String::new()
+                } else {
+                    format!(" and {more} more objects")
+                };
+                let _ = writeln!(text, " Ignored {} ({}){more}", first.file, first.reason);
+            }
         }
         text.push_str(&self.warnings());
         if let Some(report) = self.runs.iter().rev().find_map(|run| run.report.as_ref()) {
@@ -150,9 +175,16 @@ impl RunsReport {
             .map(|(run, dataset, _)| format!("{dataset} of {}", run.batch_date))
             .collect();
         all().next()?;
-        Some(if off.is_empty() {
+        let rejected: u64 = all().map(|(_, _, books)| books.counts.rejected_objects).sum();
+        Some(if off.is_empty() && rejected == 0 {
             let balanced = console::style("balanced").green();
             format!("{balanced}: every row is in the warehouse, a duplicate, or in quarantine")
+        } else if off.is_empty() {
+            let without = console::style(format!("{rejected} rejected")).yellow();
+            format!(
+                "{without}: no row of {} is counted; every other row is in the warehouse, a duplicate, or in quarantine",
+                if rejected == 1 { "this object" } else { "these objects" }
+            )
         } else {
             format!("{}: {}", console::style("NOT BALANCED").red().bold(), off.join(", "))
         })

@@ -115,6 +115,17 @@ pub enum LoaderError {
         /// The version.
         version: u64,
     },
+    /// A line of a quarantine file is not what the transformer writes.
+    #[error("{file} has a line that is not a quarantined row: reprocess the day, or delete the file")]
+    QuarantineLine {
+        /// The file.
+        file: String,
+    },
+    /// A temporary file cannot be written or read.
+    #[error(
+        "the temporary disk fails or is full: {0}; give the function more ephemeral storage, or point TMPDIR at a larger disk"
+    )]
+    TemporaryFile(std::io::Error),
     /// A COPY manifest cannot be written as JSON.
     #[error("cannot write the COPY manifest of {dataset}: {source}")]
     Manifest {
@@ -168,9 +179,11 @@ impl StageError for LoaderError {
                 .downcast_ref::<StorageError>()
                 .map_or(ErrorKind::Corrupt, StageError::kind),
             Self::File { .. } | Self::UnknownColumn { .. } => ErrorKind::Corrupt,
-            Self::Version { .. } => ErrorKind::Corrupt,
+            Self::Version { .. } | Self::QuarantineLine { .. } => ErrorKind::Corrupt,
             Self::Result { .. } => ErrorKind::Corrupt,
-            Self::Interrupted(_) | Self::Contents { .. } | Self::Manifest { .. } => ErrorKind::Internal,
+            Self::Interrupted(_) | Self::TemporaryFile(_) | Self::Contents { .. } | Self::Manifest { .. } => {
+                ErrorKind::Internal
+            }
             Self::Imbalance { .. } => ErrorKind::BooksImbalance,
             Self::Cursor { .. } => ErrorKind::InvalidEvent,
             Self::StatementFailed { .. } => ErrorKind::StatementFailed,

@@ -41,6 +41,7 @@ mod handler;
 mod load;
 mod outcome;
 mod plan;
+mod quarantine;
 mod silver;
 mod silver_file;
 mod sql;

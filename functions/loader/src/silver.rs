@@ -2,11 +2,13 @@
 
 use crate::contents;
 use crate::error::LoaderError;
+use crate::quarantine::{self, QuarantinedRows};
 use crate::silver_file::{FileContents, SilverFile};
 use cardlake_aws::clients::Aws;
 use cardlake_aws::storage::Storage;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_lake::delta::{ActiveFile, DeltaStore, DeltaTable};
+use chrono::NaiveDate;
 use std::pin::Pin;
 
 /// A boxed future of an answer.
@@ -16,6 +18,8 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, LoaderErro
 pub(crate) trait Silver: Send + Sync {
     /// Newest version of a dataset's table; `None` if there is no table.
     fn version<'a>(&'a self, dataset: &'a str) -> Answer<'a, Option<u64>>;
+    /// The last version up to this one in which rows left the table without being replaced.
+    fn withdrawn_at<'a>(&'a self, dataset: &'a str, version: u64) -> Answer<'a, Option<u64>>;
     /// All files of a version.
     fn files<'a>(&'a self, dataset: &'a str, version: u64) -> Answer<'a, Vec<SilverFile>>;
     /// Files that are in the table at version `to` and were not at version `from`; `from` = `None`: all files at `to`.
@@ -27,6 +31,8 @@ pub(crate) trait Silver: Send + Sync {
         files: &'a [SilverFile],
         summed: &'a [String],
     ) -> Answer<'a, Vec<FileContents>>;
+    /// The quarantined rows of a batch, ready to be copied.
+    fn quarantine<'a>(&'a self, dataset: &'a str, batch_date: NaiveDate) -> Answer<'a, QuarantinedRows>;
     /// Writes a manifest.
     fn put<'a>(&'a self, key: &'a str, text: String) -> Answer<'a, ()>;
 }
@@ -84,6 +90,13 @@ impl Silver for Lake {
         Box::pin(async move { Ok(DeltaTable::open(&self.store, dataset).await?.version()) })
     }
 
+    fn withdrawn_at<'a>(&'a self, dataset: &'a str, version: u64) -> Answer<'a, Option<u64>> {
+        Box::pin(async move {
+            let table = DeltaTable::open(&self.store, dataset).await?;
+            Ok(table.at_version(version).await?.withdrawn_at().await?)
+        })
+    }
+
     fn files<'a>(&'a self, dataset: &'a str, version: u64) -> Answer<'a, Vec<SilverFile>> {
         Box::pin(async move { Ok(silver_files(self.read_files(dataset, version).await?)) })
     }
@@ -99,6 +112,10 @@ impl Silver for Lake {
         summed: &'a [String],
     ) -> Answer<'a, Vec<FileContents>> {
         Box::pin(contents::read(&self.storage, &self.bucket, dataset, files, summed))
+    }
+
+    fn quarantine<'a>(&'a self, dataset: &'a str, batch_date: NaiveDate) -> Answer<'a, QuarantinedRows> {
+        Box::pin(quarantine::collect(&self.storage, &self.bucket, dataset, batch_date))
     }
 
     fn put<'a>(&'a self, key: &'a str, text: String) -> Answer<'a, ()> {

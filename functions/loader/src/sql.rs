@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Schema of the tables that mirror silver.
 pub(crate) const RAW: &str = "raw";
+/// Name of the table of quarantined rows, in the same schema.
+pub(crate) const QUARANTINE: &str = "quarantine";
 /// Column of every raw table: the Delta version at which the row was last taken over. Models use it to find news.
 pub(crate) const LOAD_VERSION: &str = "load_version";
 /// Version in the ledger of a dataset that was never loaded.
@@ -36,6 +38,8 @@ pub(crate) enum Role {
     Expect,
     /// Fails unless it holds that; gives the number of partitions.
     CheckBalance,
+    /// Replaces the batch's rows of the quarantine table.
+    Quarantine,
     /// Writes the ledger row.
     WriteLedger,
     /// Counts the table.
@@ -56,6 +60,7 @@ impl Role {
             Self::Merge => "MERGE into",
             Self::Expect => "expected books of",
             Self::CheckBalance => "balance of",
+            Self::Quarantine => "quarantine of",
             Self::WriteLedger => "ledger row of",
             Self::Count => "count of",
         }
@@ -85,6 +90,7 @@ pub(crate) fn prepare(datasets: &[&str], batch_date: NaiveDate) -> Vec<String> {
            is_current boolean not null\n\
          ) diststyle all"
             .to_owned(),
+        define_quarantine(),
         format!(
             "insert into \"ops\".\"loads\" (dataset, version, previous_version, batch_date, files, copied_rows, \
              full_refresh, is_current)\n{}",
@@ -97,6 +103,20 @@ pub(crate) fn prepare(datasets: &[&str], batch_date: NaiveDate) -> Vec<String> {
             literal(RAW)
         ),
     ]
+}
+
+/// Makes the table of quarantined rows.
+pub(crate) fn define_quarantine() -> String {
+    format!(
+        "create table if not exists {} (\n  \
+           dataset varchar(128) not null,\n  \
+           batch_date date not null,\n  \
+           object varchar(1024) not null,\n  \
+           source_row bigint,\n  \
+           reason varchar(65535) not null\n\
+         ) diststyle even sortkey (batch_date)",
+        relation(RAW, QUARANTINE)
+    )
 }
 
 /// Makes the table, or adds the columns that it lacks. `existing` is empty when there is no table.

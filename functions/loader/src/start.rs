@@ -5,6 +5,7 @@ use crate::cursor::{Cursor, Loading, Step};
 use crate::error::LoaderError;
 use crate::load::{CopySource, Load};
 use crate::plan::{Need, WarehouseState, need};
+use crate::quarantine;
 use crate::silver_file::SilverFile;
 use crate::sql::{NEVER, Role, count, define, prepare};
 use crate::staging::groups;
@@ -76,7 +77,9 @@ impl Tick<'_> {
                     dataset: dataset.to_owned(),
                 })?;
             }
-            match need(dataset, state, pinned, newest, cursor.full_refresh)? {
+            let full_refresh =
+                cursor.full_refresh || self.has_withdrawn(dataset, state.version(dataset), pinned).await?;
+            match need(dataset, state, pinned, newest, full_refresh)? {
                 Need::Nothing { version: held } => {
                     version = held;
                     let files = self.context.silver.files(dataset, held).await?;
@@ -93,7 +96,7 @@ impl Tick<'_> {
                         batch_date: self.event.batch_date,
                         ledger_version: state.version(dataset),
                         version: to,
-                        full_refresh: cursor.full_refresh,
+                        full_refresh,
                         sources: &self.sources(contract, &new, from, to).await?,
                         role_arn: self.context.copy_role_arn.as_deref(),
                         expected: expected.as_ref(),
@@ -102,6 +105,10 @@ impl Tick<'_> {
                     compared = expected.map(|expected| expected.summary());
                 }
             }
+            let batch_date = self.event.batch_date;
+            let quarantined = self.context.silver.quarantine(dataset, batch_date).await?;
+            let (bucket, role) = (&self.context.silver_bucket, self.context.copy_role_arn.as_deref());
+            work.extend(quarantine::statements(&quarantined, bucket, dataset, batch_date, role));
             work.push((Role::Count, count(dataset)));
         }
         if definitions.len() + work.len() > MAX_BATCH_STATEMENTS && !definitions.is_empty() {
@@ -132,6 +139,27 @@ impl Tick<'_> {
             silver_rows,
             compared,
         }))
+    }
+
+    /// Whether rows left the silver table between the loaded version and the one to reach: new files do not tell which, so the
+    /// table is loaded anew.
+    async fn has_withdrawn(&self, dataset: &str, loaded: i64, pinned: u64) -> Result<bool, LoaderError> {
+        // What was never loaded has nothing to lose, and what is ahead stays as it is.
+        if loaded == NEVER || loaded >= ledger_version(dataset, pinned)? {
+            return Ok(false);
+        }
+        let Some(version) = self.context.silver.withdrawn_at(dataset, pinned).await? else {
+            return Ok(false);
+        };
+        let withdrawn = ledger_version(dataset, version)? > loaded;
+        if withdrawn {
+            tracing::info!(
+                dataset,
+                version,
+                "rows were withdrawn from silver: the table is loaded anew"
+            );
+        }
+        Ok(withdrawn)
     }
 
     /// Writes a manifest for each group of files that COPY can take together.

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::LoaderError;
 use crate::handler::handle;
+use crate::quarantine::QuarantinedRows;
 use crate::silver::{Answer as SilverAnswer, Silver};
 use crate::silver_file::{FileContents, Partition, SilverFile};
 use cardlake_aws::data_api::{ResultSet, Value};
@@ -42,7 +43,11 @@ impl Ledger {
             }
         }
         if let Some(rest) = statement.strip_prefix("create table if not exists \"raw\".\"") {
-            self.tables.push(rest.split('"').next().unwrap().to_owned());
+            let table = rest.split('"').next().unwrap();
+            // Made with the ledger, and of no dataset.
+            if table != "quarantine" {
+                self.tables.push(table.to_owned());
+            }
         }
         if statement.starts_with("insert into \"ops\".\"loads\"") {
             for row in statement.split("select '").skip(1) {
@@ -103,6 +108,7 @@ impl Ledger {
 #[derive(Clone, Default)]
 struct FakeSilver {
     versions: BTreeMap<&'static str, u64>,
+    withdrawn: Option<u64>,
     manifests: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
@@ -118,6 +124,10 @@ fn file(version: u64) -> SilverFile {
 impl Silver for FakeSilver {
     fn version<'a>(&'a self, dataset: &'a str) -> SilverAnswer<'a, Option<u64>> {
         Box::pin(async move { Ok(self.versions.get(dataset).copied()) })
+    }
+
+    fn withdrawn_at<'a>(&'a self, _: &'a str, version: u64) -> SilverAnswer<'a, Option<u64>> {
+        Box::pin(async move { Ok(self.withdrawn.filter(|withdrawn| *withdrawn <= version)) })
     }
 
     fn files<'a>(&'a self, _: &'a str, version: u64) -> SilverAnswer<'a, Vec<SilverFile>> {
@@ -144,6 +154,10 @@ impl Silver for FakeSilver {
             sums: summed.iter().map(|name| (name.clone(), 0)).collect(),
         };
         Box::pin(async move { Ok(vec![contents; files.len()]) })
+    }
+
+    fn quarantine<'a>(&'a self, _: &'a str, _: chrono::NaiveDate) -> SilverAnswer<'a, QuarantinedRows> {
+        Box::pin(async move { Ok(QuarantinedRows::Unknown) })
     }
 
     fn put<'a>(&'a self, key: &'a str, text: String) -> SilverAnswer<'a, ()> {
@@ -239,7 +253,7 @@ async fn a_second_run_without_news_only_asks() {
     let statements = inner.submissions[before..]
         .iter()
         .map(|submission| submission.statements.len());
-    assert_eq!(statements.collect::<Vec<_>>(), [6, 1], "the ledger, then one count");
+    assert_eq!(statements.collect::<Vec<_>>(), [7, 1], "the ledger, then one count");
 }
 
 #[tokio::test]
@@ -255,6 +269,25 @@ async fn missed_versions_are_caught_up_with() {
     assert_eq!(key, "_loads/cards/0-4.0.manifest");
     assert_eq!(text.matches("s3://silver/cards/part-").count(), 4);
     assert_eq!(warehouse.state().script.versions["cards"], 4);
+}
+
+#[tokio::test]
+async fn rows_withdrawn_from_silver_are_deleted_with_the_next_load_and_once() {
+    let warehouse = FakeWarehouse::default();
+    run(first_event(), &context(&warehouse, &silver(&[("cards", 0)])))
+        .await
+        .unwrap();
+    for version in [3, 4] {
+        let later = FakeSilver {
+            withdrawn: Some(2),
+            ..silver(&[("cards", version)])
+        };
+        run(first_event(), &context(&warehouse, &later)).await.unwrap();
+        let state = warehouse.state();
+        let statements = state.submissions.iter().flat_map(|submission| &submission.statements);
+        let deletes = statements.filter(|statement| *statement == "delete from \"raw\".\"cards\"");
+        assert_eq!(deletes.count(), 1, "at version {version}");
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ use std::sync::LazyLock;
 const SUBJECT_CHARACTERS: usize = 100;
 /// Maximum length of a failure in a message; the run record and the logs contain all of it. SNS's limit is 256 KB.
 const FAILURE_CHARACTERS: usize = 4000;
+/// Objects named in a message that are not input; the run record names more.
+const IGNORED_FILES: usize = 5;
 
 /// Error response of a Lambda function, as passed on by Step Functions.
 #[derive(Deserialize)]
@@ -168,6 +170,17 @@ impl Message {
         if books.datasets.is_empty() {
             line(&mut text, "There were no files for this day.");
         }
+        if books.ignored_objects > 0 {
+            let named = books.ignored.iter().take(IGNORED_FILES);
+            let named: Vec<String> = named.map(|file| format!("{} ({})", file.file, file.reason)).collect();
+            let more = books.ignored_objects.saturating_sub(named.len() as u64);
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            line(&mut text, &format!("Not read: {}{more}.", masked(&named.join(", "))));
+        }
         let (evaluated, successful) = audits.iter().fold((0, 0), |(evaluated, successful), audit| {
             (evaluated + audit.evaluated, successful + audit.successful)
         });
@@ -180,9 +193,10 @@ impl Message {
             );
         }
         line(&mut text, &format!("Data tests passed: {}.", marts.tests_passed));
-        let warnings: Vec<&String> = audits
+        let warnings: Vec<&String> = books
+            .warnings
             .iter()
-            .flat_map(|audit| &audit.warnings)
+            .chain(audits.iter().flat_map(|audit| &audit.warnings))
             .chain(&marts.warnings)
             .collect();
         for warning in &warnings {
@@ -239,15 +253,13 @@ fn books_line(dataset: &str, books: &DatasetBooks) -> String {
         books.silver_rows,
         books.warehouse_rows
     );
-    if counts.rejected_objects > 0 {
-        // Writing to a string is infallible.
-        let _ = write!(text, "; {} files could not be read", counts.rejected_objects);
-    }
-    text.push_str(if books.balanced {
-        "; balanced."
-    } else {
-        "; NOT BALANCED."
-    });
+    // Writing to a string is infallible.
+    let _ = match (books.balanced, counts.rejected_objects) {
+        (false, _) => write!(text, "; NOT BALANCED."),
+        (true, 0) => write!(text, "; balanced."),
+        (true, 1) => write!(text, "; balanced without the rows of 1 rejected file."),
+        (true, files) => write!(text, "; balanced without the rows of {files} rejected files."),
+    };
     text
 }
 

@@ -31,6 +31,11 @@ pub(crate) fn apply(
         })
         .collect();
     let new_keys: BTreeSet<&str> = new.iter().map(|record| record.source.key.as_str()).collect();
+    // A rejected object has no rows; delivered again under its key, it is no longer part of the batch.
+    accounts.retain(|id, object| {
+        let key = id.rsplit_once('@').map_or(id.as_str(), |(key, _)| key);
+        object.counts.rejected_objects == 0 || !new_keys.contains(key)
+    });
     for (key, rows) in &tally.same_batch {
         let left = drop_same_batch(&mut accounts, key, *rows);
         // Rows of an object that is applied again were counted with the account that is gone by now.
@@ -236,6 +241,25 @@ mod tests {
             (counts.bronze_rows, counts.silver_rows_added, counts.quarantined),
             (10, 9, 0)
         );
+    }
+
+    #[test]
+    fn a_rejected_object_that_is_delivered_again_is_no_longer_rejected() {
+        let rejected = ObjectRecord {
+            rejection: Some("the first line is no header".into()),
+            ..record("a", "r", RowCounts::default())
+        };
+        let first = apply(BTreeMap::new(), &[&rejected], &[], &Tally::default()).unwrap();
+        assert_eq!(total(&first).rejected_objects, 1);
+        let mut mended = record("a", "r", TEN);
+        mended.source.etag = "mended".into();
+        let accounts = apply(first.clone(), &[&mended], &[], &Tally::default()).unwrap();
+        assert_eq!(
+            (total(&accounts).rejected_objects, total(&accounts).bronze_rows),
+            (0, 10)
+        );
+        let accounts = apply(first, &[&record("b", "r", TEN)], &[], &Tally::default()).unwrap();
+        assert_eq!(total(&accounts).rejected_objects, 1);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Action `balance`: the counts of all layers against each other.
 
 use crate::context::Context;
+use crate::delivery::{Delivery, listed};
 use crate::error::ReconcilerError;
 use cardlake_core::events::{BalanceOutput, DatasetBooks, LoadedDataset, PublishOutput};
 use cardlake_core::records::BatchCounts;
 use cardlake_lake::delta::DeltaTable;
 use chrono::NaiveDate;
+use futures::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Both laws for every dataset that was published or loaded: bronze = added + duplicates + quarantined for the batch, and
@@ -32,14 +34,32 @@ pub(crate) async fn balance(
         differences.extend(found);
         datasets.insert(name.to_owned(), accounts);
     }
-    if differences.is_empty() {
-        Ok(BalanceOutput { batch_date, datasets })
-    } else {
-        Err(ReconcilerError::BooksImbalance {
+    if !differences.is_empty() {
+        return Err(ReconcilerError::BooksImbalance {
             batch_date,
             differences,
-        })
+        });
     }
+    let contracts: Vec<_> = context.contracts.iter().collect();
+    let listings = contracts
+        .iter()
+        .map(|contract| Delivery::list(context, &contract.dataset, batch_date));
+    let (mut ignored, mut warnings) = (Vec::new(), Vec::new());
+    for (delivery, contract) in try_join_all(listings).await?.into_iter().zip(contracts) {
+        let published = published.get(contract.dataset.as_str()).copied();
+        warnings.extend(delivery.warnings(contract, batch_date, published));
+        ignored.extend(delivery.ignored);
+    }
+    for warning in &warnings {
+        tracing::warn!(%batch_date, warning, "delivery");
+    }
+    Ok(BalanceOutput {
+        batch_date,
+        datasets,
+        ignored_objects: ignored.len() as u64,
+        ignored: listed(ignored),
+        warnings,
+    })
 }
 
 /// Rows of the silver table at the version that the warehouse holds, else at the published one.
@@ -102,6 +122,7 @@ fn account_for(
         silver_rows,
         warehouse_rows,
         reasons: published.map(|output| output.reasons.clone()).unwrap_or_default(),
+        rejected: published.map(|output| output.rejected.clone()).unwrap_or_default(),
         balanced: differences.is_empty(),
     };
     (accounts, differences)
@@ -124,6 +145,7 @@ mod tests {
             },
             table_rows: 20,
             reasons: [("brand is missing".to_owned(), 1)].into(),
+            rejected: Vec::new(),
         }
     }
 

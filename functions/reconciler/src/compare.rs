@@ -14,6 +14,7 @@ use crate::remote::{READ_BATCH_ROWS, RemoteFile};
 use crate::resolution::{Origin, survivor};
 use crate::rows::{Ranks, RowSet};
 use crate::spool::{Groups, ProvenanceReader, Provenances, RunWriter};
+use crate::withdrawn::{Reapplied, withdrawn};
 use cardlake_core::error::{ErrorKind, StageError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
@@ -80,13 +81,16 @@ pub(crate) struct Tally {
 pub(crate) struct Verdict {
     /// Per input: row numbers to drop. Evidence-only inputs never lose rows.
     pub(crate) dropped: Vec<RowSet>,
-    /// The same in numbers.
+    /// The same in numbers, without withdrawn rows.
     pub(crate) tally: Tally,
+    /// Committed rows that an object applied again does not deliver any more; they are among the dropped ones.
+    pub(crate) withdrawn: u64,
     /// The inputs, opened.
     pub(crate) files: Vec<RemoteFile>,
 }
 
-/// Compares the files. `batch_day` (days since 1970) tells this batch's committed rows from those of others.
+/// Compares the files. `batch_day` (days since 1970) tells this batch's committed rows from those of others; `reapplied` are
+/// objects of the batch that are applied again under other rules.
 ///
 /// # Errors
 /// A file cannot be read, or is one of this project's and not sorted by its key.
@@ -96,6 +100,7 @@ pub(crate) async fn compare(
     keys: KeyColumns,
     columns: ProvenanceColumns,
     batch_day: i32,
+    reapplied: Vec<Reapplied>,
 ) -> Result<Verdict, ReconcilerError> {
     let opened: Vec<Option<RemoteFile>> = stream::iter(inputs)
         .map(|input| open(source, input))
@@ -110,9 +115,11 @@ pub(crate) async fn compare(
     let (origins, files): (Vec<Origin>, Vec<RemoteFile>) = present.unzip();
     let inputs = inputs.len();
     tokio::task::spawn_blocking(move || {
+        let withdrawn = withdrawn(&files, &columns, &reapplied, batch_day)?;
         let mut comparison = Comparison {
             sorted: files.iter().map(|file| is_sorted(file, &keys)).collect(),
-            dropped: vec![RowSet::default(); origins.len()],
+            dropped: withdrawn.clone(),
+            withdrawn,
             files,
             origins,
             columns,
@@ -126,6 +133,7 @@ pub(crate) async fn compare(
         Ok(Verdict {
             dropped: comparison.dropped,
             tally: comparison.tally,
+            withdrawn: comparison.withdrawn.iter().map(RowSet::count).sum(),
             files: comparison.files,
         })
     })
@@ -153,6 +161,7 @@ struct Comparison {
     columns: ProvenanceColumns,
     batch_day: i32,
     dropped: Vec<RowSet>,
+    withdrawn: Vec<RowSet>,
     tally: Tally,
 }
 
@@ -178,7 +187,9 @@ impl Comparison {
                     None => provenance.next()?,
                     Some(ranks) => provenance.at(ranks.rank(&shared[member.file as usize], member.row))?,
                 };
-                versions.push((*member, provenance));
+                if !self.withdrawn[member.file as usize].contains(member.row) {
+                    versions.push((*member, provenance));
+                }
             }
             self.resolve(&versions);
         }

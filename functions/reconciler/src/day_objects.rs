@@ -1,9 +1,9 @@
 //! The bronze objects of a dataset and day with their object records, checked for completeness and quality.
 
 use crate::context::Context;
+use crate::delivery::Delivery;
 use crate::error::ReconcilerError;
 use cardlake_aws::storage::ObjectMeta;
-use cardlake_core::paths::{BronzeKey, bronze_prefix};
 use cardlake_core::records::{FORMAT_VERSION, ObjectRecord};
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -13,7 +13,7 @@ const CONCURRENT_READS: usize = 16;
 /// Keys named in an error message.
 const EXAMPLES: usize = 5;
 
-/// All bronze objects of a dataset and day, each with its object record.
+/// All input objects of a dataset and day, each with its object record.
 #[derive(Debug)]
 pub(crate) struct DayObjects {
     /// The records, in the order of the bronze keys.
@@ -31,22 +31,12 @@ impl DayObjects {
     /// # Errors
     /// A bronze object has no record of its present content: [`ReconcilerError::IncompleteBatch`].
     pub(crate) async fn read(context: &Context, dataset: &str, batch_date: NaiveDate) -> Result<Self, ReconcilerError> {
-        let bronze = &context.lake.bronze_bucket;
         let silver = &context.lake.silver_bucket;
-        let listed = context
-            .storage
-            .list(bronze, &bronze_prefix(dataset, batch_date))
-            .await?;
-        let objects: Vec<(ObjectMeta, String)> = listed
-            .into_iter()
-            .filter_map(|object| {
-                let record = BronzeKey::parse(&object.key)?.object_record();
-                Some((object, record))
-            })
-            .collect();
+        let objects = Delivery::list(context, dataset, batch_date).await?.inputs;
         let count = objects.len();
         let found: Vec<_> = stream::iter(objects)
             .map(|(object, key)| async move {
+                let key = key.object_record();
                 let record: Option<ObjectRecord> = context.storage.get_json(silver, &key).await?;
                 if let Some(record) = &record {
                     check(record, dataset, &key)?;

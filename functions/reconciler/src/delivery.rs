@@ -1,110 +1,127 @@
-//! The order of deliveries of one day: which of two objects came later when the store's clock does not tell.
+//! What was delivered for a dataset and day: input, and what lies beside it; and whether that is what the contract expects.
 
-use std::cmp::Ordering;
+use crate::context::Context;
+use crate::error::ReconcilerError;
+use cardlake_aws::storage::ObjectMeta;
+use cardlake_core::bronze::{BronzeObject, classify};
+use cardlake_core::contract::Contract;
+use cardlake_core::events::{LISTED_FILES, PublishOutput, UnreadFile};
+use cardlake_core::paths::{BronzeKey, bronze_prefix};
+use chrono::NaiveDate;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Orders the keys of bronze objects that have the same time.
-///
-/// Names are compared without their extensions, so that `x.csv` comes before `x-fix.csv` and `x (1).csv`, and numbers in them
-/// by their value, so that `x_v9.csv` comes before `x_v10.csv`. Different keys are never equal.
-pub(crate) fn compare_keys(a: &str, b: &str) -> Ordering {
-    // Rows of the same object are compared more often than rows of two.
-    if a == b {
-        return Ordering::Equal;
-    }
-    let (a_folder, a_name) = split(a);
-    let (b_folder, b_name) = split(b);
-    a_folder
-        .cmp(b_folder)
-        .then_with(|| compare_names(stem(a_name), stem(b_name)))
-        .then_with(|| a.cmp(b))
+/// The bronze objects of a dataset and day.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    /// Objects with rows, in the order of their keys.
+    pub(crate) inputs: Vec<(ObjectMeta, BronzeKey)>,
+    /// Objects that are not read.
+    pub(crate) ignored: Vec<UnreadFile>,
+    /// Those of them that may be data, by reason: their number and the first key.
+    suspicious: BTreeMap<&'static str, (u64, String)>,
+    /// Files of control totals whose object is not there.
+    uncontrolled: Vec<String>,
 }
 
-fn split(key: &str) -> (&str, &str) {
-    key.rsplit_once('/').unwrap_or(("", key))
-}
-
-/// The name without extensions: up to the first dot that letters follow, as in `x.1.csv.gz`.
-fn stem(name: &str) -> &str {
-    let is_extension = |(index, _): &(usize, &str)| {
-        let following = name.as_bytes().get(index + 1);
-        following.is_some_and(u8::is_ascii_alphabetic)
-    };
-    // A name that begins with a dot is all name.
-    let end = name
-        .match_indices('.')
-        .filter(|(index, _)| *index > 0)
-        .find(is_extension);
-    &name[..end.map_or(name.len(), |(index, _)| index)]
-}
-
-/// Text by bytes, runs of digits by their value.
-fn compare_names(a: &str, b: &str) -> Ordering {
-    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
-    loop {
-        let (x, y) = match (a.first(), b.first()) {
-            (Some(x), Some(y)) => (*x, *y),
-            (x, y) => return x.is_some().cmp(&y.is_some()),
-        };
-        if x.is_ascii_digit() && y.is_ascii_digit() {
-            let (x, y) = (number(&mut a), number(&mut b));
-            let order = x.len().cmp(&y.len()).then_with(|| x.cmp(y));
-            if order.is_ne() {
-                return order;
-            }
-        } else if x == y {
-            (a, b) = (&a[1..], &b[1..]);
-        } else {
-            return x.cmp(&y);
-        }
-    }
-}
-
-/// Takes the digits at the start; without leading zeros, longer ones are greater.
-fn number<'t>(text: &mut &'t [u8]) -> &'t [u8] {
-    let end = text
-        .iter()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (digits, rest) = text.split_at(end);
-    *text = rest;
-    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-    &digits[zeros..]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn names_follow_one_another_as_people_number_them() {
-        let in_order = [
-            "t/d/x.csv",
-            "t/d/x (1).csv",
-            "t/d/x (2).csv",
-            "t/d/x (10).csv",
-            "t/d/x-fix.csv.gz",
-            "t/d/x_v9.csv",
-            "t/d/x_v010.csv",
-            "t/d/x_v11.jsonl",
-            "t/e/a.csv",
-        ];
-        for pair in in_order.windows(2) {
-            assert_eq!(compare_keys(pair[0], pair[1]), Ordering::Less, "{pair:?}");
-            assert_eq!(compare_keys(pair[1], pair[0]), Ordering::Greater, "{pair:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn different_keys_have_one_order(mut keys in prop::collection::vec("[a0-1/.(-]{0,6}", 3)) {
-            keys.sort_by(|a, b| compare_keys(a, b));
-            for (index, a) in keys.iter().enumerate() {
-                for b in &keys[index..] {
-                    prop_assert_ne!(compare_keys(a, b), Ordering::Greater);
-                    prop_assert_eq!(compare_keys(a, b) == Ordering::Equal, a == b);
+impl Delivery {
+    /// Lists the objects and tells them apart.
+    ///
+    /// # Errors
+    /// Bronze cannot be listed.
+    pub(crate) async fn list(context: &Context, dataset: &str, batch_date: NaiveDate) -> Result<Self, ReconcilerError> {
+        let prefix = bronze_prefix(dataset, batch_date);
+        let objects = context.storage.list(&context.lake.bronze_bucket, &prefix).await?;
+        let (mut delivery, mut controlled) = (Self::default(), Vec::new());
+        for object in objects {
+            match classify(&object.key, &context.contracts) {
+                BronzeObject::Input { key, .. } => delivery.inputs.push((object, key)),
+                BronzeObject::Control(of) => controlled.push((of, object.key)),
+                BronzeObject::NotInput { reason, suspicious } => {
+                    if suspicious {
+                        let first = || (0, object.key.clone());
+                        delivery.suspicious.entry(reason).or_insert_with(first).0 += 1;
+                    }
+                    delivery.ignored.push(UnreadFile {
+                        file: object.key,
+                        reason: reason.to_owned(),
+                    });
                 }
             }
         }
+        let inputs: BTreeSet<&str> = delivery.inputs.iter().map(|(_, key)| key.name.as_str()).collect();
+        controlled.retain(|(of, _)| !inputs.contains(of.name.as_str()));
+        delivery.uncontrolled = controlled.into_iter().map(|(_, key)| key).collect();
+        Ok(delivery)
     }
+
+    /// One sentence for each expectation of the contract that the delivery does not meet, and for each kind of object that
+    /// may be data and is not read. `published` is the batch, if one was published in this run.
+    pub(crate) fn warnings(
+        &self,
+        contract: &Contract,
+        batch_date: NaiveDate,
+        published: Option<&PublishOutput>,
+    ) -> Vec<String> {
+        let dataset = &contract.dataset;
+        let counts = published.map(|output| &output.counts);
+        let mut warnings = Vec::new();
+        let rejected = published.and_then(|output| Some((output.counts.rejected_objects, output.rejected.first()?)));
+        if let Some((count, first)) = rejected {
+            warnings.push(format!(
+                "{dataset}: {count} {} rejected as a whole, such as {}: {}; mend it and deliver it again under the same \
+                 name",
+                if count == 1 { "object is" } else { "objects are" },
+                first.file,
+                first.reason
+            ));
+        }
+        for (reason, (count, first)) in &self.suspicious {
+            warnings.push(format!(
+                "{dataset}: {count} {} not read, such as {first}: {reason}",
+                if *count == 1 { "object is" } else { "objects are" }
+            ));
+        }
+        if let Some(first) = self.uncontrolled.first() {
+            warnings.push(format!(
+                "{dataset}: {} files of control totals have no object, such as {first}",
+                self.uncontrolled.len()
+            ));
+        }
+        let expected = &contract.delivery;
+        let names = || self.inputs.iter().map(|(_, key)| key.name.as_str());
+        for pattern in &expected.files {
+            if !names().any(|name| pattern.matches(name, batch_date)) {
+                warnings.push(format!(
+                    "{dataset}: no file of {batch_date} matches '{pattern}' (expectedFiles of the contract)"
+                ));
+            }
+        }
+        let wanted = |rows| format!("expected are {rows} rows or more (minRows of the contract)");
+        match (expected.min_rows, counts) {
+            (Some(rows), _) if self.inputs.is_empty() && rows > 0 => {
+                warnings.push(format!("{dataset}: there is no file of {batch_date}; {}", wanted(rows)));
+            }
+            (Some(rows), Some(counts)) if counts.bronze_rows < rows => {
+                let found = counts.bronze_rows;
+                warnings.push(format!("{dataset}: {found} rows of {batch_date}; {}", wanted(rows)));
+            }
+            _ => {}
+        }
+        if let (Some(allowed), Some(counts)) = (expected.max_duplicate_share, counts)
+            && counts.duplicates as f64 > allowed * counts.bronze_rows as f64
+        {
+            warnings.push(format!(
+                "{dataset}: {} of {} rows of {batch_date} are duplicates; expected is a share of {allowed} or less \
+                 (maxDuplicateShare of the contract): is the key filled?",
+                counts.duplicates, counts.bronze_rows
+            ));
+        }
+        warnings
+    }
+}
+
+/// Shortens a list to what an output of a stage may hold.
+pub(crate) fn listed(mut files: Vec<UnreadFile>) -> Vec<UnreadFile> {
+    files.truncate(LISTED_FILES);
+    files
 }

@@ -56,7 +56,7 @@ pub enum ReconcilerError {
     #[error(
         "{share:.2} % of {dataset} for {batch_date} is unusable, allowed are {allowed:.2} %: {quarantined} of \
          {bronze_rows} rows quarantined, {rejected} of {objects} objects rejected; look at {look_at}; mend the input, or \
-         raise {}",
+         raise the threshold: --quarantine-threshold of `cardlake run`, {} of the deployed reconciler",
         cardlake_core::env::QUARANTINE_THRESHOLD
     )]
     QuarantineThreshold {

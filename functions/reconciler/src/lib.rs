@@ -21,6 +21,7 @@ mod content;
 mod context;
 mod day_objects;
 mod delivery;
+mod delivery_order;
 mod error;
 mod filters;
 mod handler;
@@ -39,6 +40,7 @@ mod rows;
 mod scope;
 mod spool;
 mod vacuum;
+mod withdrawn;
 
 pub use context::Context;
 pub use error::ReconcilerError;

@@ -1,9 +1,10 @@
 //! Actions `day` and `plan`: which day a scheduled run is about, and which datasets have bronze objects on a day.
 
 use crate::context::Context;
+use crate::delivery::Delivery;
 use crate::error::ReconcilerError;
 use cardlake_core::events::{DayOutput, PlanOutput, PlannedDataset};
-use cardlake_core::paths::{BronzeKey, bronze_prefix};
+use cardlake_core::paths::bronze_prefix;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use futures::future::try_join_all;
 
@@ -20,18 +21,16 @@ pub(crate) fn day(scheduled_time: DateTime<Utc>, days_back: u32) -> Result<DayOu
     Ok(DayOutput { batch_date })
 }
 
-/// Lists the day's prefix of every dataset that has a contract. Keys that are no input do not count.
+/// Lists the day's prefix of every dataset that has a contract. Objects that are not input do not count.
 pub(crate) async fn plan(context: &Context, batch_date: NaiveDate) -> Result<PlanOutput, ReconcilerError> {
     // Contracts come sorted by dataset, and `try_join_all` keeps the order.
     let listings = context.contracts.iter().map(|contract| async move {
-        let prefix = bronze_prefix(&contract.dataset, batch_date);
-        let mut objects = context.storage.list(&context.lake.bronze_bucket, &prefix).await?;
-        objects.retain(|object| BronzeKey::parse(&object.key).is_some());
+        let delivery = Delivery::list(context, &contract.dataset, batch_date).await?;
         Ok::<_, ReconcilerError>(PlannedDataset {
             dataset: contract.dataset.clone(),
-            prefix,
-            objects: objects.len() as u64,
-            bytes: objects.iter().map(|object| object.size).sum(),
+            prefix: bronze_prefix(&contract.dataset, batch_date),
+            objects: delivery.inputs.len() as u64,
+            bytes: delivery.inputs.iter().map(|(object, _)| object.size).sum(),
         })
     });
     let mut datasets = try_join_all(listings).await?;

@@ -1,6 +1,6 @@
 //! Row provenance: the columns that order the versions of a row.
 
-use crate::delivery::compare_keys;
+use crate::delivery_order::compare_keys;
 use crate::error::ReconcilerError;
 use crate::remote::{Failures, READ_BATCH_ROWS, RemoteFile};
 use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
@@ -49,6 +49,11 @@ impl ProvenanceColumns {
             ingest_time: derived(&Derivation::IngestTimestamp),
             row_hash: derived(&Derivation::RowHash),
         })
+    }
+
+    /// Whether rows tell the time of their object.
+    pub(crate) const fn has_ingest_time(&self) -> bool {
+        self.ingest_time.is_some()
     }
 
     fn names(&self) -> Vec<&str> {

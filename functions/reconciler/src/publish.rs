@@ -3,10 +3,12 @@
 use crate::accounting;
 use crate::applied;
 use crate::context::Context;
+use crate::delivery::listed;
 use crate::error::ReconcilerError;
 use cardlake_aws::metrics::{self, Metric, Subject};
-use cardlake_core::events::PublishOutput;
-use cardlake_core::records::Candidate;
+use cardlake_core::events::{PublishOutput, UnreadFile};
+use cardlake_core::paths::BronzeKey;
+use cardlake_core::records::{Candidate, ObjectRecord};
 use cardlake_lake::delta::{CommitOutcome, CommitRequest, DeltaTable};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
@@ -56,7 +58,12 @@ pub(crate) async fn publish(
         ))
     })?;
     // Without a candidate the batch has no rows.
-    let counts = published.as_ref().map(|candidate| candidate.counts).unwrap_or_default();
+    let mut counts = published.as_ref().map(|candidate| candidate.counts).unwrap_or_default();
+    let rejected = match &published {
+        Some(candidate) => rejected(context, candidate).await?,
+        None => Vec::new(),
+    };
+    counts.rejected_objects = rejected.len() as u64;
     let table_rows = table.rows().await?;
     let figures = [
         (Metric::RowsAdded, counts.silver_rows_added),
@@ -73,7 +80,34 @@ pub(crate) async fn publish(
         reasons: published
             .map(|candidate| accounting::reasons(&candidate.objects))
             .unwrap_or_default(),
+        rejected: listed(rejected),
     })
+}
+
+/// The batch's objects that are rejected and still lie in bronze as they were, with the reason. One that was removed or
+/// delivered again is none any more.
+async fn rejected(context: &Context, candidate: &Candidate) -> Result<Vec<UnreadFile>, ReconcilerError> {
+    let mut rejected = Vec::new();
+    for (id, object) in &candidate.objects {
+        let Some((key, etag)) = id.rsplit_once('@').filter(|_| object.counts.rejected_objects > 0) else {
+            continue;
+        };
+        let Some(parsed) = BronzeKey::parse(key) else { continue };
+        // Listed: the stage reads no raw file. Some stores leave the ETag out of their listings.
+        let listed = context.storage.list(&context.lake.bronze_bucket, key).await?;
+        let present = listed.iter().find(|meta| meta.key == key);
+        if present.is_none_or(|meta| !meta.etag.is_empty() && meta.etag != etag) {
+            continue;
+        }
+        let silver = &context.lake.silver_bucket;
+        let record: Option<ObjectRecord> = context.storage.get_json(silver, &parsed.object_record()).await?;
+        let reason = record.and_then(|record| record.rejection);
+        rejected.push(UnreadFile {
+            file: key.to_owned(),
+            reason: reason.unwrap_or_else(|| "its object record was removed".to_owned()),
+        });
+    }
+    Ok(rejected)
 }
 
 fn request(candidate: &Candidate) -> CommitRequest {
@@ -85,6 +119,7 @@ fn request(candidate: &Candidate) -> CommitRequest {
         transaction_id: applied::transaction_id(candidate.batch_date, &candidate.id),
         add: candidate.add.clone(),
         remove: candidate.remove.clone(),
+        withdraws: candidate.withdrawn > 0,
         information: BTreeMap::from([
             ("batchDate".to_owned(), batch_date),
             ("candidate".to_owned(), candidate.id.clone()),

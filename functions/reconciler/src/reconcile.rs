@@ -13,14 +13,16 @@ use crate::ranges::{Bucket, Ranges};
 use crate::resolution::Origin;
 use crate::rewrite::{Rewritten, rewrite};
 use crate::scope::{Scope, choose, distant_files, event_days};
+use crate::withdrawn::Reapplied;
 use arrow::datatypes::Date32Type;
-use cardlake_core::contract::Contract;
+use cardlake_core::contract::{Contract, Derivation};
 use cardlake_core::events::ReconcileOutput;
 use cardlake_core::paths;
 use cardlake_core::records::{BatchCounts, Candidate, DataFile, FORMAT_VERSION, ObjectRecord, SettledObject};
 use cardlake_lake::delta::{ActiveFile, DeltaTable};
 use chrono::{Days, NaiveDate};
 use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -92,7 +94,16 @@ pub(crate) async fn reconcile(
         days: days.as_ref(),
         hits: &distant.hits,
     };
-    let plan = Plan::new(&contract, &objects, &active, &evidence, &scope);
+    let mut plan = Plan::new(&contract, &objects, &active, &evidence, &scope);
+    let was_applied = |record: &ObjectRecord| {
+        let candidate = before.as_ref();
+        candidate.is_some_and(|candidate| candidate.objects.contains_key(&object_id(record)))
+    };
+    let again = new.iter().enumerate().filter(|(_, record)| was_applied(record));
+    let again: Vec<(usize, &ObjectRecord)> = again.map(|(index, record)| (index, *record)).collect();
+    if !again.is_empty() {
+        plan.apply_again(&contract, &again, &objects, &active);
+    }
     let verdict = plan.compare(&contract, &silver, batch_date).await?;
     let changes = plan.changes(&contract, &silver, verdict).await?;
     // A rerun that mends the table leaves it without filters until that is committed, so that another rerun finds the same.
@@ -187,6 +198,8 @@ struct Plan {
     described: Vec<DataFile>,
     /// And the new object that each belongs to.
     objects: Vec<Option<usize>>,
+    /// The new objects that were applied under other rules before.
+    reapplied: Vec<Reapplied>,
 }
 
 impl Plan {
@@ -224,6 +237,61 @@ impl Plan {
         self.described.push(file);
     }
 
+    /// Adds what tells the rows that objects delivered under other rules and do not deliver any more: all files of the objects,
+    /// and all committed ones that may hold such rows.
+    fn apply_again(
+        &mut self,
+        contract: &Contract,
+        again: &[(usize, &ObjectRecord)],
+        objects: &[Vec<&DataFile>],
+        active: &[ActiveFile],
+    ) {
+        // Superseded files stay behind all others, as they can be missing.
+        let end = self.inputs.iter().position(|input| input.origin == Origin::Evidence);
+        let end = end.unwrap_or(self.inputs.len());
+        let evidence = (
+            self.inputs.split_off(end),
+            self.objects.split_off(end),
+            self.described.split_off(end),
+        );
+        let known = self.described.iter().enumerate();
+        let mut known: BTreeMap<String, usize> = known.map(|(index, file)| (file.path.clone(), index)).collect();
+        let mut index_of = |plan: &mut Self, origin, object, file: DataFile| {
+            let path = file.path.clone();
+            *known.entry(path).or_insert_with(|| {
+                plan.add(contract, origin, object, file);
+                plan.inputs.len() - 1
+            })
+        };
+        let sources: Vec<SourceRange> = active.iter().map(|file| SourceRange::of(contract, file)).collect();
+        for (index, record) in again {
+            let mut object = Reapplied {
+                key: record.source.key.clone(),
+                ingest_time: record.source.last_modified.timestamp_micros(),
+                ..Reapplied::default()
+            };
+            for file in &objects[*index] {
+                let at = index_of(self, Origin::New, Some(*index), (*file).clone());
+                object.present.push(at);
+            }
+            let paths: BTreeSet<&str> = record.files.iter().map(|file| file.path.as_str()).collect();
+            for (file, source) in active.iter().zip(&sources) {
+                let list = if paths.contains(file.path.as_str()) {
+                    &mut object.present
+                } else if source.may_hold(&record.source.key) {
+                    &mut object.suspects
+                } else {
+                    continue;
+                };
+                list.push(index_of(self, Origin::Committed, None, describe(file)));
+            }
+            self.reapplied.push(object);
+        }
+        self.inputs.extend(evidence.0);
+        self.objects.extend(evidence.1);
+        self.described.extend(evidence.2);
+    }
+
     async fn compare(
         &self,
         contract: &Contract,
@@ -237,7 +305,8 @@ impl Plan {
         // Every date of chrono has a day number of 32 bits: there is no default to fall back to.
         let day = Date32Type::from_naive_date(batch_date);
         let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
-        compare(&source, &self.inputs, KeyColumns::of(contract), columns, day).await
+        let reapplied = self.reapplied.clone();
+        compare(&source, &self.inputs, KeyColumns::of(contract), columns, day, reapplied).await
     }
 
     /// Keeps files without dropped rows and rewrites the others, one per processor at a time.
@@ -255,6 +324,7 @@ impl Plan {
             .collect();
         let touched: BTreeSet<&str> = shrinking.iter().map(|(file, ..)| file.path.as_str()).collect();
         let mut changes = Changes {
+            withdrawn: verdict.withdrawn,
             tally: verdict.tally,
             add: self
                 .new
@@ -293,9 +363,37 @@ impl Plan {
     }
 }
 
+/// Bronze keys between which those of a file's rows lie, by its statistics; `None`: unknown.
+struct SourceRange {
+    min: Option<String>,
+    max: Option<String>,
+}
+
+impl SourceRange {
+    fn of(contract: &Contract, file: &ActiveFile) -> Self {
+        let mut columns = contract.file_columns();
+        let source = columns.find(|column| column.derivation == Some(Derivation::SourceObject));
+        let statistics = source.and_then(|source| file.columns().remove(&source.name));
+        let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+        let statistics = statistics.unwrap_or_default();
+        Self {
+            min: text(statistics.min),
+            max: text(statistics.max),
+        }
+    }
+
+    /// Whether the file may hold rows of the object. Long texts may be cut off in statistics.
+    fn may_hold(&self, key: &str) -> bool {
+        self.min.as_deref().is_none_or(|min| min <= key)
+            && self.max.as_deref().is_none_or(|max| key <= max || key.starts_with(max))
+    }
+}
+
 /// Files to add to the table and to remove from it.
 struct Changes {
     tally: Tally,
+    /// Rows that leave the table and are not replaced.
+    withdrawn: u64,
     add: Vec<DataFile>,
     remove: Vec<String>,
     bytes_written: u64,
@@ -354,6 +452,7 @@ fn candidate(
         base_version: table.version(),
         add: changes.add.clone(),
         remove: changes.remove.clone(),
+        withdrawn: changes.withdrawn,
         settled: applied,
         counts: accounting::total(&objects),
         objects,

@@ -3,10 +3,11 @@
 //! The same pipeline as in the function, without S3: for profiles and for measuring a change.
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
+use cardlake_core::bronze::format_of;
 use cardlake_core::contract::Contracts;
 use cardlake_test_support::usage::{peak_kilobytes, processor_seconds};
 use cardlake_transformer::{
-    EncodedFile, FileNames, ObjectFacts, PipelineLimits, TransformPlan, decompressed, format_of, run_pipeline,
+    EncodedFile, FileNames, ObjectFacts, PipelineLimits, TransformPlan, decompressed, run_pipeline,
 };
 use chrono::NaiveDate;
 use std::error::Error;

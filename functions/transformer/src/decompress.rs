@@ -1,8 +1,12 @@
 //! Decompression: plain, gzip (including multiple members) or Zstandard.
 
 use bytes::{Buf, Bytes};
+use cardlake_core::bronze::compression_of_content;
 use cardlake_core::events::Compression;
-use std::io::{BufRead, Read, Result};
+use std::io::{BufRead, Cursor, Read, Result};
+
+/// Bytes that tell the compression.
+const START_BYTES: u64 = 4;
 
 /// A reader of data that arrives in pieces.
 pub(crate) struct PieceReader<F> {
@@ -89,6 +93,26 @@ pub fn decompressed<'r>(mut reader: impl BufRead + 'r, compression: Compression)
     })
 }
 
+/// Opens an object: a reader of its decompressed data. A compression that the name leaves open is told by the first bytes.
+///
+/// # Errors
+/// As [`decompressed`].
+pub(crate) fn open<'r>(mut reader: impl BufRead + 'r, compression: Option<Compression>) -> Result<Box<dyn Read + 'r>> {
+    if let Some(compression) = compression {
+        return decompressed(reader, compression);
+    }
+    let start = start(&mut reader)?;
+    let compression = compression_of_content(&start);
+    decompressed(Read::chain(Cursor::new(start), reader), compression)
+}
+
+/// The first bytes of a reader: enough to tell what it holds.
+fn start(reader: &mut impl Read) -> Result<Vec<u8>> {
+    let mut start = Vec::new();
+    reader.take(START_BYTES).read_to_end(&mut start)?;
+    Ok(start)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +149,20 @@ mod tests {
     fn an_empty_object_is_an_empty_file() {
         for compression in [Compression::None, Compression::Gz, Compression::Zst] {
             assert_eq!(read(b"", compression).unwrap(), b"");
+        }
+    }
+
+    #[test]
+    fn a_compression_that_no_name_tells_is_found() {
+        for text in ["{\"a\":1}\n", "a,b\n1,2\n", ""] {
+            let zst = zstd::encode_all(text.as_bytes(), 1).unwrap();
+            for object in [text.as_bytes().to_vec(), gzip(text.as_bytes()), zst] {
+                let mut pieces = object.chunks(3).map(Bytes::copy_from_slice);
+                let mut found = String::new();
+                let mut reader = open(PieceReader::new(|| Ok(pieces.next())), None).unwrap();
+                reader.read_to_string(&mut found).unwrap();
+                assert_eq!(found, text);
+            }
         }
     }
 

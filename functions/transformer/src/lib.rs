@@ -34,8 +34,10 @@
 
 mod batch;
 mod blocks;
+mod column_sum;
 mod columns;
 mod context;
+mod control;
 mod csv;
 mod csv_header;
 mod csv_record;
@@ -44,7 +46,6 @@ mod encode;
 mod encoding;
 mod error;
 mod event;
-mod format;
 mod framing;
 mod handler;
 mod invariant;
@@ -76,7 +77,6 @@ pub use context::Context;
 pub use decompress::decompressed;
 pub use error::TransformerError;
 pub use event::{Event, Output};
-pub use format::{InputFormat, format_of};
 pub use handler::handle;
 pub use invariant::BrokenInvariant;
 pub use object::transform;

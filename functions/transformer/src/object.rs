@@ -4,9 +4,9 @@
 //! rules, so a retry overwrites the files of an earlier attempt with the same bytes.
 
 use crate::context::Context;
-use crate::decompress::{Counted, PieceReader, decompressed};
+use crate::control::{Control, Totals, scale};
+use crate::decompress::{Counted, PieceReader, open};
 use crate::error::TransformerError;
-use crate::format::{InputFormat, format_of};
 use crate::invariant::BrokenInvariant;
 use crate::partition::FileNames;
 use crate::pipeline::{EncodedFile, PipelineLimits, Summary, run_pipeline};
@@ -16,6 +16,7 @@ use crate::record::{self, RuleSet};
 use bytes::Bytes;
 use cardlake_aws::metrics::{self, Metric, Subject};
 use cardlake_aws::storage::{ObjectMeta, StorageError, StorageErrorKind};
+use cardlake_core::bronze::{BronzeObject, Encoding, InputFormat, classify};
 use cardlake_core::contract::Contract;
 use cardlake_core::error::with_causes;
 use cardlake_core::events::{Compression, TransformStatus, TransformerEvent, TransformerOutput};
@@ -44,17 +45,14 @@ const QUARANTINE_MEMORY: usize = 16 << 20;
 /// error: it is reported as rejected.
 pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<TransformerOutput, TransformerError> {
     let key = event.key.as_str();
-    let Some(bronze) = BronzeKey::parse(key) else {
-        return Ok(ignored(key, "its key is not <dataset>/ingest_date=YYYY-MM-DD/<name>"));
-    };
-    let Some(format) = format_of(&bronze.name) else {
-        return Ok(ignored(
+    let (bronze, contract, encoding) = match classify(key, &context.contracts) {
+        BronzeObject::Input {
             key,
-            "its name does not end in .csv, .json, .jsonl, .ndjson or .parquet, with or without .gz or .zst",
-        ));
-    };
-    let Ok(contract) = context.contracts.get(&bronze.dataset) else {
-        return Ok(ignored(key, "there is no contract for its dataset"));
+            contract,
+            encoding,
+        } => (key, contract, encoding),
+        BronzeObject::Control(_) => return Ok(ignored(key, "a file of control totals")),
+        BronzeObject::NotInput { reason, .. } => return Ok(ignored(key, reason)),
     };
     let bucket = context.bronze_bucket.as_str();
     let meta = context
@@ -70,7 +68,9 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
         rejection: record.rejection.clone(),
     };
     let of_this_content = before.as_ref().filter(|record| record.source.etag == meta.etag);
-    let rules = RuleSet::new(contract, event.late_window_days, of_this_content);
+    let control = Control::read(&bronze, contract, context).await?;
+    let fingerprint = control.fingerprint.as_deref();
+    let rules = RuleSet::new(contract, event.late_window_days, of_this_content, fingerprint);
     let is_done = |record: &&ObjectRecord| record.rules == rules.id && !event.reprocess;
     if let Some(record) = of_this_content.filter(is_done) {
         tracing::info!(key, "object unchanged");
@@ -86,12 +86,19 @@ pub async fn transform(event: &TransformerEvent, context: &Context) -> Result<Tr
     let job = Job {
         key: &bronze,
         contract,
-        format,
+        encoding,
         rules,
         tokenizer,
         context,
     };
-    let record = job.run().await?;
+    let record = match control.totals {
+        Ok(totals) => job.run(totals).await?,
+        // Not read: of plain text the size is known.
+        Err(reason) => {
+            let bytes = (encoding.compression == Some(Compression::None)).then_some(meta.size);
+            record::rejected(&bronze, &meta, job.rules, reason, bytes)
+        }
+    };
     if !record.counts.balanced() {
         return Err(TransformerError::Unbalanced {
             key: key.to_owned(),
@@ -163,7 +170,7 @@ async fn earlier_record(key: &BronzeKey, context: &Context) -> Result<Option<Obj
 struct Job<'c> {
     key: &'c BronzeKey,
     contract: &'c Arc<Contract>,
-    format: (InputFormat, Compression),
+    encoding: Encoding,
     rules: RuleSet,
     tokenizer: Option<Arc<Tokenizer>>,
     context: &'c Context,
@@ -171,7 +178,7 @@ struct Job<'c> {
 
 impl Job<'_> {
     /// Transforms the object, writes its data files and quarantined rows, and returns the record.
-    async fn run(self) -> Result<ObjectRecord, TransformerError> {
+    async fn run(self, totals: Totals) -> Result<ObjectRecord, TransformerError> {
         let key = self.key.key();
         let (meta, mut body) = self.context.storage.stream(&self.context.bronze_bucket, &key).await?;
         let facts = ObjectFacts {
@@ -180,22 +187,25 @@ impl Job<'_> {
             ingest_micros: meta.last_modified.timestamp_micros(),
         };
         let names = self.names(&meta);
-        let plan = TransformPlan::new(
+        let mut plan = TransformPlan::new(
             self.contract,
             facts,
             self.rules.late_window_days,
             self.tokenizer.clone(),
         )?;
+        if let Some(column) = totals.summed() {
+            plan = plan.summing(column, scale(self.contract, column).unsigned_abs());
+        }
 
         let (piece_sender, piece_receiver) = mpsc::channel::<Result<Bytes, StorageError>>(WAITING_PIECES);
         let (file_sender, file_receiver) = mpsc::channel::<EncodedFile>(WAITING_FILES);
-        let format = self.format;
+        let encoding = self.encoding;
         let limits = PipelineLimits {
-            expected_bytes: expected_bytes(meta.size, format),
+            expected_bytes: expected_bytes(meta.size, encoding),
             ..self.context.limits
         };
         let work =
-            tokio::task::spawn_blocking(move || work(piece_receiver, &file_sender, format, &plan, &names, &limits));
+            tokio::task::spawn_blocking(move || work(piece_receiver, &file_sender, encoding, &plan, &names, &limits));
         let feed = async {
             while let Some(piece) = body.next().await {
                 let piece = piece.map_err(|error| StorageError::interrupted(&self.context.bronze_bucket, &key, error));
@@ -213,7 +223,13 @@ impl Job<'_> {
             source,
         })?;
         match worked {
-            Work::Done(summary, lines) => self.finish(&meta, summary, lines).await,
+            Work::Done(summary, lines) => match totals.difference(&summary) {
+                None => self.finish(&meta, summary, lines).await,
+                Some(reason) => {
+                    let bytes = Some(summary.text.read);
+                    Ok(record::rejected(self.key, &meta, self.rules, reason, bytes))
+                }
+            },
             Work::Rejected(reason, bytes) => Ok(record::rejected(self.key, &meta, self.rules, reason, bytes)),
             Work::Interrupted(error) => Err(error.into()),
             Work::Failed(source) => Err(TransformerError::Pipeline { key, source }),
@@ -280,10 +296,10 @@ impl Job<'_> {
 }
 
 /// Estimated bytes of text of an object: such data compresses to about an eighth.
-const fn expected_bytes(size: u64, format: (InputFormat, Compression)) -> u64 {
-    match format {
-        (InputFormat::Csv | InputFormat::Json | InputFormat::Detected, Compression::None) => size,
-        (InputFormat::Parquet, _) | (_, Compression::Gz | Compression::Zst) => size.saturating_mul(8),
+const fn expected_bytes(size: u64, encoding: Encoding) -> u64 {
+    match (encoding.format, encoding.compression) {
+        (InputFormat::Parquet, _) | (_, Some(Compression::Gz | Compression::Zst)) => size.saturating_mul(8),
+        (_, None | Some(Compression::None)) => size,
     }
 }
 
@@ -300,7 +316,7 @@ enum Work {
 fn work(
     mut pieces: mpsc::Receiver<Result<Bytes, StorageError>>,
     files: &mpsc::Sender<EncodedFile>,
-    (format, compression): (InputFormat, Compression),
+    encoding: Encoding,
     plan: &TransformPlan,
     names: &FileNames,
     limits: &PipelineLimits,
@@ -319,11 +335,11 @@ fn work(
     let emit = |file: EncodedFile| files.blocking_send(file).is_ok();
     let mut lines = SpooledTempFile::new(QUARANTINE_MEMORY);
     let mut bytes = None;
-    let result = decompressed(PieceReader::new(next), compression)
+    let result = open(PieceReader::new(next), encoding.compression)
         .map_err(PipelineError::Read)
         .and_then(|reader| {
             let mut text = Counted::new(reader);
-            let result = run_pipeline(&mut text, format, plan, names, limits, &emit, &mut lines);
+            let result = run_pipeline(&mut text, encoding.format, plan, names, limits, &emit, &mut lines);
             if matches!(result, Err(PipelineError::Rejected(_))) {
                 bytes = text.bytes_to_end();
             }

@@ -11,9 +11,10 @@
 //! by bucket: memory is bounded by one run, and no two files of an object share a key.
 
 use crate::blocks::{BLOCK_BYTES, Block, Blocks};
+use crate::column_sum::ColumnSum;
 use crate::columns::{ColumnValues, ColumnarRows, row_number};
 use crate::encode::FileEncoder;
-use crate::format::{InputFormat, PARQUET_MAGIC};
+
 use crate::invariant::BrokenInvariant;
 use crate::parquet_text::ParquetText;
 use crate::partition::{FileNames, Partition, partitions};
@@ -27,6 +28,7 @@ use crate::text_source::TextSource;
 use crate::worker::Worker;
 use crate::zone::start_of_day;
 use bytes::Bytes;
+use cardlake_core::bronze::{InputFormat, PARQUET_MAGIC};
 use cardlake_core::contract::TextEncoding;
 use cardlake_core::records::{DataFile, RowCounts, TextBytes};
 use cardlake_lake::parquet::column_statistics;
@@ -92,6 +94,8 @@ pub struct Summary {
     pub quarantine: QuarantineSummary,
     /// Number of repeated fields in JSON rows.
     pub repeated_fields: u64,
+    /// Sum of the column that the plan adds up.
+    pub sum: ColumnSum,
 }
 
 /// Consumer of encoded files; returns `false` to stop.
@@ -182,6 +186,7 @@ fn transform_text(
     }
     for worker in workers {
         summary.repeated_fields += worker.splitter.count_drift(&mut summary.drift);
+        summary.sum = summary.sum.plus(worker.sum);
     }
     if blocks.framing().ends_in_array() {
         let reason = "the JSON array is not closed: the file is incomplete";

@@ -212,6 +212,8 @@ pub struct TransformPlan {
     pub(crate) files: Vec<(Column, Fill)>,
     /// Tokenizer; present if a column is protected.
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
+    /// Column to add up over all rows, index into `sources`, and its digits after the point.
+    pub(crate) summed: Option<(usize, u8)>,
 }
 
 /// Seed of a column's contribution to the row hash.
@@ -317,7 +319,16 @@ impl TransformPlan {
             files,
             tokenizer,
             lookups,
+            summed: None,
         })
+    }
+
+    /// Adds up a column that bronze has over all rows, with these digits after the point.
+    #[must_use]
+    pub(crate) fn summing(mut self, column: &str, scale: u8) -> Self {
+        let index = self.sources.iter().position(|source| source.name == column);
+        self.summed = index.map(|index| (index, scale));
+        self
     }
 
     /// Whether the dataset has protected columns.

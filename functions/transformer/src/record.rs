@@ -22,12 +22,22 @@ pub(crate) struct RuleSet {
 impl RuleSet {
     /// Uses the requested late window, or the contract's, but not less than that of `before`, the record of an earlier attempt on
     /// the same content: a run never drops a row that was accepted before.
-    pub(crate) fn new(contract: &Contract, requested: Option<u32>, before: Option<&ObjectRecord>) -> Self {
+    ///
+    /// `control` identifies the object's control totals: with others the object may be rejected, or no longer.
+    pub(crate) fn new(
+        contract: &Contract,
+        requested: Option<u32>,
+        before: Option<&ObjectRecord>,
+        control: Option<&str>,
+    ) -> Self {
         let late_window_days = contract.event_time.as_ref().and_then(|event_time| {
             let days = requested.unwrap_or(event_time.late_window_days);
             Some(days).max(before.and_then(|record| record.late_window_days))
         });
-        let text = format!("{TRANSFORM_VERSION}\n{}\n{late_window_days:?}\n", contract.fingerprint);
+        let mut text = format!("{TRANSFORM_VERSION}\n{}\n{late_window_days:?}\n", contract.fingerprint);
+        if let Some(control) = control {
+            text.push_str(control);
+        }
         Self {
             id: hex::encode(Sha256::digest(text.as_bytes())),
             late_window_days,

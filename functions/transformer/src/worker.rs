@@ -1,7 +1,8 @@
 //! A worker: reads blocks of records into columns and quarantined rows, and counts their bytes.
 
-use crate::batch::FieldBatch;
+use crate::batch::{FieldBatch, FieldKind};
 use crate::blocks::{Block, KEPT_BYTES};
+use crate::column_sum::ColumnSum;
 use crate::columns::ColumnarRows;
 use crate::invariant::BrokenInvariant;
 use crate::plan::TransformPlan;
@@ -25,6 +26,8 @@ pub(crate) struct Worker<'p> {
     pub(crate) block_rows: Vec<(u32, u32)>,
     /// Bytes of the blocks of this run.
     pub(crate) text: TextBytes,
+    /// Sum of the column that the plan adds up.
+    pub(crate) sum: ColumnSum,
 }
 
 impl<'p> Worker<'p> {
@@ -38,6 +41,7 @@ impl<'p> Worker<'p> {
             quarantined: QuarantinedRows::default(),
             block_rows: Vec::new(),
             text: TextBytes::default(),
+            sum: ColumnSum::default(),
         }
     }
 
@@ -59,6 +63,7 @@ impl<'p> Worker<'p> {
                 let start = position;
                 position = self.splitter.fill(text, start, traits, &mut self.batch);
                 self.count_bytes(text.get(..position).unwrap_or(text), start)?;
+                self.add_up(text);
                 read_batch(self.plan, text, &mut self.batch, block.index, first_row, &mut self.rows)?;
                 self.quarantine(block, first_row);
                 first_row += self.batch.rows();
@@ -86,6 +91,18 @@ impl<'p> Worker<'p> {
         }
         self.text.skipped += (text.len() - end) as u64;
         Ok(())
+    }
+
+    /// Adds up the column of the control totals, whether its rows are valid or not.
+    fn add_up(&mut self, text: &[u8]) {
+        let Some((index, scale)) = self.plan.summed else { return };
+        for field in self.batch.fields.iter().skip(index).step_by(self.batch.width) {
+            match field.kind() {
+                FieldKind::Absent => {}
+                FieldKind::Text | FieldKind::Number => self.sum.add(self.batch.bytes(text, *field), scale),
+                FieldKind::Unreadable | FieldKind::Boolean | FieldKind::Nested => self.sum.unreadable += 1,
+            }
+        }
     }
 
     /// Quarantines a block that is one unreadable record.

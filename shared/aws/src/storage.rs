@@ -3,6 +3,7 @@
 //! Errors of the SDK become kinds here, once; retries of transient errors are the SDK's.
 
 mod error;
+mod lines;
 mod upload;
 
 pub use error::{StorageError, StorageErrorKind};

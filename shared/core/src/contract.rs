@@ -17,6 +17,10 @@
 //! | table | `timeZone` | IANA name of the zone of times without an offset, and of the days of event times (default UTC) |
 //! | table, column | `nullValues` | texts that are read as null |
 //! | column | `timestampFormat` | `iso`, `epoch_seconds` or `epoch_millis` |
+//! | table | `minRows` | least number of rows of a day; fewer are a warning |
+//! | table | `maxDuplicateShare` | share of rows (0 to 1) of a day that may be duplicates; more are a warning |
+//! | table | `expectedFiles` | list of patterns of file names, see [`FilePattern`]; one without a file is a warning |
+//! | table | `controlTotals` | `{sum: column, required: true}`, both optional: see [`ControlTotals`] |
 //! | column | `normalisation` | `lower` or `upper` |
 //! | column | `derivation` | derivation of a column that is not in bronze: see [`Derivation`] |
 
@@ -28,7 +32,8 @@ mod place;
 mod source;
 
 pub use model::{
-    Column, ColumnType, Contract, ContractError, Derivation, EventTime, Normalisation, Protection, Rules, TextFormat,
+    Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRules, Derivation, EventTime, FilePattern,
+    Normalisation, Protection, Rules, TextFormat,
 };
 pub use source::{CsvDialect, SourceFormat, TextEncoding, TimestampFormat};
 

@@ -11,8 +11,8 @@ mod vacuum;
 pub use generator::{Compression, FileFormat, GeneratorEvent, GeneratorOutput, GeneratorPart};
 pub use notifier::{ExecutionFacts, NotifierEvent, NotifierOutput, PlannedRun};
 pub use stages::{
-    BalanceOutput, ComparedPartitions, DatasetBooks, DayOutput, LoadedDataset, LoaderEvent, LoaderOutput,
+    BalanceOutput, ComparedPartitions, DatasetBooks, DayOutput, LISTED_FILES, LoadedDataset, LoaderEvent, LoaderOutput,
     MartBuilderEvent, MartBuilderOutput, PlanOutput, PlannedDataset, PublishOutput, ReconcileOutput, ReconcilerEvent,
-    TickStatus, TransformStatus, TransformerEvent, TransformerOutput, ValidatorEvent, ValidatorOutput,
+    TickStatus, TransformStatus, TransformerEvent, TransformerOutput, UnreadFile, ValidatorEvent, ValidatorOutput,
 };
 pub use vacuum::{DEFAULT_RETENTION_DAYS, RemovedObjects, VacuumOutput, VacuumedDataset};

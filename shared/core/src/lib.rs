@@ -5,6 +5,7 @@
 //! dataset by name.
 
 pub mod assets;
+pub mod bronze;
 pub mod config;
 pub mod contract;
 pub mod env;

@@ -10,6 +10,7 @@
 //!         _quarantine/<dataset>/batch_date=D/<id>.{json,jsonl}  result and failing rows of a candidate that was stopped
 //!         _validations/<dataset>/batch_date=D/<id>.{json,html}  validation results, and the same as pages
 //!         _loads/<dataset>/<from>-<to>.<n>.manifest       COPY manifests
+//!         _loads/<dataset>/quarantine/batch_date=D/<hash>.parquet  quarantined rows for `raw.quarantine`
 //!         _warehouse/lease.json                           holder of the warehouse
 //!         _warehouse/run_results.json                     node results of the last build, successful or not
 //!         _builds/<execution>/state.json                  state of the mart builder between its ticks
@@ -248,6 +249,15 @@ pub fn quarantined_result(dataset: &str, batch_date: NaiveDate, id: &str) -> Str
 #[must_use]
 pub fn load_manifest(dataset: &str, from_version: i64, to_version: u64, group: usize) -> String {
     format!("_loads/{dataset}/{from_version}-{to_version}.{group}.manifest")
+}
+
+/// Key of the quarantined rows of a dataset and batch as a file to copy, in silver; `hash` tells other rows from these.
+#[must_use]
+pub fn quarantine_load(dataset: &str, batch_date: NaiveDate, hash: &str) -> String {
+    format!(
+        "_loads/{dataset}/quarantine/{}/{hash}.parquet",
+        dated("batch_date", batch_date)
+    )
 }
 
 /// Prefix of all run records, in silver.

@@ -211,6 +211,9 @@ pub struct Candidate {
     pub add: Vec<DataFile>,
     /// Paths of data files to remove.
     pub remove: Vec<String>,
+    /// Rows that leave the table and are not replaced: valid by earlier rules of their object, and not by its present ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withdrawn: u64,
     /// Objects of the batch that are applied with this candidate or were before, as `key@etag`, sorted. Excludes objects that were
     /// overwritten under the same key.
     pub settled: Vec<String>,
@@ -232,6 +235,11 @@ pub struct SettledObject {
     /// Its quarantined rows by violated rule; a row that violates several counts under each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<String, u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

@@ -237,7 +237,7 @@ mod tests {
     fn the_warehouse_bills_a_minute_at_the_least() {
         let books = BalanceOutput {
             batch_date: "2026-01-15".parse().unwrap(),
-            datasets: Default::default(),
+            ..BalanceOutput::default()
         };
         let stage = |name: &str, seconds| StageSeconds {
             name: name.to_owned(),

@@ -3,6 +3,7 @@
     incremental_strategy='merge',
     unique_key='transaction_id',
     on_schema_change='append_new_columns',
+    pre_hook="{% if is_incremental() %}{{ delete_reloaded(this, ref('stg_transactions')) }}{% endif %}",
     dist='transaction_id',
     sort=['txn_date', 'txn_ts']
 ) }}

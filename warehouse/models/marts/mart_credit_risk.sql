@@ -72,7 +72,7 @@ measured as (
         coalesce(cards.active_card_count, 0) as active_card_count,
         coalesce(cards.blocked_card_count, 0) as blocked_card_count,
         -- Refunds can be more than purchases: nothing is used then.
-        {{ share('case when behaviour.spend_30_days < 0 then 0 else behaviour.spend_30_days end', 'customers.assumed_credit_limit') }}
+        {{ ratio('case when behaviour.spend_30_days < 0 then 0 else behaviour.spend_30_days end', 'customers.assumed_credit_limit') }}
             as utilisation,
         {{ share('behaviour.declined_90_days', 'behaviour.attempts_90_days') }} as decline_rate
     from behaviour

@@ -47,14 +47,14 @@ final as (
         is_lost,
         purchase_count,
         historic_value,
-        cast(historic_value / purchase_count as decimal(18, 2)) as average_purchase_value,
+        cast(historic_value / purchase_count as decimal(38, 2)) as average_purchase_value,
         -- Value per day so far, carried on for a year; at least 30 days are assumed, so that one purchase yesterday does
         -- not make a customer worth 365 of them. A lost customer brings nothing more.
         cast(
             case
                 when is_lost then 0
                 else historic_value * 365 / case when tenure_days < 30 then 30 else tenure_days end
-            end as decimal(18, 2)
+            end as decimal(38, 2)
         ) as projected_value_365_days,
         {{ process_date() }} as process_date
     from measured

@@ -3,10 +3,10 @@
 use super::csv::CsvTable;
 use crate::error::CliError;
 use arrow::datatypes::{DataType, Field, Schema};
+use cardlake_core::bronze::{InputFormat, format_of};
 use cardlake_core::paths::parse_day;
 use cardlake_expectations::{LocalFile, ParquetTable, Source, TableFile};
 use cardlake_lake::delta::{DeltaStore, DeltaTable};
-use cardlake_transformer::{InputFormat, format_of};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -53,7 +53,7 @@ impl RunFacts<'_> {
 
     fn warnings(&self) -> impl Iterator<Item = &String> {
         let audits = self.audits.iter().flat_map(|audit| &audit.warnings);
-        audits.chain(self.test_warnings())
+        self.books.warnings.iter().chain(audits).chain(self.test_warnings())
     }
 
     fn tiles(&self, warnings: usize) -> Vec<Tile> {
@@ -108,7 +108,11 @@ impl RunFacts<'_> {
             balanced &= books.balanced;
             let mut row = vec![dataset.clone()];
             row.extend(books.columns().map(thousands));
-            row.push(if books.balanced { "balanced" } else { "NOT BALANCED" }.to_owned());
+            row.push(match (books.balanced, books.counts.rejected_objects) {
+                (false, _) => "NOT BALANCED".to_owned(),
+                (true, 0) => "balanced".to_owned(),
+                (true, objects) => format!("balanced without {objects} rejected"),
+            });
             rows.push(row);
         }
         if rows.is_empty() {

@@ -162,6 +162,7 @@ fn page_of(delivered: &[(&str, u64)], answers: &[Answer]) -> Page {
         silver_rows: 2900,
         warehouse_rows: 2900,
         reasons: [("amount is <not> a number".to_owned(), 40)].into(),
+        rejected: Vec::new(),
         balanced: true,
     };
     let books = BalanceOutput {
@@ -170,6 +171,7 @@ fn page_of(delivered: &[(&str, u64)], answers: &[Answer]) -> Page {
             .iter()
             .map(|(name, rows)| ((*name).to_owned(), books(*rows)))
             .collect(),
+        ..BalanceOutput::default()
     };
     let audits = [ValidatorOutput {
         dataset: "transactions".to_owned(),

@@ -111,7 +111,7 @@ impl Run<'_> {
         let (event, build) = (self.event, succeeded(self));
         let no_books = BalanceOutput {
             batch_date: event.batch_date,
-            datasets: BTreeMap::new(),
+            ..BalanceOutput::default()
         };
         let facts = RunFacts {
             batch_date: event.batch_date,

@@ -7,7 +7,8 @@ use arrow::array::{
     RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{Decimal128Type, Int64Type, TimestampMicrosecondType};
-use cardlake_transformer::{EncodedFile, FileNames, InputFormat, PipelineError, Summary, TransformPlan, run_pipeline};
+use cardlake_core::bronze::InputFormat;
+use cardlake_transformer::{EncodedFile, FileNames, PipelineError, Summary, TransformPlan, run_pipeline};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;

@@ -2,7 +2,8 @@
 
 use super::build_source::{null_values, source_format, timestamp_format};
 use super::model::{
-    Column, ColumnType, Contract, ContractError, Derivation, EventTime, Normalisation, Protection, Rules, TextFormat,
+    Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRules, Derivation, EventTime, FilePattern,
+    Normalisation, Protection, Rules, TextFormat,
 };
 use super::odcs::{Document, Property, SchemaObject};
 use super::place::{Place, custom, custom_list, custom_text};
@@ -65,6 +66,8 @@ fn contract(file: &str, text: &str) -> Result<Contract, ContractError> {
         event_time: event_time(&place, table)?,
         distribution_key: custom_text(&place, &table.custom_properties, "redshiftDistributionKey")?,
         sort_keys: custom_list(&place, &table.custom_properties, "redshiftSortKeys")?,
+        delivery: delivery_rules(&place, table)?,
+        control_totals: control_totals(&place, table, &columns)?,
         columns,
         primary_key,
         partition_columns,
@@ -284,6 +287,66 @@ fn event_time(place: &Place<'_>, table: &SchemaObject) -> Result<Option<EventTim
         late_window_days: days("lateWindowDays", 2)?,
         future_tolerance_days: days("futureToleranceDays", 1)?,
     }))
+}
+
+fn delivery_rules(place: &Place<'_>, table: &SchemaObject) -> Result<DeliveryRules, ContractError> {
+    let properties = &table.custom_properties;
+    let min_rows = custom(properties, "minRows").map(|value| {
+        let rows = value.as_u64();
+        rows.ok_or_else(|| place.wrong("minRows", format!("'{value}' is not a number of rows")))
+    });
+    let max_duplicate_share = custom(properties, "maxDuplicateShare").map(|value| {
+        let share = value.as_f64().filter(|share| (0.0..=1.0).contains(share));
+        share.ok_or_else(|| place.wrong("maxDuplicateShare", format!("'{value}' is not a share from 0 to 1")))
+    });
+    let files = custom_list(place, properties, "expectedFiles")?;
+    Ok(DeliveryRules {
+        min_rows: min_rows.transpose()?,
+        max_duplicate_share: max_duplicate_share.transpose()?,
+        files: files.into_iter().map(FilePattern::new).collect(),
+    })
+}
+
+fn control_totals(
+    place: &Place<'_>,
+    table: &SchemaObject,
+    columns: &[Column],
+) -> Result<Option<ControlTotals>, ContractError> {
+    let Some(value) = custom(&table.custom_properties, "controlTotals") else {
+        return Ok(None);
+    };
+    let wrong = |problem: String| place.wrong("controlTotals", problem);
+    let fields = value
+        .as_object()
+        .ok_or_else(|| wrong(format!("'{value}' is not {{sum: column, required: true}}")))?;
+    let mut totals = ControlTotals::default();
+    for (name, value) in fields {
+        match (name.as_str(), value) {
+            ("sum", Value::String(name)) => {
+                let column = columns
+                    .iter()
+                    .find(|column| column.name == *name && column.derivation.is_none());
+                if column.is_none_or(|column| {
+                    !matches!(
+                        column.column_type,
+                        ColumnType::Decimal { .. } | ColumnType::Integer { .. }
+                    )
+                }) {
+                    return Err(wrong(format!(
+                        "'{name}' is not a DECIMAL or integer column that bronze has"
+                    )));
+                }
+                totals.sum = Some(name.clone());
+            }
+            ("required", Value::Bool(required)) => totals.required = *required,
+            _ => {
+                return Err(wrong(format!(
+                    "{name}: {value} is unknown: allowed are sum: column, required: true|false"
+                )));
+            }
+        }
+    }
+    Ok(Some(totals))
 }
 
 /// Validation across columns.

@@ -4,6 +4,7 @@ use super::source::{SourceFormat, TimestampFormat};
 use crate::assets::AssetError;
 use crate::error::{ErrorKind, StageError};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -221,6 +222,65 @@ pub struct EventTime {
     pub future_tolerance_days: u32,
 }
 
+/// A pattern of file names: `*` stands for any characters, `{date}` for the ingest date as `YYYY-MM-DD`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePattern(String);
+
+impl FilePattern {
+    /// Any text is a pattern.
+    #[must_use]
+    pub fn new(pattern: impl Into<String>) -> Self {
+        Self(pattern.into())
+    }
+
+    /// Whether a name, including subfolders, matches on a day.
+    #[must_use]
+    pub fn matches(&self, name: &str, ingest_date: NaiveDate) -> bool {
+        let pattern = self.0.replace("{date}", &ingest_date.to_string());
+        let mut parts = pattern.split('*');
+        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+            return false;
+        };
+        let parts: Vec<&str> = parts.collect();
+        let Some((last, middle)) = parts.split_last() else {
+            return rest.is_empty();
+        };
+        for part in middle {
+            match rest.split_once(part) {
+                Some((_, after)) => rest = after,
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
+}
+
+impl std::fmt::Display for FilePattern {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What a contract expects of the delivery of a day. What is not met is a warning of the run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeliveryRules {
+    /// Least number of rows.
+    pub min_rows: Option<u64>,
+    /// Largest share of rows (0 to 1) that may be duplicates.
+    pub max_duplicate_share: Option<f64>,
+    /// Patterns that a file has to match each.
+    pub files: Vec<FilePattern>,
+}
+
+/// Totals that the sender of an object counts, in a file beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ControlTotals {
+    /// Column whose values are added up: a decimal or integer that is read from bronze. `None`: rows are counted alone.
+    pub sum: Option<String>,
+    /// Whether an object without such a file is rejected.
+    pub required: bool,
+}
+
 /// A validated contract.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contract {
@@ -244,6 +304,10 @@ pub struct Contract {
     pub sort_keys: Vec<String>,
     /// How the files in bronze are written.
     pub source: SourceFormat,
+    /// Expectations about the delivery of a day.
+    pub delivery: DeliveryRules,
+    /// Control totals of an object; `None`: files with totals are not looked for.
+    pub control_totals: Option<ControlTotals>,
     /// SHA-256 over the file, in hexadecimal.
     pub fingerprint: String,
 }

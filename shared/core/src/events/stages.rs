@@ -196,17 +196,43 @@ pub struct PublishOutput {
     /// Quarantined rows by violated rule; a row that violates several counts under each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<String, u64>,
+    /// The first [`LISTED_FILES`] objects of the batch that are rejected as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<UnreadFile>,
+}
+
+/// A file or object, and why it was not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnreadFile {
+    /// Key in the bronze bucket, or path.
+    pub file: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// Row counts of a batch in every layer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BalanceOutput {
     /// Batch date.
     pub batch_date: NaiveDate,
     /// Row counts by dataset.
     pub datasets: BTreeMap<String, DatasetBooks>,
+    /// The first [`LISTED_FILES`] objects of the day that are not input, such as markers, in the order of their keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<UnreadFile>,
+    /// All objects of the day that are not input.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ignored_objects: u64,
+    /// One sentence for each expectation of a contract about the delivery that is not met, and for each kind of object that
+    /// may be data and is not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
+
+/// Files that are listed by name in the output of a stage: an output has at most 256 KiB.
+pub const LISTED_FILES: usize = 50;
 
 /// Row counts of one dataset. (serde cannot reject unknown fields next to flattened ones.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,6 +247,9 @@ pub struct DatasetBooks {
     /// Quarantined rows by violated rule; a row that violates several counts under each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<String, u64>,
+    /// The first [`LISTED_FILES`] objects of the day that are rejected as a whole; none of their rows are in the counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<UnreadFile>,
     /// Whether bronze = added + duplicates + quarantined, and silver = warehouse.
     pub balanced: bool,
 }
@@ -434,6 +463,10 @@ mod tests {
             silver_rows: 2,
             warehouse_rows: 2,
             reasons: [("amount is no number".to_owned(), 1)].into(),
+            rejected: vec![UnreadFile {
+                file: "cards/ingest_date=2026-01-15/a.csv".to_owned(),
+                reason: "the first line is no header".to_owned(),
+            }],
             balanced: true,
         };
         let json = serde_json::to_value(&books).unwrap();

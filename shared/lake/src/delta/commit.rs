@@ -4,7 +4,7 @@ use super::engine::blocking;
 use super::error::DeltaError;
 use super::request::{CommitOutcome, CommitRequest, add_batch, commit_info};
 use super::schema;
-use super::table::{CHECKPOINT_INTERVAL, DeltaTable, ENGINE_INFO, logical_schema, partition_columns};
+use super::table::{CHECKPOINT_INTERVAL, DeltaTable, ENGINE_INFO, WITHDRAWN, logical_schema, partition_columns};
 use arrow::array::{Array, AsArray};
 use cardlake_core::contract::Contract;
 use delta_kernel::committer::FileSystemCommitter;
@@ -107,8 +107,12 @@ impl DeltaTable {
         for column in new_columns {
             builder = builder.add_column(column);
         }
+        builder = builder.with_transaction_id(&request.transaction_id, 1);
+        if request.withdraws {
+            let version = i64::try_from(snapshot.version() + 1).unwrap_or(i64::MAX);
+            builder = builder.with_transaction_id(WITHDRAWN, version);
+        }
         let mut transaction = builder
-            .with_transaction_id(&request.transaction_id, 1)
             .with_operation_metrics(request.metrics())
             .with_commit_info(info, info_schema)
             .build(engine, Box::new(FileSystemCommitter::new()))

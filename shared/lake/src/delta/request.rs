@@ -24,6 +24,8 @@ pub struct CommitRequest {
     pub add: Vec<DataFile>,
     /// Paths of active data files to remove, not encoded.
     pub remove: Vec<String>,
+    /// Whether rows leave the table without being replaced; recorded for [`DeltaTable::withdrawn_at`].
+    pub withdraws: bool,
     /// Additional fields of the history entry, by name.
     pub information: BTreeMap<String, String>,
 }

@@ -11,6 +11,8 @@ use url::Url;
 
 /// Engine named in commits.
 pub(super) const ENGINE_INFO: &str = concat!("cardlake/", env!("CARGO_PKG_VERSION"));
+/// Application whose transaction version is the last version of the table that withdrew rows.
+pub(super) const WITHDRAWN: &str = "cardlake/withdrawn";
 /// Commits per checkpoint, so that opening a table reads few files.
 pub(super) const CHECKPOINT_INTERVAL: u64 = 10;
 
@@ -106,6 +108,24 @@ impl DeltaTable {
         blocking(move || match &table.snapshot {
             Some(snapshot) => table.contains_transaction(snapshot, &id),
             None => Ok(false),
+        })
+        .await
+    }
+
+    /// The last version, up to this one, in which rows left the table without being replaced; `None` if there is none. Who
+    /// follows the added files alone does not see that.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn withdrawn_at(&self) -> Result<Option<u64>, DeltaError> {
+        let table = self.clone();
+        blocking(move || {
+            let Some(snapshot) = &table.snapshot else {
+                return Ok(None);
+            };
+            let version = snapshot.get_app_id_version(WITHDRAWN, table.store.engine.as_ref());
+            let version = version.map_err(table.failed("look for a transaction in"))?;
+            Ok(version.and_then(|version| u64::try_from(version).ok()))
         })
         .await
     }
