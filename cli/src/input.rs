@@ -321,7 +321,7 @@ mod tests {
             "cards_2026-01-15.json",
             "customers_2026-01-15_fix.ndjson.GZ",
             "merchants_2026-01-15",
-            "transactions_2026-01-15.txt",
+            "transactions_2026-01-15.xlsx",
             "_temporary/transactions_2026-01-15.csv",
             "transactions_2026-01-15.csv.md5",
             "README",
@@ -342,7 +342,7 @@ mod tests {
                 "/README",
                 "/_temporary/transactions_2026-01-15.csv",
                 "/transactions_2026-01-15.csv.md5",
-                "/transactions_2026-01-15.txt",
+                "/transactions_2026-01-15.xlsx",
             ]
         );
     }

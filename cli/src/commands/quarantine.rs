@@ -25,13 +25,18 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
+  # What was quarantined since a day
   cardlake quarantine list --from 2026-01-13
-  cardlake quarantine show --dataset transactions --date 2026-01-15 --reason 'currency: not an allowed value'
-  cardlake quarantine replay --dataset transactions
-  cardlake sql 'select reason, count(*) from raw.quarantine group by reason order by 2 desc'
 
-After a rule of a contract has changed, replay runs the days with quarantined rows again: rows that the rule lets in now
-reach the tables, and rows that it refuses now leave them.")]
+  # The rows of a day with one reason
+  cardlake quarantine show --dataset transactions --date 2026-01-15 \\
+    --reason 'currency: not an allowed value'
+
+  # Run the days again after a rule of the contract has changed
+  cardlake quarantine replay --dataset transactions
+
+  # Count the reasons
+  cardlake sql 'select reason, count(*) from raw.quarantine group by reason'")]
 pub struct QuarantineArgs {
     #[command(subcommand)]
     action: Action,
