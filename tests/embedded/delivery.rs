@@ -41,7 +41,7 @@ fn stray_objects_never_stop_a_day_and_are_named() {
         (".staging/x.csv", &staged),
         ("manifest.json", "{}"),
         ("transactions_2026-01-15.csv.md5", "0"),
-        ("notes.txt", "hello"),
+        ("notes.pdf", "hello"),
     ] {
         put_object(&lake, &format!("{prefix}/{name}"), text);
     }
@@ -57,7 +57,7 @@ fn stray_objects_never_stop_a_day_and_are_named() {
     // Only what may be data is a warning.
     let warnings = day["warnings"].as_array().unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].as_str().unwrap().contains("notes.txt"), "{warnings:?}");
+    assert!(warnings[0].as_str().unwrap().contains("notes.pdf"), "{warnings:?}");
 
     let outcome = lake.cardlake(&["status", "--json", "--last", "1"]);
     let record: Value = serde_json::from_str(&outcome.stdout).unwrap();
@@ -68,7 +68,7 @@ fn stray_objects_never_stop_a_day_and_are_named() {
 fn files_that_are_not_taken_are_on_stderr_and_in_the_document() {
     let landing = Landing::of([
         ("Transactions_2026-01-15.CSV", transactions(10)),
-        ("transactions_2026-01-15.txt", transactions(10)),
+        ("transactions_2026-01-15.xlsx", transactions(10)),
     ]);
     let lake = Lake::new();
     let outcome = lake.cardlake(&["run", "--json", "--input", landing.path()]);
@@ -76,7 +76,7 @@ fn files_that_are_not_taken_are_on_stderr_and_in_the_document() {
     assert!(
         outcome
             .stderr
-            .contains("transactions_2026-01-15.txt: a file of another type"),
+            .contains("transactions_2026-01-15.xlsx: a file of another type"),
         "{}",
         outcome.stderr
     );
@@ -86,7 +86,7 @@ fn files_that_are_not_taken_are_on_stderr_and_in_the_document() {
         "{report:#}"
     );
     assert!(
-        report["ignored"][0]["file"].as_str().unwrap().ends_with(".txt"),
+        report["ignored"][0]["file"].as_str().unwrap().ends_with(".xlsx"),
         "{report:#}"
     );
 
@@ -126,7 +126,7 @@ fn one_key_for_many_rows_and_a_day_without_a_file_are_warnings() {
     );
     let table = lake.cardlake(&["run", "--input", landing.path()]);
     assert!(
-        table.stdout.contains("Warning transactions: 299 of 300 rows"),
+        table.stdout.contains("Warning 2026-01-15: transactions: 299 of 300 rows"),
         "{}",
         table.stdout
     );
