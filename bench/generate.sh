@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --release --locked -p cardlake-generator --example generate_day
+cargo build --profile distribution --locked -p cardlake-generator --example generate_day
 python=$(scripts/python-env.sh target/bench-python bench/requirements.txt)
-exec "$python" bench/generate.py "${CARGO_TARGET_DIR:-target}/release/examples/generate_day" "$@"
+exec "$python" bench/generate.py "${CARGO_TARGET_DIR:-target}/distribution/examples/generate_day" "$@"

@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --release --locked -p cardlake
-exec python3 bench/marts.py "${CARGO_TARGET_DIR:-target}/release/cardlake" "$@"
+cargo build --profile distribution --locked -p cardlake
+exec python3 bench/marts.py "${CARGO_TARGET_DIR:-target}/distribution/cardlake" "$@"

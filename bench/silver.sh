@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --release --locked -p cardlake --example bronze_to_silver
+cargo build --profile distribution --locked -p cardlake --example bronze_to_silver
 python=$(scripts/python-env.sh target/bench-python bench/requirements.txt)
-exec "$python" bench/silver.py "${CARGO_TARGET_DIR:-target}/release/examples/bronze_to_silver" "$@"
+exec "$python" bench/silver.py "${CARGO_TARGET_DIR:-target}/distribution/examples/bronze_to_silver" "$@"

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --release --locked -p cardlake
+cargo build --profile distribution --locked -p cardlake
 python=$(scripts/python-env.sh target/python-great-expectations engines/expectations/tests/great_expectations/requirements.txt)
 LD_LIBRARY_PATH="$PWD/.duckdb/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \
-  exec "$python" bench/validate.py "${CARGO_TARGET_DIR:-target}/release/cardlake" "$@"
+  exec "$python" bench/validate.py "${CARGO_TARGET_DIR:-target}/distribution/cardlake" "$@"

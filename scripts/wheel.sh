@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 library=${DUCKDB_LIB_DIR:-.duckdb/lib}
 scripts/fetch-duckdb.sh "$library"
-rm -rf target/wheel-data
+rm -rf target/wheel-data target/wheels
 mkdir -p target/wheel-data/data/lib
 cp "$library"/libduckdb.* target/wheel-data/data/lib/
 
@@ -17,4 +17,5 @@ python=$(scripts/python-env.sh target/python-wheel scripts/wheel-requirements.tx
 # Nothing to repair: the one library that is not part of the system is the one carried along.
 profile=(--release)
 case " $* " in *" --profile"*) profile=() ;; esac
-"$(dirname "$python")/maturin" build "${profile[@]}" --manifest-path cli/Cargo.toml --out target/wheels --auditwheel skip "$@"
+"$(dirname "$python")/maturin" build "${profile[@]}" --manifest-path cli/Cargo.toml --out target/wheels --auditwheel skip --strip \
+  --compression-level 9 "$@"

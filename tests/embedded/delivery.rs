@@ -126,7 +126,9 @@ fn one_key_for_many_rows_and_a_day_without_a_file_are_warnings() {
     );
     let table = lake.cardlake(&["run", "--input", landing.path()]);
     assert!(
-        table.stdout.contains("Warning 2026-01-15: transactions: 299 of 300 rows"),
+        table
+            .stdout
+            .contains("Warning 2026-01-15: transactions: 299 of 300 rows"),
         "{}",
         table.stdout
     );
