@@ -4,8 +4,8 @@
 # usage: fetch-duckdb.sh FOLDER
 #
 # The library comes from the npm package @duckdb/node-bindings-<platform>, which carries it beside the Node add-on. npm
-# checks the package against the registry's hash. The version goes with the `duckdb` crate in Cargo.toml:
-# crate 1.10506.x is DuckDB 1.5.6.
+# checks the package against the registry's hash. The `duckdb` crate in Cargo.toml may be newer than the library: the linker
+# refuses functions that the library lacks.
 set -eu
 
 version=1.5.6-r.1

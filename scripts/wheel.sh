@@ -15,7 +15,6 @@ cp "$library"/libduckdb.* target/wheel-data/data/lib/
 
 python=$(scripts/python-env.sh target/python-wheel scripts/wheel-requirements.txt)
 # Nothing to repair: the one library that is not part of the system is the one carried along.
-profile=(--release)
-case " $* " in *" --profile"*) profile=() ;; esac
-"$(dirname "$python")/maturin" build "${profile[@]}" --manifest-path cli/Cargo.toml --out target/wheels --auditwheel skip --strip \
+case " $* " in *" --profile"*) ;; *) set -- --release "$@" ;; esac
+"$(dirname "$python")/maturin" build --manifest-path cli/Cargo.toml --out target/wheels --auditwheel skip --strip \
   --compression-level 9 "$@"

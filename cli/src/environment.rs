@@ -271,6 +271,13 @@ impl Environment {
         self.variables.insert(name.to_owned(), value);
     }
 
+    /// Sets the share of a dataset's day that may be quarantined, if one is given.
+    pub(crate) fn limit_quarantine(&mut self, share: Option<f64>) {
+        if let Some(share) = share {
+            self.set(env::QUARANTINE_THRESHOLD, share.to_string());
+        }
+    }
+
     /// The settings of the stages.
     #[must_use]
     pub fn variables(&self) -> Variables {

@@ -1,6 +1,6 @@
 //! `cardlake backfill`: days of the past once more, in order.
 
-use crate::arguments::{BackfillArgs, FromStage};
+use crate::arguments::{BackfillArgs, DataDir, FromStage};
 use crate::commands::run::{days_between, generation};
 use crate::commands::status;
 use crate::console::Console;
@@ -37,25 +37,41 @@ pub(crate) async fn backfill(args: BackfillArgs, console: Console) -> Result<Exi
         "late_window_days": args.late_window_days,
         "keep_going": args.keep_going,
     });
-    let progress = Progress::new(console.shows_progress(args.json), days.len());
     if args.aws {
+        let progress = Progress::new(console.shows_progress(args.json), days.len());
         return deployed(&args, console, &days, &input, &progress).await;
     }
     let mut environment = Environment::open_existing(&args.data.data_dir).await?;
-    if let Some(share) = args.quarantine_threshold {
-        environment.set(env::QUARANTINE_THRESHOLD, share.to_string());
-    }
+    environment.limit_quarantine(args.quarantine_threshold);
+    let days = days.len();
+    finish("backfill", environment, input, days, &args.data, args.json, console).await
+}
+
+/// Runs the days that `input` names, which are so many, and prints their outcome; `what` names the command in errors.
+///
+/// # Errors
+/// The local servers cannot be started or ended; a day that fails is an error after the summary.
+pub(crate) async fn finish(
+    what: &str,
+    environment: Environment,
+    input: Value,
+    days: usize,
+    data: &DataDir,
+    json: bool,
+    console: Console,
+) -> Result<ExitCode, CliError> {
+    let progress = Progress::new(console.shows_progress(json), days);
     let outcome = run_backfill(&environment, input, &progress).await?;
     progress.finish();
     let shortage = environment.shortage();
     let closed = environment.close().await;
     let report = RunsReport::new(outcome.days, Vec::new());
-    console.print(args.json, &report, || report.table(&args.data.data_dir))?;
+    console.print(json, &report, || report.table(&data.data_dir))?;
     match (report.failure(), outcome.failure) {
         (None, None) => closed.map(|()| ExitCode::SUCCESS),
         (Some(failure), _) => Err(failure.short_of_space(shortage)),
         (None, Some((error, cause))) => {
-            let failure = CliError::failed(format!("the backfill failed: {cause} ({error})"));
+            let failure = CliError::failed(format!("the {what} failed: {cause} ({error})"));
             Err(failure.short_of_space(shortage))
         }
     }

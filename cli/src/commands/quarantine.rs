@@ -1,11 +1,10 @@
 //! `cardlake quarantine`: which rows were refused, why, and the days that have some once more.
 
-use crate::arguments::{DataDir, parse_date};
+use crate::arguments::{DataDir, parse_date, parse_share};
+use crate::commands::backfill;
 use crate::console::Console;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
-use crate::progress::Progress;
-use crate::run::backfill::backfill;
 use crate::run::report::RunsReport;
 use crate::table::{count, new_table, notable, right};
 use cardlake_aws::storage::StorageError;
@@ -109,7 +108,7 @@ struct ReplayArgs {
     selection: Selection,
     /// Share of a dataset's day, 0 to 1, that may be quarantined or rejected before the run fails
     /// [default: CARDLAKE_QUARANTINE_THRESHOLD, else 0.05].
-    #[arg(long, value_name = "F", value_parser = crate::arguments::parse_share)]
+    #[arg(long, value_name = "F", value_parser = parse_share)]
     quarantine_threshold: Option<f64>,
 }
 
@@ -142,7 +141,7 @@ struct Row {
 pub(crate) async fn quarantine(args: QuarantineArgs, console: Console) -> Result<ExitCode, CliError> {
     match args.action {
         Action::List(selection) => list(&selection).await,
-        Action::Show(args) => show(&args).await,
+        Action::Show(args) => show(&args, console).await,
         Action::Replay(args) => replay(&args, console).await,
     }
 }
@@ -179,15 +178,21 @@ fn table(found: &[Quarantined]) -> String {
     format!("{table}\n")
 }
 
-/// Every dataset and day with quarantined rows or rejected objects, by day.
-async fn quarantined(environment: &Environment, selection: &Selection) -> Result<Vec<Quarantined>, CliError> {
+/// The contracts, among which there has to be that of the dataset, if one is named.
+fn contracts(environment: &Environment, dataset: Option<&str>) -> Result<Contracts, CliError> {
     let contracts = Contracts::load(&environment.assets());
     let contracts = contracts.map_err(|error| CliError::caused("read the contracts", &error))?;
-    if let Some(dataset) = &selection.dataset {
+    if let Some(dataset) = dataset {
         contracts
             .get(dataset)
             .map_err(|error| CliError::caused("look into the quarantine", &error))?;
     }
+    Ok(contracts)
+}
+
+/// Every dataset and day with quarantined rows or rejected objects, by day.
+async fn quarantined(environment: &Environment, selection: &Selection) -> Result<Vec<Quarantined>, CliError> {
+    let contracts = contracts(environment, selection.dataset.as_deref())?;
     let wanted =
         |date: NaiveDate| selection.from.is_none_or(|from| from <= date) && selection.to.is_none_or(|to| date <= to);
     let failed = |error: StorageError| CliError::caused("read the object records", &error);
@@ -227,11 +232,13 @@ async fn quarantined(environment: &Environment, selection: &Selection) -> Result
     Ok(days.into_values().collect())
 }
 
-async fn show(args: &ShowArgs) -> Result<ExitCode, CliError> {
+async fn show(args: &ShowArgs, console: Console) -> Result<ExitCode, CliError> {
     let environment = Environment::open_existing(&args.data.data_dir).await?;
     let rows = rows(&environment, args).await;
     environment.close().await?;
-    let rows = rows?;
+    let mut rows = rows?;
+    let is_cut = rows.len() > args.limit;
+    rows.truncate(args.limit);
     print(args.json, &rows, || {
         if rows.is_empty() {
             return "No such row is in quarantine.\n".to_owned();
@@ -247,10 +254,15 @@ async fn show(args: &ShowArgs) -> Result<ExitCode, CliError> {
         }
         format!("{table}\n")
     })?;
+    if is_cut {
+        console.note("More such rows are in quarantine: raise --limit.\n");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The rows asked for, and one more than the limit if there are more.
 async fn rows(environment: &Environment, args: &ShowArgs) -> Result<Vec<Row>, CliError> {
+    contracts(environment, Some(&args.dataset))?;
     let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("read the quarantine", error);
     let prefix = BronzeKey {
         dataset: args.dataset.clone(),
@@ -263,7 +275,7 @@ async fn rows(environment: &Environment, args: &ShowArgs) -> Result<Vec<Row>, Cl
     let mut rows: Vec<Row> = Vec::new();
     for object in listed.map_err(|error| failed(&error))? {
         let visit = |line: &[u8]| {
-            if rows.len() >= args.limit {
+            if rows.len() > args.limit {
                 return Ok(ControlFlow::Break(()));
             }
             let row: Row = serde_json::from_slice(line).map_err(std::io::Error::from)?;
@@ -290,9 +302,7 @@ enum ShowError {
 async fn replay(args: &ReplayArgs, console: Console) -> Result<ExitCode, CliError> {
     let selection = &args.selection;
     let mut environment = Environment::open_existing(&selection.data.data_dir).await?;
-    if let Some(share) = args.quarantine_threshold {
-        environment.set(cardlake_core::env::QUARANTINE_THRESHOLD, share.to_string());
-    }
+    environment.limit_quarantine(args.quarantine_threshold);
     let found = quarantined(&environment, selection).await?;
     let days: BTreeSet<NaiveDate> = found.iter().map(|day| day.batch_date).collect();
     if days.is_empty() {
@@ -301,19 +311,7 @@ async fn replay(args: &ReplayArgs, console: Console) -> Result<ExitCode, CliErro
         console.print(selection.json, &nothing, || "Nothing is in quarantine.\n".to_owned())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let progress = Progress::new(console.shows_progress(selection.json), days.len());
-    let outcome = backfill(&environment, json!({ "dates": days }), &progress).await?;
-    progress.finish();
-    let shortage = environment.shortage();
-    let closed = environment.close().await;
-    let report = RunsReport::new(outcome.days, Vec::new());
-    console.print(selection.json, &report, || report.table(&selection.data.data_dir))?;
-    match (report.failure(), outcome.failure) {
-        (None, None) => closed.map(|()| ExitCode::SUCCESS),
-        (Some(failure), _) => Err(failure.short_of_space(shortage)),
-        (None, Some((error, cause))) => {
-            let failure = CliError::failed(format!("the replay failed: {cause} ({error})"));
-            Err(failure.short_of_space(shortage))
-        }
-    }
+    let input = json!({ "dates": days });
+    let (data, as_json) = (&selection.data, selection.json);
+    backfill::finish("replay", environment, input, days.len(), data, as_json, console).await
 }

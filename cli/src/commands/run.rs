@@ -40,9 +40,7 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
         console.note(&welcome::before(&args.data.data_dir, days.len(), origin));
     }
     let mut environment = Environment::open(&args.data.data_dir).await?;
-    if let Some(share) = args.quarantine_threshold {
-        environment.set(env::QUARANTINE_THRESHOLD, share.to_string());
-    }
+    environment.limit_quarantine(args.quarantine_threshold);
     let ignored = input.as_ref().map(|input| input.ignored.clone()).unwrap_or_default();
     for UnreadFile { file, reason } in &ignored {
         console.note(&format!("not taken: {file}: {reason}\n"));

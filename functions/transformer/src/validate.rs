@@ -115,16 +115,7 @@ fn read_column(
         (ColumnKind::Integer(bits, bounds), ColumnValues::Long(values)) => {
             let full = |text: &str| values::integer(text, *bits);
             let fast = |text: &[u8]| values::plain_decimal(text, 0).filter(|_| *bits == 64);
-            pass.read(
-                values,
-                &mut LongReader {
-                    seed,
-                    bounds,
-                    window: None,
-                    fast,
-                    full,
-                },
-            )
+            pass.read(values, &mut LongReader::new(seed, bounds, None, fast, full))
         }
         (ColumnKind::Decimal(precision, scale, bounds), ColumnValues::Long(values)) => {
             // At most 10^18.
@@ -156,16 +147,7 @@ fn read_column(
         (ColumnKind::Date(bounds), ColumnValues::Long(values)) => {
             let full = |text: &str| values::date(text.as_bytes()).map(i64::from);
             let fast = |text: &[u8]| values::date(text).ok().map(i64::from);
-            pass.read(
-                values,
-                &mut LongReader {
-                    seed,
-                    bounds,
-                    window: None,
-                    fast,
-                    full,
-                },
-            )
+            pass.read(values, &mut LongReader::new(seed, bounds, None, fast, full))
         }
         (ColumnKind::Timestamp(bounds), ColumnValues::Long(values)) => {
             read_timestamps(plan, source, bounds, values, pass)
@@ -187,47 +169,20 @@ fn read_timestamps(
         (TimestampFormat::Iso, None) => {
             let full = |text: &str| values::timestamp(text.as_bytes());
             let fast = |text: &[u8]| values::timestamp(text).ok();
-            return pass.read(
-                values,
-                &mut LongReader {
-                    seed,
-                    bounds,
-                    window,
-                    fast,
-                    full,
-                },
-            );
+            return pass.read(values, &mut LongReader::new(seed, bounds, window, fast, full));
         }
         (TimestampFormat::Iso, Some(zone)) => {
             let zone = LocalTimes::new(zone);
             let full = |text: &str| values::timestamp_in(text.as_bytes(), &zone);
             let fast = |text: &[u8]| values::timestamp_in(text, &zone).ok();
-            return pass.read(
-                values,
-                &mut LongReader {
-                    seed,
-                    bounds,
-                    window,
-                    fast,
-                    full,
-                },
-            );
+            return pass.read(values, &mut LongReader::new(seed, bounds, window, fast, full));
         }
         (TimestampFormat::EpochSeconds, _) => 0,
         (TimestampFormat::EpochMillis, _) => 3,
     };
     let full = |text: &str| values::epoch(text, exponent);
     let fast = |_: &[u8]| None;
-    pass.read(
-        values,
-        &mut LongReader {
-            seed,
-            bounds,
-            window,
-            fast,
-            full,
-        },
-    )
+    pass.read(values, &mut LongReader::new(seed, bounds, window, fast, full))
 }
 
 /// One column of one batch.

@@ -8,14 +8,31 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Reads types stored and hashed as 64 bits: integers, dates, timestamps.
 pub(super) struct LongReader<'p, Fast, Full> {
-    pub(super) seed: u64,
-    pub(super) bounds: &'p ValueBounds<i64>,
-    pub(super) window: Option<(i64, i64)>,
-    pub(super) fast: Fast,
-    pub(super) full: Full,
+    seed: u64,
+    bounds: &'p ValueBounds<i64>,
+    window: Option<(i64, i64)>,
+    fast: Fast,
+    full: Full,
 }
 
-impl<Fast, Full> LongReader<'_, Fast, Full> {
+impl<'p, Fast, Full> LongReader<'p, Fast, Full> {
+    /// `fast` reads the common form of a value, `full` any other; a value outside `window` is too late or too early.
+    pub(super) const fn new(
+        seed: u64,
+        bounds: &'p ValueBounds<i64>,
+        window: Option<(i64, i64)>,
+        fast: Fast,
+        full: Full,
+    ) -> Self {
+        Self {
+            seed,
+            bounds,
+            window,
+            fast,
+            full,
+        }
+    }
+
     #[inline]
     fn hash(&self, value: i64) -> u64 {
         xxh3_64_with_seed(&value.to_le_bytes(), self.seed)
