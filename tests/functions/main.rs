@@ -6,7 +6,7 @@ use cardlake_core::error::ErrorKind;
 use cardlake_core::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
 use cardlake_test_support::Function;
 use cardlake_test_support::transactions::{Row, TransactionLake, date, expected};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const RECONCILER: &str = env!("CARGO_BIN_EXE_reconciler");
 
@@ -69,4 +69,19 @@ async fn of_two_processes_that_publish_at_once_one_conflicts_and_both_batches_en
         assert_eq!(published.table_rows, wanted.len() as u64);
         assert_eq!(lake.contents().await, expected(&wanted));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_does_not_fit_has_the_fixed_error_name() {
+    let lake = TransactionLake::start().await;
+    let mut function = Function::start(RECONCILER, &lake.lake).await;
+    let error = function.invoke(&json!({ "action": "recount" })).await.unwrap_err();
+    assert_eq!(error["errorType"], ErrorKind::InvalidEvent.error_type(), "{error}");
+    assert!(
+        error["errorMessage"]
+            .as_str()
+            .unwrap()
+            .starts_with("cannot read the event: "),
+        "{error}"
+    );
 }
