@@ -44,6 +44,8 @@ resource "aws_cloudwatch_metric_alarm" "run_failed" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "no_run" {
+  # Without a schedule no run is missing.
+  count               = var.schedule.enabled ? 1 : 0
   alarm_name          = "${local.prefix}-no-run"
   alarm_description   = "No daily run has succeeded in 26 hours. Runbook: docs/operations.md, no run in 26 hours."
   comparison_operator = "LessThanThreshold"

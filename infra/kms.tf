@@ -29,12 +29,20 @@ resource "aws_kms_key" "data" {
         ] } }
       },
       {
-        Sid       = "ServicesThatTellTheTopic"
+        Sid       = "AlarmsAndBudgetsThatTellTheTopic"
         Effect    = "Allow"
-        Principal = { Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Principal = { Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"] }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource  = "*"
         Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+      },
+      # As in the policy of the topic, no condition: the event would be dropped.
+      {
+        Sid       = "RulesOfEventBridgeThatTellTheTopic"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
       },
     ]
   })

@@ -12,12 +12,21 @@ resource "aws_sns_topic_policy" "runs" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "AlarmsRulesAndBudgetsOfThisAccount"
+        Sid       = "AlarmsAndBudgetsOfThisAccount"
         Effect    = "Allow"
-        Principal = { Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Principal = { Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"] }
         Action    = "sns:Publish"
         Resource  = aws_sns_topic.runs.arn
         Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+      },
+      # EventBridge delivers nothing to a topic whose policy has a condition for it:
+      # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions.
+      {
+        Sid       = "RulesOfEventBridge"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.runs.arn
       },
       {
         Sid       = "TlsOnly"
@@ -76,7 +85,7 @@ resource "aws_budgets_budget" "monthly" {
 
   cost_filter {
     name   = "TagKeyValue"
-    values = [format("user:project$%s", var.name)]
+    values = [format("user:stack$%s", local.prefix)]
   }
 
   dynamic "notification" {

@@ -102,6 +102,12 @@ variable "function_network" {
   default = null
 }
 
+variable "synthetic_data" {
+  description = "Whether the generator may write synthetic rows into bronze. Not in a stack that gets real ones."
+  type        = bool
+  default     = false
+}
+
 variable "code_signing_profile_arns" {
   description = "Versions of Signer profiles whose signature the functions' code needs. Empty: code needs none."
   type        = list(string)
@@ -295,9 +301,14 @@ variable "zones" {
 # ---- People ----
 
 variable "notification_emails" {
-  description = "Who gets mail about runs and alarms; each has to confirm once."
+  description = "Who gets mail about runs and alarms; each has to confirm once. A stack whose schedule is on needs somebody, here or in Slack."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = length(var.notification_emails) > 0 || var.slack || !var.schedule.enabled
+    error_message = "Runs on schedule would fail unseen: give notification_emails, or slack = true."
+  }
 }
 
 variable "slack" {

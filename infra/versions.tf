@@ -18,6 +18,6 @@ provider "aws" {
   region = var.region
 
   default_tags {
-    tags = merge({ project = var.name, environment = var.environment, managed_by = "terraform" }, var.tags)
+    tags = merge({ project = var.name, environment = var.environment, stack = local.prefix, managed_by = "terraform" }, var.tags)
   }
 }

@@ -8,7 +8,8 @@ monthly_budget_usd  = 50
 # A new account has ten concurrent invocations and lets none be reserved.
 reserve_concurrency = false
 
-schedule = { enabled = false }
+schedule       = { enabled = false }
+synthetic_data = true
 
 warehouse = {
   base_capacity       = 4
