@@ -51,8 +51,8 @@ def free_port():
 
 
 def built():
-    """Debug builds of the functions and of the command, by name. What tests have compiled already is taken."""
-    command = ["cargo", "build", "--locked", "--workspace", "--bins", "--message-format=json-render-diagnostics"]
+    """The functions and the command, by name, built with the profile of `make test`, whose artifacts are taken."""
+    command = ["cargo", "build", "--release", "--locked", "--workspace", "--bins", "--message-format=json-render-diagnostics"]
     output = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True).stdout
     messages = [json.loads(line) for line in output.splitlines()]
     return {

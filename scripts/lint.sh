@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo fmt --all --check
-cargo clippy --locked --workspace --all-targets -- -D warnings
+# In the profile of `make build` and `make test`: the outputs of build scripts are shared.
+cargo clippy --release --locked --workspace --all-targets -- -D warnings
 if command -v cargo-deny >/dev/null; then
   cargo deny --offline check bans licenses sources
 else

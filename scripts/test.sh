@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Every test of the workspace, those against other implementations included.
+# Every test of the workspace, those against other implementations included; then how many there were, and the slowest.
+#
+# Tests run in the release profile: `make run` has compiled most of it already, and the end-to-end tests take half the time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -7,7 +9,18 @@ scripts/python-env.sh >/dev/null
 scripts/python-env.sh target/python-aws tests/data_api/requirements.txt >/dev/null
 scripts/chromium.sh >/dev/null
 scripts/definition-samples.sh >/dev/null
-cargo test --locked --workspace
+
+# The harness gives the seconds of a test to nightly toolchains only; this environment is that of the test programs, not of
+# the compiler, so that nothing is compiled for another toolchain.
+host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+export "CARGO_TARGET_${host}_RUNNER=env RUSTC_BOOTSTRAP=1"
+log=target/test.log
+cargo test --release --locked --workspace --tests -- -Z unstable-options --report-time 2>&1 | tee "$log"
+cargo test --release --locked --workspace --doc
+
+awk '/^test result: / { passed += $4; failed += $6; ignored += $8 }
+  END { printf "\ntest: %d passed, %d failed, %d ignored; the slowest:\n", passed, failed, ignored }' "$log"
+sed -nE 's/^test (.*) \.\.\. ok <([0-9.]+)s>$/\2 \1/p' "$log" | sort -rn | head -10 | awk '{ printf "%8.1f s  %s\n", $1, $2 }'
 if [ "${CHROMIUM:-}" = none ]; then
   echo "test: SKIPPED what only a browser can tell, as CHROMIUM=none" >&2
 fi

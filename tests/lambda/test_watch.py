@@ -19,8 +19,8 @@ BUILD_SECONDS = 1200
 
 
 def built(name):
-    """A debug build of a program of the workspace; what tests have compiled already is taken."""
-    command = ["cargo", "build", "--locked", "--workspace", "--bins", "--message-format=json-render-diagnostics"]
+    """A program of the workspace, built with the profile of `make test`, whose artifacts are taken."""
+    command = ["cargo", "build", "--release", "--locked", "--workspace", "--bins", "--message-format=json-render-diagnostics"]
     output = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True).stdout
     messages = [json.loads(line) for line in output.splitlines()]
     programs = [told["executable"] for told in messages if told.get("executable") and told["target"]["name"] == name]
@@ -59,7 +59,7 @@ class TestWatch(unittest.TestCase):
             name, _, value = up.stdout.readline().strip().removeprefix("export ").partition("=")
             exports[name] = value.strip("'")
         port = str(free_port())
-        watch = ["cargo", "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", port, "--ignore-changes"]
+        watch = ["cargo", "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", port, "--ignore-changes", "--release"]
         self.spawn(watch, os.environ | exports, stdout=subprocess.DEVNULL)
         for function, event, expected in [
             ("transformer", "transformer", '"status":"unchanged"'),
