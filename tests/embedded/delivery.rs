@@ -65,6 +65,47 @@ fn stray_objects_never_stop_a_day_and_are_named() {
 }
 
 #[test]
+fn objects_outside_of_all_days_are_named_by_every_run() {
+    let landing = Landing::of([("transactions_2026-01-15.csv", transactions(30))]);
+    let lake = Lake::new();
+    run(&lake, &landing);
+    let lost = transactions(7);
+    for key in [
+        "lost.csv",
+        "transactions/ingest_date=2026-1-15/a.csv",
+        "refunds/ingest_date=2026-01-15/a.csv",
+    ] {
+        put_object(&lake, key, &lost);
+    }
+    let day = run_again(&lake);
+    let ignored: Vec<&str> = day["ignored"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["file"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        ignored,
+        [
+            "lost.csv",
+            "refunds/ingest_date=2026-01-15/a.csv",
+            "transactions/ingest_date=2026-1-15/a.csv"
+        ],
+        "{day:#}"
+    );
+    assert_eq!(day["warnings"].as_array().unwrap().len(), 3, "{day:#}");
+    assert_eq!(day["datasets"]["transactions"]["bronze_rows"], 30, "{day:#}");
+
+    let words = lake
+        .cardlake(&["backfill", "--from", "2026-01-14", "--to", "2026-01-15"])
+        .stdout;
+    let ignored = words.lines().filter(|line| line.contains(" Ignored lost.csv"));
+    assert_eq!(ignored.count(), 1, "{words}");
+    let warned = words.lines().filter(|line| line.contains("refunds/ingest_date"));
+    assert_eq!(warned.count(), 1, "{words}");
+}
+
+#[test]
 fn files_that_are_not_taken_are_on_stderr_and_in_the_document() {
     let landing = Landing::of([
         ("Transactions_2026-01-15.CSV", transactions(10)),

@@ -8,7 +8,7 @@ use cardlake_core::text::thousands;
 use chrono::NaiveDate;
 use comfy_table::{Cell, Table};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -129,7 +129,11 @@ impl RunsReport {
                 } else {
                     format!(" and {more} more objects")
                 };
-                let _ = writeln!(text, " Ignored {} ({}){more}", first.file, first.reason);
+                let line = format!(" Ignored {} ({}){more}\n", first.file, first.reason);
+                // What lies outside of all days is found by the run of each day.
+                if !text.contains(&line) {
+                    text.push_str(&line);
+                }
             }
         }
         text.push_str(&self.warnings());
@@ -143,13 +147,16 @@ impl RunsReport {
     /// A line for each of the first warnings, and how many more there are.
     fn warnings(&self) -> String {
         let mut text = String::new();
+        let mut seen = BTreeSet::new();
         let all = self
             .runs
             .iter()
             .flat_map(|run| run.warnings.iter().map(move |warning| (run.batch_date, warning)));
-        let number = all.clone().count();
+        // What lies outside of all days is found by the run of each day.
+        let all: Vec<_> = all.filter(|(_, warning)| seen.insert(*warning)).collect();
+        let number = all.len();
         let label = console::style("Warning").yellow();
-        for (day, warning) in all.take(WARNINGS) {
+        for (day, warning) in all.into_iter().take(WARNINGS) {
             // Writing to a String cannot fail.
             let _ = writeln!(text, " {label} {day}: {warning}");
         }

@@ -18,7 +18,7 @@ const PARALLEL_CASES: usize = 6;
 
 /// What is run under faults.
 #[derive(Debug, Clone, Copy)]
-enum Work {
+pub enum Work {
     /// Transformer, reconciler and publication of a day.
     Day(u32),
     /// The publication alone of a day that was reconciled.
@@ -122,7 +122,7 @@ fn state(root: &Path) -> u64 {
 }
 
 /// Brings the fault at a request; gives what the run came to, if it was not killed, and whether there was such a request.
-async fn interrupted(
+pub async fn interrupted(
     root: &Path,
     work: Work,
     fault: Fault,

@@ -9,7 +9,9 @@
 
 mod crash;
 mod faults;
+mod histories;
 mod interoperability;
 mod late_window;
 mod load;
+mod replay;
 mod support;

@@ -15,6 +15,7 @@ use cardlake_reconciler::Output;
 use cardlake_test_support::{BRONZE, LoopbackLake};
 use chrono::{DateTime, NaiveDate, Utc};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use proptest::prelude::ProptestConfig;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -69,7 +70,7 @@ impl Lake {
         let aws = server.aws_without_retries();
         let assets = options.assets.as_deref().unwrap_or_else(|| one_contract());
         let settings = [
-            (env::QUARANTINE_THRESHOLD, "0.9"),
+            (env::QUARANTINE_THRESHOLD, "1"),
             (env::ASSETS_DIR, assets.to_str().unwrap()),
         ];
         let resources = || Resources {
@@ -172,6 +173,18 @@ impl Lake {
 
     pub async fn active_files(&self) -> Vec<ActiveFile> {
         self.table().await.active_files().await.unwrap()
+    }
+
+    /// Amount and event day of each key of the table, which has none twice.
+    pub async fn amounts_and_days(&self) -> BTreeMap<String, (String, u32)> {
+        let mut found = BTreeMap::new();
+        for row in self.rows().await {
+            let values: Vec<&str> = row.split('|').collect();
+            let day = values[4].get(8..10).and_then(|day| day.parse().ok()).unwrap();
+            let before = found.insert(values[0].to_owned(), (values[5].to_owned(), day));
+            assert_eq!(before, None, "{row} is there twice");
+        }
+        found
     }
 
     /// Every row of the table, all columns in one text, sorted.
@@ -318,8 +331,17 @@ pub fn files_below(folder: &Path) -> BTreeMap<String, PathBuf> {
 
 /// A copy of the buckets in a folder of its own, times included.
 pub fn copy(root: &Path) -> TempDir {
+    copy_buckets(root, &[BRONZE, SILVER])
+}
+
+/// A copy of the raw files in a folder of its own, times included.
+pub fn copy_bronze(root: &Path) -> TempDir {
+    copy_buckets(root, &[BRONZE])
+}
+
+fn copy_buckets(root: &Path, buckets: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for bucket in [BRONZE, SILVER] {
+    for bucket in buckets {
         for (name, path) in files_below(&root.join(bucket)) {
             let target = folder.path().join(bucket).join(name);
             fs::create_dir_all(target.parent().unwrap()).unwrap();
@@ -338,6 +360,27 @@ pub fn data_files(root: &Path) -> BTreeSet<String> {
         .filter(|name| !name.starts_with('_'))
         .map(|name| format!("{DATASET}/{name}"))
         .collect()
+}
+
+/// Settings of a property test: so many cases, or as many as the variable `PROPTEST_CASES` says.
+pub fn property_tests(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let is_set = std::env::var_os("PROPTEST_CASES").is_some();
+    ProptestConfig {
+        cases: if is_set { default.cases } else { cases },
+        failure_persistence: None,
+        ..default
+    }
+}
+
+/// Runs to the end of a future on threads of its own.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
 }
 
 /// A time at which all that a test wrote is past its retention.

@@ -102,11 +102,17 @@ fn describe(event: NotifierEvent, context: &Context) -> (RunRecord, Message) {
             stage,
             error,
             cause,
-            plan: _,
+            plan,
             execution,
         } => {
             let failure = failure(&stage, &error, &cause);
-            let message = Message::failed(batch_date, &run_id, &failure, &address(batch_date, &run_id));
+            let message = Message::failed(
+                batch_date,
+                &run_id,
+                &failure,
+                plan.output.as_ref(),
+                &address(batch_date, &run_id),
+            );
             let outcome = RunOutcome::Failed(failure);
             (RunRecord::new(batch_date, run_id, execution, outcome), message)
         }

@@ -3,7 +3,7 @@
 //! Messages leave the account (mail, chat), so anything that looks like personal data in another stage's text is masked.
 
 use cardlake_core::error::ErrorKind;
-use cardlake_core::events::{BalanceOutput, DatasetBooks, MartBuilderOutput, ValidatorOutput};
+use cardlake_core::events::{BalanceOutput, DatasetBooks, MartBuilderOutput, PlanOutput, UnreadFile, ValidatorOutput};
 use cardlake_core::pii::{MASK, mask_card_numbers};
 use cardlake_core::run_record::Failure;
 use chrono::NaiveDate;
@@ -81,6 +81,10 @@ fn advice(error: &str, stage: &str) -> String {
         Some(ErrorKind::QuarantineThreshold) => {
             "look at the rows and reasons under _quarantine/ in the silver bucket; ask the sender for corrected files, or \
              raise the threshold"
+        }
+        Some(ErrorKind::DeliveryFailed) => {
+            "nothing of the batch is visible; ask the sender for what is missing, or look for it among the objects that are \
+             not read, then run the day again"
         }
         Some(ErrorKind::ExpectationFailed) => {
             "nothing of the batch is visible; look at the validation result, correct the data or the suite, and run the day \
@@ -170,17 +174,7 @@ impl Message {
         if books.datasets.is_empty() {
             line(&mut text, "There were no files for this day.");
         }
-        if books.ignored_objects > 0 {
-            let named = books.ignored.iter().take(IGNORED_FILES);
-            let named: Vec<String> = named.map(|file| format!("{} ({})", file.file, file.reason)).collect();
-            let more = books.ignored_objects.saturating_sub(named.len() as u64);
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            line(&mut text, &format!("Not read: {}{more}.", masked(&named.join(", "))));
-        }
+        not_read(&mut text, &books.ignored, books.ignored_objects);
         let (evaluated, successful) = audits.iter().fold((0, 0), |(evaluated, successful), audit| {
             (evaluated + audit.evaluated, successful + audit.successful)
         });
@@ -215,8 +209,14 @@ impl Message {
         Self::new(tone, &format!("cardlake {batch_date}: succeeded{suffix}"), text)
     }
 
-    /// Message of a failed run.
-    pub(crate) fn failed(batch_date: NaiveDate, run_id: &str, failure: &Failure, record: &str) -> Self {
+    /// Message of a failed run; `plan` is what it found in bronze, if it came to that.
+    pub(crate) fn failed(
+        batch_date: NaiveDate,
+        run_id: &str,
+        failure: &Failure,
+        plan: Option<&PlanOutput>,
+        record: &str,
+    ) -> Self {
         let shown: String = failure.message.chars().take(FAILURE_CHARACTERS).collect();
         let more = if shown.len() < failure.message.len() {
             " […]"
@@ -226,12 +226,31 @@ impl Message {
         let mut text = format!("The run {run_id} for {batch_date} failed at {}.\n", failure.stage);
         line(&mut text, &format!("What: {} ({})", shown + more, failure.error));
         line(&mut text, &format!("What to do: {}.", failure.advice));
+        if let Some(plan) = plan {
+            not_read(&mut text, &plan.ignored, plan.ignored_objects);
+        }
         line(&mut text, &format!("Run record: {record}"));
         Self::new(
             Tone::Bad,
             &format!("cardlake {batch_date}: failed at {} ({})", failure.stage, failure.error),
             text,
         )
+    }
+}
+
+/// A line that names the first objects that are not input, if there are any.
+fn not_read(text: &mut String, files: &[UnreadFile], objects: u64) {
+    let named: Vec<String> = files
+        .iter()
+        .take(IGNORED_FILES)
+        .map(|file| format!("{} ({})", file.file, file.reason))
+        .collect();
+    let more = match objects.saturating_sub(named.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    if !named.is_empty() {
+        line(text, &format!("Not read: {}{more}.", masked(&named.join(", "))));
     }
 }
 
@@ -324,7 +343,7 @@ mod tests {
     #[test]
     fn subjects_are_short_and_plain() {
         let failure = failure(&"Prüfen\n".repeat(40), "E", "x");
-        let message = Message::failed("2026-01-15".parse().unwrap(), "run", &failure, "r");
+        let message = Message::failed("2026-01-15".parse().unwrap(), "run", &failure, None, "r");
         assert!(message.subject.len() == 100 && message.subject.is_ascii() && !message.subject.contains('\n'));
     }
 }

@@ -1,8 +1,10 @@
 //! Action `balance`: the counts of all layers against each other.
 
 use crate::context::Context;
-use crate::delivery::{Delivery, listed};
+use crate::delivery::Delivery;
 use crate::error::ReconcilerError;
+use crate::not_read::NotRead;
+use crate::stray;
 use cardlake_core::events::{BalanceOutput, DatasetBooks, LoadedDataset, PublishOutput};
 use cardlake_core::records::BatchCounts;
 use cardlake_lake::delta::DeltaTable;
@@ -44,20 +46,23 @@ pub(crate) async fn balance(
     let listings = contracts
         .iter()
         .map(|contract| Delivery::list(context, &contract.dataset, batch_date));
-    let (mut ignored, mut warnings) = (Vec::new(), Vec::new());
+    let (mut not_read, mut warnings) = (NotRead::default(), Vec::new());
     for (delivery, contract) in try_join_all(listings).await?.into_iter().zip(contracts) {
         let published = published.get(contract.dataset.as_str()).copied();
         warnings.extend(delivery.warnings(contract, batch_date, published));
-        ignored.extend(delivery.ignored);
+        not_read.extend(delivery.not_read);
     }
+    let strays = stray::find(context).await?;
+    warnings.extend(strays.warnings());
+    not_read.extend(strays);
     for warning in &warnings {
         tracing::warn!(%batch_date, warning, "delivery");
     }
     Ok(BalanceOutput {
         batch_date,
         datasets,
-        ignored_objects: ignored.len() as u64,
-        ignored: listed(ignored),
+        ignored_objects: not_read.objects,
+        ignored: not_read.files,
         warnings,
     })
 }

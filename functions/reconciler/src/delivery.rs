@@ -2,13 +2,15 @@
 
 use crate::context::Context;
 use crate::error::ReconcilerError;
+use crate::not_read::NotRead;
 use cardlake_aws::storage::ObjectMeta;
 use cardlake_core::bronze::{BronzeObject, classify};
-use cardlake_core::contract::Contract;
+use cardlake_core::contract::{Contract, DeliveryRule};
 use cardlake_core::events::{LISTED_FILES, PublishOutput, UnreadFile};
 use cardlake_core::paths::{BronzeKey, bronze_prefix};
+use cardlake_core::records::BatchCounts;
 use chrono::NaiveDate;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The bronze objects of a dataset and day.
 #[derive(Debug, Default)]
@@ -16,9 +18,7 @@ pub(crate) struct Delivery {
     /// Objects with rows, in the order of their keys.
     pub(crate) inputs: Vec<(ObjectMeta, BronzeKey)>,
     /// Objects that are not read.
-    pub(crate) ignored: Vec<UnreadFile>,
-    /// Those of them that may be data, by reason: their number and the first key.
-    suspicious: BTreeMap<&'static str, (u64, String)>,
+    pub(crate) not_read: NotRead,
     /// Files of control totals whose object is not there.
     uncontrolled: Vec<String>,
 }
@@ -36,16 +36,7 @@ impl Delivery {
             match classify(&object.key, &context.contracts) {
                 BronzeObject::Input { key, .. } => delivery.inputs.push((object, key)),
                 BronzeObject::Control(of) => controlled.push((of, object.key)),
-                BronzeObject::NotInput { reason, suspicious } => {
-                    if suspicious {
-                        let first = || (0, object.key.clone());
-                        delivery.suspicious.entry(reason).or_insert_with(first).0 += 1;
-                    }
-                    delivery.ignored.push(UnreadFile {
-                        file: object.key,
-                        reason: reason.to_owned(),
-                    });
-                }
+                BronzeObject::NotInput { reason, suspicious } => delivery.not_read.add(&object.key, reason, suspicious),
             }
         }
         let inputs: BTreeSet<&str> = delivery.inputs.iter().map(|(_, key)| key.name.as_str()).collect();
@@ -75,49 +66,114 @@ impl Delivery {
                 first.reason
             ));
         }
-        for (reason, (count, first)) in &self.suspicious {
-            warnings.push(format!(
-                "{dataset}: {count} {} not read, such as {first}: {reason}",
-                if *count == 1 { "object is" } else { "objects are" }
-            ));
-        }
+        warnings.extend(self.not_read.warnings().map(|warning| format!("{dataset}: {warning}")));
         if let Some(first) = self.uncontrolled.first() {
             warnings.push(format!(
                 "{dataset}: {} files of control totals have no object, such as {first}",
                 self.uncontrolled.len()
             ));
         }
-        let expected = &contract.delivery;
-        let names = || self.inputs.iter().map(|(_, key)| key.name.as_str());
-        for pattern in &expected.files {
-            if !names().any(|name| pattern.matches(name, batch_date)) {
-                warnings.push(format!(
-                    "{dataset}: no file of {batch_date} matches '{pattern}' (expectedFiles of the contract)"
-                ));
-            }
-        }
-        let wanted = |rows| format!("expected are {rows} rows or more (minRows of the contract)");
-        match (expected.min_rows, counts) {
-            (Some(rows), _) if self.inputs.is_empty() && rows > 0 => {
-                warnings.push(format!("{dataset}: there is no file of {batch_date}; {}", wanted(rows)));
-            }
-            (Some(rows), Some(counts)) if counts.bronze_rows < rows => {
-                let found = counts.bronze_rows;
-                warnings.push(format!("{dataset}: {found} rows of {batch_date}; {}", wanted(rows)));
-            }
-            _ => {}
-        }
-        if let (Some(allowed), Some(counts)) = (expected.max_duplicate_share, counts)
-            && counts.duplicates as f64 > allowed * counts.bronze_rows as f64
-        {
-            warnings.push(format!(
-                "{dataset}: {} of {} rows of {batch_date} are duplicates; expected is a share of {allowed} or less \
-                 (maxDuplicateShare of the contract): is the key filled?",
-                counts.duplicates, counts.bronze_rows
-            ));
-        }
+        warnings.extend(
+            self.unmet(contract, batch_date, counts)
+                .into_iter()
+                .map(|(_, text)| text),
+        );
         warnings
     }
+
+    /// The rules of the contract about a delivery that this one does not meet, each with a sentence. `counts` are those of the
+    /// batch, if they are known; the number of rows is known as well if there is no file.
+    pub(crate) fn unmet(
+        &self,
+        contract: &Contract,
+        batch_date: NaiveDate,
+        counts: Option<&BatchCounts>,
+    ) -> Vec<(DeliveryRule, String)> {
+        let (dataset, expected) = (&contract.dataset, &contract.delivery);
+        let names = || self.inputs.iter().map(|(_, key)| key.name.as_str());
+        let missing = expected.files.iter().filter(|pattern| {
+            let mut names = names();
+            !names.any(|name| pattern.matches(name, batch_date))
+        });
+        let mut unmet: Vec<(DeliveryRule, String)> = missing
+            .map(|pattern| {
+                let text =
+                    format!("{dataset}: no file of {batch_date} matches '{pattern}' (expectedFiles of the contract)");
+                (DeliveryRule::ExpectedFiles, text)
+            })
+            .collect();
+        match (expected.min_rows.filter(|rows| *rows > 0), counts) {
+            (Some(rows), _) if self.inputs.is_empty() => {
+                let text = format!("{dataset}: there is no file of {batch_date}; {}", wanted(rows));
+                unmet.push((DeliveryRule::MinRows, text));
+            }
+            _ => unmet.extend(
+                counts
+                    .into_iter()
+                    .flat_map(|counts| unmet_counts(contract, batch_date, counts)),
+            ),
+        }
+        unmet
+    }
+}
+
+/// The rules of the contract about the rows of a batch that these counts do not meet, each with a sentence.
+pub(crate) fn unmet_counts(
+    contract: &Contract,
+    batch_date: NaiveDate,
+    counts: &BatchCounts,
+) -> Vec<(DeliveryRule, String)> {
+    let (dataset, expected) = (&contract.dataset, &contract.delivery);
+    let mut unmet = Vec::new();
+    if let Some(rows) = expected.min_rows.filter(|rows| counts.bronze_rows < *rows) {
+        let found = counts.bronze_rows;
+        let text = format!("{dataset}: {found} rows of {batch_date}; {}", wanted(rows));
+        unmet.push((DeliveryRule::MinRows, text));
+    }
+    if let Some(allowed) = expected.max_duplicate_share
+        && counts.duplicates as f64 > allowed * counts.bronze_rows as f64
+    {
+        let text = format!(
+            "{dataset}: {} of {} rows of {batch_date} are duplicates; expected is a share of {allowed} or less \
+             (maxDuplicateShare of the contract): is the key filled?",
+            counts.duplicates, counts.bronze_rows
+        );
+        unmet.push((DeliveryRule::MaxDuplicateShare, text));
+    }
+    unmet
+}
+
+fn wanted(rows: u64) -> String {
+    format!("expected are {rows} rows or more (minRows of the contract)")
+}
+
+/// Fails if a rule is unmet that the contract says to fail on; `not_read` are the sentences about objects that may be what is
+/// missing.
+///
+/// # Errors
+/// [`ReconcilerError::DeliveryFailed`].
+pub(crate) fn check<'c>(
+    batch_date: NaiveDate,
+    unmet: impl IntoIterator<Item = (&'c Contract, Vec<(DeliveryRule, String)>)>,
+    not_read: impl Iterator<Item = String>,
+) -> Result<(), ReconcilerError> {
+    let problems: Vec<String> = unmet
+        .into_iter()
+        .flat_map(|(contract, unmet)| {
+            let failing = unmet
+                .into_iter()
+                .filter(move |(rule, _)| contract.delivery.fail.contains(rule));
+            failing.map(|(_, text)| text)
+        })
+        .collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(ReconcilerError::DeliveryFailed {
+        batch_date,
+        problems,
+        not_read: not_read.collect(),
+    })
 }
 
 /// Shortens a list to what an output of a stage may hold.

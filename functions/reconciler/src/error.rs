@@ -79,6 +79,21 @@ pub enum ReconcilerError {
         /// Where the unusable rows and objects are described.
         look_at: String,
     },
+    /// The delivery of a day is not what a contract expects, and the contract says to fail then.
+    #[error(
+        "the delivery of {batch_date} does not meet the contract: {}{}; deliver what is missing and run the day again, or set \
+         deliverySeverity to warn in the contract",
+        .problems.join("; "),
+        if .not_read.is_empty() { String::new() } else { format!(" ({})", .not_read.join("; ")) }
+    )]
+    DeliveryFailed {
+        /// The day.
+        batch_date: chrono::NaiveDate,
+        /// One sentence for each expectation that is not met.
+        problems: Vec<String>,
+        /// One sentence for each kind of object that may be data and is not read.
+        not_read: Vec<String>,
+    },
     /// Another batch was committed since the candidate was made.
     #[error("{dataset} is at version {found}, the candidate of {batch_date} was made against {base}: reconcile again")]
     CommitConflict {
@@ -129,6 +144,7 @@ impl StageError for ReconcilerError {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::IncompleteBatch { .. } => ErrorKind::IncompleteBatch,
             Self::QuarantineThreshold { .. } => ErrorKind::QuarantineThreshold,
+            Self::DeliveryFailed { .. } => ErrorKind::DeliveryFailed,
             Self::CommitConflict { .. } => ErrorKind::CommitConflict,
             Self::BooksImbalance { .. } => ErrorKind::BooksImbalance,
             Self::Corrupt { .. } => ErrorKind::Corrupt,

@@ -81,74 +81,64 @@ impl Distant {
         if distant.is_empty() {
             return Ok(Self::default());
         }
-        match Self::find_once(context, silver, contract, new, active, distant).await {
+        let find = async || {
+            let keys = KeyColumns::of(contract);
+            let stored = store::open_all(context, silver, contract, &keys).await?;
+            let mut filters = BTreeMap::new();
+            for object in &stored {
+                for file in &object.files {
+                    filters.insert((file.path.as_str(), file.size), (object, file));
+                }
+            }
+            let (mut known, mut unfiltered) = (Vec::new(), Vec::new());
+            for &index in distant {
+                match filters.get(&(active[index].path.as_str(), active[index].size)) {
+                    Some((object, file)) => known.push(Known {
+                        index,
+                        key: Arc::clone(&object.key),
+                        runs: &file.runs,
+                    }),
+                    None => unfiltered.push(index),
+                }
+            }
+            let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
+            let probing = new.iter().map(|file| (file.path.as_str(), file.size));
+            let probing = probing.chain(
+                unfiltered
+                    .iter()
+                    .map(|&index| (active[index].path.as_str(), active[index].size)),
+            );
+            let probing: Vec<(String, u64)> = probing
+                .map(|(path, size)| (format!("{}/{path}", contract.dataset), size))
+                .collect();
+            let files: Vec<RemoteFile> = stream::iter(&probing)
+                .map(|(key, size)| RemoteFile::open(&source, key, *size))
+                .buffered(CONCURRENT_OPENS)
+                .try_collect()
+                .await?;
+            let mut hashes = probe::read(files, keys).await?;
+            let owners = std::iter::repeat_n(None, new.len()).chain(unfiltered.iter().copied().map(Some));
+            let mut probe = Probe::new(&mut hashes, owners.collect());
+            let hits = probe.hits(&source, &known).await?;
+            tracing::info!(
+                dataset = contract.dataset,
+                distant = distant.len(),
+                unfiltered = unfiltered.len(),
+                hits = hits.len(),
+                "keys looked up in key filters"
+            );
+            let unfiltered = unfiltered.into_iter().zip(hashes.drain(new.len()..)).collect();
+            Ok::<_, ReconcilerError>(Self {
+                hits,
+                unfiltered,
+                stored,
+            })
+        };
+        match find().await {
             // Another run may have folded filters into an object of its own since they were listed.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Self::find_once(context, silver, contract, new, active, distant).await
-            }
-            other => other,
+            Err(error) if error.kind() == ErrorKind::NotFound => find().await,
+            found => found,
         }
-    }
-
-    async fn find_once(
-        context: &Context,
-        silver: &Arc<Bucket>,
-        contract: &Contract,
-        new: &[&DataFile],
-        active: &[ActiveFile],
-        distant: &[usize],
-    ) -> Result<Self, ReconcilerError> {
-        let keys = KeyColumns::of(contract);
-        let stored = store::open_all(context, silver, contract, &keys).await?;
-        let mut filters = BTreeMap::new();
-        for object in &stored {
-            for file in &object.files {
-                filters.insert((file.path.as_str(), file.size), (object, file));
-            }
-        }
-        let (mut known, mut unfiltered) = (Vec::new(), Vec::new());
-        for &index in distant {
-            match filters.get(&(active[index].path.as_str(), active[index].size)) {
-                Some((object, file)) => known.push(Known {
-                    index,
-                    key: Arc::clone(&object.key),
-                    runs: &file.runs,
-                }),
-                None => unfiltered.push(index),
-            }
-        }
-        let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
-        let probing = new.iter().map(|file| (file.path.as_str(), file.size));
-        let probing = probing.chain(
-            unfiltered
-                .iter()
-                .map(|&index| (active[index].path.as_str(), active[index].size)),
-        );
-        let probing: Vec<(String, u64)> = probing
-            .map(|(path, size)| (format!("{}/{path}", contract.dataset), size))
-            .collect();
-        let files: Vec<RemoteFile> = stream::iter(&probing)
-            .map(|(key, size)| RemoteFile::open(&source, key, *size))
-            .buffered(CONCURRENT_OPENS)
-            .try_collect()
-            .await?;
-        let mut hashes = probe::read(files, keys).await?;
-        let owners = std::iter::repeat_n(None, new.len()).chain(unfiltered.iter().copied().map(Some));
-        let mut probe = Probe::new(&mut hashes, owners.collect());
-        let hits = probe.hits(&source, &known).await?;
-        tracing::info!(
-            dataset = contract.dataset,
-            distant = distant.len(),
-            unfiltered = unfiltered.len(),
-            hits = hits.len(),
-            "keys looked up in key filters"
-        );
-        let unfiltered = unfiltered.into_iter().zip(hashes.drain(new.len()..)).collect();
-        Ok(Self {
-            hits,
-            unfiltered,
-            stored,
-        })
     }
 
     /// Stores the filters of the files that had none, but for those that the candidate removes: should it not be committed,

@@ -2,7 +2,7 @@
 //!
 //! | action | in | out | guarantee |
 //! |---|---|---|---|
-//! | `plan` | a day | the datasets that have bronze objects then | |
+//! | `plan` | a day | the datasets that have bronze objects then, and objects that are not read | |
 //! | `reconcile` | a day, a dataset | a candidate: data files to add and to remove, counts | nothing becomes visible |
 //! | `publish` | a candidate | a version of the Delta table | all or nothing, once |
 //! | `balance` | what was published and loaded | row accounting | no row appeared or got lost |
@@ -27,6 +27,7 @@ mod filters;
 mod handler;
 mod keys;
 mod merge;
+mod not_read;
 mod plan;
 mod prefetch;
 mod provenance;
@@ -39,6 +40,7 @@ mod rewrite;
 mod rows;
 mod scope;
 mod spool;
+mod stray;
 mod vacuum;
 mod withdrawn;
 

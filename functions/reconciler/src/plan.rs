@@ -1,8 +1,10 @@
 //! Actions `day` and `plan`: which day a scheduled run is about, and which datasets have bronze objects on a day.
 
 use crate::context::Context;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, check};
 use crate::error::ReconcilerError;
+use crate::not_read::NotRead;
+use crate::stray;
 use cardlake_core::events::{DayOutput, PlanOutput, PlannedDataset};
 use cardlake_core::paths::bronze_prefix;
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -21,19 +23,41 @@ pub(crate) fn day(scheduled_time: DateTime<Utc>, days_back: u32) -> Result<DayOu
     Ok(DayOutput { batch_date })
 }
 
-/// Lists the day's prefix of every dataset that has a contract. Objects that are not input do not count.
+/// Lists the day's prefix of every dataset that has a contract, and what lies outside of all of them. Objects that are not
+/// input do not count; they are named.
+///
+/// # Errors
+/// Bronze cannot be listed; a file is missing, and the contract says to fail then.
 pub(crate) async fn plan(context: &Context, batch_date: NaiveDate) -> Result<PlanOutput, ReconcilerError> {
     // Contracts come sorted by dataset, and `try_join_all` keeps the order.
     let listings = context.contracts.iter().map(|contract| async move {
         let delivery = Delivery::list(context, &contract.dataset, batch_date).await?;
-        Ok::<_, ReconcilerError>(PlannedDataset {
+        let planned = PlannedDataset {
             dataset: contract.dataset.clone(),
             prefix: bronze_prefix(&contract.dataset, batch_date),
             objects: delivery.inputs.len() as u64,
             bytes: delivery.inputs.iter().map(|(object, _)| object.size).sum(),
-        })
+        };
+        let unmet = delivery.unmet(contract, batch_date, None);
+        Ok::<_, ReconcilerError>((planned, delivery.not_read, (contract.as_ref(), unmet)))
     });
-    let mut datasets = try_join_all(listings).await?;
-    datasets.retain(|planned| planned.objects > 0);
-    Ok(PlanOutput { batch_date, datasets })
+    let (mut datasets, mut not_read, mut unmet) = (Vec::new(), NotRead::default(), Vec::new());
+    for (planned, ignored, of_dataset) in try_join_all(listings).await? {
+        not_read.extend(ignored);
+        unmet.push(of_dataset);
+        if planned.objects > 0 {
+            datasets.push(planned);
+        }
+    }
+    not_read.extend(stray::find(context).await?);
+    for warning in not_read.warnings() {
+        tracing::warn!(%batch_date, warning, "bronze");
+    }
+    check(batch_date, unmet, not_read.warnings())?;
+    Ok(PlanOutput {
+        batch_date,
+        datasets,
+        ignored_objects: not_read.objects,
+        ignored: not_read.files,
+    })
 }

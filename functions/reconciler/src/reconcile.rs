@@ -5,6 +5,7 @@ use crate::applied;
 use crate::compare::{Input, Tally, Verdict, compare};
 use crate::context::Context;
 use crate::day_objects::{DayObjects, object_id};
+use crate::delivery::{check, unmet_counts};
 use crate::error::ReconcilerError;
 use crate::filters::{self, Distant};
 use crate::keys::KeyColumns;
@@ -29,6 +30,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes the candidate of a batch. Nothing becomes visible.
+///
+/// # Errors
+/// Among others, the batch has not the rows that the contract says to fail without: nobody commits its candidate then.
 pub(crate) async fn reconcile(
     context: &Context,
     batch_date: NaiveDate,
@@ -36,6 +40,19 @@ pub(crate) async fn reconcile(
     late_window_days: Option<u32>,
 ) -> Result<ReconcileOutput, ReconcilerError> {
     let contract = Arc::clone(context.contracts.get(dataset)?);
+    let output = write_candidate(context, batch_date, &contract, late_window_days).await?;
+    let unmet = unmet_counts(&contract, batch_date, &output.counts);
+    check(batch_date, [(contract.as_ref(), unmet)], std::iter::empty())?;
+    Ok(output)
+}
+
+async fn write_candidate(
+    context: &Context,
+    batch_date: NaiveDate,
+    contract: &Arc<Contract>,
+    late_window_days: Option<u32>,
+) -> Result<ReconcileOutput, ReconcilerError> {
+    let dataset = contract.dataset.as_str();
     let day_objects = DayObjects::read(context, dataset, batch_date).await?;
     day_objects.check_quality(dataset, batch_date, context.quarantine_threshold)?;
     let table = DeltaTable::open(&context.delta, dataset).await?;
@@ -64,7 +81,7 @@ pub(crate) async fn reconcile(
     let by_path: BTreeMap<&str, &ActiveFile> = active.iter().map(|file| (file.path.as_str(), file)).collect();
     let objects = not_in_table(&new, &by_path)?;
     let files: Vec<&DataFile> = objects.iter().flatten().copied().collect();
-    let is_unverified = files.is_empty() && filters::is_unverified(context, &contract, &active).await?;
+    let is_unverified = files.is_empty() && filters::is_unverified(context, contract, &active).await?;
     if new.is_empty() && !is_unverified {
         return Ok(output);
     }
@@ -72,13 +89,13 @@ pub(crate) async fn reconcile(
     let usual = contract.event_time.as_ref().map_or(0, |event| event.late_window_days);
     let widened = new.iter().filter_map(|record| record.late_window_days);
     let width = widened.chain(late_window_days).fold(usual, u32::max);
-    let days = event_days(&contract, &files, width);
+    let days = event_days(contract, &files, width);
     // The last batch that can contain a row of these days.
     let until = days
         .as_ref()
         .and_then(|days| days.last.checked_add_days(Days::new(width.into())));
-    let distant = distant_files(&contract, &active, days.as_ref(), is_unverified);
-    let distant = Distant::find(context, &silver, &contract, &files, &active, &distant).await?;
+    let distant = distant_files(contract, &active, days.as_ref(), is_unverified);
+    let distant = Distant::find(context, &silver, contract, &files, &active, &distant).await?;
     // A row that has moved far may have been confirmed far away, too.
     let until = until.filter(|_| distant.hits.is_empty());
     let evidence = applied::evidence_files(
@@ -94,7 +111,7 @@ pub(crate) async fn reconcile(
         days: days.as_ref(),
         hits: &distant.hits,
     };
-    let mut plan = Plan::new(&contract, &objects, &active, &evidence, &scope);
+    let mut plan = Plan::new(contract, &objects, &active, &evidence, &scope);
     let was_applied = |record: &ObjectRecord| {
         let candidate = before.as_ref();
         candidate.is_some_and(|candidate| candidate.objects.contains_key(&object_id(record)))
@@ -102,13 +119,13 @@ pub(crate) async fn reconcile(
     let again = new.iter().enumerate().filter(|(_, record)| was_applied(record));
     let again: Vec<(usize, &ObjectRecord)> = again.map(|(index, record)| (index, *record)).collect();
     if !again.is_empty() {
-        plan.apply_again(&contract, &again, &objects, &active);
+        plan.apply_again(contract, &again, &objects, &active);
     }
-    let verdict = plan.compare(&contract, &silver, batch_date).await?;
-    let changes = plan.changes(&contract, &silver, verdict).await?;
+    let verdict = plan.compare(contract, &silver, batch_date).await?;
+    let changes = plan.changes(contract, &silver, verdict).await?;
     // A rerun that mends the table leaves it without filters until that is committed, so that another rerun finds the same.
     if !is_unverified || changes.remove.is_empty() {
-        distant.store(context, &contract, &active, &changes.remove).await?;
+        distant.store(context, contract, &active, &changes.remove).await?;
     }
     if new.is_empty() && changes.remove.is_empty() {
         return Ok(output);
@@ -122,7 +139,7 @@ pub(crate) async fn reconcile(
         return Err(imbalance(dataset, batch_date, output.counts));
     }
     let candidate = candidate(
-        &contract,
+        contract,
         batch_date,
         &table,
         now_applied(applied_ids, &new),

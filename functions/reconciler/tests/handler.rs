@@ -35,6 +35,145 @@ async fn the_plan_names_datasets_with_objects_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn objects_outside_of_every_day_are_named_with_a_bounded_sample() {
+    let lake = Lake::start().await;
+    lake.put_bronze("a.csv", 13, "1").await;
+    lake.put_bronze("x.pdf", 12, "1").await;
+    let bronze = lake.lake.folder().join(BRONZE);
+    let strays = [
+        "lost.csv",
+        "_SUCCESS",
+        "transactions/lost.csv",
+        "transactions/ingest_date=2026-1-13/lost.csv",
+        "transactions/ingest-date=2026-01-13/lost.csv",
+        "transactions/_staging/lost.csv",
+        "Transactions/ingest_date=2026-01-13/lost.csv",
+        "refunds/ingest_date=2026-01-13/lost.csv",
+        "refunds/ingest_date=2026-01-13/lost.csv.md5",
+    ];
+    let many: Vec<String> = (0..1_100).map(|number| format!("2026/01/13/{number:04}.csv")).collect();
+    for key in strays.iter().copied().chain(many.iter().map(String::as_str)) {
+        let path = bronze.join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "1").unwrap();
+    }
+    let plan = lake.handle(ReconcilerEvent::Plan { batch_date: date(13) }).await;
+    let Output::Plan(plan) = plan.unwrap() else {
+        panic!("not a plan")
+    };
+    assert_eq!(plan.datasets.len(), 1);
+    // The files of day 12 are for its run to tell; the staging folder counts once, the folder of many a thousand times.
+    assert_eq!((plan.ignored_objects, plan.ignored.len()), (9 + 1_000, 50));
+    let reason = |key: &str| {
+        let found = plan.ignored.iter().find(|file| file.file == key);
+        found.map(|file| file.reason.split(':').next().unwrap().to_owned())
+    };
+    let outside = "an object outside of every folder <dataset>/ingest_date=YYYY-MM-DD";
+    let no_day = "an object outside of the folders ingest_date=YYYY-MM-DD of its dataset";
+    let no_contract = "an object of a dataset without a contract";
+    for (key, expected) in [
+        ("lost.csv", Some(outside)),
+        ("_SUCCESS", Some("a hidden or staging path")),
+        ("transactions/lost.csv", Some(no_day)),
+        ("transactions/_staging/", Some("a hidden or staging path")),
+        ("2026/01/13/0000.csv", Some(no_contract)),
+        ("transactions/ingest_date=2026-01-12/x.pdf", None),
+    ] {
+        assert_eq!(reason(key).as_deref(), expected, "{key}");
+    }
+
+    let balance = ReconcilerEvent::Balance {
+        batch_date: date(13),
+        published: Vec::new(),
+        loaded: Vec::new(),
+    };
+    let Output::Balance(books) = lake.handle(balance).await.unwrap() else {
+        panic!("not books")
+    };
+    assert_eq!(
+        (&books.ignored, books.ignored_objects),
+        (&plan.ignored, plan.ignored_objects)
+    );
+    let strays: Vec<&String> = books.warnings.iter().filter(|text| text.contains("not read")).collect();
+    assert_eq!(
+        strays,
+        [
+            &format!("1002 or more objects are not read, such as 2026/01/13/0000.csv: {no_contract}"),
+            &format!("1 object is not read, such as lost.csv: {outside}"),
+            &format!("3 objects are not read, such as transactions/lost.csv: {no_day}"),
+        ]
+    );
+}
+
+/// The contract of transactions with these properties.
+fn contract_with(properties: &str) -> String {
+    let text = include_str!("../../../contracts/transactions.yaml");
+    let before = "      - {property: minRows, value: 1}\n      - {property: maxDuplicateShare, value: 0.5}\n";
+    assert!(text.contains(before));
+    text.replace(before, properties)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_lacks_something_fails_if_the_contract_says_so() {
+    let mut lake = Lake::start().await;
+    let properties = "      - {property: minRows, value: 3}\n      \
+        - {property: maxDuplicateShare, value: 0.5}\n      \
+        - {property: expectedFiles, value: [\"a*.csv\"]}\n";
+    let failing = "      - {property: deliverySeverity, value: {minRows: fail, expectedFiles: fail}}\n";
+    lake.change_contract(&contract_with(&format!("{properties}{failing}")))
+        .await;
+    lake.deliver("b.csv", 13, &rows(0..2, 13, 500)).await;
+    let stray = lake
+        .lake
+        .folder()
+        .join(BRONZE)
+        .join("transactions/ingest_date=2026-1-13/a.csv");
+    std::fs::create_dir_all(stray.parent().unwrap()).unwrap();
+    std::fs::write(stray, "1").unwrap();
+
+    let plan = || lake.handle(ReconcilerEvent::Plan { batch_date: date(13) });
+    let error = plan().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DeliveryFailed);
+    assert_eq!(
+        error.to_string(),
+        "the delivery of 2026-01-13 does not meet the contract: transactions: no file of 2026-01-13 matches 'a*.csv' \
+         (expectedFiles of the contract) (1 object is not read, such as transactions/ingest_date=2026-1-13/a.csv: an object \
+         outside of the folders ingest_date=YYYY-MM-DD of its dataset); deliver what is missing and run the day again, or \
+         set deliverySeverity to warn in the contract"
+    );
+    let error = lake
+        .handle(ReconcilerEvent::Plan { batch_date: date(14) })
+        .await
+        .unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("there is no file of 2026-01-14; expected are 3 rows or more"),
+        "{error}"
+    );
+
+    let error = lake.reconcile(13).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DeliveryFailed);
+    let error = error.to_string();
+    assert!(
+        error.contains("transactions: 2 rows of 2026-01-13; expected are 3 rows or more"),
+        "{error}"
+    );
+    assert!(lake.log_files().is_empty(), "nothing is visible");
+
+    // Duplicates are only a warning here.
+    lake.deliver("a.csv", 13, &rows(0..1, 13, 500)).await;
+    plan().await.unwrap();
+    assert_eq!(lake.run(13).await.counts.bronze_rows, 3);
+    lake.reconcile(13).await.unwrap();
+
+    let failing = "      - {property: deliverySeverity, value: fail}\n";
+    let few = properties.replace("0.5", "0.3");
+    lake.change_contract(&contract_with(&format!("{few}{failing}"))).await;
+    let error = lake.reconcile(13).await.unwrap_err().to_string();
+    assert!(error.contains("1 of 3 rows of 2026-01-13 are duplicates"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_that_fires_after_midnight_is_about_the_day_before() {
     let lake = Lake::start().await;
     let event = serde_json::json!({"action": "day", "scheduled_time": "2026-03-01T00:30:00Z", "days_back": 1});

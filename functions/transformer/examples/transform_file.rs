@@ -7,7 +7,7 @@ use cardlake_core::bronze::format_of;
 use cardlake_core::contract::Contracts;
 use cardlake_test_support::usage::{peak_kilobytes, processor_seconds};
 use cardlake_transformer::{
-    EncodedFile, FileNames, ObjectFacts, PipelineLimits, TransformPlan, decompressed, run_pipeline,
+    EncodedFile, FileNames, ObjectFacts, Pipeline, PipelineLimits, TransformPlan, decompressed,
 };
 use chrono::NaiveDate;
 use std::error::Error;
@@ -44,16 +44,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let mut quarantine = File::create(folder.join("_quarantine.jsonl"))?;
         let reader = decompressed(BufReader::with_capacity(1 << 16, File::open(&input)?), compression)?;
-        let summary = run_pipeline(
-            reader,
-            format,
-            &plan,
-            &names,
-            &PipelineLimits::default(),
-            &emit,
-            &mut quarantine,
-        )
-        .map_err(|failure| format!("{failure:?}"))?;
+        let pipeline = Pipeline {
+            plan: &plan,
+            names: &names,
+            limits: &PipelineLimits::default(),
+            emit: &emit,
+        };
+        let summary = pipeline.run(reader, format, &mut quarantine);
+        let summary = summary.map_err(|failure| format!("{failure:?}"))?;
         let (wall, processor) = (started.elapsed().as_secs_f64(), processor_seconds() - before);
         let bytes: u64 = summary.files.iter().map(|file| file.size).sum();
         println!(

@@ -6,7 +6,7 @@
 
 use crate::framing::Framing;
 use crate::rule::Rule;
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 use std::io::{Read, Result};
 
 /// Default block size in bytes of text: large enough to make the handover negligible, small enough for the cache.
@@ -40,6 +40,10 @@ pub(crate) struct Blocks<R> {
     index: u32,
     /// Line ends that the file does not have.
     added: u64,
+    /// What the last line has to begin with to be no record.
+    trailer_marker: Option<Vec<u8>>,
+    /// The last line and the blank ones behind it, if it is a trailer.
+    trailer: Option<Vec<u8>>,
 }
 
 impl<R: Read> Blocks<R> {
@@ -53,7 +57,21 @@ impl<R: Read> Blocks<R> {
             block_bytes,
             index: 0,
             added: 0,
+            trailer_marker: None,
+            trailer: None,
         }
+    }
+
+    /// Takes the last line of the file for a trailer if it begins so.
+    #[must_use]
+    pub(crate) fn with_trailer(mut self, marker: &str) -> Self {
+        self.trailer_marker = Some(marker.as_bytes().to_owned());
+        self
+    }
+
+    /// The last line with its line end, and what is behind it, if it is a trailer; known when there is no further block.
+    pub(crate) fn trailer(&self) -> Option<&[u8]> {
+        self.trailer.as_deref()
     }
 
     /// The reader, and the bytes that the blocks have and the file does not: a line end at the end.
@@ -78,7 +96,18 @@ impl<R: Read> Blocks<R> {
         loop {
             self.fill(&mut text, wanted)?;
             let at_limit = text.len() >= MAXIMUM_RECORD_BYTES;
-            let end = self.framing.last_end(&text, &mut scanned, self.at_end, at_limit);
+            let mut end = self.framing.last_end(&text, &mut scanned, self.at_end, at_limit);
+            // What may be the last line is not read as a record before it is known whether it is.
+            if let Some(start) = self.trailer_start(&text[..end]).filter(|_| !at_limit || self.at_end) {
+                end = start;
+                if self.at_end {
+                    self.trailer = Some(text.split_off(start));
+                    self.trailer_marker = None;
+                    if text.is_empty() {
+                        return Ok(None);
+                    }
+                }
+            }
             if end > 0 {
                 self.pending = text[end..].to_vec();
                 text.truncate(end);
@@ -92,6 +121,15 @@ impl<R: Read> Blocks<R> {
             }
             wanted = text.len() + self.block_bytes;
         }
+    }
+
+    /// Where the last line of some records begins, if it is a record of its own and begins as a trailer does.
+    fn trailer_start(&self, records: &[u8]) -> Option<usize> {
+        let marker = self.trailer_marker.as_deref()?;
+        let line_end = records.trim_ascii_end().len();
+        let start = memrchr(b'\n', &records[..line_end]).map_or(0, |at| at + 1);
+        let is_trailer = records[start..].starts_with(marker) && self.framing.is_end(records, start, self.at_end);
+        is_trailer.then_some(start)
     }
 
     fn block(&mut self, text: Vec<u8>, fault: Option<Rule>, dropped: u64) -> Block {
@@ -221,6 +259,34 @@ mod tests {
         assert!(!ends_in_array(text));
         assert!(ends_in_array(&text[..text.len() - 1]));
         assert!(!ends_in_array(b"{}\n{}"));
+    }
+
+    #[test]
+    fn a_trailer_is_no_record_wherever_blocks_end() {
+        let split = |text: &str, size: usize| {
+            let mut blocks = Blocks::new(text.as_bytes(), framing(true), size).with_trailer("TRL");
+            let mut records = String::new();
+            while let Some(block) = blocks.next_block().unwrap() {
+                records.push_str(std::str::from_utf8(&block.text).unwrap());
+            }
+            let trailer = blocks.trailer().map(|text| String::from_utf8(text.to_vec()).unwrap());
+            (records, trailer)
+        };
+        for size in 1..40 {
+            for (text, records, trailer) in [
+                ("a,b\n1,2\nTRL,2\n", "a,b\n1,2\n", Some("TRL,2\n")),
+                ("a,b\nTRL,1\n\n \n", "a,b\n", Some("TRL,1\n\n \n")),
+                ("TRL,0", "", Some("TRL,0\n")),
+                ("a,b\nTRL,1\nc,d\n", "a,b\nTRL,1\nc,d\n", None),
+                ("a,\"b\nTRL\"\n", "a,\"b\nTRL\"\n", None),
+                ("a,\"b\nTRL,1\n", "a,\"b\n", Some("TRL,1\n")),
+                ("a,b\n", "a,b\n", None),
+                ("", "", None),
+            ] {
+                let expected = (records.to_owned(), trailer.map(str::to_owned));
+                assert_eq!(split(text, size), expected, "{text:?} in blocks of {size}");
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Control totals: what the sender counted, in a file beside the object, against what was read.
+//! Control totals: what the sender counted, in a file beside the object or in its last line, against what was read.
 //!
 //! `<object>.control.json` holds `{"rows": 300, "sum": "12345.67"}`; either may be left out, and other fields are the sender's
 //! own. The sum is that of the column that the contract names, over all rows of the object: quarantined ones and duplicates
@@ -11,7 +11,7 @@ use crate::pipeline::Summary;
 use crate::values;
 use arrow::datatypes::{Decimal128Type, DecimalType};
 use cardlake_core::bronze::CONTROL_SUFFIX;
-use cardlake_core::contract::{ColumnType, Contract};
+use cardlake_core::contract::{ColumnType, Contract, Trailer};
 use cardlake_core::paths::BronzeKey;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -109,22 +109,48 @@ fn totals(text: &[u8], contract: &Contract) -> Result<Totals, String> {
         (Some(_), None) => {
             return Err("has a sum, and the contract names no column for it (controlTotals.sum)".to_owned());
         }
-        (Some(sum), Some(column)) => {
-            let scale = scale(contract, column);
-            let digits = sum.get().trim_matches('"');
-            let units = values::decimal(digits, SUM_DIGITS, scale.unsigned_abs())
-                .map_err(|_| format!("has a sum that is not a number of {scale} digits after the point"))?;
-            Some(Sum {
-                column: column.to_owned(),
-                units,
-                scale,
-            })
-        }
+        (Some(digits), Some(column)) => Some(Sum::parse(digits.get().trim_matches('"'), column, contract)?),
     };
     if file.rows.is_none() && sum.is_none() {
         return Err("has neither rows nor sum".to_owned());
     }
     Ok(Totals { rows: file.rows, sum })
+}
+
+/// Parses a trailer; the error completes "its trailer …".
+fn trailer_totals(fields: &[String], trailer: &Trailer, contract: &Contract) -> Result<Totals, String> {
+    let field = |number: Option<usize>| {
+        let text = |number: usize| fields.get(number - 1).map(String::as_str).unwrap_or_default();
+        number.map(|number| (number, text(number)))
+    };
+    let rows = field(trailer.rows).map(|(number, text)| {
+        let rows = text.parse::<u64>();
+        rows.map_err(|_| format!("has no number of rows in field {number}"))
+    });
+    let column = contract.control_totals.as_ref().and_then(|rules| rules.sum.as_deref());
+    let sum = field(trailer.sum).zip(column).map(|((number, text), column)| {
+        Sum::parse(text, column, contract).map_err(|problem| format!("{problem} in field {number}"))
+    });
+    Ok(Totals {
+        rows: rows.transpose()?,
+        sum: sum.transpose()?,
+    })
+}
+
+/// How the object differs from the totals in its last line: the reason to reject it.
+pub(crate) fn trailer_difference(contract: &Contract, summary: &Summary) -> Option<String> {
+    let trailer = contract.trailer()?;
+    let Some(fields) = &summary.trailer else {
+        return Some(format!(
+            "it has no trailer: the last line of a CSV file that begins with '{}' (controlTotals.trailer of the contract); \
+             the file is incomplete, or of another format",
+            trailer.marker
+        ));
+    };
+    match trailer_totals(fields, trailer, contract) {
+        Ok(totals) => totals.difference(summary, "trailer"),
+        Err(problem) => Some(format!("its trailer {problem}")),
+    }
 }
 
 /// Digits after the point of a column; whole numbers have none.
@@ -135,14 +161,28 @@ pub(crate) fn scale(contract: &Contract, column: &str) -> i8 {
     }
 }
 
+impl Sum {
+    /// Parses a sum of a column; the error is a predicate.
+    fn parse(digits: &str, column: &str, contract: &Contract) -> Result<Self, String> {
+        let scale = scale(contract, column);
+        let units = values::decimal(digits, SUM_DIGITS, scale.unsigned_abs())
+            .map_err(|_| format!("has a sum that is not a number of {scale} digits after the point"))?;
+        Ok(Self {
+            column: column.to_owned(),
+            units,
+            scale,
+        })
+    }
+}
+
 impl Totals {
     /// The column to add up.
     pub(crate) fn summed(&self) -> Option<&str> {
         self.sum.as_ref().map(|sum| sum.column.as_str())
     }
 
-    /// How the object differs from the totals: the reason to reject it.
-    pub(crate) fn difference(&self, summary: &Summary) -> Option<String> {
+    /// How the object differs from the totals of a `source`: the reason to reject it.
+    pub(crate) fn difference(&self, summary: &Summary, source: &str) -> Option<String> {
         let mut differences = Vec::new();
         let found = summary.counts.bronze_rows;
         if let Some(rows) = self.rows
@@ -171,7 +211,7 @@ impl Totals {
         if differences.is_empty() {
             return None;
         }
-        Some(format!("it differs from its control file: {}", differences.join(", ")))
+        Some(format!("it differs from its {source}: {}", differences.join(", ")))
     }
 }
 
@@ -187,6 +227,7 @@ mod tests {
             control_totals: Some(ControlTotals {
                 sum: sum.map(str::to_owned),
                 required: false,
+                trailer: None,
             }),
             ..(**contracts.get("transactions").unwrap()).clone()
         }
@@ -218,6 +259,49 @@ mod tests {
     }
 
     #[test]
+    fn a_trailer_has_to_be_there_and_to_agree() {
+        let trailer = Trailer {
+            marker: "TRL".to_owned(),
+            rows: Some(2),
+            sum: Some(4),
+        };
+        let mut contract = contract(Some("amount"));
+        if let Some(totals) = &mut contract.control_totals {
+            totals.trailer = Some(trailer);
+        }
+        let difference = |line: Option<&[&str]>| {
+            let summary = Summary {
+                counts: RowCounts {
+                    bronze_rows: 2,
+                    ..RowCounts::default()
+                },
+                sum: ColumnSum {
+                    units: 1000,
+                    unreadable: 0,
+                },
+                trailer: line.map(|fields| fields.iter().map(|field| (*field).to_owned()).collect()),
+                ..Summary::default()
+            };
+            trailer_difference(&contract, &summary).unwrap_or_default()
+        };
+        assert_eq!(difference(Some(&["TRL", "2", "KRW", "10.00"])), "");
+        assert_eq!(difference(Some(&["TRL", "000002", "", "10", ""])), "");
+        assert!(difference(None).starts_with("it has no trailer: the last line of a CSV file that begins with 'TRL'"));
+        assert_eq!(
+            difference(Some(&["TRL", "3", "", "9.99"])),
+            "it differs from its trailer: 2 rows instead of 3, a sum of amount of 10.00 instead of 9.99"
+        );
+        assert_eq!(
+            difference(Some(&["TRL"])),
+            "its trailer has no number of rows in field 2"
+        );
+        assert_eq!(
+            difference(Some(&["TRL", "2"])),
+            "its trailer has a sum that is not a number of 2 digits after the point in field 4"
+        );
+    }
+
+    #[test]
     fn what_differs_is_told_in_numbers() {
         let summary = Summary {
             counts: RowCounts {
@@ -233,7 +317,7 @@ mod tests {
         let check = |text: &str| {
             totals(text.as_bytes(), &contract(Some("amount")))
                 .unwrap()
-                .difference(&summary)
+                .difference(&summary, "control file")
         };
         assert_eq!(check(r#"{"rows": 2}"#), None);
         assert_eq!(

@@ -82,6 +82,12 @@ impl CsvLayout {
         }
     }
 
+    /// The fields of the first line of a text that is no row.
+    pub(crate) fn texts(&self, text: &[u8]) -> Vec<String> {
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        self.records.syntax.texts(line)
+    }
+
     /// Properties of a block's text.
     pub(crate) fn traits_of(&self, text: &[u8]) -> BlockTraits {
         let syntax = &self.records.syntax;

@@ -86,15 +86,6 @@ fn declared_delimiter(line: &[u8]) -> Option<u8> {
     }
 }
 
-fn names(header: &str, syntax: CsvSyntax) -> Vec<String> {
-    let name = |(start, end): (usize, usize)| {
-        let mut name = Vec::new();
-        syntax.unquote(&header.as_bytes()[start..end], &mut name);
-        String::from_utf8_lossy(&name).trim().to_owned()
-    };
-    syntax.raw_fields(header.as_bytes()).map(name).collect()
-}
-
 /// The source column that each name means: that of the same name, or the only one of the same name in another case.
 fn sources(names: &[String], plan: &TransformPlan) -> Vec<Option<usize>> {
     let position = |name: &String| plan.sources.iter().position(|source| source.name == *name);
@@ -113,7 +104,7 @@ fn sources(names: &[String], plan: &TransformPlan) -> Vec<Option<usize>> {
 
 /// The columns of a file by its header, or the reason why it is rejected.
 fn columns(header: &str, syntax: CsvSyntax, plan: &TransformPlan) -> Result<Vec<(String, Option<usize>)>, String> {
-    let mut names = names(header, syntax);
+    let mut names = syntax.texts(header.as_bytes());
     let sources = sources(&names, plan);
     let is_header = |sources: &[Option<usize>]| {
         let mut required = (0..)
@@ -126,7 +117,7 @@ fn columns(header: &str, syntax: CsvSyntax, plan: &TransformPlan) -> Result<Vec<
         let seen = "the first line is no header: it names none of the required columns";
         for delimiter in [b';', b'\t', b'|', b','] {
             let other = CsvSyntax { delimiter, ..syntax };
-            if is_header(&self::sources(&self::names(header, other), plan)) {
+            if is_header(&self::sources(&other.texts(header.as_bytes()), plan)) {
                 let delimiter = char::from(delimiter).escape_default();
                 return Err(format!(
                     "{seen}; columns separated by '{delimiter}'? set csv.delimiter in the contract"

@@ -188,6 +188,18 @@ impl CsvSyntax {
     }
 }
 
+impl CsvSyntax {
+    /// The fields of a record as texts: without quotes and without blanks around them.
+    pub(crate) fn texts(&self, record: &[u8]) -> Vec<String> {
+        let text = |(start, end): (usize, usize)| {
+            let mut text = Vec::new();
+            self.unquote(&record[start..end], &mut text);
+            String::from_utf8_lossy(&text).trim().to_owned()
+        };
+        self.raw_fields(record).map(text).collect()
+    }
+}
+
 /// The records of one file.
 #[derive(Debug, Clone)]
 pub(crate) struct CsvRecords {

@@ -71,6 +71,25 @@ impl Framing {
         *scanned
     }
 
+    /// Whether a record of a text of complete records ends at this line end. `at_end`: the file ends with the text.
+    pub(crate) fn is_end(&self, text: &[u8], line_end: usize, at_end: bool) -> bool {
+        let Self::Csv(layout) = self else {
+            return matches!(self, Self::Lines);
+        };
+        let records = &layout.records;
+        if memchr(records.syntax.quote, &text[..line_end]).is_none() && records.syntax.escape.is_none() {
+            return true;
+        }
+        let mut position = 0;
+        while position < line_end {
+            match records.record_end(text, position, at_end) {
+                RecordEnd::At(end) | RecordEnd::Malformed(end, _) => position = end,
+                RecordEnd::Beyond => return false,
+            }
+        }
+        position == line_end
+    }
+
     /// Whether the file ends within an array.
     pub(crate) const fn ends_in_array(&self) -> bool {
         matches!(self, Self::JsonObjects(arrays) if arrays.balance > 0 && !arrays.malformed)

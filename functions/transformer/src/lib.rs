@@ -81,7 +81,7 @@ pub use handler::handle;
 pub use invariant::BrokenInvariant;
 pub use object::transform;
 pub use partition::FileNames;
-pub use pipeline::{Emit, EncodedFile, PipelineLimits, Summary, run_pipeline};
+pub use pipeline::{Emit, EncodedFile, Pipeline, PipelineLimits, Summary};
 pub use pipeline_error::PipelineError;
 pub use plan::{ObjectFacts, TransformPlan};
 pub use quarantine::QuarantineSummary;

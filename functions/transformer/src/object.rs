@@ -4,12 +4,12 @@
 //! rules, so a retry overwrites the files of an earlier attempt with the same bytes.
 
 use crate::context::Context;
-use crate::control::{Control, Totals, scale};
+use crate::control::{Control, Totals, scale, trailer_difference};
 use crate::decompress::{Counted, PieceReader, open};
 use crate::error::TransformerError;
 use crate::invariant::BrokenInvariant;
 use crate::partition::FileNames;
-use crate::pipeline::{EncodedFile, PipelineLimits, Summary, run_pipeline};
+use crate::pipeline::{EncodedFile, Pipeline, PipelineLimits, Summary};
 use crate::pipeline_error::PipelineError;
 use crate::plan::{ObjectFacts, TransformPlan};
 use crate::record::{self, RuleSet};
@@ -193,7 +193,13 @@ impl Job<'_> {
             self.rules.late_window_days,
             self.tokenizer.clone(),
         )?;
-        if let Some(column) = totals.summed() {
+        let of_trailer = self.contract.trailer().and_then(|trailer| trailer.sum);
+        let summed = self
+            .contract
+            .control_totals
+            .as_ref()
+            .and_then(|rules| rules.sum.as_deref());
+        if let Some(column) = totals.summed().or(summed.filter(|_| of_trailer.is_some())) {
             plan = plan.summing(column, scale(self.contract, column).unsigned_abs());
         }
 
@@ -223,7 +229,10 @@ impl Job<'_> {
             source,
         })?;
         match worked {
-            Work::Done(summary, lines) => match totals.difference(&summary) {
+            Work::Done(summary, lines) => match totals
+                .difference(&summary, "control file")
+                .or_else(|| trailer_difference(self.contract, &summary))
+            {
                 None => self.finish(&meta, summary, lines).await,
                 Some(reason) => {
                     let bytes = Some(summary.text.read);
@@ -339,7 +348,13 @@ fn work(
         .map_err(PipelineError::Read)
         .and_then(|reader| {
             let mut text = Counted::new(reader);
-            let result = run_pipeline(&mut text, encoding.format, plan, names, limits, &emit, &mut lines);
+            let pipeline = Pipeline {
+                plan,
+                names,
+                limits,
+                emit: &emit,
+            };
+            let result = pipeline.run(&mut text, encoding.format, &mut lines);
             if matches!(result, Err(PipelineError::Rejected(_))) {
                 bytes = text.bytes_to_end();
             }

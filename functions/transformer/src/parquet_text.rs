@@ -14,6 +14,7 @@ use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 use chrono::{DateTime, Utc};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Compression;
 use std::io::{Error, Read, Result};
 
 /// Rows of a batch.
@@ -47,6 +48,14 @@ impl ParquetText {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable)?;
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows());
         let rows = rows.map_err(|_| PipelineError::Rejected("the Parquet file has less than no rows".to_owned()))?;
+        let row_groups = builder.metadata().row_groups().iter();
+        let mut codecs = row_groups.flat_map(|group| group.columns().iter().map(|column| column.compression()));
+        if let Some(codec) = codecs.find(|codec| matches!(codec, Compression::LZO)) {
+            return Err(PipelineError::Rejected(format!(
+                "the Parquet file is compressed with {codec}, which cannot be read: write it with Zstandard, Snappy, GZIP, \
+                 Brotli or LZ4_RAW, or uncompressed"
+            )));
+        }
         let text = Self {
             batches: builder.with_batch_size(BATCH_ROWS).build().map_err(unreadable)?,
             lines: Vec::new(),

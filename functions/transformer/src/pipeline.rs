@@ -28,7 +28,7 @@ use crate::text_source::TextSource;
 use crate::worker::Worker;
 use crate::zone::start_of_day;
 use bytes::Bytes;
-use cardlake_core::bronze::{InputFormat, PARQUET_MAGIC};
+use cardlake_core::bronze::{AVRO_MAGIC, InputFormat, PARQUET_MAGIC};
 use cardlake_core::contract::TextEncoding;
 use cardlake_core::records::{DataFile, RowCounts, TextBytes};
 use cardlake_lake::parquet::column_statistics;
@@ -96,112 +96,189 @@ pub struct Summary {
     pub repeated_fields: u64,
     /// Sum of the column that the plan adds up.
     pub sum: ColumnSum,
+    /// Fields of the last line, if it is the trailer that the contract describes.
+    pub trailer: Option<Vec<String>>,
 }
 
 /// Consumer of encoded files; returns `false` to stop.
 pub type Emit<'e> = dyn Fn(EncodedFile) -> bool + Sync + 'e;
 
-/// Transforms a file; the lines of the quarantine file are written to `quarantine`.
-///
-/// # Errors
-/// See [`PipelineError`].
-pub fn run_pipeline(
-    mut reader: impl Read,
-    format: impl Into<InputFormat>,
-    plan: &TransformPlan,
-    names: &FileNames,
-    limits: &PipelineLimits,
-    emit: &Emit<'_>,
-    quarantine: &mut dyn Write,
-) -> Result<Summary, PipelineError> {
-    let format = format.into();
-    let mut start = Vec::new();
-    if matches!(format, InputFormat::Parquet | InputFormat::Detected) {
-        let length = PARQUET_MAGIC.len() as u64;
-        let read = reader.by_ref().take(length).read_to_end(&mut start);
-        read.map_err(PipelineError::Read)?;
-    }
-    if start == PARQUET_MAGIC {
-        let (text, rows) = ParquetText::open(start.as_slice().chain(reader))?;
-        let source = TextSource::open(text, TextEncoding::Utf8).map_err(PipelineError::Read)?;
-        let summary = transform_text(source, InputFormat::Json, plan, names, limits, emit, quarantine)?;
-        if summary.counts.bronze_rows != rows {
-            return Err(BrokenInvariant("every row of a Parquet file is one line").into());
-        }
-        return Ok(summary);
-    }
-    if format == InputFormat::Parquet && !start.is_empty() {
-        let reason = "the file is not a Parquet file: it does not begin with PAR1";
-        return Err(PipelineError::Rejected(reason.to_owned()));
-    }
-    let reader = start.as_slice().chain(reader);
-    let source = TextSource::open(reader, plan.contract.source.encoding).map_err(PipelineError::Read)?;
-    transform_text(source, format, plan, names, limits, emit, quarantine)
+/// What files are transformed with.
+#[derive(Clone, Copy)]
+pub struct Pipeline<'t> {
+    /// Columns and rules.
+    pub plan: &'t TransformPlan,
+    /// Names of the data files.
+    pub names: &'t FileNames,
+    /// Sizes and parallelism.
+    pub limits: &'t PipelineLimits,
+    /// Takes the data files.
+    pub emit: &'t Emit<'t>,
 }
 
-/// Transforms the text of a file.
-fn transform_text(
-    mut source: TextSource<'_>,
-    format: InputFormat,
-    plan: &TransformPlan,
-    names: &FileNames,
-    limits: &PipelineLimits,
-    emit: &Emit<'_>,
-    quarantine: &mut dyn Write,
-) -> Result<Summary, PipelineError> {
-    let mut summary = Summary::default();
-    let Some((splitter, framing)) = RecordSplitter::open(format, plan, &mut source)? else {
-        summary.text.read = source.bytes_read();
-        summary.text.skipped = summary.text.read;
-        return Ok(summary);
-    };
-    let header_bytes = source.bytes_consumed();
-    let mut blocks = Blocks::new(source, framing, limits.block_bytes);
-    let parquet = FileEncoder::new(plan).map_err(PipelineError::Encode)?;
-    let mut workers: Vec<Worker<'_>> = (0..limits.workers.max(1))
-        .map(|_| Worker::new(plan, splitter.clone()))
-        .collect();
-    let mut next = blocks.next_block().map_err(PipelineError::Read)?;
-    let mut spill: Option<Spill> = None;
-    while let Some(block) = next.take() {
-        next = read_run(&mut blocks, block, &mut workers, limits)?;
-        let rows = merge_run(plan, &mut workers, &mut summary, quarantine)?;
-        if next.is_none() && spill.is_none() {
-            write_rows(plan, &parquet, names, limits, &rows, 0, &mut summary, emit)?;
-            break;
+impl Pipeline<'_> {
+    /// Transforms a file; the lines of the quarantine file are written to `quarantine`.
+    ///
+    /// # Errors
+    /// See [`PipelineError`].
+    pub fn run(
+        &self,
+        mut reader: impl Read,
+        format: impl Into<InputFormat>,
+        quarantine: &mut dyn Write,
+    ) -> Result<Summary, PipelineError> {
+        let format = format.into();
+        let mut start = Vec::new();
+        if matches!(format, InputFormat::Parquet | InputFormat::Detected) {
+            let length = PARQUET_MAGIC.len() as u64;
+            let read = reader.by_ref().take(length).read_to_end(&mut start);
+            read.map_err(PipelineError::Read)?;
         }
-        let spill = match &mut spill {
-            Some(spill) => spill,
-            None => {
-                spill.insert(Spill::new(buckets(limits.expected_bytes, limits.run_bytes)).map_err(PipelineError::Disk)?)
+        if start == PARQUET_MAGIC {
+            let (text, rows) = ParquetText::open(start.as_slice().chain(reader))?;
+            let source = TextSource::open(text, TextEncoding::Utf8).map_err(PipelineError::Read)?;
+            let summary = self.run_text(source, InputFormat::Json, quarantine)?;
+            if summary.counts.bronze_rows != rows {
+                return Err(BrokenInvariant("every row of a Parquet file is one line").into());
             }
-        };
-        spill.add(plan, &rows).map_err(PipelineError::Disk)?;
-    }
-    if let Some(mut spill) = spill {
-        for bucket in 0..spill.len() {
-            let rows = spill.load(plan, bucket).map_err(PipelineError::Disk)?;
-            write_rows(plan, &parquet, names, limits, &rows, bucket as u32, &mut summary, emit)?;
+            return Ok(summary);
         }
+        if start == AVRO_MAGIC {
+            let reason = "the file is an Avro file, which is not read: deliver Parquet, JSON lines or CSV";
+            return Err(PipelineError::Rejected(reason.to_owned()));
+        }
+        if format == InputFormat::Parquet && !start.is_empty() {
+            let reason = "the file is not a Parquet file: it does not begin with PAR1";
+            return Err(PipelineError::Rejected(reason.to_owned()));
+        }
+        let reader = start.as_slice().chain(reader);
+        let source = TextSource::open(reader, self.plan.contract.source.encoding).map_err(PipelineError::Read)?;
+        self.run_text(source, format, quarantine)
     }
-    for worker in workers {
-        summary.repeated_fields += worker.splitter.count_drift(&mut summary.drift);
-        summary.sum = summary.sum.plus(worker.sum);
+
+    /// Transforms the text of a file.
+    fn run_text(
+        &self,
+        mut source: TextSource<'_>,
+        format: InputFormat,
+        quarantine: &mut dyn Write,
+    ) -> Result<Summary, PipelineError> {
+        let Self { plan, limits, .. } = *self;
+        let mut summary = Summary::default();
+        let Some((splitter, framing)) = RecordSplitter::open(format, plan, &mut source)? else {
+            summary.text.read = source.bytes_read();
+            summary.text.skipped = summary.text.read;
+            return Ok(summary);
+        };
+        let header_bytes = source.bytes_consumed();
+        let mut blocks = Blocks::new(source, framing, limits.block_bytes);
+        if let (Some(trailer), Some(_)) = (plan.contract.trailer(), splitter.layout()) {
+            blocks = blocks.with_trailer(&trailer.marker);
+        }
+        let parquet = FileEncoder::new(plan).map_err(PipelineError::Encode)?;
+        let layout = splitter.layout().cloned();
+        let mut workers: Vec<Worker<'_>> = (0..limits.workers.max(1))
+            .map(|_| Worker::new(plan, splitter.clone()))
+            .collect();
+        let mut next = blocks.next_block().map_err(PipelineError::Read)?;
+        let mut spill: Option<Spill> = None;
+        while let Some(block) = next.take() {
+            next = read_run(&mut blocks, block, &mut workers, limits)?;
+            let rows = merge_run(plan, &mut workers, &mut summary, quarantine)?;
+            if next.is_none() && spill.is_none() {
+                self.write_rows(&parquet, &rows, 0, &mut summary)?;
+                break;
+            }
+            let spill = match &mut spill {
+                Some(spill) => spill,
+                None => spill
+                    .insert(Spill::new(buckets(limits.expected_bytes, limits.run_bytes)).map_err(PipelineError::Disk)?),
+            };
+            spill.add(plan, &rows).map_err(PipelineError::Disk)?;
+        }
+        if let Some(mut spill) = spill {
+            for bucket in 0..spill.len() {
+                let rows = spill.load(plan, bucket).map_err(PipelineError::Disk)?;
+                self.write_rows(&parquet, &rows, bucket as u32, &mut summary)?;
+            }
+        }
+        for worker in workers {
+            summary.repeated_fields += worker.splitter.count_drift(&mut summary.drift);
+            summary.sum = summary.sum.plus(worker.sum);
+        }
+        if blocks.framing().ends_in_array() {
+            let reason = "the JSON array is not closed: the file is incomplete";
+            return Err(PipelineError::Rejected(reason.to_owned()));
+        }
+        if let (Some(line), Some(layout)) = (blocks.trailer(), &layout) {
+            summary.trailer = Some(layout.texts(line));
+            summary.text.skipped += line.len() as u64;
+        }
+        let (source, added) = blocks.source();
+        summary.text.read = source.bytes_read();
+        summary.text.skipped = (summary.text.skipped + header_bytes)
+            .checked_sub(added)
+            .ok_or(BrokenInvariant("an added line end is among the bytes between rows"))?;
+        if !summary.text.balanced() {
+            return Err(PipelineError::Unbalanced(summary.text));
+        }
+        summary.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(summary)
     }
-    if blocks.framing().ends_in_array() {
-        let reason = "the JSON array is not closed: the file is incomplete";
-        return Err(PipelineError::Rejected(reason.to_owned()));
+
+    /// Sorts and encodes rows; `part` is the bucket of a spilled object.
+    fn write_rows(
+        &self,
+        parquet: &FileEncoder,
+        rows: &ColumnarRows,
+        part: u32,
+        summary: &mut Summary,
+    ) -> Result<(), PipelineError> {
+        let Self {
+            plan,
+            names,
+            limits,
+            emit,
+        } = *self;
+        let Sorted { order, duplicates } = sort(plan, rows, limits.workers)?;
+        summary.counts.duplicates += duplicates;
+        summary.counts.silver_rows += order.len() as u64;
+        summary.counts.late_rows += late_rows(plan, rows, &order)?;
+        let mut parts = partitions(plan, rows, order)?;
+        // Largest first, so that the threads finish together.
+        parts.sort_by_key(|part| std::cmp::Reverse(part.order.len()));
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Ok(Vec::new()));
+        let work = || -> Result<Vec<DataFile>, PipelineError> {
+            let mut encoder = ChunkEncoder::new().map_err(PipelineError::Encode)?;
+            let mut files = Vec::new();
+            while let Some(partition) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let encoded = encode_part(plan, parquet, names, rows, partition, part, &mut encoder)?;
+                files.push(encoded.file.clone());
+                if !emit(encoded) {
+                    return Err(PipelineError::Stopped);
+                }
+            }
+            Ok(files)
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..limits.workers.max(1).min(parts.len()) {
+                scope.spawn(|| {
+                    let result = work();
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    match (&mut *done, result) {
+                        (Ok(all), Ok(files)) => all.extend(files),
+                        (Ok(_), Err(failure)) => *done = Err(failure),
+                        (Err(_), _) => {}
+                    }
+                });
+            }
+        });
+        summary
+            .files
+            .extend(done.into_inner().unwrap_or_else(PoisonError::into_inner)?);
+        Ok(())
     }
-    let (source, added) = blocks.source();
-    summary.text.read = source.bytes_read();
-    summary.text.skipped = (summary.text.skipped + header_bytes)
-        .checked_sub(added)
-        .ok_or(BrokenInvariant("an added line end is among the bytes between rows"))?;
-    if !summary.text.balanced() {
-        return Err(PipelineError::Unbalanced(summary.text));
-    }
-    summary.files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(summary)
 }
 
 /// Distributes the blocks of a run, from `block` on, to the workers; returns the first block of the next run.
@@ -301,58 +378,6 @@ fn merge_run(
     let written = summary.quarantine.write(plan, quarantined, number, quarantine);
     written.map_err(PipelineError::Disk)?;
     Ok(rows)
-}
-
-/// Sorts and encodes rows; `part` is the bucket of a spilled object.
-#[expect(clippy::too_many_arguments, reason = "a step of run_pipeline")]
-fn write_rows(
-    plan: &TransformPlan,
-    parquet: &FileEncoder,
-    names: &FileNames,
-    limits: &PipelineLimits,
-    rows: &ColumnarRows,
-    part: u32,
-    summary: &mut Summary,
-    emit: &Emit<'_>,
-) -> Result<(), PipelineError> {
-    let Sorted { order, duplicates } = sort(plan, rows, limits.workers)?;
-    summary.counts.duplicates += duplicates;
-    summary.counts.silver_rows += order.len() as u64;
-    summary.counts.late_rows += late_rows(plan, rows, &order)?;
-    let mut parts = partitions(plan, rows, order)?;
-    // Largest first, so that the threads finish together.
-    parts.sort_by_key(|part| std::cmp::Reverse(part.order.len()));
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Ok(Vec::new()));
-    let work = || -> Result<Vec<DataFile>, PipelineError> {
-        let mut encoder = ChunkEncoder::new().map_err(PipelineError::Encode)?;
-        let mut files = Vec::new();
-        while let Some(partition) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let encoded = encode_part(plan, parquet, names, rows, partition, part, &mut encoder)?;
-            files.push(encoded.file.clone());
-            if !emit(encoded) {
-                return Err(PipelineError::Stopped);
-            }
-        }
-        Ok(files)
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..limits.workers.max(1).min(parts.len()) {
-            scope.spawn(|| {
-                let result = work();
-                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                match (&mut *done, result) {
-                    (Ok(all), Ok(files)) => all.extend(files),
-                    (Ok(_), Err(failure)) => *done = Err(failure),
-                    (Err(_), _) => {}
-                }
-            });
-        }
-    });
-    summary
-        .files
-        .extend(done.into_inner().unwrap_or_else(PoisonError::into_inner)?);
-    Ok(())
 }
 
 fn encode_part(

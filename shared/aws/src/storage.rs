@@ -12,7 +12,7 @@ pub use upload::Upload;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::{get_object::GetObjectOutput, head_object::HeadObjectError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, Object, ObjectIdentifier};
 use aws_smithy_types::DateTime as SmithyDateTime;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -33,6 +33,17 @@ pub struct ObjectMeta {
     pub etag: String,
     /// Time of the last write.
     pub last_modified: DateTime<Utc>,
+}
+
+/// A part of the objects below a prefix.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Objects, sorted by key.
+    pub objects: Vec<ObjectMeta>,
+    /// Prefixes up to a delimiter, sorted.
+    pub folders: Vec<String>,
+    /// Whether there are more.
+    pub is_cut: bool,
 }
 
 /// Objects of S3.
@@ -229,17 +240,41 @@ impl Storage {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| StorageError::of_request("list", bucket, prefix, error))?;
             for object in page.contents() {
-                let key = object.key().ok_or("key").map(str::to_owned);
-                let incomplete = |what| StorageError::incomplete("list", bucket, object.key().unwrap_or(prefix), what);
-                objects.push(ObjectMeta {
-                    key: key.map_err(incomplete)?,
-                    size: size(object.size()).ok_or_else(|| incomplete("size"))?,
-                    etag: etag(object.e_tag()),
-                    last_modified: time(object.last_modified()).ok_or_else(|| incomplete("time of the last write"))?,
-                });
+                objects.push(listed(bucket, prefix, object)?);
             }
         }
         Ok(objects)
+    }
+
+    /// The first objects below a prefix, sorted by key, from at most `pages` answers of up to a thousand entries each. With a
+    /// `delimiter`, keys that hold it after the prefix are not listed: what they have up to it is one folder.
+    ///
+    /// # Errors
+    /// The service refuses or cannot answer.
+    pub async fn list_some(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        delimiter: Option<&str>,
+        pages: usize,
+    ) -> Result<Listing, StorageError> {
+        let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix);
+        let mut answers = request
+            .set_delimiter(delimiter.map(str::to_owned))
+            .into_paginator()
+            .send();
+        let mut listing = Listing::default();
+        for _ in 0..pages {
+            let Some(page) = answers.next().await else { break };
+            let page = page.map_err(|error| StorageError::of_request("list", bucket, prefix, error))?;
+            for object in page.contents() {
+                listing.objects.push(listed(bucket, prefix, object)?);
+            }
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
+            listing.folders.extend(folders.map(str::to_owned));
+            listing.is_cut = page.is_truncated() == Some(true);
+        }
+        Ok(listing)
     }
 
     /// A JSON document; `None` if it does not exist.
@@ -307,6 +342,18 @@ async fn collect(output: GetObjectOutput, bucket: &str, key: &str) -> Result<Byt
     let body = output.body.collect().await;
     let body = body.map_err(|error| StorageError::interrupted(bucket, key, error))?;
     Ok(body.into_bytes())
+}
+
+/// An entry of a listing.
+fn listed(bucket: &str, prefix: &str, object: &Object) -> Result<ObjectMeta, StorageError> {
+    let key = object.key().unwrap_or(prefix);
+    let incomplete = |what| StorageError::incomplete("list", bucket, key, what);
+    Ok(ObjectMeta {
+        key: object.key().ok_or_else(|| incomplete("key"))?.to_owned(),
+        size: size(object.size()).ok_or_else(|| incomplete("size"))?,
+        etag: etag(object.e_tag()),
+        last_modified: time(object.last_modified()).ok_or_else(|| incomplete("time of the last write"))?,
+    })
 }
 
 fn size(length: Option<i64>) -> Option<u64> {

@@ -22,6 +22,9 @@ use std::sync::Arc;
 /// End of the name of a file with the control totals of the object before it.
 pub const CONTROL_SUFFIX: &str = ".control.json";
 
+/// Reason of a path that writers hide from readers by convention.
+const HIDDEN: &str = "a hidden or staging path: a part begins with '_' or '.'";
+
 /// Extensions of checksums and signatures of other files.
 const CHECKSUMS: [&str; 10] = [
     "md5", "md5sum", "sha1", "sha256", "sha512", "crc", "crc32", "crc32c", "sig", "asc",
@@ -66,6 +69,8 @@ impl From<FileFormat> for InputFormat {
 
 /// First bytes of a Parquet file.
 pub const PARQUET_MAGIC: &[u8] = b"PAR1";
+/// First bytes of an Avro file.
+pub const AVRO_MAGIC: &[u8] = b"Obj\x01";
 
 /// How to read an input; what the name leaves open, the content decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,11 +124,23 @@ pub fn classify<'c>(key: &str, contracts: &'c Contracts) -> BronzeObject<'c> {
     if key.ends_with('/') {
         return not_input("a folder marker", false);
     }
-    let Some(key) = BronzeKey::parse(key) else {
-        return not_input("a key other than <dataset>/ingest_date=YYYY-MM-DD/<name>", true);
+    if let FileKind::Ignored(reason) = file_kind(key) {
+        return not_input(reason, false);
+    }
+    let Some((dataset, _)) = key.split_once('/') else {
+        return not_input(
+            "an object outside of every folder <dataset>/ingest_date=YYYY-MM-DD",
+            true,
+        );
     };
-    let Ok(contract) = contracts.get(&key.dataset) else {
+    let Ok(contract) = contracts.get(dataset) else {
         return not_input("an object of a dataset without a contract", true);
+    };
+    let Some(key) = BronzeKey::parse(key) else {
+        return not_input(
+            "an object outside of the folders ingest_date=YYYY-MM-DD of its dataset",
+            true,
+        );
     };
     match file_kind(&key.name) {
         FileKind::Input(encoding) => BronzeObject::Input {
@@ -141,11 +158,26 @@ pub fn classify<'c>(key: &str, contracts: &'c Contracts) -> BronzeObject<'c> {
     }
 }
 
+/// Whether a folder, a key that ends in `/`, is that of a day of some dataset.
+#[must_use]
+pub fn is_day_folder(folder: &str) -> bool {
+    folder.matches('/').count() == 2 && BronzeKey::parse(&format!("{folder}x")).is_some()
+}
+
+/// The reason that nothing in this folder, a key that ends in `/`, is read, if its name alone tells.
+#[must_use]
+pub fn hidden_folder(folder: &str) -> Option<&'static str> {
+    match file_kind(folder.trim_end_matches('/')) {
+        FileKind::Ignored(HIDDEN) => Some(HIDDEN),
+        _ => None,
+    }
+}
+
 /// What a file is, by its path below the folder of a dataset and day, or below an input folder.
 #[must_use]
 pub fn file_kind(path: &str) -> FileKind {
     if path.split('/').any(|part| part.starts_with(['_', '.'])) {
-        return FileKind::Ignored("a hidden or staging path: a part begins with '_' or '.'");
+        return FileKind::Ignored(HIDDEN);
     }
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     if name.ends_with("_$folder$") {
@@ -173,6 +205,7 @@ pub fn file_kind(path: &str) -> FileKind {
         Some(extension) if CHECKSUMS.contains(&extension) => FileKind::Ignored("a checksum or signature of a file"),
         Some(extension) if MARKERS.contains(&extension) => FileKind::Ignored("a marker of a finished delivery"),
         Some(extension) if UNFINISHED.contains(&extension) => FileKind::Ignored("an unfinished upload"),
+        Some("avro") => FileKind::Unknown("an Avro file, which is not read: deliver Parquet, JSON lines or CSV"),
         Some(_) => FileKind::Unknown(
             "a file of another type than .csv, .jsonl, .ndjson, .json, .parquet and .txt, with or without .gz or .zst",
         ),
@@ -265,7 +298,23 @@ mod tests {
     }
 
     #[test]
+    fn a_day_is_a_folder_of_a_dataset() {
+        assert!(is_day_folder("cards/ingest_date=2026-01-15/"));
+        for folder in [
+            "cards/ingest_date=2026-1-15/",
+            "cards/ingest-date=2026-01-15/",
+            "cards/2026-01-15/",
+            "ingest_date=2026-01-15/",
+            "cards/ingest_date=2026-01-15/x/",
+        ] {
+            assert!(!is_day_folder(folder), "{folder}");
+        }
+        assert!(hidden_folder("cards/_staging/").is_some() && hidden_folder("cards/ingest_date=x/").is_none());
+    }
+
+    #[test]
     fn other_files_are_unknown() {
+        assert!(matches!(file_kind("x.AVRO"), FileKind::Unknown(reason) if reason.starts_with("an Avro file")));
         for name in ["x.xlsx", "x.csv.zip", "x.csv.bz2", "x.csv (1)", "x.csv.1", "x.json.bak"] {
             assert!(matches!(file_kind(name), FileKind::Unknown(_)), "{name}");
         }

@@ -20,7 +20,8 @@
 //! | table | `minRows` | least number of rows of a day; fewer are a warning |
 //! | table | `maxDuplicateShare` | share of rows (0 to 1) of a day that may be duplicates; more are a warning |
 //! | table | `expectedFiles` | list of patterns of file names, see [`FilePattern`]; one without a file is a warning |
-//! | table | `controlTotals` | `{sum: column, required: true}`, both optional: see [`ControlTotals`] |
+//! | table | `deliverySeverity` | `warn` (default) or `fail` for these three, or a map from their names to that |
+//! | table | `controlTotals` | `{sum: column, required: true, trailer: {marker, rows, sum}}`, all optional: see [`ControlTotals`] |
 //! | column | `normalisation` | `lower` or `upper` |
 //! | column | `derivation` | derivation of a column that is not in bronze: see [`Derivation`] |
 
@@ -32,8 +33,8 @@ mod place;
 mod source;
 
 pub use model::{
-    Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRules, Derivation, EventTime, FilePattern,
-    Normalisation, Protection, Rules, TextFormat,
+    Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRule, DeliveryRules, Derivation, EventTime,
+    FilePattern, Normalisation, Protection, Rules, TextFormat, Trailer,
 };
 pub use source::{CsvDialect, SourceFormat, TextEncoding, TimestampFormat};
 

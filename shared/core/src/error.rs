@@ -25,6 +25,8 @@ pub enum ErrorKind {
     IncompleteBatch,
     /// More rows were quarantined, or objects rejected, than the threshold allows.
     QuarantineThreshold,
+    /// The delivery of a day is not what a contract expects, and the contract says to fail then.
+    DeliveryFailed,
     /// A critical expectation failed: nothing of the batch becomes visible.
     ExpectationFailed,
     /// A statement failed in the warehouse.
@@ -41,7 +43,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds, for checks against the state machine files.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidEvent,
         Self::Configuration,
         Self::Transient,
@@ -50,6 +52,7 @@ impl ErrorKind {
         Self::CommitConflict,
         Self::IncompleteBatch,
         Self::QuarantineThreshold,
+        Self::DeliveryFailed,
         Self::ExpectationFailed,
         Self::StatementFailed,
         Self::BuildFailed,
@@ -70,6 +73,7 @@ impl ErrorKind {
             Self::CommitConflict => "Cardlake.CommitConflict",
             Self::IncompleteBatch => "Cardlake.IncompleteBatch",
             Self::QuarantineThreshold => "Cardlake.QuarantineThreshold",
+            Self::DeliveryFailed => "Cardlake.DeliveryFailed",
             Self::ExpectationFailed => "Cardlake.ExpectationFailed",
             Self::StatementFailed => "Cardlake.StatementFailed",
             Self::BuildFailed => "Cardlake.BuildFailed",

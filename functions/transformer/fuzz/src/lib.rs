@@ -2,7 +2,7 @@
 
 use cardlake_core::contract::Contract;
 use cardlake_core::events::FileFormat;
-use cardlake_transformer::{FileNames, ObjectFacts, PipelineError, PipelineLimits, TransformPlan, run_pipeline};
+use cardlake_transformer::{FileNames, ObjectFacts, Pipeline, PipelineError, PipelineLimits, TransformPlan};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -30,7 +30,13 @@ static PLAN: LazyLock<TransformPlan> = LazyLock::new(|| {
 fn outcome(text: &[u8], format: FileFormat, limits: &PipelineLimits) -> Option<(String, BTreeMap<String, u64>)> {
     let mut quarantine = Vec::new();
     let names = FileNames::new(&["x"]);
-    match run_pipeline(text, format, &PLAN, &names, limits, &|_| true, &mut quarantine) {
+    let pipeline = Pipeline {
+        plan: &PLAN,
+        names: &names,
+        limits,
+        emit: &|_| true,
+    };
+    match pipeline.run(text, format, &mut quarantine) {
         Ok(summary) => {
             assert!(summary.counts.balanced(), "{:?}", summary.counts);
             assert!(summary.text.balanced(), "{:?}", summary.text);

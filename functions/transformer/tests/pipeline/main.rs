@@ -8,3 +8,4 @@ mod oracle;
 mod parquet_input;
 mod rules;
 mod support;
+mod trailers;

@@ -8,9 +8,9 @@ use arrow::array::{
 };
 use arrow::datatypes::{Decimal128Type, Int64Type, TimestampMicrosecondType};
 use cardlake_core::bronze::InputFormat;
-use cardlake_transformer::{EncodedFile, FileNames, PipelineError, Summary, TransformPlan, run_pipeline};
+use cardlake_transformer::{EncodedFile, FileNames, Pipeline, PipelineError, Summary, TransformPlan};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,13 @@ fn transform(file: &[u8], format: InputFormat, plan: &TransformPlan) -> Result<O
         true
     };
     let mut lines = Vec::new();
-    let summary = run_pipeline(file, format, plan, &FileNames::new(&["x"]), &LIMITS, &emit, &mut lines)?;
+    let pipeline = Pipeline {
+        plan,
+        names: &FileNames::new(&["x"]),
+        limits: &LIMITS,
+        emit: &emit,
+    };
+    let summary = pipeline.run(file, format, &mut lines)?;
     assert!(summary.counts.balanced() && summary.text.balanced());
     Ok((summary, files.into_inner().unwrap(), String::from_utf8(lines).unwrap()))
 }
@@ -126,7 +132,15 @@ schema:
 fn row_groups_and_compressions_give_all_rows() {
     let ids: Vec<i64> = (0..2000).collect();
     let texts: Vec<String> = ids.iter().map(|id| format!("note {id}")).collect();
-    for compression in [Compression::SNAPPY, Compression::ZSTD(ZstdLevel::default())] {
+    for compression in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(ZstdLevel::default()),
+    ] {
         let columns: Vec<(&str, ArrayRef)> = vec![
             ("id", Arc::new(Int64Array::from(ids.clone()))),
             ("note", Arc::new(StringArray::from(texts.clone()))),
@@ -144,6 +158,23 @@ fn row_groups_and_compressions_give_all_rows() {
 }
 
 #[test]
+fn a_codec_that_is_not_known_is_named_with_what_to_do() {
+    let columns: Vec<(&str, ArrayRef)> = vec![("id", Arc::new(Int64Array::from(vec![1])))];
+    let mut bytes = file(columns, Compression::SNAPPY);
+    // In the footer: the column's codec, then the number of its values. Another codec has another number.
+    let codec = [0x15, 2, 0x16, 2];
+    let at = bytes.windows(4).rposition(|window| window == codec).unwrap();
+    bytes[at + 1] = 6;
+    let error = transform(&bytes, InputFormat::Parquet, &plan(NOTES)).unwrap_err();
+    assert!(matches!(error, PipelineError::Rejected(_)), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "the Parquet file is compressed with LZO, which cannot be read: write it with Zstandard, Snappy, GZIP, Brotli or \
+         LZ4_RAW, or uncompressed"
+    );
+}
+
+#[test]
 fn the_content_counts_for_more_than_a_name_that_does_not_tell() {
     for text in [
         "id,note,amount\n1,a,1\n",
@@ -158,6 +189,11 @@ fn the_content_counts_for_more_than_a_name_that_does_not_tell() {
             "the file is not a Parquet file: it does not begin with PAR1"
         );
     }
+    let error = transform(b"Obj\x01\x04\x16avro.schema", InputFormat::Detected, &plan(NOTES)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the file is an Avro file, which is not read: deliver Parquet, JSON lines or CSV"
+    );
     for format in [InputFormat::Detected, InputFormat::Parquet] {
         assert_eq!(transform(b"", format, &plan(NOTES)).unwrap().0, Summary::default());
     }

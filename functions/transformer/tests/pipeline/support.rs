@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use cardlake_core::contract::Contract;
 use cardlake_core::events::FileFormat;
 use cardlake_transformer::{
-    EncodedFile, FileNames, ObjectFacts, PipelineError, PipelineLimits, Summary, TransformPlan, run_pipeline,
+    EncodedFile, FileNames, ObjectFacts, Pipeline, PipelineError, PipelineLimits, Summary, TransformPlan,
 };
 use chrono::NaiveDate;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -44,7 +44,13 @@ pub fn run(
         files.insert(encoded.file.path, encoded.bytes.to_vec()).is_none()
     };
     let mut lines = Vec::new();
-    match run_pipeline(text, format, plan, &FileNames::new(&["x"]), limits, &emit, &mut lines) {
+    let pipeline = Pipeline {
+        plan,
+        names: &FileNames::new(&["x"]),
+        limits,
+        emit: &emit,
+    };
+    match pipeline.run(text, format, &mut lines) {
         Ok(summary) => {
             assert!(summary.counts.balanced(), "{:?}", summary.counts);
             assert!(summary.text.balanced(), "{:?}", summary.text);

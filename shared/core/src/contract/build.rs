@@ -2,15 +2,15 @@
 
 use super::build_source::{null_values, source_format, timestamp_format};
 use super::model::{
-    Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRules, Derivation, EventTime, FilePattern,
-    Normalisation, Protection, Rules, TextFormat,
+    Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRule, DeliveryRules, Derivation, EventTime,
+    FilePattern, Normalisation, Protection, Rules, TextFormat, Trailer,
 };
-use super::odcs::{Document, Property, SchemaObject};
+use super::odcs::{CustomProperty, Document, Property, SchemaObject};
 use super::place::{Place, custom, custom_list, custom_text};
 use super::source::TimestampFormat;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Contract {
     /// Parses and validates a contract.
@@ -304,7 +304,38 @@ fn delivery_rules(place: &Place<'_>, table: &SchemaObject) -> Result<DeliveryRul
         min_rows: min_rows.transpose()?,
         max_duplicate_share: max_duplicate_share.transpose()?,
         files: files.into_iter().map(FilePattern::new).collect(),
+        fail: failing_rules(place, properties)?,
     })
+}
+
+/// The rules about a delivery that fail a run.
+fn failing_rules(place: &Place<'_>, properties: &[CustomProperty]) -> Result<BTreeSet<DeliveryRule>, ContractError> {
+    let Some(value) = custom(properties, "deliverySeverity") else {
+        return Ok(BTreeSet::new());
+    };
+    let names = DeliveryRule::ALL.map(DeliveryRule::property).join(", ");
+    let wrong = || {
+        let problem = format!("'{value}' is wrong: allowed are warn, fail, or a map from {names} to one of these");
+        place.wrong("deliverySeverity", problem)
+    };
+    let fails = |severity: &Value| match severity.as_str() {
+        Some("fail") => Ok(true),
+        Some("warn") => Ok(false),
+        _ => Err(wrong()),
+    };
+    let Some(severities) = value.as_object() else {
+        let all = if fails(value)? { &DeliveryRule::ALL[..] } else { &[] };
+        return Ok(all.iter().copied().collect());
+    };
+    let mut failing = BTreeSet::new();
+    for (name, severity) in severities {
+        let rule = DeliveryRule::ALL.into_iter().find(|rule| rule.property() == name);
+        let rule = rule.ok_or_else(wrong)?;
+        if fails(severity)? {
+            failing.insert(rule);
+        }
+    }
+    Ok(failing)
 }
 
 fn control_totals(
@@ -339,14 +370,49 @@ fn control_totals(
                 totals.sum = Some(name.clone());
             }
             ("required", Value::Bool(required)) => totals.required = *required,
+            ("trailer", value) => totals.trailer = Some(trailer(place, value)?),
             _ => {
                 return Err(wrong(format!(
-                    "{name}: {value} is unknown: allowed are sum: column, required: true|false"
+                    "{name}: {value} is unknown: allowed are sum: column, required: true|false, trailer: {{marker, rows, sum}}"
                 )));
             }
         }
     }
+    if totals.sum.is_none() && totals.trailer.as_ref().is_some_and(|trailer| trailer.sum.is_some()) {
+        let problem = "has a sum: name its column in controlTotals.sum".to_owned();
+        return Err(place.wrong("controlTotals.trailer", problem));
+    }
     Ok(Some(totals))
+}
+
+/// The last line of every file.
+fn trailer(place: &Place<'_>, value: &Value) -> Result<Trailer, ContractError> {
+    let wrong = |problem: String| place.wrong("controlTotals.trailer", problem);
+    let allowed =
+        "{marker: text at the start of the line, rows: field, sum: field}, fields from 2 on, one of them at least";
+    let fields = value
+        .as_object()
+        .ok_or_else(|| wrong(format!("'{value}' is not {allowed}")))?;
+    let (mut marker, mut rows, mut sum) = (None, None, None);
+    for (name, value) in fields {
+        // The marker is in the first field.
+        let field = value
+            .as_u64()
+            .filter(|field| *field > 1)
+            .and_then(|field| usize::try_from(field).ok());
+        match (name.as_str(), value.as_str(), field) {
+            ("marker", Some(text), _) if !text.trim().is_empty() && text.trim() == text && !text.contains('\n') => {
+                marker = Some(text.to_owned());
+            }
+            ("rows", _, Some(field)) => rows = Some(field),
+            ("sum", _, Some(field)) => sum = Some(field),
+            _ => return Err(wrong(format!("{name}: {value} is wrong: allowed is {allowed}"))),
+        }
+    }
+    match marker {
+        Some(marker) if rows.is_some() || sum.is_some() => Ok(Trailer { marker, rows, sum }),
+        _ => Err(wrong(format!("lacks something: allowed is {allowed}"))),
+    }
 }
 
 /// Validation across columns.

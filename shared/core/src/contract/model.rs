@@ -5,7 +5,7 @@ use crate::assets::AssetError;
 use crate::error::{ErrorKind, StageError};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An invalid or missing contract.
@@ -261,7 +261,7 @@ impl std::fmt::Display for FilePattern {
     }
 }
 
-/// What a contract expects of the delivery of a day. What is not met is a warning of the run.
+/// What a contract expects of the delivery of a day. What is not met is a warning of the run, or fails it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeliveryRules {
     /// Least number of rows.
@@ -270,15 +270,56 @@ pub struct DeliveryRules {
     pub max_duplicate_share: Option<f64>,
     /// Patterns that a file has to match each.
     pub files: Vec<FilePattern>,
+    /// Rules that fail a run instead of warning.
+    pub fail: BTreeSet<DeliveryRule>,
 }
 
-/// Totals that the sender of an object counts, in a file beside it.
+/// A rule about the delivery of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeliveryRule {
+    /// Every pattern has a file.
+    ExpectedFiles,
+    /// There are so many rows.
+    MinRows,
+    /// No more rows are duplicates.
+    MaxDuplicateShare,
+}
+
+impl DeliveryRule {
+    /// All rules.
+    pub const ALL: [Self; 3] = [Self::ExpectedFiles, Self::MinRows, Self::MaxDuplicateShare];
+
+    /// Name of the contract's property.
+    #[must_use]
+    pub const fn property(self) -> &'static str {
+        match self {
+            Self::ExpectedFiles => "expectedFiles",
+            Self::MinRows => "minRows",
+            Self::MaxDuplicateShare => "maxDuplicateShare",
+        }
+    }
+}
+
+/// Totals that the sender of an object counts, in a file beside it or in its last line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ControlTotals {
     /// Column whose values are added up: a decimal or integer that is read from bronze. `None`: rows are counted alone.
     pub sum: Option<String>,
     /// Whether an object without such a file is rejected.
     pub required: bool,
+    /// The last line of every file, if it is no row. A file without it is rejected.
+    pub trailer: Option<Trailer>,
+}
+
+/// The last line of a CSV file, which holds totals of the rows before it. Fields are counted from 1, the marker's included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trailer {
+    /// The text that the line begins with.
+    pub marker: String,
+    /// Field with the number of rows.
+    pub rows: Option<usize>,
+    /// Field with the sum of the column of [`ControlTotals::sum`].
+    pub sum: Option<usize>,
 }
 
 /// A validated contract.
@@ -317,6 +358,12 @@ impl Contract {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The last line of every file, if it is no row.
+    #[must_use]
+    pub fn trailer(&self) -> Option<&Trailer> {
+        self.control_totals.as_ref()?.trailer.as_ref()
     }
 
     /// Columns read from bronze.

@@ -182,3 +182,56 @@ fn card_numbers_and_personal_columns_are_protected() {
         assert_eq!(protection("customers", column), Protection::Token, "{column}");
     }
 }
+
+#[test]
+fn a_trailer_is_described_by_its_marker_and_fields() {
+    let contract = with("{property: controlTotals, value: {sum: amount, trailer: {marker: TRL, rows: 2, sum: 3}}}");
+    let trailer = contract.unwrap().trailer().cloned();
+    let expected = Trailer {
+        marker: "TRL".to_owned(),
+        rows: Some(2),
+        sum: Some(3),
+    };
+    assert_eq!(trailer, Some(expected));
+    for (value, expected) in [
+        (
+            "{trailer: {marker: TRL, rows: 1}}",
+            "trailer: rows: 1 is wrong: allowed is {marker",
+        ),
+        ("{trailer: {marker: ' ', rows: 2}}", "marker: \" \" is wrong"),
+        ("{trailer: {marker: TRL}}", "lacks something"),
+        ("{trailer: {rows: 2}}", "lacks something"),
+        ("{trailer: TRL}", "'\"TRL\"' is not {marker"),
+        (
+            "{trailer: {marker: TRL, sum: 2}}",
+            "has a sum: name its column in controlTotals.sum",
+        ),
+        (
+            "{trailers: {}}",
+            "trailers: {} is unknown: allowed are sum: column, required: true|false, trailer:",
+        ),
+    ] {
+        let error = with(&format!("{{property: controlTotals, value: {value}}}")).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn rules_of_a_delivery_warn_or_fail() {
+    let failing = |value: &str| {
+        let contract = with(&format!("{{property: deliverySeverity, value: {value}}}"));
+        contract.map(|contract| contract.delivery.fail)
+    };
+    assert_eq!(failing("warn").unwrap(), [].into());
+    assert_eq!(failing("fail").unwrap(), DeliveryRule::ALL.into());
+    let of_each = failing("{expectedFiles: fail, minRows: warn}").unwrap();
+    assert_eq!(of_each, [DeliveryRule::ExpectedFiles].into());
+    for value in ["error", "{minRows: stop}", "{rows: fail}", "[fail]"] {
+        let error = failing(value).unwrap_err().to_string();
+        let allowed = "allowed are warn, fail, or a map from expectedFiles, minRows, maxDuplicateShare to one of these";
+        assert!(
+            error.contains("things.deliverySeverity: ") && error.ends_with(allowed),
+            "{error}"
+        );
+    }
+}

@@ -157,6 +157,12 @@ pub struct PlanOutput {
     pub batch_date: NaiveDate,
     /// Datasets with at least one object, sorted by name.
     pub datasets: Vec<PlannedDataset>,
+    /// The first [`LISTED_FILES`] objects that are not input: of the day, then outside of the folders of all days.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<UnreadFile>,
+    /// All objects that are not input; of each folder outside of the folders of days, up to a thousand are counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ignored_objects: u64,
 }
 
 /// Outcome of a reconciliation.
@@ -219,10 +225,11 @@ pub struct BalanceOutput {
     pub batch_date: NaiveDate,
     /// Row counts by dataset.
     pub datasets: BTreeMap<String, DatasetBooks>,
-    /// The first [`LISTED_FILES`] objects of the day that are not input, such as markers, in the order of their keys.
+    /// The first [`LISTED_FILES`] objects that are not input, such as markers: of the day, then outside of the folders of all
+    /// days.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<UnreadFile>,
-    /// All objects of the day that are not input.
+    /// All objects that are not input; of each folder outside of the folders of days, up to a thousand are counted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ignored_objects: u64,
     /// One sentence for each expectation of a contract about the delivery that is not met, and for each kind of object that
