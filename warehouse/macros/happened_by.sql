@@ -6,3 +6,8 @@
 {% macro happened_by(date) -%}
     (txn_date <= {{ date }} or ingest_date <= {{ date }})
 {%- endmacro %}
+
+{#- The same, of a table with the day from which on its rows count. -#}
+{% macro counted_by(date) -%}
+    counted_from <= {{ date }}
+{%- endmacro %}

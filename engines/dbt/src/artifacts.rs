@@ -243,13 +243,16 @@ pub fn run_results_json(manifest: &Manifest, run: RunResults<'_>, compiled: &Com
     let results = run.states.iter().map(|(id, node)| {
         let is_test = id.starts_with("test.");
         let status = match node.status {
-            Status::Pending | Status::Running => Status::Skipped,
-            status => status,
+            Status::Pending | Status::Running => Status::Skipped.name(),
+            // dbt's schema has no word for a test that need not run again: its result still holds.
+            Status::Unchanged if is_test => Status::Pass.name(),
+            Status::Unchanged => "no-op",
+            status => status.name(),
         };
         let model = manifest.nodes.get(id).and_then(Node::model);
         json!({
             "unique_id": id,
-            "status": status.name(),
+            "status": status,
             "timing": [],
             "thread_id": "Thread-1",
             "execution_time": node.seconds,

@@ -8,6 +8,7 @@
 //! graph, selection          dependencies, node selection
 //! materialize/, data_tests  the statements of a node
 //! node_state, schedule      ready nodes -> tasks; outcomes -> states
+//! unchanged/  nodes whose code and inputs are those of the last build
 //! artifacts, docs, compile  manifest.json, run_results.json, documentation
 //! ```
 //!
@@ -39,6 +40,7 @@ mod result;
 mod schedule;
 mod selection;
 mod sql;
+mod unchanged;
 
 pub use artifacts::{Compiled, RunResults, manifest_json, result_statuses, run_results_json};
 pub use compile::{CompiledProject, compile};
@@ -55,3 +57,4 @@ pub use project_file::{ProjectFile, ProjectFolderError, read_folder};
 pub use result::{Cell, Row};
 pub use schedule::{MAX_ATTEMPTS, Schedule, Task, failed};
 pub use selection::Selection;
+pub use unchanged::{Built, SourceVersions};

@@ -21,6 +21,8 @@ pub enum Status {
     Error,
     /// A node that it depends on failed.
     Skipped,
+    /// It did not run: neither its code nor its inputs have changed since it last succeeded or passed.
+    Unchanged,
     /// The test passed.
     Pass,
     /// The test failed with severity warn.
@@ -30,7 +32,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// As in `run_results.json`.
+    /// For display; `run_results.json` has dbt's own words, see [`crate::run_results_json`].
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,6 +41,7 @@ impl Status {
             Self::Success => "success",
             Self::Error => "error",
             Self::Skipped => "skipped",
+            Self::Unchanged => "unchanged",
             Self::Pass => "pass",
             Self::Warn => "warn",
             Self::Fail => "fail",
@@ -48,7 +51,7 @@ impl Status {
     /// Whether dependent nodes may run.
     #[must_use]
     pub const fn is_good(self) -> bool {
-        matches!(self, Self::Success | Self::Pass | Self::Warn)
+        matches!(self, Self::Success | Self::Pass | Self::Warn | Self::Unchanged)
     }
 
     /// Whether it is final.

@@ -61,7 +61,7 @@ pub use copy::Copy;
 pub use definition::{Column, ColumnComment, CreateTable, CreateTableAs, CreateTableLike, View, table_comment};
 pub use error::SqlError;
 pub use lex::{Statement, statements};
-pub use merge::{MULTIPLE_MATCHES, MergePlan};
+pub use merge::{MULTIPLE_MATCHES, MergePlan, UnmatchedMerge};
 pub use names::{Relation, literal, quoted};
 pub use parse::command as translate;
 pub use storage::{Identity, TableStorage};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::{
-    AssignmentTarget, Merge, MergeAction, MergeClauseKind, MergeInsertKind, MergeUpdateKind, Statement, TableFactor,
+    AssignmentTarget, BinaryOperator, Expr, Merge, MergeAction, MergeClauseKind, MergeInsertKind, MergeUpdateKind,
+    Statement, TableFactor,
 };
 use sqlparser::tokenizer::TokenWithSpan;
 
@@ -15,10 +16,24 @@ use crate::syntax;
 /// The statements of a MERGE, to be run in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergePlan {
+    /// What takes the place of the statements while no row of the source matches: an INSERT takes half the time.
+    pub unmatched: Option<UnmatchedMerge>,
+    /// A query of the source alone that returns a row if several of its rows could match the same row of the target; if it
+    /// returns none, [`Self::check`] need not be asked. `None`: only the check tells.
+    pub repeats: Option<String>,
     /// A query that returns a row if a row of the target matches several rows of the source.
     pub check: Option<String>,
     /// Statements that change rows; their counts add up.
     pub statements: Vec<String>,
+}
+
+/// A MERGE whose source matches nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmatchedMerge {
+    /// A query that returns a row if some row matches.
+    pub matches: String,
+    /// The INSERT of the whole source.
+    pub insert: String,
 }
 
 /// Redshift's error for a target row that matches several source rows.
@@ -51,9 +66,97 @@ pub(crate) fn parse(tokens: &[TokenWithSpan], database: &str) -> Result<MergePla
         on = merge.on,
     );
     Ok(MergePlan {
+        unmatched: unmatched(merge, &target),
+        repeats: repeats(merge),
         check: Some(check),
         statements: vec![statement.to_string()],
     })
+}
+
+fn unmatched(merge: &Merge, target: &str) -> Option<UnmatchedMerge> {
+    let insert = merge.clauses.iter().find_map(|clause| match &clause.action {
+        MergeAction::Insert(insert) => Some(insert),
+        _ => None,
+    })?;
+    let MergeInsertKind::Values(values) = &insert.kind else {
+        return None;
+    };
+    let [values] = values.rows.as_slice() else { return None };
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    // A default has a place among VALUES only.
+    if values.iter().any(|value| value.eq_ignore_ascii_case("default")) {
+        return None;
+    }
+    let columns: Vec<String> = insert.columns.iter().map(ToString::to_string).collect();
+    let columns = if columns.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", columns.join(", "))
+    };
+    let (source, on) = (&merge.source, &merge.on);
+    Some(UnmatchedMerge {
+        matches: format!("SELECT 1 FROM {target} JOIN {source} ON {on} LIMIT 1"),
+        insert: format!(
+            "INSERT INTO {target}{columns} SELECT {} FROM {source}",
+            values.join(", ")
+        ),
+    })
+}
+
+/// The source's columns that equal columns of the target decide what a row matches: while none of their values repeats, no row of the
+/// target matches twice, whatever else the condition says.
+fn repeats(merge: &Merge) -> Option<String> {
+    let TableFactor::Table { name, alias, .. } = &merge.source else {
+        return None;
+    };
+    let source = match alias {
+        Some(alias) => &alias.name.value,
+        None => &name.0.last()?.as_ident()?.value,
+    };
+    let mut keys = BTreeSet::new();
+    add_keys(&merge.on, source, &mut keys);
+    if keys.is_empty() {
+        return None;
+    }
+    let keys = keys.into_iter().collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "SELECT 1 FROM {} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1",
+        merge.source
+    ))
+}
+
+/// Columns of the source that a conjunction compares for equality with columns of another relation.
+fn add_keys(condition: &Expr, source: &str, keys: &mut BTreeSet<String>) {
+    match condition {
+        Expr::Nested(inner) => add_keys(inner, source, keys),
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And,
+            right,
+        } => {
+            add_keys(left, source, keys);
+            add_keys(right, source, keys);
+        }
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq,
+            right,
+        } => {
+            let is_of_source = |column: &Expr| match column {
+                Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                    [.., relation, _] => Some(relation.value.eq_ignore_ascii_case(source)),
+                    _ => None,
+                },
+                _ => None,
+            };
+            match (is_of_source(left), is_of_source(right)) {
+                (Some(true), Some(false)) => keys.insert(left.to_string()),
+                (Some(false), Some(true)) => keys.insert(right.to_string()),
+                _ => false,
+            };
+        }
+        _ => {}
+    }
 }
 
 fn check(merge: &Merge) -> Result<(), SqlError> {
@@ -165,6 +268,8 @@ fn remove_duplicates(tokens: &[TokenWithSpan], database: &str) -> Result<MergePl
         })
         .collect::<Result<_, SqlError>>()?;
     Ok(MergePlan {
+        unmatched: None,
+        repeats: None,
         check: None,
         statements,
     })
@@ -186,6 +291,15 @@ mod tests {
              when not matched then insert (k, v) values (s.k, s.v)",
         )
         .unwrap();
+        let unmatched = plan.unmatched.unwrap();
+        insta::assert_snapshot!(
+            format!("{};{}", unmatched.matches, unmatched.insert),
+            @r#"SELECT 1 FROM "raw"."t" JOIN "stage" AS s ON t.k = s.k LIMIT 1;INSERT INTO "raw"."t" (k, v) SELECT s.k, s.v FROM "stage" AS s"#
+        );
+        insta::assert_snapshot!(
+            plan.repeats.unwrap(),
+            @r#"SELECT 1 FROM "stage" AS s GROUP BY s.k HAVING count(*) > 1 LIMIT 1"#
+        );
         insta::assert_snapshot!(
             plan.check.unwrap(),
             @r#"SELECT 1 FROM "raw"."t" JOIN "stage" AS s ON t.k = s.k GROUP BY "raw"."t".rowid HAVING count(*) > 1 LIMIT 1"#
@@ -194,6 +308,31 @@ mod tests {
             plan.statements.join(";"),
             @r#"MERGE INTO "raw"."t" USING "stage" AS s ON t.k = s.k WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT (k, v) VALUES (s.k, s.v)"#
         );
+    }
+
+    #[test]
+    fn equal_columns_of_a_conjunction_tell_whether_rows_can_match_twice() {
+        let repeats = |on: &str| {
+            let sql = format!(
+                "merge into raw.t using stage as s on {on} when matched then update set v = s.v \
+                 when not matched then insert (k) values (s.k)"
+            );
+            merge(&sql).unwrap().repeats
+        };
+        let both = repeats("(raw.t.k = s.k and s.j = raw.t.j) and raw.t.day between '2026-01-01' and '2026-01-02'");
+        assert_eq!(
+            both.as_deref(),
+            Some("SELECT 1 FROM \"stage\" AS s GROUP BY s.j, s.k HAVING count(*) > 1 LIMIT 1")
+        );
+        for on in [
+            "t.k = s.k or t.j = s.j",
+            "t.k = s.k + 1",
+            "t.k > s.k",
+            "s.k = s.j",
+            "t.k = k",
+        ] {
+            assert_eq!(repeats(on), None, "{on}");
+        }
     }
 
     #[test]

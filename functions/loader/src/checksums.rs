@@ -6,6 +6,7 @@
 //! says that the same versions of the same rows are there. Keys are unique in silver, so that there a partition has as
 //! many keys as rows.
 
+use crate::days::Days;
 use crate::error::LoaderError;
 use crate::silver_file::{FileContents, Partition, SilverFile};
 use crate::sql::{RAW, Role};
@@ -229,14 +230,9 @@ impl Expected {
 
     fn groups_of_table(&self, contract: &Contract) -> String {
         let mut text = relation(RAW, &contract.dataset);
-        if let Some((first, last)) = self.days(contract) {
+        if let Some(days) = self.days(contract) {
             // Only the blocks of these days are read, where the day is the sort key.
-            let column = identifier(&self.columns[0]);
-            text.push_str(&format!(
-                "\nwhere {column} between {} and {}",
-                literal(first),
-                literal(last)
-            ));
+            text.push_str(&format!("\nwhere {}", days.predicate(None)));
         }
         if !self.columns.is_empty() {
             let names = identifiers(self.columns.iter().map(String::as_str));
@@ -245,15 +241,15 @@ impl Expected {
         text
     }
 
-    /// First and last value of the first column, if it is a date without nulls.
-    fn days(&self, contract: &Contract) -> Option<(&str, &str)> {
-        let column = self.columns.first()?;
-        if contract.column(column)?.column_type != ColumnType::Date {
-            return None;
-        }
+    /// The values of the first date column, if none of them is null.
+    fn days(&self, contract: &Contract) -> Option<Days> {
+        let is_date = |name: &&String| {
+            let column = contract.column(name);
+            column.is_some_and(|column| column.column_type == ColumnType::Date)
+        };
+        let column = self.columns.iter().find(is_date)?;
         let days = self.groups.keys().map(|group| group.get(column)?.as_deref());
-        let days: BTreeSet<&str> = days.collect::<Option<_>>()?;
-        Some((days.first()?, days.last()?))
+        Days::new(column, days)
     }
 
     fn values(&self, group: &Partition, totals: &Totals) -> String {

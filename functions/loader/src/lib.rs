@@ -23,6 +23,9 @@
 //! is new. So the removed files need no look, and a merge of the new files gives the table of the Delta version. Inside
 //! one version a key occurs once, so the merge never meets two rows for one target.
 //!
+//! What it costs: comparison, merge and balance check read the event days that the commits touched, and no others
+//! (`days.rs`); a key that has moved to another day has left a removed file on the old one.
+//!
 //! Guarantees: data, ledger row and added columns of a dataset are one transaction. Doing a tick twice, losing one or
 //! being killed between submit and poll changes nothing, since every submission carries a client token. Two loaders at
 //! once end like one: each transaction starts with a check of the ledger row that it was planned from and takes a lock
@@ -36,6 +39,7 @@ mod contents;
 mod context;
 mod copy_manifest;
 mod cursor;
+mod days;
 mod error;
 mod handler;
 mod load;

@@ -1,6 +1,7 @@
 //! The transaction that merges new files of a dataset into its raw table, generated from the contract. No I/O.
 
 use crate::checksums::Expected;
+use crate::days::Days;
 use crate::error::LoaderError;
 use crate::sql::{LOAD_VERSION, RAW, Role};
 use crate::staging::FileGroup;
@@ -17,6 +18,8 @@ pub(crate) struct Load<'a> {
     /// Version to reach.
     pub(crate) version: u64,
     pub(crate) full_refresh: bool,
+    /// The days that rows of the files have, now or in the raw table; `None`: any.
+    pub(crate) days: Option<&'a Days>,
     /// The files; empty: nothing to copy.
     pub(crate) sources: &'a [CopySource],
     /// Role for COPY; `None`: the default one.
@@ -208,6 +211,7 @@ impl Load<'_> {
             let key = identifier(key);
             format!("held.{key} = staged.{key}")
         });
+        let keys = keys.chain(self.days.map(|days| days.predicate(Some("held"))));
         let others = self.contract.columns.iter();
         let others = others.filter(|column| !self.contract.primary_key.contains(&column.name));
         let same = others.map(|column| {
@@ -244,6 +248,7 @@ impl Load<'_> {
             let key = identifier(key);
             format!("{target}.{key} = incoming.{key}")
         });
+        let keys = keys.chain(self.days.map(|days| days.predicate(Some(target))));
         let updates = self.contract.columns.iter();
         let updates = updates.filter(|column| !self.contract.primary_key.contains(&column.name));
         let updates = updates.map(|column| {
@@ -323,6 +328,7 @@ mod tests {
             ledger_version: 3,
             version: 5,
             full_refresh,
+            days: None,
             sources,
             role_arn: Some("arn:aws:iam::123456789012:role/copy"),
             expected: None,
@@ -344,6 +350,33 @@ mod tests {
         let contract = contract("transactions");
         let sources = [source(&contract, &[])];
         insta::assert_snapshot!(text(&load(&contract, false, &sources).statements().unwrap()));
+    }
+
+    #[test]
+    fn a_load_that_knows_its_days_compares_and_merges_within_them() {
+        let contract = contract("transactions");
+        let sources = [source(&contract, &[])];
+        let days = Days::new("txn_date", [Some("2026-01-12"), Some("2026-01-15")]);
+        let load = Load {
+            days: days.as_ref(),
+            ..load(&contract, false, &sources)
+        };
+        let statements = load.statements().unwrap();
+        let of_role = |role: Role| &statements.iter().find(|(other, _)| *other == role).unwrap().1;
+        let bounded = |table: &str| {
+            format!(
+                "{table}.\"txn_date\" between '2026-01-12' and '2026-01-15' and {table}.\"txn_date\" in \
+                 ('2026-01-12', '2026-01-15')\nwh"
+            )
+        };
+        for (role, table) in [(Role::Derive, "held"), (Role::Merge, "\"raw\".\"transactions\"")] {
+            let statement = of_role(role);
+            assert!(statement.contains(&bounded(table)), "{statement}");
+            if role == Role::Merge {
+                let parsed = Parser::parse_sql(&RedshiftSqlDialect {}, statement);
+                assert_eq!(parsed.map(|parsed| parsed.len()), Ok(1), "{statement}");
+            }
+        }
     }
 
     #[test]

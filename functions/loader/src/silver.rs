@@ -3,7 +3,7 @@
 use crate::contents;
 use crate::error::LoaderError;
 use crate::quarantine::{self, QuarantinedRows};
-use crate::silver_file::{FileContents, SilverFile};
+use crate::silver_file::{FileContents, SilverChanges, SilverFile};
 use cardlake_aws::clients::Aws;
 use cardlake_aws::storage::Storage;
 use cardlake_core::error::{ErrorKind, StageError};
@@ -22,8 +22,9 @@ pub(crate) trait Silver: Send + Sync {
     fn withdrawn_at<'a>(&'a self, dataset: &'a str, version: u64) -> Answer<'a, Option<u64>>;
     /// All files of a version.
     fn files<'a>(&'a self, dataset: &'a str, version: u64) -> Answer<'a, Vec<SilverFile>>;
-    /// Files that are in the table at version `to` and were not at version `from`; `from` = `None`: all files at `to`.
-    fn new_files<'a>(&'a self, dataset: &'a str, from: Option<u64>, to: u64) -> Answer<'a, Vec<SilverFile>>;
+    /// Files that are in the table at version `to` and were not at version `from`, and the other way round; `from` = `None`:
+    /// all files at `to`.
+    fn changes<'a>(&'a self, dataset: &'a str, from: Option<u64>, to: u64) -> Answer<'a, SilverChanges>;
     /// Contents of the given files, in their order, with the sums of these columns.
     fn contents<'a>(
         &'a self,
@@ -59,11 +60,16 @@ impl Lake {
         Ok(table.at_version(version).await?.active_files().await?)
     }
 
-    async fn read_new_files(&self, dataset: &str, from: Option<u64>, to: u64) -> Result<Vec<ActiveFile>, LoaderError> {
+    async fn read_changes(&self, dataset: &str, from: Option<u64>, to: u64) -> Result<SilverChanges, LoaderError> {
         if from.is_some() {
             let table = DeltaTable::open(&self.store, dataset).await?;
             match table.changes(from, to).await {
-                Ok(changes) => return Ok(changes.added),
+                Ok(changes) => {
+                    return Ok(SilverChanges {
+                        added: silver_files(changes.added),
+                        removed: Some(changes.removed),
+                    });
+                }
                 // The log was vacuumed. All files of the version are a superset of the new ones, and merging them is as correct.
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     tracing::warn!(dataset, from, to, "the log does not reach back, loading all files");
@@ -71,7 +77,10 @@ impl Lake {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.read_files(dataset, to).await
+        Ok(SilverChanges {
+            added: silver_files(self.read_files(dataset, to).await?),
+            removed: None,
+        })
     }
 }
 
@@ -101,8 +110,8 @@ impl Silver for Lake {
         Box::pin(async move { Ok(silver_files(self.read_files(dataset, version).await?)) })
     }
 
-    fn new_files<'a>(&'a self, dataset: &'a str, from: Option<u64>, to: u64) -> Answer<'a, Vec<SilverFile>> {
-        Box::pin(async move { Ok(silver_files(self.read_new_files(dataset, from, to).await?)) })
+    fn changes<'a>(&'a self, dataset: &'a str, from: Option<u64>, to: u64) -> Answer<'a, SilverChanges> {
+        Box::pin(self.read_changes(dataset, from, to))
     }
 
     fn contents<'a>(

@@ -19,6 +19,15 @@ pub(crate) struct SilverFile {
     pub(crate) partition: Partition,
 }
 
+/// What changed in a table between two versions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SilverChanges {
+    /// Files that are in the table now and were not before.
+    pub(crate) added: Vec<SilverFile>,
+    /// Paths of files that were in the table before; `None`: unknown, or there was no table before.
+    pub(crate) removed: Option<Vec<String>>,
+}
+
 /// The contents of a data file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct FileContents {

@@ -2,6 +2,7 @@
 
 use crate::copy_manifest::copy_manifest;
 use crate::cursor::{Cursor, Loading, Step};
+use crate::days::Days;
 use crate::error::LoaderError;
 use crate::load::{CopySource, Load};
 use crate::plan::{Need, WarehouseState, need};
@@ -89,7 +90,10 @@ impl Tick<'_> {
                     version = to;
                     let files = self.context.silver.files(dataset, to).await?;
                     silver_rows = rows(&files);
-                    let new = self.context.silver.new_files(dataset, from, to).await?;
+                    let changes = self.context.silver.changes(dataset, from, to).await?;
+                    let new = changes.added;
+                    let removed = changes.removed.as_deref();
+                    let days = removed.and_then(|removed| Days::touched(contract, &new, removed));
                     let expected = self.expected(contract, &new, &files).await?;
                     let load = Load {
                         contract,
@@ -97,6 +101,7 @@ impl Tick<'_> {
                         ledger_version: state.version(dataset),
                         version: to,
                         full_refresh,
+                        days: days.as_ref(),
                         sources: &self.sources(contract, &new, from, to).await?,
                         role_arn: self.context.copy_role_arn.as_deref(),
                         expected: expected.as_ref(),

@@ -5,7 +5,7 @@ use crate::error::LoaderError;
 use crate::handler::handle;
 use crate::quarantine::QuarantinedRows;
 use crate::silver::{Answer as SilverAnswer, Silver};
-use crate::silver_file::{FileContents, Partition, SilverFile};
+use crate::silver_file::{FileContents, Partition, SilverChanges, SilverFile};
 use cardlake_aws::data_api::{ResultSet, Value};
 use cardlake_core::contract::Contracts;
 use cardlake_core::error::StageError;
@@ -134,9 +134,13 @@ impl Silver for FakeSilver {
         Box::pin(async move { Ok((0..=version).map(file).collect()) })
     }
 
-    fn new_files<'a>(&'a self, _: &'a str, from: Option<u64>, to: u64) -> SilverAnswer<'a, Vec<SilverFile>> {
+    fn changes<'a>(&'a self, _: &'a str, from: Option<u64>, to: u64) -> SilverAnswer<'a, SilverChanges> {
         let first = from.map_or(0, |from| from + 1);
-        Box::pin(async move { Ok((first..=to).map(file).collect()) })
+        let changes = SilverChanges {
+            added: (first..=to).map(file).collect(),
+            removed: from.map(|_| Vec::new()),
+        };
+        Box::pin(async move { Ok(changes) })
     }
 
     fn contents<'a>(

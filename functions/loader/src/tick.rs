@@ -73,7 +73,7 @@ impl Tick<'_> {
         let dataset = cursor.datasets[index].dataset.as_str();
         // Negative: nothing was loaded before.
         let from = u64::try_from(loading.from).ok().filter(|_| !cursor.full_refresh);
-        let new = self.context.silver.new_files(dataset, from, loading.version).await?;
+        let new = self.context.silver.changes(dataset, from, loading.version).await?.added;
         if new.is_empty() {
             return Ok(None);
         }

@@ -31,7 +31,11 @@ pub async fn stop(context: &Context, run_id: &str) -> Result<(), MartBuilderErro
 fn running_statements(state: &BuildState) -> impl Iterator<Item = &str> {
     let publications = state.publications.values().filter(|mart| mart.rows.is_none());
     let ids = state.running.iter().map(|batch| &batch.statement);
-    let ids = ids.chain(publications.map(|mart| &mart.statement));
+    let ids = ids.chain(publications.filter_map(|mart| mart.statement.as_ref()));
     let panels = state.panels.values().filter_map(PanelQuery::statement);
-    ids.chain(&state.inspection).chain(panels).map(String::as_str)
+    ids.chain(&state.inspection)
+        .chain(&state.ledger)
+        .chain(&state.mark)
+        .chain(panels)
+        .map(String::as_str)
 }

@@ -119,9 +119,14 @@ async fn begin(
         exclude: event.exclude.clone(),
         vars: event.vars.clone(),
         full_refresh: event.full_refresh,
+        force: event.force,
         project: context.project.fingerprint.clone(),
         phase: Phase::Inspecting,
         inspection: None,
+        ledger: None,
+        sources: BTreeMap::new(),
+        ran: false,
+        mark: None,
         inspections: 0,
         failure: None,
         existing: BTreeMap::new(),
@@ -130,6 +135,7 @@ async fn begin(
         publications: BTreeMap::new(),
         panels: BTreeMap::new(),
         panel_warnings: Vec::new(),
+        keeps_report: false,
     })
 }
 
@@ -152,6 +158,8 @@ const fn waiting(cursor: Option<Value>) -> MartBuilderOutput {
         cursor,
         marts: BTreeMap::new(),
         tests_passed: 0,
+        unchanged_models: 0,
+        unchanged_tests: 0,
         warnings: Vec::new(),
         failed_panels: 0,
         report: None,

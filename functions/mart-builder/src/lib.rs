@@ -9,6 +9,7 @@
 //! handler            one tick: load the state, advance it, save it
 //! run/               inspect, poll, submit, publish
 //! state, state_store the build between two ticks
+//! last_build         what the last complete build left: nodes that have not changed do not run
 //! publication, dashboard   what goes to gold
 //! invocation, compile      the dbt engine's settings; compiling without a warehouse
 //! cancel, progress         for a caller that waits: stop a build, show its nodes
@@ -33,6 +34,7 @@ mod error;
 mod files;
 mod handler;
 mod invocation;
+mod last_build;
 pub mod progress;
 mod publication;
 mod run;

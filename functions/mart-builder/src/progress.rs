@@ -17,7 +17,8 @@ pub struct NodeProgress {
     pub name: String,
     /// `model`, `snapshot`, `seed` or `test`.
     pub kind: &'static str,
-    /// `pending`, `running`, `success`, `error`, `skipped`, `pass`, `warn` or `fail`.
+    /// `pending`, `running`, `success`, `error`, `skipped`, `unchanged` (it did not run), `pass`, `warn` or
+    /// `fail`.
     pub status: &'static str,
     /// Seconds in the warehouse; tests of one statement share its time evenly.
     pub seconds: f64,

@@ -9,6 +9,7 @@ mod poll;
 mod publish;
 mod results;
 mod submit;
+mod unchanged;
 
 pub(crate) use advance::advance;
 pub(crate) use build::Run;

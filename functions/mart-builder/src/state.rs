@@ -2,14 +2,14 @@
 
 use crate::dashboard::PanelQuery;
 use cardlake_core::events::MartBuilderEvent;
-use cardlake_dbt::{Existing, NodeStates, Status};
+use cardlake_dbt::{Existing, NodeStates, SourceVersions, Status};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The version of the document.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 
 /// Phase of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,9 @@ pub(crate) struct Batch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Publication {
-    pub(crate) statement: String,
+    /// `None`: the snapshot of an earlier build is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) statement: Option<String>,
     /// Rows, once it is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rows: Option<u64>,
@@ -62,12 +64,26 @@ pub(crate) struct BuildState {
     #[serde(default)]
     pub(crate) vars: Map<String, Value>,
     pub(crate) full_refresh: bool,
+    #[serde(default)]
+    pub(crate) force: bool,
     /// Fingerprint of the project.
     pub(crate) project: String,
     pub(crate) phase: Phase,
     /// The running inspection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) inspection: Option<String>,
+    /// The running query of the source versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ledger: Option<String>,
+    /// Versions of the source tables.
+    #[serde(default)]
+    pub(crate) sources: SourceVersions,
+    /// Some node of the build runs.
+    #[serde(default)]
+    pub(crate) ran: bool,
+    /// The statement that marks the warehouse as this build leaves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mark: Option<String>,
     /// Number of inspections.
     #[serde(default)]
     pub(crate) inspections: u32,
@@ -91,6 +107,9 @@ pub(crate) struct BuildState {
     /// One sentence for each panel that failed, once the report is written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) panel_warnings: Vec<String>,
+    /// The report is left as it is.
+    #[serde(default)]
+    pub(crate) keeps_report: bool,
 }
 
 impl BuildState {
@@ -101,7 +120,13 @@ impl BuildState {
             && self.exclude == event.exclude
             && self.vars == event.vars
             && self.full_refresh == event.full_refresh
+            && self.force == event.force
             && self.project == project
+    }
+
+    /// Whether a node is left as it is.
+    pub(crate) fn is_unchanged(&self, id: &str) -> bool {
+        self.nodes.get(id).is_some_and(|node| node.status == Status::Unchanged)
     }
 
     pub(crate) fn count(&self, status: Status) -> u64 {

@@ -3,6 +3,7 @@
 mod fakes;
 mod features;
 mod panels;
+mod unchanged;
 pub(crate) mod warehouse;
 
 use crate::cancel;
@@ -80,6 +81,7 @@ fn first_event() -> MartBuilderEvent {
         exclude: None,
         vars: serde_json::Map::new(),
         full_refresh: false,
+        force: false,
         books: None,
         audits: Vec::new(),
         cursor: None,
@@ -146,11 +148,13 @@ async fn a_build_goes_from_the_sources_to_gold() {
         names,
         [
             "inspection",
+            "source versions",
             "model.shop.stg",
             "model.shop.fact",
             "2 tests",
             "model.shop.sales",
-            "publish sales"
+            "publish sales",
+            "mark"
         ]
     );
     insta::assert_snapshot!(shop.statements());
@@ -161,6 +165,7 @@ async fn a_build_goes_from_the_sources_to_gold() {
             "gold/dbt/run_results.json",
             "gold/sales/latest.json",
             "silver/_builds/run-1/state.json",
+            "silver/_warehouse/last_build.json",
             "silver/_warehouse/run_results.json"
         ]
     );
@@ -252,6 +257,7 @@ async fn a_failed_model_skips_what_depends_on_it_and_names_itself() {
         [
             "silver/_builds/run-1/compiled/models/fact.sql",
             "silver/_builds/run-1/state.json",
+            "silver/_warehouse/last_build.json",
             "silver/_warehouse/run_results.json"
         ],
         "nothing reaches gold"
@@ -341,7 +347,7 @@ async fn slow_statements_are_waited_for() {
     let shop = shop();
     shop.warehouse.state().slow_polls = 12;
     shop.run().await.unwrap();
-    assert_eq!(shop.names().len(), 6);
+    assert_eq!(shop.names().len(), 8);
 }
 
 #[tokio::test]
@@ -353,7 +359,10 @@ async fn a_selection_builds_only_a_part() {
     };
     let output = shop.run_from(event).await.unwrap();
     assert!(output.marts.is_empty());
-    assert_eq!(shop.names(), ["inspection", "model.shop.stg"]);
+    assert_eq!(
+        shop.names(),
+        ["inspection", "source versions", "model.shop.stg", "mark"]
+    );
 }
 
 #[tokio::test]
@@ -379,9 +388,9 @@ async fn a_build_that_is_stopped_cancels_what_it_runs() {
     let output = handle(first_event(), &shop.context).await.unwrap();
     assert_eq!(output.status, TickStatus::Running);
     cancel::stop(&shop.context, &first_event().run_id).await.unwrap();
-    assert_eq!(shop.warehouse.state().cancelled, ["0"]);
+    assert_eq!(shop.warehouse.state().cancelled, ["0", "1"]);
     // Continuing or starting over works all the same.
     shop.run_from(next(&output)).await.unwrap();
     cancel::stop(&shop.context, "never begun").await.unwrap();
-    assert_eq!(shop.warehouse.state().cancelled.len(), 1);
+    assert_eq!(shop.warehouse.state().cancelled.len(), 2);
 }

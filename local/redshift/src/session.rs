@@ -243,12 +243,22 @@ impl Session {
 
 /// Executes the statements of a MERGE. The caller has opened a transaction.
 fn merge(executor: &Executor, plan: &MergePlan) -> Result<usize, SqlError> {
-    if let Some(check) = &plan.check {
-        let check = executor.resolve(check);
-        let mut statement = executor.connection.prepare(&check).map_err(|error| translate(&error))?;
-        if statement.exists([]).map_err(|error| translate(&error))? {
-            return Err(SqlError::redshift(MULTIPLE_MATCHES));
-        }
+    let returns_a_row = |query: &String| {
+        let query = executor.resolve(query);
+        let mut statement = executor.connection.prepare(&query).map_err(|error| translate(&error))?;
+        statement.exists([]).map_err(|error| translate(&error))
+    };
+    if let Some(unmatched) = &plan.unmatched
+        && !returns_a_row(&unmatched.matches)?
+    {
+        return executor.write(&unmatched.insert);
+    }
+    // The first question reads the source alone, the second one joins it with the target.
+    if let Some(check) = &plan.check
+        && plan.repeats.as_ref().map_or(Ok(true), &returns_a_row)?
+        && returns_a_row(check)?
+    {
+        return Err(SqlError::redshift(MULTIPLE_MATCHES));
     }
     let mut rows = 0;
     for sql in &plan.statements {

@@ -13,6 +13,7 @@
 //!         _loads/<dataset>/quarantine/batch_date=D/<hash>.parquet  quarantined rows for `raw.quarantine`
 //!         _warehouse/lease.json                           holder of the warehouse
 //!         _warehouse/run_results.json                     node results of the last build, successful or not
+//!         _warehouse/last_build.json                      what is in the warehouse, by the code and inputs it was made from
 //!         _builds/<execution>/state.json                  state of the mart builder between its ticks
 //!         _builds/<execution>/compiled/<file>             compiled SQL of what failed
 //!         _runs/batch_date=D/<execution>.json             run records
@@ -310,6 +311,9 @@ pub fn mart_latest(mart: &str) -> String {
 
 /// Key of the node results of the last build, in silver.
 pub const LAST_RUN_RESULTS: &str = "_warehouse/run_results.json";
+
+/// Key of what the last complete build left in the warehouse, in silver.
+pub const LAST_BUILD: &str = "_warehouse/last_build.json";
 
 /// Key of dbt's `manifest.json`, in gold.
 pub const DBT_MANIFEST: &str = "dbt/manifest.json";

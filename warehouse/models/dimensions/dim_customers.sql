@@ -12,7 +12,7 @@ with versions as (
 -- Customers of whom only transactions are known yet: facts always find their customer.
 seen as (
 
-    select distinct customer_id from {{ ref('stg_transactions') }}
+    select distinct customer_id from {{ ref('int_customer_daily') }}
 
 ),
 

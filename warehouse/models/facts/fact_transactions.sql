@@ -1,9 +1,11 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='merge',
-    unique_key='transaction_id',
+    incremental_strategy='append',
     on_schema_change='append_new_columns',
-    pre_hook="{% if is_incremental() %}{{ delete_reloaded(this, ref('stg_transactions')) }}{% endif %}",
+    pre_hook=[
+        "{% if is_incremental() %}{{ delete_changed_transactions(this, ref('stg_transactions')) }}{% endif %}",
+        "{% if is_incremental() %}{{ delete_outdated_versions(this, ref('dim_customers'), ref('dim_merchants')) }}{% endif %}"
+    ],
     dist='transaction_id',
     sort=['txn_date', 'txn_ts']
 ) }}
@@ -20,31 +22,20 @@ merchants as (
 
 ),
 
-{% if is_incremental() %}
--- Facts whose customer or merchant has a version since that was valid on their day.
-outdated as (
-
-    select facts.transaction_id
-    from {{ this }} as facts
-    inner join customers
-        on facts.customer_id = customers.customer_id
-        and {{ was_valid('customers', 'facts.txn_date') }}
-    inner join merchants
-        on facts.merchant_id = merchants.merchant_id
-        and {{ was_valid('merchants', 'facts.txn_date') }}
-    where facts.customer_key <> customers.customer_key
-        or facts.merchant_key <> merchants.merchant_key
-
-),
-
-{% endif %}
 transactions as (
 
-    select * from {{ ref('stg_transactions') }}
+    select source.*
+    from {{ ref('stg_transactions') }} as source
     {% if is_incremental() %}
-    -- Everything that the loader took over since the last build, whatever day it belongs to: late rows reach theirs.
-    where load_version > (select coalesce(max(load_version), -1) from {{ this }})
-        or transaction_id in (select transaction_id from outdated)
+    -- Everything that is not in the facts, whatever day it belongs to: late rows reach theirs.
+    where source.txn_date in ({{ missing_days(this, ref('stg_transactions')) }})
+        and not exists (
+            select 1
+            from {{ this }} as facts
+            where facts.transaction_id = source.transaction_id
+                and facts.txn_date = source.txn_date
+                and facts.txn_date in ({{ missing_days(this, ref('stg_transactions')) }})
+        )
     {% endif %}
 
 ),

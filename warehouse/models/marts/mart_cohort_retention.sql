@@ -5,11 +5,11 @@ with purchases as (
     select
         customer_id,
         cast(date_trunc('month', txn_date) as date) as purchase_month,
-        net_amount
-    from {{ ref('fact_transactions') }}
-    where is_approved
-        and not is_refund
-        and {{ happened_by(process_date()) }}
+        sum(purchase_amount) as amount
+    from {{ ref('int_customer_daily') }}
+    where purchase_count > 0
+        and {{ counted_by(process_date()) }}
+    group by customer_id, cast(date_trunc('month', txn_date) as date)
 
 ),
 
@@ -39,7 +39,7 @@ activity as (
         cohorts.cohort_month,
         {{ dbt.datediff('cohorts.cohort_month', 'purchases.purchase_month', 'month') }} as months_since_first,
         count(distinct purchases.customer_id) as active_customers,
-        sum(purchases.net_amount) as sales
+        sum(purchases.amount) as sales
     from purchases
     inner join cohorts on purchases.customer_id = cohorts.customer_id
     group by cohorts.cohort_month, {{ dbt.datediff('cohorts.cohort_month', 'purchases.purchase_month', 'month') }}

@@ -1,27 +1,25 @@
 {{ config(dist='customer_id', sort='customer_id') }}
 
-with transactions as (
+with days as (
 
     select
         *,
         txn_date > {{ dbt.dateadd('day', -30, process_date()) }} as is_recent
-    from {{ ref('fact_transactions') }}
-    where {{ happened_by(process_date()) }}
+    from {{ ref('int_customer_daily') }}
+    where {{ counted_by(process_date()) }}
         and txn_date > {{ dbt.dateadd('day', -90, process_date()) }}
 
 ),
 
--- Transactions of a customer from the latest back: the declined ones before the first approved one are a streak.
+-- The streak of a day is that of all its transactions that count by now: it stands in the last row of the day.
 ranked as (
 
     select
         *,
-        sum(case when is_approved then 1 else 0 end) over (
-            partition by customer_id
-            order by txn_ts desc, transaction_id desc
-            rows between unbounded preceding and current row
-        ) as approved_since
-    from transactions
+        row_number() over (partition by customer_id, txn_date order by counted_from desc) as row_of_day,
+        max(case when attempt_count > declined_count then txn_date end) over (partition by customer_id)
+            as last_approved_date
+    from days
 
 ),
 
@@ -31,10 +29,19 @@ behaviour as (
         customer_id,
         sum(case when is_recent then net_amount else 0 end) as spend_30_days,
         sum(net_amount) as spend_90_days,
-        count(*) as attempts_90_days,
-        sum(case when is_approved then 0 else 1 end) as declined_90_days,
-        sum(case when approved_since = 0 then 1 else 0 end) as declined_streak,
-        max(case when not is_approved then txn_date end) as last_declined_date
+        cast(sum(attempt_count) as bigint) as attempts_90_days,
+        cast(sum(declined_count) as bigint) as declined_90_days,
+        -- Declined transactions since the last approved one: on later days all, on its day those after it.
+        cast(
+            sum(
+                case
+                    when last_approved_date is null or txn_date > last_approved_date then declined_count
+                    when txn_date = last_approved_date and row_of_day = 1 then declined_streak
+                    else 0
+                end
+            ) as bigint
+        ) as declined_streak,
+        max(case when declined_count > 0 then txn_date end) as last_declined_date
     from ranked
     group by customer_id
 

@@ -14,8 +14,9 @@ marked as (
 
     select
         *,
-        -- The earliest of the last few transactions of the card, this one included.
-        lag(txn_ts, {{ burst_count - 1 }}) over (partition by card_id order by txn_ts asc, transaction_id asc) as burst_from,
+        -- The earliest of the last few transactions of the card, this one included. Those of the same time need no order: whichever
+        -- comes first, as many of them end a burst.
+        lag(txn_ts, {{ burst_count - 1 }}) over (partition by card_id order by txn_ts asc) as burst_from,
         extract(hour from txn_ts) < 6 as is_at_night,
         is_approved and not is_refund as is_purchase
     from transactions

@@ -1,10 +1,9 @@
 {{ config(dist='customer_id', sort='customer_id') }}
 
-with approved as (
+with days as (
 
-    select * from {{ ref('fact_transactions') }}
-    where is_approved
-        and {{ happened_by(process_date()) }}
+    select * from {{ ref('int_customer_daily') }}
+    where {{ counted_by(process_date()) }}
 
 ),
 
@@ -12,11 +11,11 @@ customers as (
 
     select
         customer_id,
-        min(case when not is_refund then txn_date end) as first_purchase_date,
-        max(case when not is_refund then txn_date end) as last_purchase_date,
-        sum(case when is_refund then 0 else 1 end) as purchase_count,
+        min(case when purchase_count > 0 then txn_date end) as first_purchase_date,
+        max(case when purchase_count > 0 then txn_date end) as last_purchase_date,
+        cast(sum(purchase_count) as bigint) as purchase_count,
         sum(net_amount) as historic_value
-    from approved
+    from days
     group by customer_id
 
 ),

@@ -1,10 +1,9 @@
 {{ config(dist='customer_id', sort='customer_id') }}
 
-with approved as (
+with days as (
 
-    select * from {{ ref('fact_transactions') }}
-    where is_approved
-        and {{ happened_by(process_date()) }}
+    select * from {{ ref('int_customer_daily') }}
+    where {{ counted_by(process_date()) }}
 
 ),
 
@@ -12,10 +11,10 @@ customers as (
 
     select
         customer_id,
-        max(case when not is_refund then txn_date end) as last_purchase_date,
-        sum(case when is_refund then 0 else 1 end) as frequency,
+        max(case when purchase_count > 0 then txn_date end) as last_purchase_date,
+        cast(sum(purchase_count) as bigint) as frequency,
         sum(net_amount) as monetary
-    from approved
+    from days
     group by customer_id
 
 ),

@@ -41,7 +41,9 @@ impl Display {
     pub(super) fn show(&mut self, nodes: &[NodeProgress]) {
         self.bar.set_length(nodes.len() as u64);
         for node in nodes.iter().filter(|node| node.is_over()) {
-            if self.printed.insert(node.id.clone()) && (node.kind != "test" || node.status != "pass") {
+            if self.printed.insert(node.id.clone())
+                && (node.kind != "test" || !matches!(node.status, "pass" | "unchanged"))
+            {
                 let line = format!(
                     "{:7} {:8} {} in {:.2} s",
                     node.status, node.kind, node.name, node.seconds

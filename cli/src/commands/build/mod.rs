@@ -89,6 +89,9 @@ Examples:
   # What failed or was skipped last time
   cardlake build --select result:error result:fail result:skipped
 
+  # Also what has not changed, e.g. after rows were edited by hand
+  cardlake build --force
+
   # Another project; its SQL without a warehouse
   cardlake build --project ./shop --vars '{\"region\": \"north\"}'
   cardlake build --project ./shop --compile-only --out ./compiled
@@ -111,9 +114,12 @@ pub struct BuildArgs {
     /// Override variables of the project, as a JSON object.
     #[arg(long, value_name = "JSON", value_parser = parse_vars, default_value = "{}", hide_default_value = true)]
     pub vars: Map<String, Value>,
-    /// Rebuild incremental models.
+    /// Rebuild incremental models, and run everything that is selected.
     #[arg(long)]
     pub full_refresh: bool,
+    /// Also run what has not changed since the last build.
+    #[arg(long)]
+    pub force: bool,
     /// Build in the warehouse of the deployed stack named by the environment.
     #[arg(long, conflicts_with = "compile_only")]
     pub aws: bool,
@@ -208,6 +214,7 @@ async fn run(
         exclude: joined(&args.exclude),
         vars: args.vars.clone(),
         full_refresh: args.full_refresh,
+        force: args.force,
         books,
         audits,
         cursor: None,

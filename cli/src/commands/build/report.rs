@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+/// Status of a node that did not run.
+const UNCHANGED: &str = "unchanged";
+
 /// A finished build.
 #[derive(Debug, Serialize)]
 pub(super) struct BuildReport {
@@ -25,6 +28,10 @@ pub(super) struct BuildReport {
     /// Rows of the marts that were published.
     marts: BTreeMap<String, u64>,
     tests_passed: u64,
+    /// Models, snapshots and seeds that did not run, since neither their SQL nor their inputs have changed.
+    unchanged_models: u64,
+    /// Data tests that did not run for the same reason: their results hold.
+    unchanged_tests: u64,
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
@@ -40,6 +47,8 @@ impl BuildReport {
         for node in &mut nodes {
             node.seconds = rounded(node.seconds);
         }
+        let count =
+            |is_meant: &dyn Fn(&NodeProgress) -> bool| nodes.iter().filter(|node| is_meant(node)).count() as u64;
         let (marts, warnings, failure) = match outcome {
             Ok(output) => (output.marts, output.warnings, None),
             Err(error) => (BTreeMap::new(), Vec::new(), Some(error.to_string())),
@@ -49,7 +58,9 @@ impl BuildReport {
             run_id: event.run_id.clone(),
             status: if failure.is_none() { "succeeded" } else { "failed" },
             seconds: rounded(elapsed.as_secs_f64()),
-            tests_passed: nodes.iter().filter(|node| node.status == "pass").count() as u64,
+            tests_passed: count(&|node| node.kind == "test" && (node.status == "pass" || node.status == UNCHANGED)),
+            unchanged_models: count(&|node| node.kind != "test" && node.status == UNCHANGED),
+            unchanged_tests: count(&|node| node.kind == "test" && node.status == UNCHANGED),
             nodes,
             marts,
             warnings,
@@ -63,7 +74,7 @@ impl BuildReport {
 
     pub(super) fn text(&self) -> String {
         let mut table = new_table(&["kind", "name", "status", "seconds", "what happened"]);
-        let is_notable = |node: &&NodeProgress| node.kind != "test" || node.status != "pass";
+        let is_notable = |node: &&NodeProgress| node.kind != "test" || !matches!(node.status, "pass" | UNCHANGED);
         for node in self.nodes.iter().filter(is_notable) {
             table.add_row(vec![
                 Cell::new(node.kind),
@@ -80,6 +91,13 @@ impl BuildReport {
             "As of {}: {} tests passed, {} s",
             self.batch_date, self.tests_passed, self.seconds
         );
+        if self.unchanged_models + self.unchanged_tests > 0 {
+            let _ = writeln!(
+                text,
+                "Unchanged since the last build, so that they did not run: {} models, {} tests",
+                self.unchanged_models, self.unchanged_tests
+            );
+        }
         let rows = self
             .marts
             .iter()
@@ -98,7 +116,7 @@ impl BuildReport {
 fn status(status: &str) -> Cell {
     let cell = Cell::new(status);
     match status {
-        "success" | "pass" => good(cell),
+        "success" | "pass" | UNCHANGED => good(cell),
         "error" | "fail" => bad(cell),
         _ => notable(cell),
     }

@@ -185,6 +185,8 @@ fn page_of(delivered: &[(&str, u64)], answers: &[Answer]) -> Page {
         cursor: None,
         marts: BTreeMap::from([("mart_sales_daily".to_owned(), 1234)]),
         tests_passed: 117,
+        unchanged_models: 0,
+        unchanged_tests: 0,
         warnings: vec!["panel of the page before".to_owned()],
         failed_panels: 1,
         report: None,

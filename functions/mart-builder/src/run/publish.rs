@@ -5,6 +5,7 @@ use super::output::succeeded;
 use super::results::run_results_json;
 use crate::dashboard::{self, EARLIER_RUNS, PanelQuery, RunFacts};
 use crate::error::MartBuilderError;
+use crate::last_build;
 use crate::publication::{self as gold, Latest};
 use crate::state::{Phase, Publication};
 use cardlake_aws::data_api::StatementState;
@@ -18,12 +19,15 @@ use std::collections::BTreeMap;
 impl Run<'_> {
     pub(super) async fn publish(&mut self) -> Result<(), MartBuilderError> {
         self.submit_publications().await?;
-        let mut is_done = true;
+        let mut is_done = self.is_marked().await?;
         for (name, publication) in self.state.publications.clone() {
             if publication.rows.is_some() {
                 continue;
             }
-            match self.context.warehouse.poll(&publication.statement).await? {
+            let Some(statement) = &publication.statement else {
+                continue;
+            };
+            match self.context.warehouse.poll(statement).await? {
                 StatementState::Running => is_done = false,
                 StatementState::Failed { error, .. } => {
                     self.fail(&format!("publication of {name}"), error.message);
@@ -44,6 +48,7 @@ impl Run<'_> {
         if is_done && self.write_report().await? {
             self.write_artifacts().await?;
             self.point_to_latest().await?;
+            self.remember().await?;
             self.state.phase = Phase::Succeeded;
         }
         Ok(())
@@ -68,10 +73,16 @@ impl Run<'_> {
                 self.context.copy_role_arn.as_deref(),
             );
             let statement = self.submit(&format!("publish {}", node.name), 1, statements).await?;
-            submitted.push((node.name.clone(), Publication { statement, rows: None }));
+            submitted.push((
+                node.name.clone(),
+                Publication {
+                    statement: Some(statement),
+                    rows: None,
+                },
+            ));
         }
         self.state.publications.extend(submitted);
-        if self.state.panels.is_empty() {
+        if self.state.panels.is_empty() && !self.state.keeps_report {
             let mut panels = BTreeMap::new();
             for query in self.panel_queries() {
                 let step = format!("panel {}", query.name);
@@ -82,6 +93,27 @@ impl Run<'_> {
             self.state.panels = panels;
         }
         Ok(())
+    }
+
+    /// Marks the warehouse as this build leaves it, if it changed anything; false: not yet.
+    async fn is_marked(&mut self) -> Result<bool, MartBuilderError> {
+        if !self.state.ran {
+            return Ok(true);
+        }
+        let Some(statement) = &self.state.mark else {
+            let statements = last_build::set_mark(&self.manifest.invocation().invocation_id);
+            self.state.mark = Some(self.submit("mark", 1, statements).await?);
+            return Ok(false);
+        };
+        match self.context.warehouse.poll(statement).await? {
+            StatementState::Running => Ok(false),
+            StatementState::Finished { .. } => Ok(true),
+            StatementState::Failed { error, .. } => {
+                // The next build then runs everything.
+                tracing::warn!(%error, "the warehouse could not be marked as built");
+                Ok(true)
+            }
+        }
     }
 
     /// Writes the report once all queries of its panels have ended; false: not yet.

@@ -15,12 +15,19 @@ pub(super) struct Relations {
     pub(super) findings: Vec<(&'static str, i64)>,
     /// Relations in the target schema: name and kind.
     pub(super) existing: Vec<(&'static str, &'static str)>,
+    /// The mark of the last build.
+    pub(super) mark: Option<String>,
+    /// Versions of datasets in the loader's ledger.
+    pub(super) ledger: Vec<(&'static str, &'static str)>,
 }
 
 pub(super) type FakeWarehouse = fake_warehouse::FakeWarehouse<Relations>;
 
 impl Script for Relations {
     fn execute(&mut self, statement: &str) -> Result<ResultSet, String> {
+        if let Some((_, mark)) = statement.split_once("insert into \"ops\".\"builds\" (build) values ('") {
+            self.mark = Some(mark.trim_end_matches("')").to_owned());
+        }
         Ok(self.result(statement))
     }
 }
@@ -28,7 +35,14 @@ impl Script for Relations {
 impl Relations {
     fn result(&self, statement: &str) -> ResultSet {
         let text = |text: &str| Value::Text(text.to_owned());
-        let rows = if statement.contains("information_schema.tables") {
+        let rows = if statement.starts_with("select build from") {
+            self.mark.iter().map(|mark| vec![text(mark)]).collect()
+        } else if statement.contains("from \"ops\".\"loads\"") {
+            let ledger = self.ledger.iter();
+            ledger
+                .map(|(dataset, version)| vec![text(dataset), text(version)])
+                .collect()
+        } else if statement.contains("information_schema.tables") {
             let relations = self.existing.iter();
             relations
                 .map(|(name, kind)| vec![text("analytics"), text(name), text(kind)])

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail loudly, as tests do")]
 
 mod api;
+mod bounded;
 mod client;
 mod conformance;
 mod load;

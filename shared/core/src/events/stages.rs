@@ -396,9 +396,12 @@ pub struct MartBuilderEvent {
     /// Overrides of dbt variables. `process_date` is always the batch date.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub vars: serde_json::Map<String, serde_json::Value>,
-    /// Full refresh of incremental models.
+    /// Full refresh of incremental models; nodes that have not changed run, too.
     #[serde(default)]
     pub full_refresh: bool,
+    /// Run nodes that have not changed, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
     /// Row counts of the day, for the dashboard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub books: Option<BalanceOutput>,
@@ -420,8 +423,14 @@ pub struct MartBuilderOutput {
     pub cursor: Option<serde_json::Value>,
     /// Rows of each mart, set on success.
     pub marts: BTreeMap<String, u64>,
-    /// Number of passed data tests, set on success.
+    /// Number of passed data tests, set on success; those that did not run since nothing has changed are among them.
     pub tests_passed: u64,
+    /// Number of models, snapshots and seeds that did not run, since neither their SQL nor their inputs have changed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unchanged_models: u64,
+    /// Number of data tests that did not run for the same reason.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unchanged_tests: u64,
     /// One sentence per failed data test of severity warn.
     pub warnings: Vec<String>,
     /// Number of warnings about panels of the report; they come last.
