@@ -1,4 +1,4 @@
-# What happens by the clock: the daily run, the weekly vacuum, the daily snapshot of the warehouse.
+# What happens by the clock: the daily run, the weekly optimize and vacuum, the daily snapshot of the warehouse.
 
 resource "aws_scheduler_schedule_group" "this" {
   name = local.prefix
@@ -72,6 +72,38 @@ resource "aws_scheduler_schedule" "daily" {
 
     retry_policy {
       maximum_retry_attempts       = 10
+      maximum_event_age_in_seconds = 7200
+    }
+
+    dead_letter_config {
+      arn = aws_sqs_queue.schedule_dead_letters.arn
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.scheduler]
+}
+
+resource "aws_scheduler_schedule" "optimize" {
+  name                         = "optimize"
+  description                  = "Merges the small data files of the tables."
+  group_name                   = aws_scheduler_schedule_group.this.name
+  schedule_expression          = var.optimize.expression
+  schedule_expression_timezone = var.schedule.time_zone
+  state                        = var.optimize.enabled ? "ENABLED" : "DISABLED"
+  kms_key_arn                  = local.kms_key_arn
+
+  flexible_time_window {
+    mode                      = "FLEXIBLE"
+    maximum_window_in_minutes = 60
+  }
+
+  target {
+    arn      = module.function["reconciler"].arn
+    role_arn = aws_iam_role.scheduler.arn
+    input    = jsonencode({ action = "optimize" })
+
+    retry_policy {
+      maximum_retry_attempts       = 3
       maximum_event_age_in_seconds = 7200
     }
 

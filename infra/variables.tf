@@ -206,6 +206,20 @@ variable "schedule" {
   }
 }
 
+variable "optimize" {
+  description = "When the small data files of the tables are merged: before the vacuum, and not while a daily run publishes."
+  type = object({
+    expression = optional(string, "cron(0 9 ? * SUN *)")
+    enabled    = optional(bool, true)
+  })
+  default = {}
+
+  validation {
+    condition     = can(regex("^(cron|rate)\\(.+\\)$", var.optimize.expression))
+    error_message = "Give cron(…) or rate(…)."
+  }
+}
+
 variable "vacuum" {
   description = "When files that no version of a table needs are removed, and the days for which they are kept: how far back the tables can be read."
   type = object({

@@ -370,6 +370,32 @@ pub enum ManFormat {
     Markdown,
 }
 
+/// Options of `cardlake optimize`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  cardlake optimize
+  cardlake optimize --dataset transactions --from 2026-01-01 --to 2026-01-31
+
+No row changes, and a later load copies none again. The replaced files stay until a vacuum.")]
+pub struct OptimizeArgs {
+    /// Dataset to optimize (default: all).
+    #[arg(long, value_name = "D")]
+    pub dataset: Option<String>,
+    /// First event day (default: the first one in the table).
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<NaiveDate>,
+    /// Last event day (default: the last one in the table).
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub to: Option<NaiveDate>,
+    /// Print one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataDir,
+}
+
 /// Options of `cardlake vacuum`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\

@@ -4,7 +4,8 @@
 //! 1 failed, 2 wrong usage, 130 interrupted.
 
 use crate::arguments::{
-    BackfillArgs, CompletionsArgs, DoctorArgs, ManArgs, ReportArgs, RunArgs, SqlArgs, StatusArgs, UpArgs, VacuumArgs,
+    BackfillArgs, CompletionsArgs, DoctorArgs, ManArgs, OptimizeArgs, ReportArgs, RunArgs, SqlArgs, StatusArgs, UpArgs,
+    VacuumArgs,
 };
 use crate::commands;
 use crate::commands::build::BuildArgs;
@@ -88,6 +89,8 @@ enum Command {
     Report(ReportArgs),
     /// Validate Parquet or CSV files against a Great Expectations suite.
     Validate(ValidateArgs),
+    /// Merge small data files of the Delta tables.
+    Optimize(OptimizeArgs),
     /// List (or delete) files that no retained Delta version references.
     Vacuum(VacuumArgs),
     /// List, show or replay quarantined rows.
@@ -150,6 +153,7 @@ async fn execute(command: Command, console: Console) -> Result<ExitCode, CliErro
         Command::Generate(args) => commands::generate::generate(args, console).await,
         Command::Report(args) => commands::report::report(args).await,
         Command::Validate(args) => commands::validate::validate(args).await,
+        Command::Optimize(args) => commands::optimize::optimize(args).await,
         Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
         Command::Quarantine(args) => commands::quarantine::quarantine(args, console).await,
         Command::Build(args) => commands::build::build(args, console).await,
@@ -170,6 +174,7 @@ impl Command {
             Self::Up(args) => &args.data,
             Self::Sql(args) => &args.data,
             Self::Report(args) => &args.data,
+            Self::Optimize(args) => &args.data,
             Self::Vacuum(args) => &args.data,
             Self::Quarantine(args) => args.data(),
             Self::Build(args) => &args.data,

@@ -55,6 +55,7 @@ fn text(output: &VacuumOutput) -> String {
             ("data files", &past.data_files),
             ("object records", &past.object_records),
             ("candidates", &past.candidates),
+            ("log files", &past.log_files),
         ] {
             if objects.count > 0 {
                 table.add_row([

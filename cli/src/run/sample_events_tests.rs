@@ -97,6 +97,8 @@ async fn every_sample_event_is_handled_by_its_function() {
         let told = invoke(&invoker, "notifier", sample(name)).await;
         assert!(told["run_record"].is_string(), "{told}");
     }
+    let merged = invoke(&invoker, "reconciler", sample("reconciler-optimize.json")).await;
+    assert!(merged["datasets"]["transactions"]["version"].is_u64(), "{merged}");
     let seen = invoke(&invoker, "reconciler", sample("reconciler-vacuum.json")).await;
     assert_eq!(seen["dry_run"], true, "{seen}");
     environment.close().await.unwrap();

@@ -4,6 +4,7 @@
 //! commit. So the newest candidate of the batch whose transaction is in the log names the objects that need no more work
 //! and holds the row accounting of the batch. Candidates that were never committed are ignored.
 
+use crate::committed::Committed;
 use crate::context::Context;
 use crate::day_objects::object_id;
 use crate::error::ReconcilerError;
@@ -69,8 +70,16 @@ pub(crate) fn is_applied(candidate: &Candidate, record: &ObjectRecord) -> bool {
             .is_none_or(|object| object.rules == record.rules)
 }
 
-/// Superseded data files: those of applied objects, of this batch and of later ones, some of whose rows were dropped as
-/// duplicates or superseded. They are evidence of what was delivered when.
+/// Whether rows of an applied object were dropped when it was applied, so that its files tell more than the table does. Rows
+/// that were superseded since are older than their successors.
+fn is_evidence(candidate: &Candidate, record: &ObjectRecord) -> bool {
+    let account = candidate.objects.get(&object_id(record));
+    // Candidates of early versions of this program have no accounts.
+    account.is_none_or(|object| object.counts.duplicates > record.counts.duplicates)
+}
+
+/// Superseded data files: those of applied objects, of this batch (with its last candidate, `before`) and of later ones, some of
+/// whose rows were dropped as duplicates or superseded. They are evidence of what was delivered when.
 ///
 /// Batches after `until` are left out. When batches come in order there is no later one, and this costs one listing.
 ///
@@ -79,10 +88,10 @@ pub(crate) fn is_applied(candidate: &Candidate, record: &ObjectRecord) -> bool {
 pub(crate) async fn evidence_files(
     context: &Context,
     table: &DeltaTable,
-    applied: &[&ObjectRecord],
+    (before, applied): (Option<&Candidate>, &[&ObjectRecord]),
     batch_date: NaiveDate,
     until: Option<NaiveDate>,
-    active: &BTreeSet<&str>,
+    committed: &Committed,
 ) -> Result<Vec<DataFile>, ReconcilerError> {
     let silver = &context.lake.silver_bucket;
     let prefix = all_candidates_prefix(table.name());
@@ -92,13 +101,15 @@ pub(crate) async fn evidence_files(
         .filter_map(|object| candidate_batch_date(&object.key))
         .filter(|date| *date > batch_date && until.is_none_or(|until| *date <= until))
         .collect();
-    let mut files: Vec<DataFile> = applied.iter().flat_map(|record| record.files.clone()).collect();
+    let of_batch = applied
+        .iter()
+        .filter(|record| before.is_none_or(|before| is_evidence(before, record)));
+    let mut files: Vec<DataFile> = of_batch.flat_map(|record| record.files.clone()).collect();
     for date in later {
         let Some(candidate) = latest_committed(context, table, date).await? else {
             continue;
         };
         if candidate.counts.duplicates == 0 {
-            // Every row of the batch entered the table, and rows that were superseded since are older than their successors.
             continue;
         }
         let objects = context
@@ -110,7 +121,7 @@ pub(crate) async fn evidence_files(
             .map(|object| context.storage.get_json::<ObjectRecord>(silver, &object.key));
         let mut missing: BTreeSet<&str> = candidate.settled.iter().map(String::as_str).collect();
         for record in try_join_all(reads).await?.into_iter().flatten() {
-            if missing.remove(object_id(&record).as_str()) {
+            if missing.remove(object_id(&record).as_str()) && is_evidence(&candidate, &record) {
                 files.extend(record.files);
             }
         }
@@ -118,7 +129,7 @@ pub(crate) async fn evidence_files(
             tracing::warn!(batch_date = %date, missing = missing.len(), object, "object records were deleted: their files are no evidence");
         }
     }
-    files.retain(|file| !active.contains(file.path.as_str()));
+    files.retain(|file| !committed.contains(&file.path));
     Ok(files)
 }
 

@@ -106,6 +106,14 @@ pub enum ReconcilerError {
         /// The candidate's base version.
         base: String,
     },
+    /// Files were merged, and other commits came first whenever they were to be committed.
+    #[error("{dataset}: other commits came first {attempts} times: optimize again when no run publishes")]
+    OptimizeConflict {
+        /// The dataset.
+        dataset: String,
+        /// Attempts to commit.
+        attempts: usize,
+    },
     /// Rows appeared or got lost.
     #[error("the row counts of {batch_date} do not balance: {}", .differences.join("; "))]
     BooksImbalance {
@@ -145,7 +153,7 @@ impl StageError for ReconcilerError {
             Self::IncompleteBatch { .. } => ErrorKind::IncompleteBatch,
             Self::QuarantineThreshold { .. } => ErrorKind::QuarantineThreshold,
             Self::DeliveryFailed { .. } => ErrorKind::DeliveryFailed,
-            Self::CommitConflict { .. } => ErrorKind::CommitConflict,
+            Self::CommitConflict { .. } | Self::OptimizeConflict { .. } => ErrorKind::CommitConflict,
             Self::BooksImbalance { .. } => ErrorKind::BooksImbalance,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::TemporaryFile(_) | Self::Interrupted(_) => ErrorKind::Internal,

@@ -17,6 +17,7 @@ mod store;
 
 pub(crate) use store::paths_of;
 
+use crate::committed::{Committed, FileName};
 use crate::context::Context;
 use crate::error::ReconcilerError;
 use crate::keys::KeyColumns;
@@ -28,6 +29,7 @@ use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::paths;
 use cardlake_core::records::DataFile;
 use cardlake_lake::delta::ActiveFile;
+use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt, stream};
 use probe::{Known, Probe};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +39,7 @@ use store::{FileHashes, Stored};
 /// Files whose metadata is read at a time.
 const CONCURRENT_OPENS: usize = 32;
 
-/// Whether rows of the table may never have been looked up: its files are further apart than the late window, and there is no
+/// Whether rows of the table may never have been looked up: its files, of such event days, are further apart than the late window, and there is no
 /// filter, as in a table that a version of this program before filters wrote.
 ///
 /// # Errors
@@ -45,9 +47,9 @@ const CONCURRENT_OPENS: usize = 32;
 pub(crate) async fn is_unverified(
     context: &Context,
     contract: &Contract,
-    active: &[ActiveFile],
+    days: impl Iterator<Item = Option<NaiveDate>>,
 ) -> Result<bool, ReconcilerError> {
-    if !is_wider_than_window(contract, active) {
+    if !is_wider_than_window(contract, days) {
         return Ok(false);
     }
     let prefix = paths::key_filters_prefix(&contract.dataset);
@@ -58,15 +60,15 @@ pub(crate) async fn is_unverified(
 /// What the filters say about the distant files of a table.
 #[derive(Default)]
 pub(crate) struct Distant {
-    /// Those to compare: they may hold a key of a new row, or share a key with one another.
-    pub(crate) hits: BTreeSet<usize>,
+    /// Paths of those to compare: they may hold a key of a new row, or share a key with one another.
+    pub(crate) hits: BTreeSet<String>,
     /// Those that had no filter, with the hashes of their keys.
-    unfiltered: Vec<(usize, FileHashes)>,
+    unfiltered: Vec<(FileName, FileHashes)>,
     stored: Vec<Stored>,
 }
 
 impl Distant {
-    /// Looks the keys of the new files up among the distant ones (indices into `active`).
+    /// Looks the keys of the new files up among the distant ones.
     ///
     /// # Errors
     /// A data file or a filter cannot be read, or a temporary file cannot be written.
@@ -75,70 +77,79 @@ impl Distant {
         silver: &Arc<Bucket>,
         contract: &Contract,
         new: &[&DataFile],
-        active: &[ActiveFile],
-        distant: &[usize],
+        distant: &[&FileName],
     ) -> Result<Self, ReconcilerError> {
         if distant.is_empty() {
             return Ok(Self::default());
         }
-        let find = async || {
-            let keys = KeyColumns::of(contract);
-            let stored = store::open_all(context, silver, contract, &keys).await?;
-            let mut filters = BTreeMap::new();
-            for object in &stored {
-                for file in &object.files {
-                    filters.insert((file.path.as_str(), file.size), (object, file));
-                }
-            }
-            let (mut known, mut unfiltered) = (Vec::new(), Vec::new());
-            for &index in distant {
-                match filters.get(&(active[index].path.as_str(), active[index].size)) {
-                    Some((object, file)) => known.push(Known {
-                        index,
-                        key: Arc::clone(&object.key),
-                        runs: &file.runs,
-                    }),
-                    None => unfiltered.push(index),
-                }
-            }
-            let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
-            let probing = new.iter().map(|file| (file.path.as_str(), file.size));
-            let probing = probing.chain(
-                unfiltered
-                    .iter()
-                    .map(|&index| (active[index].path.as_str(), active[index].size)),
-            );
-            let probing: Vec<(String, u64)> = probing
-                .map(|(path, size)| (format!("{}/{path}", contract.dataset), size))
-                .collect();
-            let files: Vec<RemoteFile> = stream::iter(&probing)
-                .map(|(key, size)| RemoteFile::open(&source, key, *size))
-                .buffered(CONCURRENT_OPENS)
-                .try_collect()
-                .await?;
-            let mut hashes = probe::read(files, keys).await?;
-            let owners = std::iter::repeat_n(None, new.len()).chain(unfiltered.iter().copied().map(Some));
-            let mut probe = Probe::new(&mut hashes, owners.collect());
-            let hits = probe.hits(&source, &known).await?;
-            tracing::info!(
-                dataset = contract.dataset,
-                distant = distant.len(),
-                unfiltered = unfiltered.len(),
-                hits = hits.len(),
-                "keys looked up in key filters"
-            );
-            let unfiltered = unfiltered.into_iter().zip(hashes.drain(new.len()..)).collect();
-            Ok::<_, ReconcilerError>(Self {
-                hits,
-                unfiltered,
-                stored,
-            })
-        };
-        match find().await {
+        match Self::find_once(context, silver, contract, new, distant).await {
             // Another run may have folded filters into an object of its own since they were listed.
-            Err(error) if error.kind() == ErrorKind::NotFound => find().await,
-            found => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Self::find_once(context, silver, contract, new, distant).await
+            }
+            other => other,
         }
+    }
+
+    async fn find_once(
+        context: &Context,
+        silver: &Arc<Bucket>,
+        contract: &Contract,
+        new: &[&DataFile],
+        distant: &[&FileName],
+    ) -> Result<Self, ReconcilerError> {
+        let keys = KeyColumns::of(contract);
+        let stored = store::open_all(context, silver, contract, &keys).await?;
+        let mut filters = BTreeMap::new();
+        for object in &stored {
+            for file in &object.files {
+                filters.insert((file.path.as_str(), file.size), (object, file));
+            }
+        }
+        let (mut known, mut unfiltered) = (Vec::new(), Vec::new());
+        for (index, file) in distant.iter().enumerate() {
+            match filters.get(&(&*file.path, file.size)) {
+                Some((object, filter)) => known.push(Known {
+                    index,
+                    key: Arc::clone(&object.key),
+                    runs: &filter.runs,
+                }),
+                None => unfiltered.push(index),
+            }
+        }
+        let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
+        let probing = new.iter().map(|file| (file.path.as_str(), file.size));
+        let probing = probing.chain(
+            unfiltered
+                .iter()
+                .map(|&index| (&*distant[index].path, distant[index].size)),
+        );
+        let probing: Vec<(String, u64)> = probing
+            .map(|(path, size)| (format!("{}/{path}", contract.dataset), size))
+            .collect();
+        let files: Vec<RemoteFile> = stream::iter(&probing)
+            .map(|(key, size)| RemoteFile::open(&source, key, *size))
+            .buffered(CONCURRENT_OPENS)
+            .try_collect()
+            .await?;
+        let mut hashes = probe::read(files, keys).await?;
+        let owners = std::iter::repeat_n(None, new.len()).chain(unfiltered.iter().copied().map(Some));
+        let mut probe = Probe::new(&mut hashes, owners.collect());
+        let hits = probe.hits(&source, &known).await?;
+        tracing::info!(
+            dataset = contract.dataset,
+            distant = distant.len(),
+            unfiltered = unfiltered.len(),
+            hits = hits.len(),
+            "keys looked up in key filters"
+        );
+        let unfiltered = unfiltered.into_iter().map(|index| FileName::clone(distant[index]));
+        let unfiltered = unfiltered.zip(hashes.drain(new.len()..)).collect();
+        Ok(Self {
+            hits: hits.into_iter().map(|index| distant[index].path.to_string()).collect(),
+            unfiltered,
+            stored,
+        })
     }
 
     /// Stores the filters of the files that had none, but for those that the candidate removes: should it not be committed,
@@ -150,18 +161,56 @@ impl Distant {
         self,
         context: &Context,
         contract: &Contract,
-        active: &[ActiveFile],
+        committed: &Committed,
         removed: &[String],
     ) -> Result<(), ReconcilerError> {
-        let stays = |file: &ActiveFile| removed.binary_search(&file.path).is_err();
-        let filters = self
-            .unfiltered
-            .into_iter()
-            .map(|(index, hashes)| (&active[index], hashes));
-        let filters: Vec<(&ActiveFile, FileHashes)> = filters.filter(|(file, _)| stays(file)).collect();
+        let stays = |file: &FileName| removed.binary_search_by(|path| path.as_str().cmp(&file.path)).is_err();
+        let filters: Vec<_> = self.unfiltered.into_iter().filter(|(file, _)| stays(file)).collect();
         if filters.is_empty() {
             return Ok(());
         }
-        store::write(context, contract, filters, &self.stored, active).await
+        let is_active = |path: &str| committed.contains(path);
+        store::write(context, contract, filters, &self.stored, &is_active).await
     }
+}
+
+/// Stores filters of merged files (one for each group of replaced ones) whose replaced files all have one, so that no later batch
+/// takes their keys for never looked up.
+///
+/// # Errors
+/// A merged file or a filter cannot be read, or the filters cannot be written.
+pub(crate) async fn carry_over(
+    context: &Context,
+    silver: &Arc<Bucket>,
+    contract: &Contract,
+    replaced: &[Vec<ActiveFile>],
+    merged: &[DataFile],
+) -> Result<(), ReconcilerError> {
+    let keys = KeyColumns::of(contract);
+    let stored = store::open_all(context, silver, contract, &keys).await?;
+    let filters = stored.iter().flat_map(|object| &object.files);
+    let known: BTreeSet<(&str, u64)> = filters.map(|file| (file.path.as_str(), file.size)).collect();
+    let has_filter = |file: &ActiveFile| known.contains(&(file.path.as_str(), file.size));
+    let pairs = replaced.iter().zip(merged);
+    let covered: Vec<&DataFile> = pairs
+        .filter(|(files, _)| files.iter().all(has_filter))
+        .map(|(_, merged)| merged)
+        .collect();
+    if covered.is_empty() {
+        return Ok(());
+    }
+    let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
+    let names: Vec<(String, u64)> = covered
+        .iter()
+        .map(|file| (format!("{}/{}", contract.dataset, file.path), file.size))
+        .collect();
+    let files: Vec<RemoteFile> = stream::iter(&names)
+        .map(|(key, size)| RemoteFile::open(&source, key, *size))
+        .buffered(CONCURRENT_OPENS)
+        .try_collect()
+        .await?;
+    let hashes = probe::read(files, keys).await?;
+    let filters = covered.into_iter().map(FileName::of).zip(hashes).collect();
+    // The replaced files stay in the table until the commit.
+    store::write(context, contract, filters, &stored, &|_| true).await
 }

@@ -2,9 +2,9 @@
 
 use crate::context::Context;
 use crate::error::ReconcilerError;
-use crate::{balance, plan, publish, reconcile, vacuum};
+use crate::{balance, optimize, plan, publish, reconcile, vacuum};
 use cardlake_core::events::{
-    BalanceOutput, DayOutput, PlanOutput, PublishOutput, ReconcileOutput, ReconcilerEvent, VacuumOutput,
+    BalanceOutput, DayOutput, OptimizeOutput, PlanOutput, PublishOutput, ReconcileOutput, ReconcilerEvent, VacuumOutput,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ pub enum Output {
     Publish(PublishOutput),
     /// Of `balance`.
     Balance(BalanceOutput),
+    /// Of `optimize`.
+    Optimize(OptimizeOutput),
     /// Of `vacuum`.
     Vacuum(VacuumOutput),
     /// Of `day`.
@@ -58,6 +60,9 @@ pub async fn handle(event: ReconcilerEvent, context: &Context) -> Result<Output,
         } => balance::balance(context, batch_date, &published, &loaded)
             .await
             .map(Output::Balance),
+        ReconcilerEvent::Optimize { dataset, from, to } => optimize::optimize(context, dataset.as_deref(), from, to)
+            .await
+            .map(Output::Optimize),
         ReconcilerEvent::Vacuum {
             dataset,
             retention_days,

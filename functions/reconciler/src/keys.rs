@@ -54,7 +54,8 @@ impl KeyColumns {
         }
     }
 
-    fn names(&self) -> Vec<&str> {
+    /// Their names, in the order of comparison.
+    pub(crate) fn names(&self) -> Vec<&str> {
         self.names.iter().map(String::as_str).collect()
     }
 }
@@ -352,7 +353,7 @@ impl Cursor for KeyCursor {
 }
 
 /// The first sixteen bytes, filled up with zeros.
-fn prefix_of(key: &[u8]) -> u128 {
+pub(crate) fn prefix_of(key: &[u8]) -> u128 {
     let mut bytes = [0; 16];
     let length = key.len().min(16);
     bytes[..length].copy_from_slice(&key[..length]);

@@ -6,6 +6,7 @@
 //! | `reconcile` | a day, a dataset | a candidate: data files to add and to remove, counts | nothing becomes visible |
 //! | `publish` | a candidate | a version of the Delta table | all or nothing, once |
 //! | `balance` | what was published and loaded | row accounting | no row appeared or got lost |
+//! | `optimize` | a dataset, event days | what was merged | no row changes, readers of changes see none |
 //! | `vacuum` | a retention in days | what was removed | no version within the retention loses a file |
 //!
 //! The table holds one row per key, its latest version: the one that was delivered last, by ingest date, the bronze object's
@@ -16,6 +17,9 @@
 mod accounting;
 mod applied;
 mod balance;
+mod changes;
+mod committed;
+mod compaction;
 mod compare;
 mod content;
 mod context;
@@ -27,7 +31,9 @@ mod filters;
 mod handler;
 mod keys;
 mod merge;
+mod merge_files;
 mod not_read;
+mod optimize;
 mod plan;
 mod prefetch;
 mod provenance;

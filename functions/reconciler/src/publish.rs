@@ -120,6 +120,7 @@ fn request(candidate: &Candidate) -> CommitRequest {
         add: candidate.add.clone(),
         remove: candidate.remove.clone(),
         withdraws: candidate.withdrawn > 0,
+        data_change: true,
         information: BTreeMap::from([
             ("batchDate".to_owned(), batch_date),
             ("candidate".to_owned(), candidate.id.clone()),

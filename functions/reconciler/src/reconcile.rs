@@ -2,7 +2,9 @@
 
 use crate::accounting;
 use crate::applied;
-use crate::compare::{Input, Tally, Verdict, compare};
+use crate::changes::{self, Changes, Files, describe, key_of};
+use crate::committed::{Committed, SourceRange, source_column};
+use crate::compare::{Input, Verdict, compare};
 use crate::context::Context;
 use crate::day_objects::{DayObjects, object_id};
 use crate::delivery::{check, unmet_counts};
@@ -12,18 +14,15 @@ use crate::keys::KeyColumns;
 use crate::provenance::ProvenanceColumns;
 use crate::ranges::{Bucket, Ranges};
 use crate::resolution::Origin;
-use crate::rewrite::{Rewritten, rewrite};
-use crate::scope::{Scope, choose, distant_files, event_days};
+use crate::scope::{Scope, choose, event_days};
 use crate::withdrawn::Reapplied;
 use arrow::datatypes::Date32Type;
-use cardlake_core::contract::{Contract, Derivation};
+use cardlake_core::contract::Contract;
 use cardlake_core::events::ReconcileOutput;
 use cardlake_core::paths;
 use cardlake_core::records::{BatchCounts, Candidate, DataFile, FORMAT_VERSION, ObjectRecord, SettledObject};
 use cardlake_lake::delta::{ActiveFile, DeltaTable};
 use chrono::{Days, NaiveDate};
-use futures::{StreamExt, TryStreamExt, stream};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -77,55 +76,55 @@ async fn write_candidate(
         name: context.lake.silver_bucket.clone(),
         bytes_read: AtomicU64::new(0),
     });
-    let active = table.active_files().await?;
-    let by_path: BTreeMap<&str, &ActiveFile> = active.iter().map(|file| (file.path.as_str(), file)).collect();
-    let objects = not_in_table(&new, &by_path)?;
-    let files: Vec<&DataFile> = objects.iter().flatten().copied().collect();
-    let is_unverified = files.is_empty() && filters::is_unverified(context, contract, &active).await?;
-    if new.is_empty() && !is_unverified {
-        return Ok(output);
-    }
     // Without an event time there is no window to widen.
     let usual = contract.event_time.as_ref().map_or(0, |event| event.late_window_days);
     let widened = new.iter().filter_map(|record| record.late_window_days);
     let width = widened.chain(late_window_days).fold(usual, u32::max);
+    let committed = Committed::list(&table, contract, &new, width).await?;
+    let objects = not_in_table(&new, &committed.by_path())?;
+    let files: Vec<&DataFile> = objects.iter().flatten().copied().collect();
+    let is_unverified = files.is_empty() && filters::is_unverified(context, contract, committed.days()).await?;
+    if new.is_empty() && !is_unverified {
+        return Ok(output);
+    }
     let days = event_days(contract, &files, width);
     // The last batch that can contain a row of these days.
     let until = days
         .as_ref()
         .and_then(|days| days.last.checked_add_days(Days::new(width.into())));
-    let distant = distant_files(contract, &active, days.as_ref(), is_unverified);
-    let distant = Distant::find(context, &silver, contract, &files, &active, &distant).await?;
+    let distant = committed.distant(days.as_ref(), is_unverified);
+    let distant = Distant::find(context, &silver, contract, &files, &distant).await?;
     // A row that has moved far may have been confirmed far away, too.
     let until = until.filter(|_| distant.hits.is_empty());
-    let evidence = applied::evidence_files(
-        context,
-        &table,
-        &done,
-        batch_date,
-        until,
-        &by_path.keys().copied().collect(),
-    )
-    .await?;
-    let scope = Scope {
-        days: days.as_ref(),
-        hits: &distant.hits,
-    };
-    let mut plan = Plan::new(contract, &objects, &active, &evidence, &scope);
+    let evidence =
+        applied::evidence_files(context, &table, (before.as_ref(), &done), batch_date, until, &committed).await?;
     let was_applied = |record: &ObjectRecord| {
         let candidate = before.as_ref();
         candidate.is_some_and(|candidate| candidate.objects.contains_key(&object_id(record)))
     };
     let again = new.iter().enumerate().filter(|(_, record)| was_applied(record));
     let again: Vec<(usize, &ObjectRecord)> = again.map(|(index, record)| (index, *record)).collect();
+    let keys = again.iter().map(|(_, record)| record.source.key.clone()).collect();
+    let active = committed.with(&table, contract, distant.hits.clone(), keys).await?;
+    let scope = Scope {
+        days: days.as_ref(),
+        hits: &distant.hits,
+    };
+    let mut plan = Plan::new(contract, &objects, &active, &evidence, &scope);
     if !again.is_empty() {
         plan.apply_again(contract, &again, &objects, &active);
     }
     let verdict = plan.compare(contract, &silver, batch_date).await?;
-    let changes = plan.changes(contract, &silver, verdict).await?;
+    let files = Files {
+        new: &plan.new,
+        inputs: &plan.inputs,
+        described: &plan.described,
+        active: &active,
+    };
+    let changes = changes::write(contract, &silver, &files, verdict).await?;
     // A rerun that mends the table leaves it without filters until that is committed, so that another rerun finds the same.
     if !is_unverified || changes.remove.is_empty() {
-        distant.store(context, contract, &active, &changes.remove).await?;
+        distant.store(context, contract, &committed, &changes.remove).await?;
     }
     if new.is_empty() && changes.remove.is_empty() {
         return Ok(output);
@@ -280,7 +279,9 @@ impl Plan {
                 plan.inputs.len() - 1
             })
         };
-        let sources: Vec<SourceRange> = active.iter().map(|file| SourceRange::of(contract, file)).collect();
+        let column = source_column(contract);
+        let sources = active.iter().map(|file| SourceRange::of(column.as_deref(), file));
+        let sources: Vec<SourceRange> = sources.collect();
         for (index, record) in again {
             let mut object = Reapplied {
                 key: record.source.key.clone(),
@@ -324,111 +325,6 @@ impl Plan {
         let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
         let reapplied = self.reapplied.clone();
         compare(&source, &self.inputs, KeyColumns::of(contract), columns, day, reapplied).await
-    }
-
-    /// Keeps files without dropped rows and rewrites the others, one per processor at a time.
-    async fn changes(
-        &self,
-        contract: &Arc<Contract>,
-        silver: &Arc<Bucket>,
-        verdict: Verdict,
-    ) -> Result<Changes, ReconcilerError> {
-        let compared = self.described.iter().zip(&self.inputs);
-        let shrinking: Vec<_> = compared
-            .zip(verdict.dropped.into_iter().zip(verdict.files))
-            .filter(|(_, (dropped, _))| dropped.count() > 0)
-            .map(|((file, input), (dropped, remote))| (file, input.origin, dropped, remote))
-            .collect();
-        let touched: BTreeSet<&str> = shrinking.iter().map(|(file, ..)| file.path.as_str()).collect();
-        let mut changes = Changes {
-            withdrawn: verdict.withdrawn,
-            tally: verdict.tally,
-            add: self
-                .new
-                .iter()
-                .filter(|file| !touched.contains(file.path.as_str()))
-                .cloned()
-                .collect(),
-            remove: shrinking
-                .iter()
-                .filter(|(_, origin, ..)| *origin == Origin::Committed)
-                .map(|(file, ..)| file.path.clone())
-                .collect(),
-            bytes_written: 0,
-        };
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let rewritten: Vec<DataFile> = stream::iter(shrinking)
-            .filter(|(file, _, dropped, _)| std::future::ready(dropped.count() < file.rows))
-            .map(|(file, _, dropped, remote)| async move {
-                let (shared, original) = (Arc::clone(contract), file.clone());
-                let Rewritten { file, content } =
-                    tokio::task::spawn_blocking(move || rewrite(&shared, &original, &remote, &dropped))
-                        .await
-                        .map_err(|error| ReconcilerError::Interrupted(error.to_string()))??;
-                let key = key_of(contract, &file);
-                content.store(&silver.storage, &silver.name, &key).await?;
-                Ok::<_, ReconcilerError>(file)
-            })
-            .buffer_unordered(workers)
-            .try_collect()
-            .await?;
-        changes.bytes_written = rewritten.iter().map(|file| file.size).sum();
-        changes.add.extend(rewritten);
-        changes.add.sort_by(|a, b| a.path.cmp(&b.path));
-        changes.remove.sort();
-        Ok(changes)
-    }
-}
-
-/// Bronze keys between which those of a file's rows lie, by its statistics; `None`: unknown.
-struct SourceRange {
-    min: Option<String>,
-    max: Option<String>,
-}
-
-impl SourceRange {
-    fn of(contract: &Contract, file: &ActiveFile) -> Self {
-        let mut columns = contract.file_columns();
-        let source = columns.find(|column| column.derivation == Some(Derivation::SourceObject));
-        let statistics = source.and_then(|source| file.columns().remove(&source.name));
-        let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
-        let statistics = statistics.unwrap_or_default();
-        Self {
-            min: text(statistics.min),
-            max: text(statistics.max),
-        }
-    }
-
-    /// Whether the file may hold rows of the object. Long texts may be cut off in statistics.
-    fn may_hold(&self, key: &str) -> bool {
-        self.min.as_deref().is_none_or(|min| min <= key)
-            && self.max.as_deref().is_none_or(|max| key <= max || key.starts_with(max))
-    }
-}
-
-/// Files to add to the table and to remove from it.
-struct Changes {
-    tally: Tally,
-    /// Rows that leave the table and are not replaced.
-    withdrawn: u64,
-    add: Vec<DataFile>,
-    remove: Vec<String>,
-    bytes_written: u64,
-}
-
-/// Key of a data file in the silver bucket.
-fn key_of(contract: &Contract, file: &DataFile) -> String {
-    format!("{}/{}", contract.dataset, file.path)
-}
-
-fn describe(file: &ActiveFile) -> DataFile {
-    DataFile {
-        path: file.path.clone(),
-        size: file.size,
-        rows: file.rows,
-        partition_values: file.partition_values.clone(),
-        modification_time: file.modification_time,
-        columns: file.columns(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::keys::{KeyColumns, is_sorted};
 use crate::remote::{READ_BATCH_ROWS, RemoteFile};
 use crate::rows::RowSet;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
-use arrow::compute::{cast, filter_record_batch};
+use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use cardlake_core::contract::Contract;
@@ -118,23 +118,39 @@ fn through_arrow(
 /// The columns of the contract, then those that only the file has: nothing is dropped.
 fn target_schema(contract: &Contract, present: &Schema) -> SchemaRef {
     let wanted = contract.file_schema();
-    let further = present
-        .fields()
-        .iter()
-        .filter(|field| wanted.field_with_name(field.name()).is_err());
-    let fields: Vec<FieldRef> = wanted.fields().iter().chain(further).map(Arc::clone).collect();
+    let wanted = wanted.fields().iter().map(Arc::clone);
+    let fields: Vec<FieldRef> = wanted.chain(further_columns(contract, present)).collect();
     Arc::new(Schema::new(fields))
 }
 
+/// Columns of a file that the contract does not have.
+pub(crate) fn further_columns(contract: &Contract, present: &Schema) -> Vec<FieldRef> {
+    let wanted = contract.file_schema();
+    let fields = present.fields().iter();
+    let further = fields.filter(|field| wanted.field_with_name(field.name()).is_err());
+    further.map(Arc::clone).collect()
+}
+
 /// The batch with the columns of the schema; a column that the file does not have is null.
-fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+///
+/// # Errors
+/// A value cannot be converted to the type of its column.
+pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let columns: Result<Vec<ArrayRef>, ArrowError> = schema
         .fields()
         .iter()
         .map(|field| match batch.column_by_name(field.name()) {
             None => Ok(new_null_array(field.data_type(), batch.num_rows())),
             Some(column) if column.data_type() == field.data_type() => Ok(ArrayRef::clone(column)),
-            Some(column) => cast(column, field.data_type()),
+            // A safe cast would turn a value that does not fit into a null.
+            Some(column) => cast_with_options(
+                column,
+                field.data_type(),
+                &CastOptions {
+                    safe: false,
+                    ..CastOptions::default()
+                },
+            ),
         })
         .collect();
     RecordBatch::try_new(SchemaRef::clone(schema), columns?)

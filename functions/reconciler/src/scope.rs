@@ -25,16 +25,14 @@ pub(crate) struct EventDays {
 }
 
 impl EventDays {
-    fn contain(&self, partition_values: &BTreeMap<String, Option<String>>) -> bool {
-        let value = partition_values.get(&self.column).and_then(Option::as_deref);
-        let day: Option<NaiveDate> = value.and_then(|value| value.parse().ok());
+    pub(crate) fn contain(&self, partition_values: &BTreeMap<String, Option<String>>) -> bool {
         // A partition without a readable day can hold any row.
-        day.is_none_or(|day| (self.first..=self.last).contains(&day))
+        day_of(&self.column, partition_values).is_none_or(|day| (self.first..=self.last).contains(&day))
     }
 }
 
 /// The partition column with the event day.
-fn event_day_column(contract: &Contract) -> Option<&String> {
+pub(crate) fn event_day_column(contract: &Contract) -> Option<&String> {
     let event_time = contract.event_time.as_ref()?;
     let wanted = Some(Derivation::DateOf {
         from: event_time.column.clone(),
@@ -43,44 +41,30 @@ fn event_day_column(contract: &Contract) -> Option<&String> {
     contract.partition_columns.iter().find(is_day)
 }
 
-/// Whether files of the table are further apart than the late window.
-pub(crate) fn is_wider_than_window(contract: &Contract, active: &[ActiveFile]) -> bool {
-    let (Some(column), Some(event_time)) = (event_day_column(contract), &contract.event_time) else {
+/// Whether files of such event days are further apart than the late window; `None`: the file has no readable day and can hold any
+/// row.
+pub(crate) fn is_wider_than_window(contract: &Contract, days: impl Iterator<Item = Option<NaiveDate>>) -> bool {
+    let (Some(_), Some(event_time)) = (event_day_column(contract), &contract.event_time) else {
         return false;
     };
-    let days = active
-        .iter()
-        .map(|file| file.partition_values.get(column)?.as_deref()?.parse().ok());
-    let days: Option<BTreeSet<NaiveDate>> = days.collect();
-    // Files without a readable day can hold any row.
-    days.is_none_or(|days| match (days.first(), days.last()) {
-        (Some(first), Some(last)) => (*last - *first).num_days() > i64::from(event_time.late_window_days),
-        _ => false,
-    })
+    let mut span: Option<(NaiveDate, NaiveDate)> = None;
+    for day in days {
+        let Some(day) = day else { return true };
+        let (first, last) = span.unwrap_or((day, day));
+        span = Some((first.min(day), last.max(day)));
+    }
+    span.is_some_and(|(first, last)| (last - first).num_days() > i64::from(event_time.late_window_days))
 }
 
-/// The committed files that are not looked at unless key filters say so: those far from the new rows, or `all`.
-pub(crate) fn distant_files(
-    contract: &Contract,
-    active: &[ActiveFile],
-    days: Option<&EventDays>,
-    all: bool,
-) -> Vec<usize> {
-    if event_day_column(contract).is_none() {
-        return Vec::new();
-    }
-    let is_distant = |file: &ActiveFile| all || days.is_some_and(|days| !days.contain(&file.partition_values));
-    let files = active.iter().enumerate().filter(|(_, file)| is_distant(file));
-    files.map(|(index, _)| index).collect()
+/// The event day of a file by its partition.
+pub(crate) fn day_of(column: &str, partition_values: &BTreeMap<String, Option<String>>) -> Option<NaiveDate> {
+    partition_values.get(column)?.as_deref()?.parse().ok()
 }
 
 /// The days around the new rows; `None` if the table is not partitioned by event day.
 pub(crate) fn event_days(contract: &Contract, new: &[&DataFile], late_window_days: u32) -> Option<EventDays> {
     let column = event_day_column(contract)?;
-    let dates: Option<Vec<NaiveDate>> = new
-        .iter()
-        .map(|file| file.partition_values.get(column)?.as_deref()?.parse().ok())
-        .collect();
+    let dates: Option<Vec<NaiveDate>> = new.iter().map(|file| day_of(column, &file.partition_values)).collect();
     let dates = dates?;
     let width = Days::new(late_window_days.into());
     let first = dates.iter().min()?.checked_sub_days(width)?;
@@ -114,8 +98,8 @@ fn reaches(max: &str, min: &str) -> bool {
 pub(crate) struct Scope<'a> {
     /// The days around the new rows; `None`: everywhere.
     pub(crate) days: Option<&'a EventDays>,
-    /// Committed files that may hold one of the new rows wherever they are, or one of each other's.
-    pub(crate) hits: &'a BTreeSet<usize>,
+    /// Paths of committed files that may hold one of the new rows wherever they are, or one of each other's.
+    pub(crate) hits: &'a BTreeSet<String>,
 }
 
 /// Files to compare, by their indices in the given lists.
@@ -147,9 +131,9 @@ pub(crate) fn choose(
     let committed: Vec<(usize, KeyRange)> = active
         .iter()
         .enumerate()
-        .filter(|(index, file)| scope.hits.contains(index) || is_near(&file.partition_values))
+        .filter(|(_, file)| scope.hits.contains(&file.path) || is_near(&file.partition_values))
         .map(|(index, file)| (index, key_range(contract, &file.columns())))
-        .filter(|(index, range)| scope.hits.contains(index) || meets_new(range))
+        .filter(|(index, range)| scope.hits.contains(&active[*index].path) || meets_new(range))
         .collect();
     let evidence: Vec<(usize, KeyRange)> = evidence
         .iter()

@@ -4,6 +4,7 @@
 
 use crate::merge::{Cursor, Member};
 use crate::provenance::Provenance;
+use std::collections::HashMap;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Result, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use tempfile::SpooledTempFile;
@@ -105,6 +106,8 @@ pub(crate) struct Provenances {
     spool: BufWriter<SpooledTempFile>,
     /// Bronze objects of the rows.
     objects: Vec<Arc<str>>,
+    /// Their places in it: in a merged file, rows of many objects take turns.
+    places: HashMap<Arc<str>, u32>,
 }
 
 impl Provenances {
@@ -113,6 +116,7 @@ impl Provenances {
         Self {
             spool: spool(),
             objects: Vec::new(),
+            places: HashMap::new(),
         }
     }
 
@@ -121,16 +125,16 @@ impl Provenances {
     /// # Errors
     /// The temporary file cannot be written.
     pub(crate) fn add(&mut self, provenance: &Provenance) -> Result<()> {
-        // Rows of one object usually follow one another.
-        let known = self
-            .objects
-            .iter()
-            .rposition(|object| *object == provenance.source_object);
-        let object = known.unwrap_or_else(|| {
-            self.objects.push(Arc::clone(&provenance.source_object));
-            self.objects.len() - 1
-        });
-        self.spool.write_all(&(object as u32).to_le_bytes())?;
+        let object = match self.places.get(&provenance.source_object) {
+            Some(place) => *place,
+            None => {
+                let place = self.objects.len() as u32;
+                self.objects.push(Arc::clone(&provenance.source_object));
+                self.places.insert(Arc::clone(&provenance.source_object), place);
+                place
+            }
+        };
+        self.spool.write_all(&object.to_le_bytes())?;
         self.spool.write_all(&provenance.ingest_date.to_le_bytes())?;
         for number in [provenance.event_time, provenance.ingest_time, provenance.source_row] {
             self.spool.write_all(&number.to_le_bytes())?;

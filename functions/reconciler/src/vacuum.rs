@@ -7,7 +7,8 @@
 //!   committed because the table has moved on since. The last committed one stays: it holds the row accounting of its batch;
 //! - key filters of such data files alone;
 //! - data files that belong neither to a version of the table that was the newest one within the retention, nor to an
-//!   object record that stays, nor to a candidate that can still be committed, however old it is.
+//!   object record that stays, nor to a candidate that can still be committed, however old it is;
+//! - files of the log, if no version of the last 30 days (or of the retention, if that is longer) needs them.
 //!
 //! What points to data files goes before them, so whatever a vacuum that is cut off leaves behind is whole, and the next
 //! one goes on. Two things are lost with what is removed: versions before the retention cannot be read any more, and a
@@ -27,12 +28,14 @@ use cardlake_core::paths::{
     table_prefix,
 };
 use cardlake_core::records::{Candidate, ObjectRecord};
-use cardlake_lake::delta::DeltaTable;
+use cardlake_lake::delta::{DeltaTable, obsolete_log_files};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 
+/// Days for which the history in the log is kept at least, as by other Delta writers.
+const LOG_RETENTION_DAYS: u32 = 30;
 /// Documents read at a time.
 const CONCURRENT_READS: usize = 16;
 
@@ -52,6 +55,8 @@ pub(crate) async fn vacuum(
     let cutoff = now
         .checked_sub_days(Days::new(retention_days.into()))
         .ok_or_else(|| ReconcilerError::InvalidEvent(format!("{retention_days} days before {now} is no date")))?;
+    let log_days = Days::new(LOG_RETENTION_DAYS.max(retention_days).into());
+    let log_cutoff = now.checked_sub_days(log_days).unwrap_or(cutoff).min(cutoff);
     let contracts: Vec<&Contract> = match dataset {
         Some(dataset) => vec![context.contracts.get(dataset)?],
         None => context.contracts.iter().map(AsRef::as_ref).collect(),
@@ -59,7 +64,7 @@ pub(crate) async fn vacuum(
     let mut datasets = BTreeMap::new();
     for contract in contracts {
         let dataset = contract.dataset.as_str();
-        let past = Past::find(context, dataset, cutoff).await?;
+        let past = Past::find(context, dataset, cutoff, log_cutoff).await?;
         if !dry_run {
             past.remove(context).await?;
         }
@@ -69,6 +74,7 @@ pub(crate) async fn vacuum(
             data_files = past.data_files.len(),
             object_records = past.object_records.len(),
             candidates = past.candidates.len(),
+            log_files = past.log_files.len(),
             "vacuum"
         );
         datasets.insert(dataset.to_owned(), past.described());
@@ -85,15 +91,22 @@ struct Past {
     object_records: Vec<ObjectMeta>,
     candidates: Vec<ObjectMeta>,
     data_files: Vec<ObjectMeta>,
+    log_files: Vec<ObjectMeta>,
 }
 
 impl Past {
     /// Data files are listed before the documents that can refer to them are read: a file that a run adds meanwhile is
     /// not in the list, and what a run says about older ones is seen.
-    async fn find(context: &Context, dataset: &str, cutoff: DateTime<Utc>) -> Result<Self, ReconcilerError> {
+    async fn find(
+        context: &Context,
+        dataset: &str,
+        cutoff: DateTime<Utc>,
+        log_cutoff: DateTime<Utc>,
+    ) -> Result<Self, ReconcilerError> {
         let silver = &context.lake.silver_bucket;
         let is_past = |object: &ObjectMeta| object.last_modified < cutoff;
         let files = context.storage.list(silver, &table_prefix(dataset)).await?;
+        let log_files = past_log_files(&files, dataset, log_cutoff);
         let table = DeltaTable::open(&context.delta, dataset).await?;
         let mut referred = table.files_since(cutoff).await?;
 
@@ -133,11 +146,17 @@ impl Past {
             object_records,
             candidates,
             data_files,
+            log_files,
         })
     }
 
     async fn remove(&self, context: &Context) -> Result<(), ReconcilerError> {
-        for objects in [&self.object_records, &self.candidates, &self.data_files] {
+        for objects in [
+            &self.object_records,
+            &self.candidates,
+            &self.data_files,
+            &self.log_files,
+        ] {
             let keys: Vec<&str> = objects.iter().map(|object| object.key.as_str()).collect();
             context.storage.delete_all(&context.lake.silver_bucket, &keys).await?;
         }
@@ -158,8 +177,27 @@ impl Past {
             data_files: describe(&self.data_files),
             object_records: describe(&self.object_records),
             candidates: describe(&self.candidates),
+            log_files: describe(&self.log_files),
         }
     }
+}
+
+/// The files of a table's log that can go, of all its files.
+fn past_log_files(files: &[ObjectMeta], dataset: &str, cutoff: DateTime<Utc>) -> Vec<ObjectMeta> {
+    let prefix = format!("{}_delta_log/", table_prefix(dataset));
+    let log: Vec<(&str, bool)> = files
+        .iter()
+        .filter_map(|file| Some((file.key.strip_prefix(&prefix)?, file.last_modified < cutoff)))
+        .collect();
+    let obsolete: BTreeSet<String> = obsolete_log_files(&log)
+        .into_iter()
+        .map(|name| format!("{prefix}{name}"))
+        .collect();
+    files
+        .iter()
+        .filter(|file| obsolete.contains(&file.key))
+        .cloned()
+        .collect()
 }
 
 /// The candidates that can go. The files of those that can still be committed are added to `referred`.

@@ -297,6 +297,7 @@ async fn optimize(lake: &Lake) {
         add,
         remove: active.into_iter().map(|file| file.path).collect(),
         information: BTreeMap::new(),
+        data_change: true,
         withdraws: false,
     };
     let contract = std::sync::Arc::clone(&lake.contract);

@@ -233,3 +233,33 @@ async fn a_retention_of_nothing_and_an_unknown_dataset_are_refused() {
     let error = lake.handle(event("none", 7, true)).await.unwrap_err();
     assert!(error.to_string().contains("known are cards"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_before_the_last_old_checkpoint_goes_after_thirty_days() {
+    let mut lake = Lake::start().await;
+    let mut rows = Vec::new();
+    for number in 0..25 {
+        let row = Row::new(number, 13, 500);
+        lake.deliver(&format!("{number}.csv"), 13, std::slice::from_ref(&row))
+            .await;
+        lake.run(13).await;
+        rows.push(row);
+    }
+    lake.age(day(0));
+    let removed = vacuum(&mut lake, day(29), false).await;
+    assert_eq!(removed.log_files.count, 0, "history is kept for thirty days");
+    let removed = vacuum(&mut lake, day(31), false).await;
+    let names = lake.log_files();
+    assert!(removed.log_files.count >= 10, "{removed:?}");
+    let first = names.iter().find(|name| name.ends_with(".json")).unwrap();
+    let checkpoint = names.iter().find(|name| name.contains("checkpoint")).unwrap();
+    assert_eq!(first.split('.').next(), checkpoint.split('.').next(), "{names:?}");
+    assert_eq!(lake.contents().await, expected(&rows));
+    // A batch goes on from there, and an applied object is still known.
+    assert_eq!(lake.reconcile(13).await.unwrap().candidate, None);
+    let row = Row::new(99, 13, 500);
+    lake.deliver("last.csv", 13, std::slice::from_ref(&row)).await;
+    lake.run(13).await;
+    rows.push(row);
+    assert_eq!(lake.contents().await, expected(&rows));
+}

@@ -9,7 +9,7 @@ use cardlake_core::events::ValidatorEvent;
 use cardlake_core::paths;
 use cardlake_core::records::{Candidate, FORMAT_VERSION};
 use cardlake_expectations::{ParquetTable, TableFile};
-use cardlake_lake::delta::{DeltaStore, DeltaTable};
+use cardlake_lake::delta::{ActiveFile, DeltaStore, DeltaTable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -85,13 +85,19 @@ pub(crate) async fn staying_files(context: &Context, candidate: &Candidate) -> R
     };
     let store = DeltaStore::new(&context.aws, &context.silver_bucket)?;
     let table = DeltaTable::open(&store, &candidate.dataset).await?;
-    let active = table.at_version(version).await?.active_files().await?;
-    let touched: BTreeSet<_> = candidate.add.iter().map(|file| &file.partition_values).collect();
-    let removed: BTreeSet<_> = candidate.remove.iter().collect();
-    let staying = active
-        .iter()
-        .filter(|file| touched.contains(&file.partition_values) && !removed.contains(&file.path));
-    let files = staying.map(|file| {
+    let added = candidate.add.iter();
+    let touched: BTreeSet<_> = added.map(|file| file.partition_values.clone()).collect();
+    let removed: BTreeSet<_> = candidate.remove.iter().cloned().collect();
+    // A table may have far more files than the candidate touches.
+    let table = table.at_version(version).await?;
+    let stays = move |staying: &mut Vec<ActiveFile>, file: ActiveFile| {
+        if touched.contains(&file.partition_values) && !removed.contains(&file.path) {
+            staying.push(file);
+        }
+    };
+    let mut staying = table.fold(Vec::new(), stays).await?;
+    staying.sort_by(|a, b| a.path.cmp(&b.path));
+    let files = staying.iter().map(|file| {
         table_file(
             context,
             &candidate.dataset,

@@ -5,11 +5,13 @@
 
 mod generator;
 mod notifier;
+mod optimize;
 mod stages;
 mod vacuum;
 
 pub use generator::{Compression, FileFormat, GeneratorEvent, GeneratorOutput, GeneratorPart};
 pub use notifier::{ExecutionFacts, NotifierEvent, NotifierOutput, PlannedRun};
+pub use optimize::{OptimizeOutput, OptimizedDataset};
 pub use stages::{
     BalanceOutput, ComparedPartitions, DatasetBooks, DayOutput, LISTED_FILES, LoadedDataset, LoaderEvent, LoaderOutput,
     MartBuilderEvent, MartBuilderOutput, PlanOutput, PlannedDataset, PublishOutput, ReconcileOutput, ReconcilerEvent,

@@ -7,6 +7,7 @@
 //! A commit is atomic. Its outcome is known even if the response of the store was lost: the transaction ID is looked up before a
 //! conflict or failure is reported.
 
+mod cleanup;
 mod commit;
 mod create;
 mod engine;
@@ -18,6 +19,7 @@ mod schema;
 mod statistics;
 mod table;
 
+pub use cleanup::obsolete_log_files;
 pub use engine::DeltaStore;
 pub use error::DeltaError;
 pub use files::{ActiveFile, FileChanges};

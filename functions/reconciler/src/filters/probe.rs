@@ -24,7 +24,7 @@ const CONCURRENT_FETCHES: usize = 8;
 
 /// A data file with a filter.
 pub(crate) struct Known<'f> {
-    /// Index among the active files.
+    /// Index among the distant files.
     pub(crate) index: usize,
     /// Key of the object with its filter.
     pub(crate) key: Arc<str>,
@@ -68,7 +68,7 @@ pub(crate) async fn read(files: Vec<RemoteFile>, keys: KeyColumns) -> Result<Vec
 /// Hashes to look up.
 pub(crate) struct Probe<'h> {
     files: &'h mut Vec<FileHashes>,
-    /// Index among the active files of each; `None`: a new file.
+    /// Index among the distant files of each; `None`: a new file.
     owners: Vec<Option<usize>>,
 }
 
@@ -80,7 +80,7 @@ impl<'h> Probe<'h> {
         Self { files, owners }
     }
 
-    /// The active files that share a hash with another of the files: those with filters, and those among the probed ones.
+    /// The distant files that share a hash with another of the files: those with filters, and those among the probed ones.
     ///
     /// # Errors
     /// A filter cannot be read, or is damaged.

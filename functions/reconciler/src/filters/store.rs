@@ -7,6 +7,7 @@
 //! A filter that cannot be read is no loss: the keys of its files are hashed again.
 
 use super::rice::{self, Block};
+use crate::committed::FileName;
 use crate::content::Content;
 use crate::context::Context;
 use crate::error::ReconcilerError;
@@ -16,11 +17,9 @@ use crate::remote::RemoteFile;
 use cardlake_aws::storage::ObjectMeta;
 use cardlake_core::contract::Contract;
 use cardlake_core::paths;
-use cardlake_lake::delta::ActiveFile;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::sync::Arc;
@@ -250,9 +249,9 @@ impl FileHashes {
 pub(crate) async fn write(
     context: &Context,
     contract: &Contract,
-    mut filters: Vec<(&ActiveFile, FileHashes)>,
+    mut filters: Vec<(FileName, FileHashes)>,
     stored: &[Stored],
-    active: &[ActiveFile],
+    is_active: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<(), ReconcilerError> {
     let bucket = &context.lake.silver_bucket;
     let small = stored.iter().filter(|object| object.size <= FOLDED_BYTES);
@@ -280,17 +279,12 @@ pub(crate) async fn write(
         hashes.content.read_to_end(&mut bytes)?;
         to.add(&file.path, file.size, hashes.runs, &bytes)?;
     }
-    let active: BTreeSet<(&str, u64)> = active.iter().map(|file| (file.path.as_str(), file.size)).collect();
     for object in &folded {
         // Another run may have folded it already.
         let Some(bytes) = context.storage.get(bucket, &object.key).await? else {
             continue;
         };
-        for file in object
-            .files
-            .iter()
-            .filter(|file| active.contains(&(file.path.as_str(), file.size)))
-        {
+        for file in object.files.iter().filter(|file| is_active(&file.path)) {
             let range =
                 file.runs.first().map_or(0, |run| run.start)..file.runs.last().map_or(0, |run| run.start + run.bytes());
             if let Some(bytes) = bytes.get(range.start as usize..range.end as usize) {

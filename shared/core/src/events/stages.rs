@@ -105,6 +105,18 @@ pub enum ReconcilerEvent {
         /// Output of the loader.
         loaded: Vec<LoadedDataset>,
     },
+    /// Merge small data files of partitions; no row changes.
+    Optimize {
+        /// Dataset; `None` means all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dataset: Option<String>,
+        /// First event day; `None`: from the first one on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<NaiveDate>,
+        /// Last event day; `None`: to the last one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<NaiveDate>,
+    },
     /// Delete unreferenced files and records. The default is a dry run.
     Vacuum {
         /// Dataset; `None` means all.

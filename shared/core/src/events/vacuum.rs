@@ -29,6 +29,9 @@ pub struct VacuumedDataset {
     pub object_records: RemovedObjects,
     /// Candidates that can no longer be committed, or were superseded by a later one of their batch.
     pub candidates: RemovedObjects,
+    /// Files of the log of versions before the retention.
+    #[serde(default)]
+    pub log_files: RemovedObjects,
 }
 
 /// Objects of the silver bucket.

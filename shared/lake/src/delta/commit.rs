@@ -96,14 +96,19 @@ impl DeltaTable {
     ) -> Result<Option<Option<SnapshotRef>>, DeltaError> {
         let engine = self.store.engine.as_ref();
         let failed = self.failed("commit to");
-        let new_columns = schema::missing_columns(contract, &logical_schema(snapshot), &partition_columns(snapshot))?;
+        let mut new_columns =
+            schema::missing_columns(contract, &logical_schema(snapshot), &partition_columns(snapshot))?;
         let (info, info_schema) = commit_info(request)?;
-        let operation = if request.remove.is_empty() {
-            UpdateTableOperation::Write
-        } else {
-            UpdateTableOperation::Merge
+        let operation = match (request.data_change, request.remove.is_empty()) {
+            (false, _) => UpdateTableOperation::Optimize,
+            (true, true) => UpdateTableOperation::Write,
+            (true, false) => UpdateTableOperation::Merge,
         };
-        let mut builder = Arc::clone(snapshot).update_table(operation, ENGINE_INFO, true);
+        if !request.data_change {
+            // The next batch adds them.
+            new_columns.clear();
+        }
+        let mut builder = Arc::clone(snapshot).update_table(operation, ENGINE_INFO, request.data_change);
         for column in new_columns {
             builder = builder.add_column(column);
         }
@@ -145,7 +150,7 @@ impl DeltaTable {
         let mut wanted: BTreeSet<&str> = request.remove.iter().map(String::as_str).collect();
         let mut removals = Vec::new();
         for metadata in self
-            .scan(snapshot)?
+            .log_scan(snapshot)?
             .scan_metadata(self.store.engine.as_ref())
             .map_err(&failed)?
         {

@@ -12,7 +12,7 @@ use delta_kernel::commit_range::{CommitRange, DeltaAction};
 use delta_kernel::engine::arrow_data::EngineDataArrowExt;
 use delta_kernel::scan::Scan;
 use object_store::path::Path;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 
 /// An active data file of a table.
@@ -42,22 +42,41 @@ impl ActiveFile {
 /// Changes between two versions of a table, without files added and removed in between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileChanges {
-    /// Files only in the later version, by path.
+    /// Files only in the later version, by path, but for those that only hold rows of files of the earlier one: what a commit
+    /// without data change (an OPTIMIZE) has merged.
     pub added: Vec<ActiveFile>,
     /// Paths of files only in the earlier version, sorted.
     pub removed: Vec<String>,
 }
 
 impl DeltaTable {
-    /// All data files of this version, sorted by path.
+    /// All data files of this version, sorted by path. They are in memory with their statistics: use [`Self::fold`] where the
+    /// table may have many.
     ///
     /// # Errors
     /// The log cannot be read, or a file has no row count.
     pub async fn active_files(&self) -> Result<Vec<ActiveFile>, DeltaError> {
+        let mut files = self.fold(Vec::new(), Vec::push).await?;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// Visits the data files of this version, in no particular order. The log is read as a stream, so that memory follows what
+    /// the state keeps.
+    ///
+    /// # Errors
+    /// As [`Self::active_files`].
+    pub async fn fold<S: Send + 'static>(
+        &self,
+        mut state: S,
+        mut visit: impl FnMut(&mut S, ActiveFile) + Send + 'static,
+    ) -> Result<S, DeltaError> {
         let table = self.clone();
-        blocking(move || match &table.snapshot {
-            Some(snapshot) => table.scan_files(snapshot),
-            None => Ok(Vec::new()),
+        blocking(move || {
+            if let Some(snapshot) = &table.snapshot {
+                table.visit_files(snapshot, |file| visit(&mut state, file))?;
+            }
+            Ok(state)
         })
         .await
     }
@@ -67,7 +86,7 @@ impl DeltaTable {
     /// # Errors
     /// As [`Self::active_files`].
     pub async fn rows(&self) -> Result<u64, DeltaError> {
-        Ok(self.active_files().await?.iter().map(|file| file.rows).sum())
+        self.fold(0, |rows, file| *rows += file.rows).await
     }
 
     /// Changes after version `from` (`None`: since the table was created) up to and including version `to`.
@@ -92,11 +111,10 @@ impl DeltaTable {
         .await
     }
 
-    fn scan_files(&self, snapshot: &SnapshotRef) -> Result<Vec<ActiveFile>, DeltaError> {
+    fn visit_files(&self, snapshot: &SnapshotRef, mut visit: impl FnMut(ActiveFile)) -> Result<(), DeltaError> {
         let failed = self.failed("list the files of");
-        let mut files = Vec::new();
         for metadata in self
-            .scan(snapshot)?
+            .log_scan(snapshot)?
             .scan_metadata(self.store.engine.as_ref())
             .map_err(&failed)?
         {
@@ -108,13 +126,12 @@ impl DeltaTable {
                 .map_err(&failed)?;
             let constants = column(&batch, "fileConstantValues").and_then(|array| array.as_struct_opt().cloned());
             let partitions = constants.and_then(|constants| constants.column_by_name("partitionValues").cloned());
-            self.read_files(&StructArray::from(batch), partitions.as_ref(), &mut files)?;
+            self.read_files(&StructArray::from(batch), partitions.as_ref(), |file, _| visit(file))?;
         }
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(files)
+        Ok(())
     }
 
-    pub(super) fn scan(&self, snapshot: &SnapshotRef) -> Result<Scan, DeltaError> {
+    pub(super) fn log_scan(&self, snapshot: &SnapshotRef) -> Result<Scan, DeltaError> {
         SnapshotRef::clone(snapshot)
             .scan_builder()
             .without_row_transforms()
@@ -130,43 +147,37 @@ impl DeltaTable {
             .with_end_version(end)
             .build(engine.as_ref())
             .map_err(&failed)?;
-        let mut added: BTreeMap<String, ActiveFile> = BTreeMap::new();
-        let mut removed: BTreeMap<String, ()> = BTreeMap::new();
+        let mut net = NetChanges::default();
         let commits = range
             .commits(engine.clone(), None, &[DeltaAction::Add, DeltaAction::Remove])
             .map_err(&failed)?;
         for commit in commits {
+            let (mut adds, mut removes) = (Vec::new(), Vec::new());
             for batch in commit.map_err(&failed)?.get_actions(engine.as_ref()).map_err(&failed)? {
                 let batch = batch.try_into_record_batch().map_err(&failed)?;
                 for path in removed_paths(&batch) {
-                    let path = self.decode(&path)?;
-                    if added.remove(&path).is_none() {
-                        removed.insert(path, ());
-                    }
+                    removes.push(self.decode(&path)?);
                 }
-                let mut files = Vec::new();
-                if let Some(adds) = column(&batch, "add").and_then(|array| array.as_struct_opt()) {
-                    self.read_files(adds, adds.column_by_name("partitionValues"), &mut files)?;
-                }
-                for file in files {
-                    if removed.remove(&file.path).is_none() {
-                        added.insert(file.path.clone(), file);
-                    }
+                if let Some(rows) = column(&batch, "add").and_then(|array| array.as_struct_opt()) {
+                    let add = |file, data_change| adds.push((file, data_change));
+                    self.read_files(rows, rows.column_by_name("partitionValues"), add)?;
                 }
             }
+            net.apply(adds, removes);
         }
         Ok(FileChanges {
-            added: added.into_values().collect(),
-            removed: removed.into_keys().collect(),
+            added: net.added.into_values().collect(),
+            removed: net.removed.into_iter().collect(),
         })
     }
 
-    /// Files from rows with the columns of an add action; rows without a path are other actions.
+    /// Files from rows with the columns of an add action, each with whether it changes data; rows without a path are other
+    /// actions.
     fn read_files(
         &self,
         rows: &StructArray,
         partitions: Option<&ArrayRef>,
-        files: &mut Vec<ActiveFile>,
+        mut visit: impl FnMut(ActiveFile, bool),
     ) -> Result<(), DeltaError> {
         let corrupt = |problem: String| DeltaError::Corrupt {
             table: self.name.clone(),
@@ -188,6 +199,10 @@ impl DeltaTable {
         let partitions = partitions
             .and_then(|array| array.as_map_opt())
             .ok_or_else(|| missing("partitionValues"))?;
+        // The active files of a version are listed without it.
+        let data_change = rows
+            .column_by_name("dataChange")
+            .and_then(|array| array.as_boolean_opt());
         for row in 0..rows.len() {
             if rows.is_null(row) || paths.is_null(row) {
                 continue;
@@ -198,7 +213,8 @@ impl DeltaTable {
             } else {
                 statistics.value(row)
             };
-            files.push(ActiveFile {
+            let changes_data = data_change.is_none_or(|changes| changes.is_null(row) || changes.value(row));
+            let file = ActiveFile {
                 rows: statistics::rows(statistics)
                     .ok_or_else(|| corrupt(format!("the log has no row count for {path}")))?,
                 size: sizes.value(row).try_into().unwrap_or_default(),
@@ -206,7 +222,8 @@ impl DeltaTable {
                 modification_time: times.value(row),
                 statistics: statistics.to_owned(),
                 path,
-            });
+            };
+            visit(file, changes_data);
         }
         Ok(())
     }
@@ -237,6 +254,44 @@ impl DeltaTable {
             return Err(unusable());
         }
         Ok(encoded)
+    }
+}
+
+/// Adds and removes of consecutive commits, without those that cancel each other.
+#[derive(Default)]
+struct NetChanges {
+    added: BTreeMap<String, ActiveFile>,
+    removed: BTreeSet<String>,
+    /// Files with rows of files from before the first commit.
+    rearranged: BTreeSet<String>,
+}
+
+impl NetChanges {
+    /// Takes the next commit. A file that it adds without changing data holds rows of the files that it removes from the same
+    /// partition: it counts as added if one of these was.
+    fn apply(&mut self, adds: Vec<(ActiveFile, bool)>, removes: Vec<String>) {
+        let mut with_news = BTreeSet::new();
+        for path in removes {
+            match self.added.remove(&path) {
+                Some(file) => {
+                    with_news.insert(file.partition_values);
+                }
+                None if self.rearranged.remove(&path) => {}
+                None => {
+                    self.removed.insert(path);
+                }
+            }
+        }
+        for (file, data_change) in adds {
+            if self.removed.remove(&file.path) {
+                continue;
+            }
+            if data_change || with_news.contains(&file.partition_values) {
+                self.added.insert(file.path.clone(), file);
+            } else {
+                self.rearranged.insert(file.path);
+            }
+        }
     }
 }
 
@@ -272,4 +327,60 @@ fn map_entries(map: &MapArray, row: usize) -> BTreeMap<String, Option<String>> {
         .zip(values)
         .filter_map(|(key, value)| Some((key?.to_owned(), value.map(str::to_owned))))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(partition: &str, name: &str) -> ActiveFile {
+        ActiveFile {
+            path: format!("{partition}/{name}"),
+            size: 1,
+            rows: 1,
+            partition_values: BTreeMap::from([("day".to_owned(), Some(partition.to_owned()))]),
+            modification_time: 0,
+            statistics: String::new(),
+        }
+    }
+
+    /// The added and removed paths after commits: added files with whether they change data, removed paths.
+    fn net(commits: &[(&[(&str, &str, bool)], &[&str])]) -> (Vec<String>, Vec<String>) {
+        let mut net = NetChanges::default();
+        for (adds, removes) in commits {
+            let adds = adds
+                .iter()
+                .map(|(partition, name, changes)| (file(partition, name), *changes));
+            net.apply(adds.collect(), removes.iter().map(|path| (*path).to_owned()).collect());
+        }
+        (net.added.into_keys().collect(), net.removed.into_iter().collect())
+    }
+
+    #[test]
+    fn what_cancels_out_is_no_change() {
+        let commits: &[(&[_], &[_])] = &[(&[("a", "1", true)], &["a/0"]), (&[("a", "0", true)], &["a/1"])];
+        assert_eq!(net(commits), (vec![], vec![]));
+    }
+
+    #[test]
+    fn merged_files_of_the_earlier_version_hold_no_news() {
+        let merge: (&[_], &[_]) = (&[("a", "m", false)], &["a/0", "a/1"]);
+        let removed = vec!["a/0".to_owned(), "a/1".to_owned()];
+        assert_eq!(net(&[merge]), (vec![], removed.clone()));
+        let again: (&[_], &[_]) = (&[("a", "n", false)], &["a/m"]);
+        assert_eq!(net(&[merge, again]), (vec![], removed.clone()));
+        let rewritten: (&[_], &[_]) = (&[("a", "r", true)], &["a/n"]);
+        assert_eq!(net(&[merge, again, rewritten]), (vec!["a/r".to_owned()], removed));
+    }
+
+    #[test]
+    fn a_merged_file_with_rows_of_an_added_one_counts_as_added() {
+        let commits: &[(&[_], &[_])] = &[
+            (&[("a", "1", true), ("b", "1", true)], &[]),
+            (&[("a", "m", false), ("c", "m", false)], &["a/0", "a/1", "c/0"]),
+            (&[("a", "n", false)], &["a/m"]),
+        ];
+        let added = vec!["a/n".to_owned(), "b/1".to_owned()];
+        assert_eq!(net(commits), (added, vec!["a/0".to_owned(), "c/0".to_owned()]));
+    }
 }

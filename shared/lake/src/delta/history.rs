@@ -2,7 +2,7 @@
 
 use super::engine::blocking;
 use super::error::DeltaError;
-use super::files::removed_paths;
+use super::files::{ActiveFile, removed_paths};
 use super::table::DeltaTable;
 use chrono::{DateTime, Utc};
 use delta_kernel::commit_range::{CommitRange, DeltaAction};
@@ -19,7 +19,10 @@ impl DeltaTable {
     /// # Errors
     /// The log cannot be read.
     pub async fn files_since(&self, time: DateTime<Utc>) -> Result<BTreeSet<String>, DeltaError> {
-        let mut paths: BTreeSet<String> = self.active_files().await?.into_iter().map(|file| file.path).collect();
+        let insert = |paths: &mut BTreeSet<String>, file: ActiveFile| {
+            paths.insert(file.path);
+        };
+        let mut paths = self.fold(BTreeSet::new(), insert).await?;
         let table = self.clone();
         let removed = blocking(move || match &table.snapshot {
             Some(snapshot) => {

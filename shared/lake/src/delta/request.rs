@@ -26,6 +26,8 @@ pub struct CommitRequest {
     pub remove: Vec<String>,
     /// Whether rows leave the table without being replaced; recorded for [`DeltaTable::withdrawn_at`].
     pub withdraws: bool,
+    /// Whether the rows of the table change; `false` for a commit that only arranges them in other files.
+    pub data_change: bool,
     /// Additional fields of the history entry, by name.
     pub information: BTreeMap<String, String>,
 }
