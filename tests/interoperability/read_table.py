@@ -109,7 +109,7 @@ def main():
         "one_day": table.to_pyarrow_table(filters=[("txn_date", "=", date(2026, 1, 12))]).num_rows,
         "history": [
             {"version": entry["version"], "operation": entry["operation"],
-             "batch": json.loads(entry["userMetadata"])["batch_date"], "engine": entry["engineInfo"]}
+             "batch": json.loads(entry["userMetadata"]).get("batch_date"), "engine": entry["engineInfo"]}
             for entry in table.history()
         ],
         "statistics": compare_statistics(folder, table),

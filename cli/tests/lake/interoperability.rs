@@ -97,14 +97,40 @@ async fn other_implementations_read_rows_schema_statistics_history_and_earlier_b
     let lake = Lake::open(folder.path(), options).await;
     let vacuumed = lake.vacuum(true).await.unwrap().data_files;
     let earlier = 4;
-    let printed = run(Command::new(interpreter.trim())
-        .arg(project.join("tests/interoperability/read_table.py"))
-        .arg(&table)
-        .arg(earlier.to_string())
-        .arg(lake.endpoint()))
-    .await;
+    let read = async |lake: &Lake, earlier: usize| -> Value {
+        let printed = run(Command::new(interpreter.trim())
+            .arg(project.join("tests/interoperability/read_table.py"))
+            .arg(&table)
+            .arg(earlier.to_string())
+            .arg(lake.endpoint()))
+        .await;
+        serde_json::from_str(&printed).unwrap()
+    };
+    let seen = read(&lake, earlier).await;
+    let merged = lake.optimize().await.unwrap();
+    assert!(merged.files_removed > merged.files_added, "{merged:?}");
+    let optimized = read(&lake, earlier).await;
     lake.close().await;
-    let seen: Value = serde_json::from_str(&printed).unwrap();
+    // By then the log before its checkpoint is gone, and so are the files that were merged.
+    let options = Options {
+        now: Some(after_the_retention() + chrono::Duration::days(30)),
+        ..Options::default()
+    };
+    let lake = Lake::open(folder.path(), options).await;
+    let cleaned = lake.vacuum(false).await.unwrap();
+    assert_eq!(cleaned.log_files.count, 10, "versions 0 to 9");
+    assert!(cleaned.data_files.count >= merged.files_removed);
+    let vacuumed_later = read(&lake, versions.len()).await;
+    lake.close().await;
+    for later in [&optimized, &vacuumed_later] {
+        assert_eq!(later["version"], versions.len() as u64);
+        for (reader, found) in later["rows"].as_object().unwrap() {
+            assert_eq!(found, &rows(versions.last().unwrap()), "{reader}");
+        }
+        assert_eq!(later["statistics"]["wrong"], json!([]));
+    }
+    assert_eq!(optimized["earlier"]["rows"], seen["earlier"]["rows"]);
+    assert_eq!(optimized["history"][0]["operation"], "OPTIMIZE");
 
     let last = versions.last().unwrap();
     assert_eq!(seen["version"], versions.len() as u64 - 1);

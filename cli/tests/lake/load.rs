@@ -260,6 +260,34 @@ async fn a_missed_day_is_caught_up_with_and_only_changed_rows_are_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn merged_files_bring_no_row_again_and_none_is_missed() {
+    let fixture = Fixture::start().await;
+    let loader = fixture.loader().await;
+    for (day, rows) in days() {
+        fixture.day(day, &rows).await;
+        load(&loader).await.unwrap();
+    }
+    let before = fixture.rows().await;
+    let merged = fixture.lake.optimize().await.unwrap();
+    assert!(merged.files_removed > merged.files_added, "{merged:?}");
+    let loaded = load(&loader).await.unwrap();
+    assert_eq!((loaded.version, loaded.copied_rows, loaded.warehouse_rows), (3, 0, 121));
+    assert_eq!(fixture.rows().await, before);
+
+    // A batch that is merged before it is loaded.
+    fixture
+        .day(16, &[row(300, 16, 1), row(301, 14, 2), row(302, 14, 3)])
+        .await;
+    assert!(fixture.lake.optimize().await.unwrap().files_removed > 0);
+    let loaded = load(&loader).await.unwrap();
+    assert_eq!((loaded.version, loaded.warehouse_rows), (5, 124));
+    assert!((3..124).contains(&loaded.copied_rows), "{loaded:?}");
+    let of_late_rows =
+        "select amount from raw.transactions where txn_date = '2026-01-14' and ingest_date = '2026-01-16'";
+    assert_eq!(fixture.sql(of_late_rows).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lost_and_repeated_ticks_and_killed_loaders_come_to_the_same_end() {
     let smooth = Fixture::start().await;
     let rough = Fixture::start().await;

@@ -7,7 +7,8 @@ use cardlake_core::assets::AssetFolder;
 use cardlake_core::env;
 use cardlake_core::error::{ErrorKind, StageError, with_causes};
 use cardlake_core::events::{
-    PublishOutput, ReconcileOutput, ReconcilerEvent, TransformerEvent, TransformerOutput, VacuumedDataset,
+    OptimizedDataset, PublishOutput, ReconcileOutput, ReconcilerEvent, TransformerEvent, TransformerOutput,
+    VacuumedDataset,
 };
 use cardlake_lake::delta::{ActiveFile, DeltaStore, DeltaTable};
 use cardlake_loopback::RequestHook;
@@ -151,6 +152,19 @@ impl Lake {
         }
         let candidate = self.reconcile(day, late_window_days).await?.candidate;
         self.publish(day, candidate).await
+    }
+
+    pub async fn optimize(&self) -> Result<OptimizedDataset, Failed> {
+        let event = ReconcilerEvent::Optimize {
+            dataset: Some(DATASET.to_owned()),
+            from: None,
+            to: None,
+        };
+        match cardlake_reconciler::handle(event, &self.reconciler).await {
+            Ok(Output::Optimize(mut output)) => Ok(output.datasets.remove(DATASET).unwrap()),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     pub async fn vacuum(&self, dry_run: bool) -> Result<VacuumedDataset, Failed> {

@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Bytes of the files that one commit replaces, about.
 const PORTION_BYTES: u64 = 2 * 1024 * 1024 * 1024;
@@ -100,11 +100,7 @@ impl<'a> Work<'a> {
             context,
             contract,
             days,
-            silver: Arc::new(Bucket {
-                storage: context.storage.clone(),
-                name: context.lake.silver_bucket.clone(),
-                bytes_read: AtomicU64::new(0),
-            }),
+            silver: Arc::new(Bucket::new(&context.storage, &context.lake.silver_bucket)),
             done: OptimizedDataset {
                 version: table.version(),
                 ..OptimizedDataset::default()
@@ -250,7 +246,7 @@ impl<'a> Work<'a> {
             remove,
             withdraws: false,
             data_change: false,
-            information: BTreeMap::new(),
+            information: BTreeMap::from([("userMetadata".to_owned(), r#"{"action": "optimize"}"#.to_owned())]),
         })
     }
 }

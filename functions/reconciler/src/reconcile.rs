@@ -26,7 +26,7 @@ use chrono::{Days, NaiveDate};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Writes the candidate of a batch. Nothing becomes visible.
 ///
@@ -71,11 +71,7 @@ async fn write_candidate(
         bytes_read: 0,
         bytes_written: 0,
     };
-    let silver = Arc::new(Bucket {
-        storage: context.storage.clone(),
-        name: context.lake.silver_bucket.clone(),
-        bytes_read: AtomicU64::new(0),
-    });
+    let silver = Arc::new(Bucket::new(&context.storage, &context.lake.silver_bucket));
     // Without an event time there is no window to widen.
     let usual = contract.event_time.as_ref().map_or(0, |event| event.late_window_days);
     let widened = new.iter().filter_map(|record| record.late_window_days);

@@ -2,7 +2,7 @@
 
 use crate::error::ReconcilerError;
 use crate::prefetch::PrefetchBuffers;
-use crate::ranges::Ranges;
+use crate::ranges::{Held, Ranges};
 use cardlake_aws::storage::StorageError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -39,8 +39,13 @@ impl RemoteFile {
             problem: error.to_string(),
         };
         let mut wanted = FOOTER_BYTES.min(size);
+        let mut source = Arc::clone(source);
         let metadata = loop {
             let tail = source.get_range(key, size - wanted..size).await?;
+            // A small file came as a whole: nothing more is asked for.
+            if wanted == size && source.may_hold(&tail) {
+                source = Arc::new(Held(tail.clone()));
+            }
             let mut reader = ParquetMetaDataReader::new();
             match reader.try_parse_sized(&tail, size) {
                 Ok(()) => break reader.finish().map_err(|error| corrupt(&error))?,
@@ -54,7 +59,7 @@ impl RemoteFile {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(|error| corrupt(&error))?;
         Ok(Self {
-            source: Arc::clone(source),
+            source,
             key: Arc::from(key),
             size,
             metadata,

@@ -32,7 +32,6 @@ use cardlake_lake::delta::{DeltaTable, obsolete_log_files};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicU64;
 
 /// Days for which the history in the log is kept at least, as by other Delta writers.
 const LOG_RETENTION_DAYS: u32 = 30;
@@ -125,11 +124,7 @@ impl Past {
         let candidates = past_candidates(context, &table, cutoff, &mut referred).await?;
         let is_referred = |key: &str| data_file_path(dataset, key).is_none_or(|path| referred.contains(path));
         let filters_prefix = key_filters_prefix(dataset);
-        let silver = Bucket {
-            storage: context.storage.clone(),
-            name: silver.clone(),
-            bytes_read: AtomicU64::new(0),
-        };
+        let silver = Bucket::new(&context.storage, silver);
         let mut data_files = Vec::new();
         for file in files.into_iter().filter(is_past) {
             let unreferred = if file.key.starts_with(&filters_prefix) {
