@@ -1,5 +1,6 @@
 //! Ticks against a recording warehouse with failures on demand, and in-memory buckets.
 
+mod as_of;
 mod fakes;
 mod features;
 mod panels;
@@ -80,6 +81,7 @@ fn first_event() -> MartBuilderEvent {
         exclude: None,
         vars: serde_json::Map::new(),
         full_refresh: false,
+        as_of: false,
         books: None,
         audits: Vec::new(),
         cursor: None,
