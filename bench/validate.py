@@ -1,6 +1,6 @@
 """The suite of the transactions over a Parquet file: cardlake validate beside Great Expectations on pandas.
 
-    validate.py BINARY [--rows N] [--repeats N]
+    validate.py BINARY [--rows N] [--repeats N] [--unique N] [--twice N]
 
 The file is made once (seeded) and kept in target/bench. It has a few nulls, duplicates and values out of bounds, so that both
 have something to find. The suite is the project's own, without what pandas cannot know: types of Arrow, lineage columns. Each
@@ -64,6 +64,37 @@ def make_data(path, rows):
     pq.write_table(table, path, compression="zstd", row_group_size=128 * 1024)
 
 
+def make_identifiers(path, rows, twice):
+    """A file of UUIDs, made in parts: all different, or the first half of the rows once more."""
+    part = 500_000
+    distinct = rows // 2 if twice else rows
+    with pq.ParquetWriter(path, pa.schema([("id", pa.string())]), compression="zstd", use_dictionary=False) as writer:
+        for _ in range(2 if twice else 1):
+            random = np.random.default_rng(7)
+            for start in range(0, distinct, part):
+                ids = identifiers(random, min(part, distinct - start))
+                writer.write_table(pa.table({"id": ids}), row_group_size=128 * 1024)
+
+
+def measure_uniqueness(binary, options):
+    suite = BENCH / "validate-unique.suite.json"
+    expectation = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}}
+    suite.write_text(json.dumps({"name": "unique", "expectations": [expectation]}))
+    print("\n| rows | ids | wall s | processor s | peak memory |\n|--:|---|--:|--:|--:|")
+    for rows, twice in ((options.unique, False), (options.twice, True)):
+        data = BENCH / f"validate-{'twice' if twice else 'unique'}-{rows}.parquet"
+        if not data.exists():
+            make_identifiers(data, rows, twice)
+        command = [binary, "validate", "--suite", str(suite), "--data", str(data), "--json"]
+        runs = [measure(command, {}, whole=True, codes=(0, 1)) for _ in range(options.repeats)]
+        wall, processor, memory, printed = min(runs)
+        count = json.loads(printed)["results"][0]["result"]["unexpected_count"]
+        if count != (rows if twice else 0):
+            sys.exit(f"{count:,} rows are not unique")
+        kind = "each twice" if twice else "unique"
+        print(f"| {rows:,} | {kind} | {wall:.2f} | {processor:.2f} | {memory / 1e6:,.0f} MB |")
+
+
 def make_suite(path, columns):
     suite = json.loads((HERE.parent / "expectations/transactions.json").read_text())
     known_to_arrow_alone = ("expect_column_values_to_be_of_type", "expect_table_columns_to_match_set")
@@ -90,6 +121,8 @@ def main():
     parser.add_argument("binary")
     parser.add_argument("--rows", type=int, default=3_000_000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--unique", type=int, default=32_000_000)
+    parser.add_argument("--twice", type=int, default=10_000_000)
     options = parser.parse_args()
     BENCH.mkdir(parents=True, exist_ok=True)
     data, suite, output = (BENCH / f"validate-{options.rows}.{kind}" for kind in ("parquet", "suite.json", "result.json"))
@@ -113,6 +146,7 @@ def main():
         f"| {their_wall / wall:.0f}x | {their_processor / processor:.0f}x |"
     )
     print(f"of theirs, the validation alone: {float(seconds):.1f} s ({float(seconds) / wall:.0f}x)")
+    measure_uniqueness(options.binary, options)
 
 
 if __name__ == "__main__":

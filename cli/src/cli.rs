@@ -210,7 +210,8 @@ fn refused(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    let is_bare = std::env::args_os().len() < 2;
+    if is_bare && error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = std::io::stderr().write_all(welcome::NO_COMMAND.as_bytes());
         return ExitCode::from(2);
     }

@@ -11,7 +11,13 @@ pub(crate) fn explained(
     command: clap::Command,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> CliError {
-    let name = subcommand(command, arguments);
+    let name = subcommand(&command, arguments);
+    if matches!(
+        error.kind(),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        return missing_command(&command, name.as_deref());
+    }
     let help = name.map_or_else(
         || "see `cardlake --help`".to_owned(),
         |name| format!("see `cardlake {name} --help`"),
@@ -27,6 +33,16 @@ pub(crate) fn explained(
         None => help,
     };
     CliError::usage(message(error)).hint(hint)
+}
+
+/// No command of those of `cardlake`, or of those of its subcommand `name`.
+fn missing_command(command: &clap::Command, name: Option<&str>) -> CliError {
+    let above = name.and_then(|name| command.find_subcommand(name));
+    let commands = above.unwrap_or(command).get_subcommands().map(clap::Command::get_name);
+    let commands: Vec<&str> = commands.filter(|name| *name != "help").collect();
+    let path = name.map_or_else(String::new, |name| format!(" {name}"));
+    CliError::usage(format!("a command is missing: {}", commands.join(", ")))
+        .hint(format!("see `cardlake{path} --help`"))
 }
 
 fn message(error: &clap::Error) -> String {
@@ -46,7 +62,6 @@ fn message(error: &clap::Error) -> String {
         ErrorKind::UnknownArgument => format!("unexpected argument '{argument}'"),
         ErrorKind::InvalidSubcommand => format!("unknown command '{}'", one(ContextKind::InvalidSubcommand)),
         ErrorKind::MissingRequiredArgument => format!("missing required argument: {argument}"),
-        ErrorKind::MissingSubcommand => "a command is missing".to_owned(),
         ErrorKind::ArgumentConflict => match one(ContextKind::PriorArg) {
             prior if prior == argument => format!("'{argument}' is given more than once"),
             prior => format!("'{argument}' cannot be used with {prior}"),
@@ -65,8 +80,12 @@ fn texts(error: &clap::Error, kind: ContextKind) -> Vec<String> {
 }
 
 /// The subcommand that the arguments begin with, whatever is wrong with the rest.
-fn subcommand(command: clap::Command, arguments: impl IntoIterator<Item = OsString>) -> Option<String> {
-    let matches = command.ignore_errors(true).try_get_matches_from(arguments).ok()?;
+fn subcommand(command: &clap::Command, arguments: impl IntoIterator<Item = OsString>) -> Option<String> {
+    let matches = command
+        .clone()
+        .ignore_errors(true)
+        .try_get_matches_from(arguments)
+        .ok()?;
     matches.subcommand_name().map(str::to_owned)
 }
 
@@ -90,9 +109,13 @@ mod tests {
             )
             .arg(Arg::new("format").long("format").value_parser(["table", "csv"]));
         let sql = Command::new("sql").arg(Arg::new("statement").value_name("STATEMENT").required(true));
+        let quarantine = Command::new("quarantine")
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .subcommands([Command::new("list"), Command::new("show")]);
         Command::new("cardlake")
             .subcommand_required(true)
-            .subcommands([run, sql])
+            .subcommands([run, sql, quarantine])
     }
 
     #[test]
@@ -126,6 +149,14 @@ mod tests {
             (
                 &["sql"],
                 "error: missing required argument: <STATEMENT> (hint: see `cardlake sql --help`)",
+            ),
+            (
+                &["quarantine"],
+                "error: a command is missing: list, show (hint: see `cardlake quarantine --help`)",
+            ),
+            (
+                &[],
+                "error: a command is missing: run, sql, quarantine (hint: see `cardlake --help`)",
             ),
             (
                 &["rum"],

@@ -187,6 +187,8 @@ fn the_newest_snapshot_of_every_mart_is_pointed_to() {
     let landing = Landing::three_days();
     let lake = Lake::new();
     lake.run_json(&["--from", "2026-01-13", "--to", "2026-01-14", "--input", landing.path()]);
+    let sales = "select sum(gross_sales) from mart_sales_daily";
+    let newest = lake.sql_value(sales);
     let outcome = lake.cardlake(&[
         "backfill",
         "--from",
@@ -197,6 +199,18 @@ fn the_newest_snapshot_of_every_mart_is_pointed_to() {
         "build",
     ]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(
+        outcome
+            .stdout
+            .contains("the marts are as of 2026-01-14, the newest day that was run"),
+        "{}",
+        outcome.stdout
+    );
+    assert_eq!(
+        lake.sql_value(sales),
+        newest,
+        "the marts did not go back to the old day"
+    );
     let gold = lake.files_below("s3/cardlake-gold");
     let pointers: Vec<_> = gold.keys().filter(|key| key.ends_with("/latest.json")).collect();
     assert_eq!(pointers.len(), 7, "{pointers:?}");
@@ -213,6 +227,14 @@ fn the_newest_snapshot_of_every_mart_is_pointed_to() {
             "{prefix}"
         );
     }
+    let outcome = lake.cardlake(&["build", "--date", "2026-01-13", "--as-of"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("As of 2026-01-13"), "{}", outcome.stdout);
+    assert_ne!(lake.sql_value(sales), newest, "what was known then");
+    let outcome = lake.cardlake(&["build", "--date", "2026-01-13"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("As of 2026-01-14"), "{}", outcome.stdout);
+    assert_eq!(lake.sql_value(sales), newest);
 }
 
 #[test]

@@ -386,7 +386,7 @@ fn wrong_usage_of_validate_is_told_in_a_line() {
         (
             "odd.json",
             "orders.csv",
-            "expectation 1 (expect_column_values_to_be_odd): this type is unknown; supported are",
+            "expectation 1 (expect_column_values_to_be_odd): this type is unknown, did you mean",
         ),
         ("misspelt.json", "orders.csv", "argument 'mostl' is unknown"),
         ("suite.json", "nowhere.csv", "cannot read --data"),

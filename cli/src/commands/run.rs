@@ -141,12 +141,19 @@ fn days(args: &RunArgs, input: Option<&Input>) -> Result<Vec<NaiveDate>, CliErro
             let last = present.as_ref().and_then(|days| days.last().copied());
             match (from.or(first), to.or(last)) {
                 (Some(from), Some(to)) => (from, to),
-                (Some(day), None) | (None, Some(day)) => (day, day),
+                (Some(from), None) => return Err(half_open("--to", "--from", from)),
+                (None, Some(to)) => return Err(half_open("--from", "--to", to)),
                 (None, None) => return Err(CliError::usage("no day is given")),
             }
         }
     };
     days_between(from, to)
+}
+
+/// Only the files of `--input` tell where a range ends that has one end.
+fn half_open(missing: &str, given: &str, day: NaiveDate) -> CliError {
+    CliError::usage(format!("{given} {day} is given without {missing}"))
+        .hint(format!("add {missing}, or give --date {day} to run that day alone"))
 }
 
 /// The days from one to another, both included.
@@ -176,4 +183,34 @@ pub(crate) fn generation(synthetic: &Synthetic) -> Value {
         "corrupt_rate": rates.corrupt_rate,
         "parts": std::thread::available_parallelism().map_or(1, usize::from),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    fn days_of(arguments: &[&str]) -> Result<Vec<NaiveDate>, CliError> {
+        let command = Command::try_parse_from(std::iter::once(&"run").chain(arguments)).unwrap();
+        days(&command.run, None)
+    }
+
+    #[test]
+    fn a_range_has_two_ends() {
+        let range = days_of(&["--from", "2026-01-13", "--to", "2026-01-15"]).unwrap();
+        assert_eq!(range.len(), 3);
+        let error = |arguments: &[&str]| days_of(arguments).unwrap_err().to_string();
+        assert_eq!(
+            error(&["--from", "2026-01-13"]),
+            "error: --from 2026-01-13 is given without --to (hint: add --to, or give --date 2026-01-13 to run that day \
+             alone)"
+        );
+        assert!(error(&["--to", "2026-01-13"]).starts_with("error: --to 2026-01-13 is given without --from"));
+    }
 }

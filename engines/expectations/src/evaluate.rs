@@ -1,6 +1,7 @@
 //! The evaluation of a suite on a table, on all processors.
 
 use crate::evaluation::{Evaluation, build, hashing};
+use crate::expectations::check::CheckError;
 use crate::normalise::{NormaliseError, normalised};
 use crate::result::{ExpectationResult, ResultFormat, ValidationResult};
 use crate::source::{Batches, Source, SourceError};
@@ -11,6 +12,8 @@ use arrow::error::ArrowError;
 use futures::TryStreamExt;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
@@ -41,6 +44,30 @@ pub enum EvaluationError {
     /// A batch lacks a requested column, or cannot be filtered.
     #[error("cannot evaluate a batch: {0}")]
     Batch(#[source] ArrowError),
+    /// The hashes of the values of a large table cannot be kept in a temporary file.
+    #[error(
+        "cannot use a temporary file in {} for the hashes of a column's values (8 to 24 bytes a row): {source}; make room \
+         there, or name a larger folder with TMPDIR",
+        folder.display()
+    )]
+    Spill {
+        /// The folder of temporary files.
+        folder: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+}
+
+impl From<CheckError> for EvaluationError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Batch(source) => Self::Batch(source),
+            CheckError::Spill(source) => Self::Spill {
+                folder: std::env::temp_dir(),
+                source,
+            },
+        }
+    }
 }
 
 impl From<NormaliseError> for EvaluationError {
@@ -147,25 +174,25 @@ async fn pass(
     drop(senders);
     for worker in working {
         let part = worker.await.map_err(EvaluationError::Worker)?;
-        done.extend(part.map_err(EvaluationError::Batch)?);
+        done.extend(part?);
     }
     Ok(in_order(done))
 }
 
-/// Ends a pass, on all processors: some expectations sort millions of hashes.
+/// Ends a pass, on all processors: some expectations compare millions of hashes.
 async fn end_pass(evaluations: Vec<Evaluation>) -> Result<Vec<Evaluation>, EvaluationError> {
     let (parts, mut done) = distribute(evaluations, Evaluation::needs_rows);
     let working: Vec<_> = parts
         .into_iter()
         .map(|mut part| {
             tokio::task::spawn_blocking(move || {
-                part.iter_mut().for_each(|(_, evaluation)| evaluation.end_pass());
-                part
+                part.iter_mut().try_for_each(|(_, evaluation)| evaluation.end_pass())?;
+                Ok::<_, CheckError>(part)
             })
         })
         .collect();
     for worker in working {
-        done.extend(worker.await.map_err(EvaluationError::Worker)?);
+        done.extend(worker.await.map_err(EvaluationError::Worker)??);
     }
     Ok(in_order(done))
 }
@@ -179,7 +206,7 @@ fn in_order(mut placed: Vec<Placed>) -> Vec<Evaluation> {
 fn work(
     mut part: Vec<Placed>,
     mut batches: mpsc::Receiver<(RecordBatch, Option<u64>)>,
-) -> Result<Vec<Placed>, ArrowError> {
+) -> Result<Vec<Placed>, CheckError> {
     while let Some((batch, first_row)) = batches.blocking_recv() {
         for (_, evaluation) in &mut part {
             evaluation.update(&batch, first_row)?;

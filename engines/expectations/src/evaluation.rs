@@ -3,13 +3,12 @@
 use crate::arguments::Arguments;
 use crate::condition::Condition;
 use crate::expectations::SUPPORTED;
-use crate::expectations::check::{Check, Rows};
+use crate::expectations::check::{Check, CheckError, Rows};
 use crate::result::{Outcome, ResultFormat};
 use crate::suite::{ExpectationConfiguration, Suite, SuiteError};
 use crate::table::{BuildError, Problem, Table};
 use crate::tally::Positions;
 use arrow::array::{BooleanArray, RecordBatch};
-use arrow::error::ArrowError;
 
 /// Expectations that also read the reference rows.
 const UNIQUE: [&str; 2] = [
@@ -79,7 +78,7 @@ impl Evaluation {
     }
 
     /// Takes in a batch: of the table, with the number of its first row, or of the reference rows (`None`).
-    pub(crate) fn update(&mut self, batch: &RecordBatch, first_row: Option<u64>) -> Result<(), ArrowError> {
+    pub(crate) fn update(&mut self, batch: &RecordBatch, first_row: Option<u64>) -> Result<(), CheckError> {
         let Ok(check) = &mut self.check else {
             return Ok(());
         };
@@ -110,12 +109,13 @@ impl Evaluation {
     }
 
     /// Ends a pass.
-    pub(crate) fn end_pass(&mut self) {
+    pub(crate) fn end_pass(&mut self) -> Result<(), CheckError> {
         if self.needs_rows
             && let Ok(check) = &mut self.check
         {
-            self.needs_rows = check.next_pass();
+            self.needs_rows = check.next_pass()?;
         }
+        Ok(())
     }
 
     /// The outcome.
@@ -141,11 +141,26 @@ pub(crate) fn build(suite: &Suite, table: &Table) -> Result<Vec<Evaluation>, Sui
     built.collect()
 }
 
+/// How much of a name must agree with that of a supported type for it to be suggested, from 0 to 1.
+const ALIKE: f64 = 0.75;
+
+/// An unknown type of expectation: with the one that may be meant, and all that are supported.
+fn unknown(name: &str) -> Problem {
+    let names = || SUPPORTED.iter().map(|(name, _)| *name);
+    let likeness = |supported: &str| strsim::normalized_damerau_levenshtein(name, supported);
+    let nearest = names()
+        .map(|supported| (likeness(supported), supported))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let suggestion = nearest.map_or_else(String::new, |(_, nearest)| format!(", did you mean {nearest}?"));
+    let supported: Vec<&str> = names().collect();
+    format!("this type is unknown{suggestion} (supported: {})", supported.join(", "))
+}
+
 fn evaluation(expectation: &ExpectationConfiguration, table: &Table) -> Result<Evaluation, Problem> {
     let name = expectation.expectation_type.as_str();
     let Some((_, build)) = SUPPORTED.iter().find(|(supported, _)| *supported == name) else {
-        let names: Vec<&str> = SUPPORTED.iter().map(|(name, _)| *name).collect();
-        return Err(format!("this type is unknown; supported are {}", names.join(", ")));
+        return Err(unknown(name));
     };
     let arguments = Arguments::new(expectation);
     let missing = |column: String| format!("Error: The column \"{column}\" in BatchData does not exist.");
@@ -198,10 +213,21 @@ mod tests {
         let unknown = error(r#"{"name":"s","expectations":[{"type":"expect_column_values_to_be_odd","kwargs":{}}]}"#);
         assert!(
             unknown.starts_with(
-                "suite s, expectation 1 (expect_column_values_to_be_odd): this type is unknown; supported are \
-                 expect_column_distinct_values_to_be_in_set, "
+                "suite s, expectation 1 (expect_column_values_to_be_odd): this type is unknown, did you mean \
+                 expect_column_values_to_be_null? (supported: expect_column_distinct_values_to_be_in_set, "
             ),
             "{unknown}"
+        );
+        let nothing = error(r#"{"name":"s","expectations":[{"type":"not_null","kwargs":{}}]}"#);
+        assert!(
+            nothing.contains("(not_null): this type is unknown (supported: expect_"),
+            "{nothing}"
+        );
+        let swapped =
+            error(r#"{"name":"s","expectations":[{"type":"expect_column_values_to_be_uniqeu","kwargs":{}}]}"#);
+        assert!(
+            swapped.contains("did you mean expect_column_values_to_be_unique?"),
+            "{swapped}"
         );
         let misspelt = error(
             r#"{"name":"s","expectations":[

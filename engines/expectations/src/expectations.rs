@@ -3,8 +3,10 @@
 //! Most judge rows one by one ([`rows`]); some need more than one pass ([`check::Check::next_pass`]).
 
 mod aggregates;
+mod cardinality;
 pub(crate) mod check;
 mod distinct;
+mod hashing;
 mod lengths;
 mod nulls;
 mod order;
@@ -38,13 +40,16 @@ pub(crate) const SUPPORTED: &[(&str, Build)] = &[
     ("expect_column_pair_values_to_be_in_set", pairs::in_set),
     (
         "expect_column_proportion_of_unique_values_to_be_between",
-        unique::proportion,
+        cardinality::proportion,
     ),
     ("expect_column_quantile_values_to_be_between", quantiles::quantiles),
     ("expect_column_stdev_to_be_between", aggregates::standard_deviation),
     ("expect_column_sum_to_be_between", aggregates::sum),
     ("expect_column_to_exist", schema::column_to_exist),
-    ("expect_column_unique_value_count_to_be_between", unique::value_count),
+    (
+        "expect_column_unique_value_count_to_be_between",
+        cardinality::value_count,
+    ),
     ("expect_column_value_lengths_to_be_between", lengths::between),
     ("expect_column_value_lengths_to_equal", lengths::equal),
     ("expect_column_values_to_be_between", ranges::between),

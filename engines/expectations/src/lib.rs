@@ -6,7 +6,8 @@
 //!
 //! Guarantee: results are those of Great Expectations on pandas, field by field, apart from a short list of intended
 //! differences (`tests/great_expectations.rs` compares the two); they depend on suite and rows only. Rows are streamed with
-//! just the columns needed, and memory is bounded.
+//! just the columns needed, time is linear in their number, and memory is bounded: what uniqueness keeps of each value
+//! beyond 64 MiB goes to a temporary file, 8 bytes a row.
 //!
 //! Failure: an unknown type of expectation or a wrong argument is an error that names it; so is a source that cannot be
 //! read. An expectation that is not met is part of the result, not an error.
@@ -22,6 +23,7 @@ mod parquet_table;
 mod pattern;
 mod result;
 mod source;
+mod spill;
 mod suite;
 mod table;
 mod tally;

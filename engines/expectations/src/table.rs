@@ -15,7 +15,7 @@ pub(crate) struct Table {
     pub(crate) rows: u64,
     /// Number of reference rows: see [`crate::Source::reference_rows`].
     pub(crate) reference_rows: u64,
-    /// Number of expectations in the suite that keep a hash of every value; they share the memory for hashes.
+    /// Number of expectations in the suite that hash every value; they share the memory for hashes.
     pub(crate) hashing: u64,
 }
 

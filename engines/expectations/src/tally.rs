@@ -19,6 +19,15 @@ impl Positions<'_> {
         let row = self.kept.map_or(row as u64, |kept| u64::from(kept[row]));
         self.first_row + row
     }
+
+    /// The row of the (filtered) batch of `rows` rows that has this number in the table.
+    pub(crate) fn find(&self, number: u64, rows: usize) -> Option<usize> {
+        let row = number.checked_sub(self.first_row)?;
+        match self.kept {
+            None => usize::try_from(row).ok().filter(|row| *row < rows),
+            Some(kept) => kept.binary_search(&u32::try_from(row).ok()?).ok(),
+        }
+    }
 }
 
 /// What an expectation on rows found so far.

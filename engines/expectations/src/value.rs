@@ -93,6 +93,9 @@ pub(crate) fn array<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayR
     batch.column_by_name(name).ok_or_else(missing)
 }
 
+/// Sets the hash of null apart.
+const NULL_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// A column of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Column<'a> {
@@ -199,19 +202,21 @@ impl<'a> Column<'a> {
     /// A hash of the value of a row, chained to that of other columns by the seed. Equal values have equal hashes.
     #[inline]
     pub(crate) fn hash(&self, row: usize, seed: u64) -> u64 {
-        self.with_bytes(row, |bytes| xxh3_64_with_seed(bytes, seed))
+        self.with_bytes(row, seed, xxh3_64_with_seed)
     }
 
     /// As [`Self::hash`], wide enough to rule out collisions.
     pub(crate) fn wide_hash(&self, row: usize, seed: u64) -> u128 {
-        self.with_bytes(row, |bytes| xxh3_128_with_seed(bytes, seed))
+        self.with_bytes(row, seed, xxh3_128_with_seed)
     }
 
     #[inline]
-    fn with_bytes<T>(&self, row: usize, use_bytes: impl FnOnce(&[u8]) -> T) -> T {
+    fn with_bytes<T>(&self, row: usize, seed: u64, hash: impl FnOnce(&[u8], u64) -> T) -> T {
         if self.is_null(row) {
-            return use_bytes(b"\0null");
+            // No bytes can stand for null: a text may hold any.
+            return hash(b"", seed ^ NULL_SEED);
         }
+        let use_bytes = |bytes: &[u8]| hash(bytes, seed);
         match self {
             Self::Text(array) => use_bytes(array.value(row).as_bytes()),
             Self::Integer(array) => use_bytes(&array.value(row).to_le_bytes()),

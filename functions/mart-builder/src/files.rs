@@ -3,6 +3,7 @@
 use cardlake_aws::run_records;
 use cardlake_aws::storage::{Storage, StorageError};
 use cardlake_core::run_record::RunRecord;
+use chrono::NaiveDate;
 use std::pin::Pin;
 
 /// A pending storage operation.
@@ -16,6 +17,8 @@ pub(crate) trait Files: Send + Sync {
     fn put<'a>(&'a self, bucket: &'a str, key: &'a str, bytes: Vec<u8>) -> Answer<'a, ()>;
     /// The last runs, the latest first.
     fn runs<'a>(&'a self, silver_bucket: &'a str, count: usize) -> Answer<'a, Vec<RunRecord>>;
+    /// The newest day of which a run succeeded.
+    fn newest_day<'a>(&'a self, silver_bucket: &'a str) -> Answer<'a, Option<NaiveDate>>;
 }
 
 impl Files for Storage {
@@ -29,5 +32,9 @@ impl Files for Storage {
 
     fn runs<'a>(&'a self, silver_bucket: &'a str, count: usize) -> Answer<'a, Vec<RunRecord>> {
         Box::pin(run_records::last(self, silver_bucket, count))
+    }
+
+    fn newest_day<'a>(&'a self, silver_bucket: &'a str) -> Answer<'a, Option<NaiveDate>> {
+        Box::pin(run_records::newest_day(self, silver_bucket))
     }
 }

@@ -1,5 +1,6 @@
 //! One tick of a build: loads the state, advances it, saves it.
 
+use crate::as_of;
 use crate::context::{Context, Prepared};
 use crate::error::{CursorError, MartBuilderError};
 use crate::invocation;
@@ -35,9 +36,11 @@ pub async fn handle(event: MartBuilderEvent, context: &Context) -> Result<MartBu
     Ok(output.unwrap_or_else(|| waiting(cursor)))
 }
 
-async fn tick(event: MartBuilderEvent, context: &Context) -> Result<MartBuilderOutput, MartBuilderError> {
+async fn tick(mut event: MartBuilderEvent, context: &Context) -> Result<MartBuilderOutput, MartBuilderError> {
     let key = paths::build_state(&event.run_id);
     let stored = load(context, &key).await?;
+    let asked_for = event.batch_date;
+    event.batch_date = as_of::day(&event, stored.as_ref(), context).await?;
     let generation = match (&event.cursor, &stored) {
         (Some(cursor), _) => Some(generation(cursor, stored.as_ref())?),
         // The output of the first tick was lost.
@@ -52,7 +55,10 @@ async fn tick(event: MartBuilderEvent, context: &Context) -> Result<MartBuilderO
     let Prepared { manifest, graph } = prepared.as_ref();
     let state = match stored.filter(|_| generation.is_some()) {
         Some(state) => state,
-        None => begin(&event, context, manifest, graph, next).await?,
+        None => BuildState {
+            asked_for: Some(asked_for).filter(|day| *day < event.batch_date),
+            ..begin(&event, context, manifest, graph, next).await?
+        },
     };
     let mut run = Run {
         event: &event,
@@ -115,6 +121,7 @@ async fn begin(
         run_id: event.run_id.clone(),
         generation,
         batch_date: event.batch_date,
+        asked_for: None,
         select: event.select.clone(),
         exclude: event.exclude.clone(),
         vars: event.vars.clone(),

@@ -26,6 +26,7 @@
 //!
 //! Failure: `Cardlake.BuildFailed` with model or test, file, Redshift's error and the key of the compiled SQL.
 
+mod as_of;
 pub mod cancel;
 pub mod compile;
 mod context;

@@ -58,6 +58,9 @@ pub(crate) struct BuildState {
     /// Number of the build under this run id: part of every client token.
     pub(crate) generation: u32,
     pub(crate) batch_date: NaiveDate,
+    /// The older day that asked for the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked_for: Option<NaiveDate>,
     pub(crate) select: Option<String>,
     #[serde(default)]
     pub(crate) exclude: Option<String>,

@@ -1,5 +1,6 @@
 //! Ticks against a recording warehouse with failures on demand, and in-memory buckets.
 
+mod as_of;
 mod fakes;
 mod features;
 mod panels;
@@ -82,6 +83,7 @@ fn first_event() -> MartBuilderEvent {
         vars: serde_json::Map::new(),
         full_refresh: false,
         force: false,
+        as_of: false,
         books: None,
         audits: Vec::new(),
         cursor: None,

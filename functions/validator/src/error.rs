@@ -113,7 +113,9 @@ impl StageError for ValidatorError {
                 EvaluationError::Suite(_) => ErrorKind::Configuration,
                 EvaluationError::Source(error) => source_kind(error),
                 EvaluationError::Column { .. } => ErrorKind::Corrupt,
-                EvaluationError::Worker(_) | EvaluationError::Batch(_) => ErrorKind::Internal,
+                EvaluationError::Worker(_) | EvaluationError::Batch(_) | EvaluationError::Spill { .. } => {
+                    ErrorKind::Internal
+                }
             },
             Self::NoCandidate { .. } => ErrorKind::NotFound,
             Self::WrongCandidate { .. } => ErrorKind::Corrupt,

@@ -79,6 +79,9 @@ Examples:
   # All models and tests, as of the last day that was run
   cardlake build
 
+  # What was known on an older day
+  cardlake build --date 2026-01-13 --as-of
+
   # The facts and their descendants
   cardlake build --select fact_transactions+
 
@@ -102,9 +105,14 @@ pub struct BuildArgs {
     /// Folder of the dbt project (default: the bundled project).
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// Batch date, the "today" of every model (default: the newest day that was run, else yesterday).
+    /// Batch date, the "today" of every model (default: the newest day that was run, else yesterday). An older one needs
+    /// --as-of.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
     pub date: Option<NaiveDate>,
+    /// Build as of --date even if it is older than the newest day that was run: tables, marts and report go back to it until
+    /// the next build.
+    #[arg(long, requires = "date")]
+    pub as_of: bool,
     /// Nodes to build, in dbt's selection syntax (default: all).
     #[arg(long, value_name = "SELECTION", num_args = 1..)]
     pub select: Vec<String>,
@@ -198,7 +206,13 @@ async fn run(
     let newest = runs.iter().map(|run| run.batch_date).max();
     let yesterday = || Utc::now().date_naive() - Days::new(1);
     let batch_date = args.date.or(newest).unwrap_or_else(yesterday);
-    let of_the_day = runs.into_iter().filter(|run| run.batch_date == batch_date);
+    let complete = run_records::newest_day(&place.storage, &place.silver_bucket).await;
+    let complete = complete.map_err(|error| CliError::caused("look for the last run", &error))?;
+    // As the mart builder decides.
+    let as_of = complete
+        .filter(|_| !args.as_of)
+        .map_or(batch_date, |day| day.max(batch_date));
+    let of_the_day = runs.into_iter().filter(|run| run.batch_date == as_of);
     // Shown on the dashboard.
     let (books, audits) = of_the_day
         .filter_map(|run| match run.outcome {
@@ -215,6 +229,7 @@ async fn run(
         vars: args.vars.clone(),
         full_refresh: args.full_refresh,
         force: args.force,
+        as_of: args.as_of,
         books,
         audits,
         cursor: None,
@@ -247,7 +262,13 @@ async fn run(
     match outcome {
         // Nothing was started: the project or the selection is wrong.
         Err(error) if nodes.is_empty() => Err(failed(&error)),
-        outcome => Ok(BuildReport::new(&event, started.elapsed(), nodes, outcome)),
+        outcome => Ok(BuildReport::new(
+            as_of,
+            &event.run_id,
+            started.elapsed(),
+            nodes,
+            outcome,
+        )),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::CliError;
 use crate::table::{bad, good, new_table, notable, right};
-use cardlake_core::events::{MartBuilderEvent, MartBuilderOutput};
+use cardlake_core::events::MartBuilderOutput;
 use cardlake_core::text::thousands;
 use cardlake_mart_builder::MartBuilderError;
 use cardlake_mart_builder::progress::NodeProgress;
@@ -39,7 +39,8 @@ pub(super) struct BuildReport {
 
 impl BuildReport {
     pub(super) fn new(
-        event: &MartBuilderEvent,
+        as_of: NaiveDate,
+        run_id: &str,
         elapsed: Duration,
         mut nodes: Vec<NodeProgress>,
         outcome: Result<MartBuilderOutput, MartBuilderError>,
@@ -54,8 +55,8 @@ impl BuildReport {
             Err(error) => (BTreeMap::new(), Vec::new(), Some(error.to_string())),
         };
         Self {
-            batch_date: event.batch_date,
-            run_id: event.run_id.clone(),
+            batch_date: as_of,
+            run_id: run_id.to_owned(),
             status: if failure.is_none() { "succeeded" } else { "failed" },
             seconds: rounded(elapsed.as_secs_f64()),
             tests_passed: count(&|node| node.kind == "test" && (node.status == "pass" || node.status == UNCHANGED)),

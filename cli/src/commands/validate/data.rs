@@ -14,36 +14,61 @@ use std::sync::Arc;
 
 const WANTED: &str = "give a .parquet, .csv, .csv.gz or .csv.zst file, or a folder of such files";
 
-/// Opens a file, a folder of files, or the folder of a Delta table.
+/// Opens a file, a folder of files, or the folder of a Delta table. Files of a Delta table are never read as a folder of
+/// files: those that were replaced are still there.
 ///
 /// # Errors
-/// The path is not a table in a supported format.
+/// The path is not a table in a supported format, or is above or inside of a Delta table.
 pub(super) async fn open(path: &Path) -> Result<Box<dyn Source>, CliError> {
     let name = path.display();
     let read = |error: io::Error| CliError::usage(format!("cannot read --data {name}: {error}")).hint(WANTED);
     if !std::fs::metadata(path).map_err(read)?.is_dir() {
         return open_files(path, vec![path.to_path_buf()], Path::new("")).await;
     }
-    if path.join("_delta_log").is_dir() {
+    if is_delta(path) {
         return open_delta(&path.canonicalize().map_err(read)?).await;
     }
-    let mut files = Vec::new();
-    collect(path, &mut files).map_err(read)?;
+    let canonical = path.canonicalize().map_err(read)?;
+    if let Some(table) = canonical.ancestors().find(|folder| is_delta(folder)) {
+        let problem = "it belongs to a Delta table, whose current version need not have all of its files";
+        return Err(CliError::usage(format!("--data {name}: {problem}"))
+            .hint(format!("give the folder of the table: --data {}", table.display())));
+    }
+    let (mut files, mut tables) = (Vec::new(), Vec::new());
+    collect(path, &mut files, &mut tables).map_err(read)?;
+    if let Some(first) = tables.iter().min() {
+        let problem = match tables.len() {
+            1 => "it is not a Delta table, but one is below it".to_owned(),
+            count => format!("it is not a table, but {count} Delta tables are below it"),
+        };
+        return Err(CliError::usage(format!("--data {name}: {problem}")).hint(format!(
+            "give the folder of one table, such as --data {}",
+            first.display()
+        )));
+    }
     files.retain(|file| is_parquet(file) || is_csv(file));
     files.sort_unstable();
     open_files(path, files, path).await
 }
 
-/// All files below a folder, except hidden ones: names that begin with `_` or `.`.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Whether a folder is a Delta table.
+fn is_delta(folder: &Path) -> bool {
+    folder.join("_delta_log").is_dir()
+}
+
+/// All files below a folder, except hidden ones (names that begin with `_` or `.`) and those of Delta tables, whose
+/// folders are collected instead.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>, tables: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(['_', '.']) {
             continue;
         }
         let path = entry.path();
-        if path.is_dir() {
-            collect(&path, files)?;
+        if is_delta(&path) {
+            tables.push(path);
+        } else if path.is_dir() {
+            collect(&path, files, tables)?;
         } else {
             files.push(path);
         }
@@ -143,6 +168,38 @@ async fn open_delta(folder: &Path) -> Result<Box<dyn Source>, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_folder_above_or_inside_of_a_delta_table_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |part: &str| folder.path().join(part);
+        for part in [
+            "silver/cards/_delta_log",
+            "silver/cards/day=2026-01-15",
+            "silver/customers/_delta_log",
+        ] {
+            std::fs::create_dir_all(path(part)).unwrap();
+        }
+        std::fs::write(path("silver/cards/day=2026-01-15/a.csv"), "id\n1\n").unwrap();
+        std::fs::write(path("b.csv"), "id\n1\n").unwrap();
+        let error = async |part: &str| open(&path(part)).await.err().unwrap().to_string();
+        let above = error("").await;
+        assert!(
+            above.contains("it is not a table, but 2 Delta tables are below it"),
+            "{above}"
+        );
+        assert!(
+            above.contains("such as --data") && above.contains("silver/cards"),
+            "{above}"
+        );
+        let inside = error("silver/cards/day=2026-01-15").await;
+        assert!(inside.contains("it belongs to a Delta table"), "{inside}");
+        std::fs::remove_dir_all(path("silver/customers")).unwrap();
+        let one = error("silver").await;
+        assert!(one.contains("it is not a Delta table, but one is below it"), "{one}");
+        std::fs::remove_dir_all(path("silver/cards/_delta_log")).unwrap();
+        assert_eq!(open(folder.path()).await.unwrap().rows(), 2);
+    }
 
     #[test]
     fn names_of_folders_are_columns_with_the_type_that_fits() {

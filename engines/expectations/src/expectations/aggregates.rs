@@ -1,6 +1,6 @@
 //! Aggregates of a column: minimum, maximum, sum, mean, standard deviation.
 
-use super::check::{Check, Rows};
+use super::check::{Check, CheckError, Rows};
 use super::ranges::{Bounds, KindBounds};
 use crate::arguments::Arguments;
 use crate::result::{Outcome, ResultFormat};
@@ -62,7 +62,7 @@ impl Check for Extreme {
         vec![self.column.clone()]
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let array = array(rows.batch, &self.column)?;
         let Some(row) = self.best_row(rows.column(&self.column)?) else {
             return Ok(());
@@ -158,7 +158,7 @@ impl Check for Moments {
         vec![self.column.clone()]
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let column = rows.column(&self.column)?;
         if self.moment == Moment::StandardDeviation {
             for row in (0..rows.batch.num_rows()).filter(|row| !column.is_null(*row)) {

@@ -8,6 +8,7 @@ use crate::tally::Positions;
 use crate::value::Column;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
+use std::io;
 
 /// Rows of a batch that an expectation looks at.
 pub(crate) struct Rows<'a> {
@@ -33,6 +34,17 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// Why a check cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckError {
+    /// A batch does not have the columns asked for.
+    #[error(transparent)]
+    Batch(#[from] ArrowError),
+    /// The temporary file cannot be written or read.
+    #[error(transparent)]
+    Spill(#[from] io::Error),
+}
+
 /// The evaluation of one expectation.
 pub(crate) trait Check: Send {
     /// Columns whose values it needs; none: schema and number of rows decide it.
@@ -46,8 +58,8 @@ pub(crate) trait Check: Send {
     /// Takes in some rows.
     ///
     /// # Errors
-    /// A batch that does not have the columns asked for.
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError>;
+    /// A batch that does not have the columns asked for, or a temporary file that cannot be written.
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError>;
 
     /// Whether it needs the reference rows in this pass: see [`Self::update_reference`].
     fn needs_reference(&self) -> bool {
@@ -58,13 +70,16 @@ pub(crate) trait Check: Send {
     ///
     /// # Errors
     /// As [`Self::update`].
-    fn update_reference(&mut self, _rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update_reference(&mut self, _rows: &Rows<'_>) -> Result<(), CheckError> {
         Ok(())
     }
 
     /// Ends a pass over all rows; true asks for another one.
-    fn next_pass(&mut self) -> bool {
-        false
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    fn next_pass(&mut self) -> Result<bool, CheckError> {
+        Ok(false)
     }
 
     /// Decides whether the expectation is met.

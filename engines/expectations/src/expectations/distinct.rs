@@ -1,16 +1,15 @@
 //! The distinct values of a column.
 
-use super::check::{Check, Rows};
+use super::check::{Check, CheckError, Rows};
 use super::rows::column;
-use super::sets::{ValueSet, not};
+use super::sets::{ValueSet, bits, not};
 use crate::arguments::Arguments;
 use crate::result::{DEFAULT_PARTIAL_UNEXPECTED_COUNT, Outcome, ResultFormat};
 use crate::table::{BuildError, Table};
 use crate::tally::order;
-use crate::value::Kind;
-use arrow::error::ArrowError;
+use crate::value::{Kind, Operand};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Most distinct values that are counted; these expectations are not meant for columns with more.
 const COUNTED_VALUES: usize = 1 << 20;
@@ -27,9 +26,12 @@ enum Wanted {
 struct DistinctValues {
     column: String,
     wanted: Wanted,
+    kind: Kind,
     expected: ValueSet,
-    /// Each listed value, and whether it occurred.
-    listed: Vec<(Value, ValueSet, bool)>,
+    /// The listed values that have not occurred yet.
+    awaited: ValueSet,
+    /// The list.
+    listed: Vec<Value>,
     /// Values that are not listed, by hash.
     unexpected: HashMap<u64, Value>,
 }
@@ -38,16 +40,14 @@ impl DistinctValues {
     fn boxed(arguments: &Arguments<'_>, table: &Table, wanted: Wanted) -> Result<Box<dyn Check>, BuildError> {
         let kind = column(arguments, table)?;
         let values = arguments.list("value_set")?;
-        let mut listed: Vec<(Value, ValueSet, bool)> = Vec::new();
-        for value in values {
-            if !listed.iter().any(|(known, _, _)| known == value) {
-                listed.push((value.clone(), ValueSet::new(kind, std::slice::from_ref(value)), false));
-            }
-        }
+        let mut known = HashSet::new();
+        let listed = values.iter().filter(|value| known.insert(*value)).cloned().collect();
         Ok(Box::new(Self {
             column: arguments.text("column")?.to_owned(),
             wanted,
+            kind,
             expected: ValueSet::new(kind, values),
+            awaited: ValueSet::new(kind, values),
             listed,
             unexpected: HashMap::new(),
         }))
@@ -59,7 +59,7 @@ impl Check for DistinctValues {
         vec![self.column.clone()]
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let column = rows.column(&self.column)?;
         if self.wanted != Wanted::Contain {
             let outside = not(&self.expected.contains(column));
@@ -72,9 +72,7 @@ impl Check for DistinctValues {
             }
         }
         if self.wanted != Wanted::BeIn {
-            for (_, value, found) in self.listed.iter_mut().filter(|(_, _, found)| !found) {
-                *found = value.contains(column).true_count() > 0;
-            }
+            self.awaited.remove(column);
         }
         Ok(())
     }
@@ -82,15 +80,15 @@ impl Check for DistinctValues {
     fn finish(&mut self, _: ResultFormat) -> Outcome {
         let mut unexpected: Vec<Value> = std::mem::take(&mut self.unexpected).into_values().collect();
         unexpected.sort_by(order);
-        let missing = self
-            .listed
-            .iter()
-            .filter(|(_, _, found)| !found)
-            .map(|(value, _, _)| value.clone());
         let mut missing: Vec<Value> = if self.wanted == Wanted::BeIn {
             Vec::new()
         } else {
-            missing.collect()
+            let occurred = |value: &Value| {
+                let operand = Operand::new(self.kind, value);
+                operand.is_some_and(|operand| !self.awaited.has(&operand))
+            };
+            let missing = self.listed.iter().filter(|value| !occurred(value));
+            missing.cloned().collect()
         };
         missing.sort_by(order);
         let mut outcome = Outcome::observed(unexpected.is_empty() && missing.is_empty(), Value::Null);
@@ -139,7 +137,7 @@ impl Check for MostCommon {
         vec![self.column.clone()]
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let column = rows.column(&self.column)?;
         for row in (0..rows.batch.num_rows()).filter(|row| !column.is_null(*row)) {
             let hash = column.hash(row, 0);
@@ -169,11 +167,14 @@ impl Check for MostCommon {
             .map(|(_, value)| value.clone())
             .collect();
         values.sort_by(order);
-        let same = |a: &Value, b: &Value| a == b || (self.kind.is_number() && a.as_f64() == b.as_f64());
-        let expected = values
-            .iter()
-            .filter(|value| self.expected.iter().any(|each| same(each, value)))
-            .count();
+        // Numbers are the same whether whole or not.
+        let number = |value: &Value| value.as_f64().filter(|_| self.kind.is_number());
+        let numbers: HashSet<u64> = self.expected.iter().filter_map(number).map(bits).collect();
+        let others: HashSet<&Value> = self.expected.iter().collect();
+        let is_expected = |value: &&Value| {
+            others.contains(*value) || number(value).is_some_and(|number| numbers.contains(&bits(number)))
+        };
+        let expected = values.iter().filter(is_expected).count();
         let success = if self.ties_okay {
             expected > 0
         } else {

@@ -1,6 +1,6 @@
 //! Whether values are null.
 
-use super::check::{Check, Rows};
+use super::check::{Check, CheckError, Rows};
 use super::rows::column;
 use crate::arguments::Arguments;
 use crate::normalise::show;
@@ -10,7 +10,6 @@ use crate::tally::Tally;
 use crate::value::array;
 use arrow::array::{Array, BooleanArray};
 use arrow::buffer::BooleanBuffer;
-use arrow::error::ArrowError;
 
 /// An expectation on the nulls of a column; no value counts as missing.
 struct Presence {
@@ -30,7 +29,7 @@ impl Check for Presence {
         true
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let array = array(rows.batch, &self.column)?;
         let unexpected = match (array.nulls(), self.null_is_unexpected) {
             (Some(nulls), true) => !nulls.inner(),

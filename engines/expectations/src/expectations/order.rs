@@ -10,14 +10,15 @@ use std::cmp::Ordering;
 
 /// The previous value, across batches.
 #[derive(Debug, Default)]
-struct Before {
+pub(super) struct Before {
     text: Option<String>,
     exact: Option<i128>,
     float: Option<f64>,
 }
 
 impl Before {
-    fn judge(&mut self, column: Column<'_>, unexpected: impl Fn(Ordering) -> bool) -> BooleanArray {
+    /// Judges each value by its order relative to the one before it.
+    pub(super) fn judge(&mut self, column: Column<'_>, unexpected: impl Fn(Ordering) -> bool) -> BooleanArray {
         let mut exact = |value: i128| {
             self.exact
                 .replace(value)

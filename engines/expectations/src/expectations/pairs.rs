@@ -1,15 +1,16 @@
 //! Expectations on several columns of a row.
 
-use super::check::{Check, Rows};
+use super::check::{Check, CheckError, Rows};
 use super::rows::Ignore;
+use super::sets::ValueIds;
 use crate::arguments::Arguments;
 use crate::result::{Outcome, ResultFormat};
 use crate::table::{BuildError, Table};
 use crate::tally::Tally;
-use crate::value::{Column, Kind, Operand};
-use arrow::error::ArrowError;
+use crate::value::{Column, Kind};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 /// An expectation on the values of some columns of each row. `unexpected` judges one row.
 struct ColumnsCheck<J> {
@@ -27,7 +28,7 @@ impl<J: Fn(&[Column<'_>], usize) -> bool + Send> Check for ColumnsCheck<J> {
         self.names.clone()
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let columns = rows.columns(&self.names)?;
         let count = rows.batch.num_rows();
         let mut ignored = 0;
@@ -165,39 +166,24 @@ pub(super) fn greater(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dy
 pub(super) fn in_set(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     let a = table.kind(arguments.text("column_A")?)?;
     let b = table.kind(arguments.text("column_B")?)?;
-    let mut pairs: Vec<[Cell; 2]> = Vec::new();
+    let (mut of_a, mut of_b) = (ValueIds::default(), ValueIds::default());
+    let mut pairs: HashSet<[u32; 2]> = HashSet::new();
     for value in arguments.list("value_pairs_set")? {
         match value.as_array().map(Vec::as_slice) {
             // Pairs that no values can equal are left out.
-            Some([first, second]) => pairs.extend(Cell::new(a, first).zip(Cell::new(b, second)).map(<[Cell; 2]>::from)),
+            Some([first, second]) => pairs.extend(of_a.add(a, first).zip(of_b.add(b, second)).map(<[u32; 2]>::from)),
             _ => return Err(format!("argument 'value_pairs_set' holds {value}: give pairs, e.g. [\"a\", 1]").into()),
         }
     }
     pair(arguments, move |columns, row| match columns {
-        [first, second] => !pairs
-            .iter()
-            .any(|pair| pair[0].is(first, a, row) && pair[1].is(second, b, row)),
+        [first, second] => {
+            let seconds = of_b.of(second, row);
+            let second = || seconds.into_iter().flatten();
+            let mut first = of_a.of(first, row).into_iter().flatten();
+            !first.any(|first| second().any(|second| pairs.contains(&[first, second])))
+        }
         _ => true,
     })
-}
-
-/// A listed value: null, or a literal converted to the kind of its column.
-struct Cell(Option<Operand>);
-
-impl Cell {
-    fn new(kind: Kind, literal: &Value) -> Option<Self> {
-        if literal.is_null() {
-            return Some(Self(None));
-        }
-        Operand::new(kind, literal).map(|operand| Self(Some(operand)))
-    }
-
-    fn is(&self, column: &Column<'_>, kind: Kind, row: usize) -> bool {
-        match &self.0 {
-            None => column.is_null(row),
-            Some(operand) => !column.is_null(row) && operand.order(column, kind, row) == Some(Ordering::Equal),
-        }
-    }
 }
 
 pub(super) fn sum_to_equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {

@@ -3,12 +3,11 @@
 //! A radix selection: numbers become 64-bit keys in the same order, and each of four passes counts the next 16 bits of the
 //! keys that share the prefix found so far. That takes half a megabyte per rank, whatever the number of rows.
 
-use super::check::{Check, Rows};
+use super::check::{Check, CheckError, Rows};
 use super::ranges::Bounds;
 use crate::arguments::Arguments;
 use crate::result::{Outcome, ResultFormat};
 use crate::table::{BuildError, Table};
-use arrow::error::ArrowError;
 use serde_json::{Value, json};
 
 const BITS_EACH_PASS: u32 = 16;
@@ -66,7 +65,7 @@ impl Selection {
         }
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let column = rows.column(&self.column)?;
         let keys = (0..rows.batch.num_rows())
             .filter(|row| !column.is_null(*row))
@@ -160,12 +159,12 @@ impl Check for Median {
         vec![self.selection.column.clone()]
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         self.selection.update(rows)
     }
 
-    fn next_pass(&mut self) -> bool {
-        self.selection.next_pass()
+    fn next_pass(&mut self) -> Result<bool, CheckError> {
+        Ok(self.selection.next_pass())
     }
 
     fn finish(&mut self, _: ResultFormat) -> Outcome {
@@ -195,12 +194,12 @@ impl Check for Quantiles {
         vec![self.selection.column.clone()]
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         self.selection.update(rows)
     }
 
-    fn next_pass(&mut self) -> bool {
-        self.selection.next_pass()
+    fn next_pass(&mut self) -> Result<bool, CheckError> {
+        Ok(self.selection.next_pass())
     }
 
     fn finish(&mut self, _: ResultFormat) -> Outcome {

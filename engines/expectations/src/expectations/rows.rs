@@ -1,6 +1,6 @@
 //! Expectations that judge each row by itself.
 
-use super::check::{Check, Rows};
+use super::check::{Check, CheckError, Rows};
 use crate::arguments::Arguments;
 use crate::normalise::show;
 use crate::result::{Outcome, ResultFormat};
@@ -89,7 +89,7 @@ impl<J: FnMut(Column<'_>) -> BooleanArray + Send> Check for ColumnCheck<J> {
         self.by_value
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let array = array(rows.batch, &self.column)?;
         let verdicts = match array.as_dictionary_opt::<Int32Type>() {
             Some(dictionary) => self.judge_dictionary(dictionary)?,

@@ -1,11 +1,10 @@
 //! Expectations on the columns and the number of rows.
 
-use super::check::{Check, Rows};
+use super::check::{Check, CheckError, Rows};
 use super::ranges::Bounds;
 use crate::arguments::Arguments;
 use crate::result::{Outcome, ResultFormat};
 use crate::table::{BuildError, Table};
-use arrow::error::ArrowError;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -17,7 +16,7 @@ impl Check for Decided {
         Vec::new()
     }
 
-    fn update(&mut self, _: &Rows<'_>) -> Result<(), ArrowError> {
+    fn update(&mut self, _: &Rows<'_>) -> Result<(), CheckError> {
         Ok(())
     }
 

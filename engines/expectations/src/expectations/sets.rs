@@ -7,7 +7,7 @@ use crate::table::{BuildError, Table};
 use crate::value::{Column, Kind, Operand, decimal_to_f64};
 use arrow::array::BooleanArray;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A set of values, converted to the kind of a column.
 #[derive(Debug, Default)]
@@ -35,6 +35,40 @@ impl ValueSet {
         set
     }
 
+    /// Whether a literal, converted to the kind of the set, is in it.
+    pub(super) fn has(&self, operand: &Operand) -> bool {
+        match operand {
+            Operand::Text(text) => self.texts.contains(text),
+            Operand::Integer(value) => self.exact.contains(&i128::from(*value)),
+            Operand::Decimal(value) => self.exact.contains(value),
+            Operand::Boolean(value) => self.exact.contains(&i128::from(*value)),
+            Operand::Float(value) => self.floats.contains(&bits(*value)),
+        }
+    }
+
+    /// Takes the values of a column out of the set.
+    pub(super) fn remove(&mut self, column: Column<'_>) {
+        if self.texts.is_empty() && self.exact.is_empty() && self.floats.is_empty() {
+            return;
+        }
+        let found = self.contains(column);
+        for row in found.values().set_indices().filter(|row| !column.is_null(*row)) {
+            match column {
+                Column::Text(array) => drop(self.texts.remove(array.value(row))),
+                Column::Integer(array) => drop(self.exact.remove(&i128::from(array.value(row)))),
+                Column::Date(array) => drop(self.exact.remove(&i128::from(array.value(row)))),
+                Column::Timestamp(array) => drop(self.exact.remove(&i128::from(array.value(row)))),
+                Column::Boolean(array) => drop(self.exact.remove(&i128::from(array.value(row)))),
+                Column::Float(array) => drop(self.floats.remove(&bits(array.value(row)))),
+                Column::Decimal(array) => {
+                    self.exact.remove(&array.value(row));
+                    self.floats
+                        .remove(&bits(decimal_to_f64(array.value(row), array.scale())));
+                }
+            }
+        }
+    }
+
     /// Whether each value is in the set; null for nulls.
     pub(super) fn contains(&self, column: Column<'_>) -> BooleanArray {
         let exact = |value: i128| self.exact.contains(&value);
@@ -55,8 +89,59 @@ impl ValueSet {
     }
 }
 
-/// Minus zero is zero.
-fn bits(value: f64) -> u64 {
+/// Numbers for the listed values of one column of a pair, so that pairs are looked up, not searched for.
+#[derive(Debug, Default)]
+pub(super) struct ValueIds {
+    texts: HashMap<String, u32>,
+    /// As in [`ValueSet`].
+    exact: HashMap<i128, u32>,
+    floats: HashMap<u64, u32>,
+}
+
+/// The number of null.
+const NULL: u32 = u32::MAX;
+
+impl ValueIds {
+    /// The number of a literal; `None` if no value of the kind can equal it.
+    pub(super) fn add(&mut self, kind: Kind, literal: &Value) -> Option<u32> {
+        if literal.is_null() {
+            return Some(NULL);
+        }
+        let next = (self.texts.len() + self.exact.len() + self.floats.len()) as u32;
+        Some(match Operand::new(kind, literal)? {
+            Operand::Text(text) => *self.texts.entry(text).or_insert(next),
+            Operand::Integer(value) => *self.exact.entry(i128::from(value)).or_insert(next),
+            Operand::Decimal(value) => *self.exact.entry(value).or_insert(next),
+            Operand::Boolean(value) => *self.exact.entry(i128::from(value)).or_insert(next),
+            Operand::Float(value) => *self.floats.entry(bits(value)).or_insert(next),
+        })
+    }
+
+    /// The numbers of the literals that equal the value of a row: an exact one, and one that is equal as a
+    /// floating-point number.
+    pub(super) fn of(&self, column: &Column<'_>, row: usize) -> [Option<u32>; 2] {
+        if column.is_null(row) {
+            return [Some(NULL), None];
+        }
+        let exact = match column {
+            Column::Text(array) => return [self.texts.get(array.value(row)).copied(), None],
+            Column::Float(_) => None,
+            Column::Integer(array) => Some(i128::from(array.value(row))),
+            Column::Date(array) => Some(i128::from(array.value(row))),
+            Column::Timestamp(array) => Some(i128::from(array.value(row))),
+            Column::Boolean(array) => Some(i128::from(array.value(row))),
+            Column::Decimal(array) => Some(array.value(row)),
+        };
+        let float = (!self.floats.is_empty()).then(|| bits(column.number(row)));
+        [
+            exact.and_then(|value| self.exact.get(&value)).copied(),
+            float.and_then(|value| self.floats.get(&value)).copied(),
+        ]
+    }
+}
+
+/// The bits of a number, those of zero for minus zero.
+pub(super) fn bits(value: f64) -> u64 {
     (value + 0.0).to_bits()
 }
 

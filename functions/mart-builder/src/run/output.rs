@@ -1,6 +1,7 @@
 //! Output of a successful build.
 
 use super::build::Run;
+use crate::as_of;
 use cardlake_core::events::{MartBuilderOutput, TickStatus};
 use cardlake_core::paths;
 use cardlake_dbt::{NodeState, Status};
@@ -21,7 +22,10 @@ pub(crate) fn succeeded(run: &Run<'_>) -> MartBuilderOutput {
         tests_passed: state.count(Status::Pass) + unchanged_tests,
         unchanged_models: state.count(Status::Unchanged) - unchanged_tests,
         unchanged_tests,
-        warnings: warnings(run).into_iter().chain(state.panel_warnings.clone()).collect(),
+        warnings: (as_of::notice(state).into_iter())
+            .chain(warnings(run))
+            .chain(state.panel_warnings.clone())
+            .collect(),
         failed_panels: state.panel_warnings.len() as u64,
         report: (state.keeps_report || !state.panels.is_empty()).then(|| paths::REPORT.to_owned()),
     }

@@ -5,6 +5,7 @@ use cardlake_aws::data_api::{ResultSet, Value};
 use cardlake_aws::storage::{StorageError, StorageErrorKind};
 use cardlake_core::run_record::RunRecord;
 use cardlake_test_support::fake_warehouse::{self, Script};
+use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -88,6 +89,8 @@ pub(super) struct FakeFiles {
     pub(super) objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     /// Number of writes to refuse, as if the function was killed before.
     pub(super) lost_writes: Arc<Mutex<usize>>,
+    /// The newest day of which a run succeeded.
+    pub(super) newest_day: Arc<Mutex<Option<NaiveDate>>>,
 }
 
 impl Files for FakeFiles {
@@ -115,5 +118,9 @@ impl Files for FakeFiles {
 
     fn runs<'a>(&'a self, _: &'a str, _: usize) -> FilesAnswer<'a, Vec<RunRecord>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn newest_day<'a>(&'a self, _: &'a str) -> FilesAnswer<'a, Option<NaiveDate>> {
+        Box::pin(async { Ok(*self.newest_day.lock().unwrap()) })
     }
 }

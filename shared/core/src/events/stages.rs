@@ -414,6 +414,10 @@ pub struct MartBuilderEvent {
     /// Run nodes that have not changed, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
+    /// Build as of the batch date even if a newer day has been run. Otherwise the marts never go back in time: the build is
+    /// as of the newest day.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub as_of: bool,
     /// Row counts of the day, for the dashboard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub books: Option<BalanceOutput>,

@@ -1,0 +1,124 @@
+//! How many distinct values there are.
+//!
+//! Values are counted by their wide hashes: in one table as long as they are few, then in partitions ([`Spill`]), so that time
+//! is linear and memory bounded.
+
+use super::check::{Check, CheckError, Rows};
+use super::hashing::{HASH_MEMORY, Identity};
+use super::ranges::Bounds;
+use crate::arguments::Arguments;
+use crate::result::{Outcome, ResultFormat};
+use crate::spill::Spill;
+use crate::table::{BuildError, Table};
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// Bytes of memory for each value of the table, while it grows.
+const BYTES_EACH: usize = 64;
+
+type Hashes = HashSet<u128, Identity>;
+
+enum Values {
+    Few(Hashes),
+    Many(Spill<16>),
+}
+
+/// Counts distinct values.
+struct Cardinality {
+    column: String,
+    bounds: Bounds<f64>,
+    proportion: bool,
+    rows: u64,
+    /// Bytes for hashes.
+    memory: usize,
+    values: Values,
+    present: u64,
+    distinct: u64,
+}
+
+impl Check for Cardinality {
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
+        let column = rows.column(&self.column)?;
+        for row in (0..rows.batch.num_rows()).filter(|row| !column.is_null(*row)) {
+            self.present += 1;
+            let hash = column.wide_hash(row, 0);
+            match &mut self.values {
+                Values::Few(few) => {
+                    few.insert(hash);
+                    if few.len() * BYTES_EACH > self.memory {
+                        let mut many = Spill::new(self.rows, self.memory);
+                        for hash in std::mem::take(few) {
+                            many.push(hash as u64, &hash.to_le_bytes())?;
+                        }
+                        self.values = Values::Many(many);
+                    }
+                }
+                Values::Many(many) => many.push(hash as u64, &hash.to_le_bytes())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn next_pass(&mut self) -> Result<bool, CheckError> {
+        self.distinct = match &self.values {
+            Values::Few(few) => few.len() as u64,
+            Values::Many(many) => {
+                let counts = many.on_partitions(
+                    || 0,
+                    |count, place| {
+                        let mut hashes = Hashes::default();
+                        many.each(place, |record| {
+                            hashes.insert(u128::from_le_bytes(*record));
+                        })?;
+                        *count += hashes.len() as u64;
+                        Ok(())
+                    },
+                );
+                counts?.into_iter().sum()
+            }
+        };
+        self.values = Values::Few(Hashes::default());
+        Ok(false)
+    }
+
+    fn finish(&mut self, _: ResultFormat) -> Outcome {
+        if !self.proportion {
+            return Outcome::observed(self.bounds.hold(self.distinct as f64), self.distinct);
+        }
+        let (observed, shown) = match self.present {
+            0 => (0.0, Value::from(0)),
+            present => {
+                let share = self.distinct as f64 / present as f64;
+                (share, Value::from(share))
+            }
+        };
+        Outcome::observed(self.bounds.hold(observed), shown)
+    }
+}
+
+fn cardinality(arguments: &Arguments<'_>, table: &Table, proportion: bool) -> Result<Box<dyn Check>, BuildError> {
+    let column = arguments.text("column")?.to_owned();
+    table.kind(&column)?;
+    Ok(Box::new(Cardinality {
+        column,
+        bounds: Bounds::of_numbers(arguments)?,
+        proportion,
+        rows: table.rows,
+        memory: HASH_MEMORY / table.hashing.max(1) as usize,
+        values: Values::Few(Hashes::default()),
+        present: 0,
+        distinct: 0,
+    }))
+}
+
+pub(super) fn value_count(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    cardinality(arguments, table, false)
+}
+
+pub(super) fn proportion(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    cardinality(arguments, table, true)
+}
