@@ -69,6 +69,16 @@ pub(crate) fn is_applied(candidate: &Candidate, record: &ObjectRecord) -> bool {
             .is_none_or(|object| object.rules == record.rules)
 }
 
+/// Whether rows have left the table since the candidate was committed without being replaced. They may have superseded rows of
+/// its batch, which are to come back: all objects of the batch are applied again then.
+///
+/// # Errors
+/// The log cannot be read.
+pub(crate) async fn is_overtaken(table: &DeltaTable, candidate: &Candidate) -> Result<bool, ReconcilerError> {
+    let committed = candidate.base_version.map_or(0, |base| base + 1);
+    Ok(table.withdrawn_at().await?.is_some_and(|version| version > committed))
+}
+
 /// Superseded data files: those of applied objects, of this batch and of later ones, some of whose rows were dropped as
 /// duplicates or superseded. They are evidence of what was delivered when.
 ///
