@@ -70,6 +70,16 @@ pub(crate) fn is_applied(candidate: &Candidate, record: &ObjectRecord) -> bool {
             .is_none_or(|object| object.rules == record.rules)
 }
 
+/// Whether rows have left the table since the candidate was committed without being replaced. They may have superseded rows of
+/// its batch, which are to come back: all objects of the batch are applied again then.
+///
+/// # Errors
+/// The log cannot be read.
+pub(crate) async fn is_overtaken(table: &DeltaTable, candidate: &Candidate) -> Result<bool, ReconcilerError> {
+    let committed = candidate.base_version.map_or(0, |base| base + 1);
+    Ok(table.withdrawn_at().await?.is_some_and(|version| version > committed))
+}
+
 /// Whether rows of an applied object were dropped when it was applied, so that its files tell more than the table does. Rows
 /// that were superseded since are older than their successors.
 fn is_evidence(candidate: &Candidate, record: &ObjectRecord) -> bool {

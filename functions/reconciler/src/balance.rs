@@ -151,6 +151,7 @@ mod tests {
             table_rows: 20,
             reasons: [("brand is missing".to_owned(), 1)].into(),
             rejected: Vec::new(),
+            withdrawn: 0,
         }
     }
 

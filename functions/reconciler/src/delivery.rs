@@ -66,6 +66,13 @@ impl Delivery {
                 first.reason
             ));
         }
+        if let Some(rows) = published.map(|output| output.withdrawn).filter(|rows| *rows > 0) {
+            warnings.push(format!(
+                "{dataset}: {rows} {} the table, as changed rules or control totals refuse them; rows of other days that \
+                 they had replaced come back when those days are run again",
+                if rows == 1 { "row left" } else { "rows left" }
+            ));
+        }
         warnings.extend(self.not_read.warnings().map(|warning| format!("{dataset}: {warning}")));
         if let Some(first) = self.uncontrolled.first() {
             warnings.push(format!(

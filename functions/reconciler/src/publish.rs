@@ -72,9 +72,12 @@ pub(crate) async fn publish(
         (Metric::TableRows, table_rows),
     ];
     metrics::record(&Subject::Dataset(dataset.to_owned()), &figures);
+    // A repeated publication without a candidate withdraws nothing.
+    let withdrawn = published.as_ref().filter(|_| candidate.is_some());
     Ok(PublishOutput {
         dataset: dataset.to_owned(),
         version,
+        withdrawn: withdrawn.map_or(0, |candidate| candidate.withdrawn),
         counts,
         table_rows,
         reasons: published

@@ -56,10 +56,13 @@ async fn write_candidate(
     day_objects.check_quality(dataset, batch_date, context.quarantine_threshold)?;
     let table = DeltaTable::open(&context.delta, dataset).await?;
     let before = applied::latest_committed(context, &table, batch_date).await?;
+    let is_overtaken = match &before {
+        Some(candidate) => applied::is_overtaken(&table, candidate).await?,
+        None => false,
+    };
     let (done, new): (Vec<&ObjectRecord>, Vec<&ObjectRecord>) = day_objects.records.iter().partition(|record| {
-        before
-            .as_ref()
-            .is_some_and(|candidate| applied::is_applied(candidate, record))
+        let before = before.as_ref().filter(|_| !is_overtaken);
+        before.is_some_and(|candidate| applied::is_applied(candidate, record))
     });
     let mut output = ReconcileOutput {
         dataset: dataset.to_owned(),

@@ -701,6 +701,32 @@ async fn rows_that_tightened_rules_refuse_leave_the_table_and_come_back_with_wid
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_comes_back_with_its_day_once_the_row_that_replaced_it_is_refused() {
+    let lake = Lake::start().await;
+    let first = rows(0..10, 12, 1);
+    lake.deliver("a.csv", 12, &first).await;
+    lake.run(12).await;
+    let later = rows(5..8, 13, 500);
+    let wide = lake.deliver("a.csv", 13, &later).await;
+    assert_eq!(lake.run(13).await.counts.replaced, 3);
+    // Only row 5 is still valid.
+    lake.deliver_as(&wide, &later[..1]).await;
+    let published = lake.run(13).await;
+    assert_eq!((published.withdrawn, published.table_rows), (2, 8));
+
+    let published = lake.run(12).await;
+    assert_eq!((published.withdrawn, published.table_rows), (0, 10));
+    assert!(published.counts.balanced());
+    assert_eq!(published.counts.bronze_rows, 10);
+    let mut wanted = first;
+    wanted[5] = later[0].clone();
+    assert_eq!(lake.contents().await, expected(&wanted));
+    for day in [12, 13] {
+        assert_eq!(lake.reconcile(day).await.unwrap().candidate, None, "day {day}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_file_under_the_name_of_one_in_the_table_is_refused() {
     let lake = Lake::start().await;
     let first = lake.deliver("a.csv", 13, &rows(0..40, 13, 500)).await;

@@ -15,6 +15,7 @@ use arrow::util::display::array_value_to_string;
 use chrono::{DateTime, Utc};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
+use parquet::file::metadata::ColumnChunkMetaData;
 use std::io::{Error, Read, Result};
 
 /// Rows of a batch.
@@ -49,7 +50,7 @@ impl ParquetText {
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows());
         let rows = rows.map_err(|_| PipelineError::Rejected("the Parquet file has less than no rows".to_owned()))?;
         let row_groups = builder.metadata().row_groups().iter();
-        let mut codecs = row_groups.flat_map(|group| group.columns().iter().map(|column| column.compression()));
+        let mut codecs = row_groups.flat_map(|group| group.columns().iter().map(ColumnChunkMetaData::compression));
         if let Some(codec) = codecs.find(|codec| matches!(codec, Compression::LZO)) {
             return Err(PipelineError::Rejected(format!(
                 "the Parquet file is compressed with {codec}, which cannot be read: write it with Zstandard, Snappy, GZIP, \

@@ -217,6 +217,9 @@ pub struct PublishOutput {
     /// The first [`LISTED_FILES`] objects of the batch that are rejected as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<UnreadFile>,
+    /// Rows that left the table with this publication and were not replaced: changed rules or control totals refuse them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withdrawn: u64,
 }
 
 /// A file or object, and why it was not read.
