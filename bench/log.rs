@@ -18,8 +18,8 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 const RECONCILER: &str = env!("CARGO_BIN_EXE_reconciler");
-/// Files that a commit adds.
-const COMMIT_FILES: u64 = 1_000;
+/// Commits that add the files: more than lie between two checkpoints.
+const COMMITS: u64 = 100;
 const CATEGORIES: [&str; 15] = [
     "airlines",
     "apparel",
@@ -98,11 +98,11 @@ async fn measure(count: u64) {
 async fn fill(lake: &TransactionLake, count: u64) {
     let mut day = (0..400).fold(date(1), |day, _| day.pred_opt().unwrap());
     let mut filters = Vec::new();
-    let mut added = 0;
+    let (mut added, of_commit) = (0, count.div_ceil(COMMITS));
     let mut version = 1;
     while added < count {
         let mut commit = format!("{}\n", json!({"commitInfo": {"timestamp": 0, "operation": "WRITE"}}));
-        for number in added..count.min(added + COMMIT_FILES) {
+        for number in added..count.min(added + of_commit) {
             if number % 150 == 0 {
                 day = day.pred_opt().unwrap();
             }
@@ -118,7 +118,7 @@ async fn fill(lake: &TransactionLake, count: u64) {
             let block = json!({"first": number + 1, "hashes": 1, "bytes": 0, "rice": 0});
             filters.push(json!({"path": path, "size": 1000, "runs": [{"start": 0, "blocks": [block]}]}));
         }
-        added += COMMIT_FILES;
+        added += of_commit;
         let key = format!("transactions/_delta_log/{version:020}.json");
         lake.storage.put(SILVER, &key, commit.into_bytes()).await.unwrap();
         version += 1;

@@ -12,6 +12,7 @@ use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::local::LocalFileSystem;
 use object_store::{BackoffConfig, ClientOptions, CredentialProvider, ObjectStore, RetryConfig};
+use std::num::NonZero;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use url::Url;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Retries.
 const MAX_RETRIES: usize = 5;
+/// Files of a log that are read at a time: with the kernel's default of 1,000, all commits since a checkpoint are in memory.
+const CONCURRENT_LOG_FILES: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(15);
 /// Credentials are refreshed this long before they expire.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(300);
 
@@ -108,7 +111,9 @@ impl DeltaStore {
             return Err(setup("it needs a multi-threaded tokio runtime".to_owned()));
         }
         let executor = Arc::new(TokioMultiThreadExecutor::new(handle));
-        let engine = DefaultEngineBuilder::new(Arc::new(store)).with_task_executor(executor);
+        let engine = DefaultEngineBuilder::new(Arc::new(store))
+            .with_task_executor(executor)
+            .with_buffer_size(CONCURRENT_LOG_FILES);
         Ok(Self {
             engine: Arc::new(engine.build()),
             bucket: bucket.to_owned(),
