@@ -39,7 +39,13 @@ async fn every_panel_is_a_submission_of_its_own() {
     let names = shop.names();
     assert_eq!(
         names[names.len() - 5..],
-        ["publish sales", "panel facts", "panel sales", "panel values.unit", "mark"]
+        [
+            "publish sales",
+            "panel facts",
+            "panel sales",
+            "panel values.unit",
+            "mark"
+        ]
     );
     let statements = shop.statements();
     assert!(
@@ -134,7 +140,14 @@ async fn panels_are_cancelled_with_their_build() {
     // The first three have ended: the service refuses to cancel them, which is ignored.
     assert_eq!(
         cancelled,
-        ["inspection", "source versions", "mark", "panel facts", "panel sales", "panel values.unit"]
+        [
+            "inspection",
+            "source versions",
+            "mark",
+            "panel facts",
+            "panel sales",
+            "panel values.unit"
+        ]
     );
     let keys = shop.keys();
     assert!(!keys.contains(&"gold/report/index.html".to_owned()), "{keys:?}");
