@@ -1,6 +1,6 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
 .PHONY: help build run wheel docs-cli test test-wheel test-localstack test-lambda localstack lint fmt check-infra package plan deploy destroy \
-	bench bench-silver bench-generate bench-validate bench-marts bench-functions
+	bench bench-silver bench-generate bench-validate bench-marts bench-days bench-functions
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -65,6 +65,9 @@ bench-validate: ## a suite over a table, beside Great Expectations
 
 bench-marts: ## the whole build of the dbt project: seconds per model
 	bench/marts.sh $(BENCH_MARTS_ARGS)
+
+bench-days: ## days in the local process, and the same days again with nothing new
+	bench/days.sh $(BENCH_DAYS_ARGS)
 
 bench-functions: ## package size, cold start and peak memory of the functions
 	bench/functions.sh $(BENCH_FUNCTIONS_ARGS)

@@ -142,9 +142,9 @@ impl Schedule<'_> {
     /// What is in the warehouse after a build without failures. `before`: what was left of the last one, see
     /// [`Built::without`]; `build`: identifies this build among all.
     #[must_use]
-    pub fn built(&self, states: &NodeStates, before: Built, sources: &SourceVersions, build: &str) -> Built {
+    pub fn built(&self, states: &NodeStates, before: &Built, sources: &SourceVersions, build: &str) -> Built {
         let mut after = before.clone();
-        let mut versions = Versions::new(self.manifest, &before, sources, Some(build));
+        let mut versions = Versions::new(self.manifest, before, sources, Some(build));
         for node in parents_first(self.manifest, self.graph, states) {
             let state = &states[&node.id];
             versions.decided(&node.id, state.status == Status::Unchanged);

@@ -87,24 +87,24 @@ mod tests {
     fn the_days_of_added_and_removed_files_bound_a_load() {
         let contracts = Contracts::load(&cardlake_assets::embedded()).unwrap();
         let contract = contracts.get("transactions").unwrap();
-        let (late, today) = (file(Some("2026-01-14")), file(Some("2026-01-15")));
+        let (late, today) = ([file(Some("2026-01-14"))], [file(Some("2026-01-15"))]);
         let touched = |added: &[SilverFile], removed: &[&str]| {
             let removed: Vec<String> = removed.iter().map(|path| (*path).to_owned()).collect();
             Days::touched(contract, added, &removed).map(|days| days.predicate(Some("held")))
         };
         insta::assert_snapshot!(
-            touched(&[late.clone(), today.clone()], &[]).unwrap(),
+            touched(&[late.clone(), today.clone()].concat(), &[]).unwrap(),
             @r#"held."txn_date" between '2026-01-14' and '2026-01-15'"#
         );
         // The old row of a key that has moved.
         insta::assert_snapshot!(
-            touched(&[today.clone()], &["merchant_category=taxi/txn_date=2025-11-30/old.parquet"]).unwrap(),
+            touched(&today, &["merchant_category=taxi/txn_date=2025-11-30/old.parquet"]).unwrap(),
             @r#"held."txn_date" between '2025-11-30' and '2026-01-15' and held."txn_date" in ('2025-11-30', '2026-01-15')"#
         );
-        assert_eq!(touched(&[today.clone()], &["old.parquet"]), None, "its day is unknown");
-        assert_eq!(touched(&[today, file(None)], &[]), None);
+        assert_eq!(touched(&today, &["old.parquet"]), None, "its day is unknown");
+        assert_eq!(touched(&[file(None)], &[]), None);
         assert_eq!(touched(&[], &[]), None);
         let cards = contracts.get("cards").unwrap();
-        assert_eq!(Days::touched(cards, &[late], &[]), None, "not partitioned by day");
+        assert_eq!(Days::touched(cards, &late, &[]), None, "not partitioned by day");
     }
 }

@@ -124,7 +124,7 @@ impl Shop {
             }
         }
         self.builds += 1;
-        self.built = schedule.built(&states, before, &self.sources, &format!("build {}", self.builds));
+        self.built = schedule.built(&states, &before, &self.sources, &format!("build {}", self.builds));
         // As it is stored.
         self.built = serde_json::from_slice(&serde_json::to_vec(&self.built).unwrap()).unwrap();
         ran

@@ -102,7 +102,7 @@ impl Run<'_> {
         let build = self.manifest.invocation().invocation_id.clone();
         let sources = self.state.sources.clone();
         let (schedule, states) = self.schedule();
-        last.built = schedule.built(states, last.built, &sources, &build);
+        last.built = schedule.built(states, &last.built, &sources, &build);
         if self.state.ran {
             last.build = build;
         }

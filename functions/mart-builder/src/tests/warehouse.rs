@@ -78,7 +78,7 @@ fn the_batch_date_is_today() {
     let sql = manifest
         .compile(&manifest.nodes["model.cardlake.mart_rfm_customer"], false)
         .unwrap();
-    assert_eq!(sql.matches("cast('2026-01-15' as date)").count(), 4, "{sql}");
+    assert_eq!(sql.matches("cast('2026-01-15' as date)").count(), 3, "{sql}");
     assert!(!sql.contains("current_date"), "{sql}");
 }
 
