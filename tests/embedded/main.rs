@@ -18,6 +18,7 @@ mod harness;
 mod input;
 mod lineage;
 mod panels;
+mod sql;
 mod stack;
 mod terminal;
 mod validation;
