@@ -268,10 +268,28 @@ pub struct UpArgs {
 Examples:
   cardlake sql 'select * from mart_sales_daily order by day limit 10'
   cardlake sql --format csv 'select * from raw.cards' > cards.csv
-  cardlake sql --aws 'select count(*) from fact_transactions'")]
+  cardlake sql --aws 'select count(*) from fact_transactions'
+
+  # A file, or another program's output
+  cardlake sql --file questions.sql
+  echo 'select current_date' | cardlake sql -
+
+  # At a prompt, with history and completion
+  cardlake sql
+
+Several statements are separated by semicolons, and each commits by itself; the first that fails is the last. While \
+another cardlake has the data directory open, queries are run through it.")]
 pub struct SqlArgs {
-    /// SQL statement; every schema of the warehouse is on the search path.
-    pub statement: String,
+    /// SQL statements, or - for those on standard input; every schema of the warehouse is on the search path (default: at a
+    /// terminal, those that are typed).
+    #[arg(allow_hyphen_values = true)]
+    pub statement: Option<String>,
+    /// Read the statements from this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "statement")]
+    pub file: Option<PathBuf>,
+    /// Rows to print of each result (default: 200 on a terminal, else all).
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
     /// Output format.
     #[arg(long, value_enum, default_value_t = SqlFormat::Table)]
     pub format: SqlFormat,

@@ -185,10 +185,11 @@ impl Command {
     }
 
     /// Whether the command handles Ctrl-C itself.
-    const fn ends_by_itself(&self) -> bool {
+    fn ends_by_itself(&self) -> bool {
         match self {
             Self::Up(_) | Self::Build(_) => true,
             Self::Report(args) => args.serve,
+            Self::Sql(args) => args.is_interactive(),
             Self::Run(args) => args.aws,
             Self::Backfill(args) => args.aws,
             _ => false,

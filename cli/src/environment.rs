@@ -8,6 +8,7 @@
 //! ```
 
 use crate::error::CliError;
+use crate::holder::{self, Holder, RunningServers};
 use crate::shortage::{Place, Shortage};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
@@ -25,7 +26,7 @@ use cardlake_local_s3::{self as s3_server, CreatedObject, S3Server, S3ServerOpti
 use cardlake_local_secrets::{self as secrets_server, SecretNames, SecretsServer, SecretsServerOptions};
 use cardlake_loopback::{AccessLog, NoSpaceLog, RequestHook, ServerCredentials};
 use std::collections::HashMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,7 +115,10 @@ impl Environment {
         let data_dir = data_dir
             .canonicalize()
             .map_err(|error| CliError::caused(&doing, &error))?;
-        let lock = lock(&data_dir)?;
+        let lock = holder::lock(&data_dir)?;
+        let mut holder = Holder::starting();
+        let holding = |error: std::io::Error| CliError::caused(&doing, &error);
+        holder.write(&data_dir).map_err(holding)?;
         // The key is for these servers on loopback alone; they refuse any other.
         let credentials = ServerCredentials {
             access_key_id: "cardlake".to_owned(),
@@ -200,6 +204,14 @@ impl Environment {
         for name in of_process {
             variables.extend(process.optional(name).map(|value| (name.to_owned(), value)));
         }
+        holder.servers = Some(RunningServers {
+            access_key_id: credentials.access_key_id.clone(),
+            secret_access_key: credentials.secret_access_key.clone(),
+            s3: s3_endpoint.clone(),
+            redshift_data: redshift.endpoint_url(),
+            settings: variables.clone(),
+        });
+        holder.write(&data_dir).map_err(holding)?;
         Ok(Self {
             aws,
             endpoints,
@@ -227,13 +239,22 @@ impl Environment {
     /// # Errors
     /// As [`Self::open`]; also when there is no warehouse in the folder.
     pub async fn open_existing(data_dir: &Path) -> Result<Self, CliError> {
-        if !Self::exists(data_dir) {
-            return Err(
-                CliError::failed(format!("there is no warehouse in {}", data_dir.display()))
-                    .hint("make one with `cardlake run`, or name its folder with --data-dir"),
-            );
-        }
+        Self::require(data_dir)?;
         Self::open(data_dir).await
+    }
+
+    /// Whether a run has made this data directory before, as an error.
+    ///
+    /// # Errors
+    /// There is no warehouse in the folder.
+    pub(crate) fn require(data_dir: &Path) -> Result<(), CliError> {
+        if Self::exists(data_dir) {
+            return Ok(());
+        }
+        Err(
+            CliError::failed(format!("there is no warehouse in {}", data_dir.display()))
+                .hint("make one with `cardlake run`, or name its folder with --data-dir"),
+        )
     }
 
     /// Clients for the servers.
@@ -361,6 +382,7 @@ impl Environment {
     /// # Errors
     /// A statement of the warehouse does not come to an end.
     pub async fn close(self) -> Result<(), CliError> {
+        Holder::clear(&self.data_dir);
         let stopped = self.redshift.shutdown().await;
         self.secrets.shutdown().await;
         if let Some(s3) = self.s3 {
@@ -380,7 +402,7 @@ impl KnownSecrets for LocalSecrets {
     }
 }
 
-fn sdk_config(credentials: &ServerCredentials) -> SdkConfig {
+pub(crate) fn sdk_config(credentials: &ServerCredentials) -> SdkConfig {
     let keys = aws_credential_types::Credentials::new(
         credentials.access_key_id.clone(),
         credentials.secret_access_key.clone(),
@@ -394,21 +416,6 @@ fn sdk_config(credentials: &ServerCredentials) -> SdkConfig {
         .region(Region::from_static(REGION))
         .credentials_provider(provider)
         .build()
-}
-
-fn lock(data_dir: &Path) -> Result<File, CliError> {
-    let path = data_dir.join("lock");
-    let failed = |error: &std::io::Error| CliError::caused(&format!("lock {}", path.display()), error);
-    let file = File::create(&path).map_err(|error| failed(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(CliError::failed(format!(
-            "another cardlake is using {}",
-            data_dir.display()
-        ))
-        .hint("wait for it to end, or give another folder with --data-dir")),
-        Err(TryLockError::Error(error)) => Err(failed(&error)),
-    }
 }
 
 /// The key of the tokens is made once for each data directory and never leaves it.

@@ -4,6 +4,7 @@
 //! Secrets Manager, the Redshift Data API); [`run`] drives days through the project's own state machine with
 //! the very handlers that run in Lambda. Nothing depends on this crate.
 
+mod access;
 mod arguments;
 pub mod cli;
 mod commands;
@@ -11,6 +12,7 @@ mod console;
 pub mod environment;
 mod error;
 mod full_disk;
+mod holder;
 mod input;
 mod invoker;
 mod outcome;

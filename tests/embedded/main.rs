@@ -19,6 +19,7 @@ mod input;
 mod lineage;
 mod panels;
 mod rebuilds;
+mod sql;
 mod stack;
 mod terminal;
 mod validation;

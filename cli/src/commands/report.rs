@@ -1,8 +1,9 @@
 //! `cardlake report`: the dashboard of the last successful run, as a file or in a browser.
 
+use crate::access::Access;
 use crate::arguments::ReportArgs;
 use crate::commands::sql::LOOK_EVERY;
-use crate::environment::{Environment, SILVER};
+use crate::environment::SILVER;
 use crate::error::{CliError, printed};
 use axum::Router;
 use axum::http::header;
@@ -30,9 +31,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inl
 /// # Errors
 /// There is no lake yet, no run has succeeded, the file cannot be written, or the port is in use.
 pub(crate) async fn report(args: ReportArgs) -> Result<ExitCode, CliError> {
-    let environment = Environment::open_existing(&args.data.data_dir).await?;
-    let page = page(&environment).await;
-    environment.close().await?;
+    let access = Access::open(&args.data.data_dir).await?;
+    let page = page(&access).await;
+    access.close().await?;
     let Page { html: page, warnings } = page?;
     for warning in warnings {
         // Standard error may be closed; the page is written all the same.
@@ -61,8 +62,8 @@ pub(crate) async fn report(args: ReportArgs) -> Result<ExitCode, CliError> {
 }
 
 /// Runs the queries of the panels and renders the page with what the last successful run left.
-async fn page(environment: &Environment) -> Result<Page, CliError> {
-    let records = run_records::last(environment.storage(), SILVER, EARLIER_RUNS).await;
+async fn page(access: &Access) -> Result<Page, CliError> {
+    let records = run_records::last(access.storage(), SILVER, EARLIER_RUNS).await;
     let records = records.map_err(|error| CliError::caused("read the run records", &error))?;
     let succeeded = records.iter().find_map(|record| match &record.outcome {
         RunOutcome::Succeeded { books, audits, marts } => Some((record.batch_date, books, audits, marts)),
@@ -71,7 +72,7 @@ async fn page(environment: &Environment) -> Result<Page, CliError> {
     let Some((batch_date, books, audits, build)) = succeeded else {
         return Err(CliError::failed("no run has succeeded yet").hint("start one with `cardlake run`"));
     };
-    let files = environment.assets().list(AssetFolder::Warehouse);
+    let files = access.assets().list(AssetFolder::Warehouse);
     let files = files
         .map_err(|error| CliError::caused("read the project", &error))?
         .into_iter();
@@ -83,7 +84,7 @@ async fn page(environment: &Environment) -> Result<Page, CliError> {
     };
     let project = compile(&files, &request).map_err(|error| CliError::caused("compile the project", &error))?;
     let queries = dashboard.queries(batch_date, &|name| relation(&project, name));
-    let answers = answers(queries, &environment.warehouse()?).await;
+    let answers = answers(queries, &access.warehouse()?).await;
     let answers = answers.map_err(|error| CliError::caused("ask the warehouse", &error))?;
     let facts = RunFacts {
         batch_date,

@@ -1,7 +1,8 @@
 //! `cardlake status`: the last runs.
 
+use crate::access::Access;
 use crate::arguments::StatusArgs;
-use crate::environment::{Environment, SILVER};
+use crate::environment::SILVER;
 use crate::error::{CliError, print};
 use crate::remote::{Stack, silver_bucket};
 use crate::table::{bad, count, fit, good, new_table, notable, numbers_from, right};
@@ -21,9 +22,9 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, CliError> {
         let (stack, silver) = (Stack::connect().await?, silver_bucket()?);
         run_records::last(&stack.storage(), &silver, args.last).await
     } else {
-        let environment = Environment::open_existing(&args.data.data_dir).await?;
-        let records = run_records::last(environment.storage(), SILVER, args.last).await;
-        environment.close().await?;
+        let access = Access::open(&args.data.data_dir).await?;
+        let records = run_records::last(access.storage(), SILVER, args.last).await;
+        access.close().await?;
         records
     };
     let records = records.map_err(|error| CliError::caused("read the run records", &error))?;

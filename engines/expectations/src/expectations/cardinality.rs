@@ -122,3 +122,44 @@ pub(super) fn value_count(arguments: &Arguments<'_>, table: &Table) -> Result<Bo
 pub(super) fn proportion(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     cardinality(arguments, table, true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::Positions;
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    proptest! {
+        #[test]
+        fn distinct_values_are_counted_in_memory_and_on_disk(
+            values in prop::collection::vec(prop::option::of(0..200_u32), 0..400),
+            memory in prop_oneof![Just(1_usize), Just(4000), Just(1 << 20)],
+        ) {
+            let texts: Vec<Option<String>> = values.iter().map(|value| value.map(|value| value.to_string())).collect();
+            let texts: ArrayRef = Arc::new(StringArray::from(texts));
+            let batch = RecordBatch::try_from_iter_with_nullable([("a", texts, true)]).unwrap();
+            let mut check = Cardinality {
+                column: "a".to_owned(),
+                bounds: Bounds {
+                    minimum: None,
+                    maximum: None,
+                    strict_minimum: false,
+                    strict_maximum: false,
+                },
+                proportion: false,
+                rows: values.len() as u64,
+                memory,
+                values: Values::Few(Hashes::default()),
+                present: 0,
+                distinct: 0,
+            };
+            let positions = || Positions { first_row: 0, kept: None };
+            check.update(&Rows { batch: &batch, positions: positions() }).unwrap();
+            check.next_pass().unwrap();
+            let distinct: std::collections::BTreeSet<u32> = values.into_iter().flatten().collect();
+            prop_assert_eq!(check.distinct, distinct.len() as u64);
+        }
+    }
+}

@@ -216,3 +216,119 @@ pub(super) fn unique_within_record(arguments: &Arguments<'_>, table: &Table) -> 
         false
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::Positions;
+    use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    /// Whether a value equals a literal, compared one by one: the model of the lookup.
+    fn equals(column: &Column<'_>, kind: Kind, row: usize, literal: &Value) -> bool {
+        if literal.is_null() || column.is_null(row) {
+            return literal.is_null() && column.is_null(row);
+        }
+        let operand = crate::value::Operand::new(kind, literal);
+        operand.is_some_and(|operand| operand.order(column, kind, row) == Some(Ordering::Equal))
+    }
+
+    fn literal() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            (0..4_i64).prop_map(|number| json!(number)),
+            (0..8_i64).prop_map(|number| json!(number as f64 / 2.0)),
+            Just(json!(0.125)),
+            Just(json!(-0.0)),
+            (0..4_i64).prop_map(|number| json!(format!("t{number}"))),
+            Just(json!(true)),
+        ]
+    }
+
+    fn column() -> impl Strategy<Value = ArrayRef> {
+        let numbers = || prop::collection::vec(prop::option::of(-1..8_i64), 12);
+        let decimals = |values: Vec<Option<i64>>| {
+            let scaled = values
+                .into_iter()
+                .map(|value| value.map(|value| i128::from(value) * 50));
+            Decimal128Array::from_iter(scaled)
+                .with_precision_and_scale(18, 2)
+                .unwrap()
+        };
+        prop_oneof![
+            numbers().prop_map(|values| Arc::new(Int64Array::from(values)) as ArrayRef),
+            numbers().prop_map(|values| {
+                let halves = values.into_iter().map(|value| value.map(|value| value as f64 / 2.0));
+                Arc::new(Float64Array::from_iter(halves)) as ArrayRef
+            }),
+            numbers().prop_map(move |values| Arc::new(decimals(values)) as ArrayRef),
+            numbers().prop_map(|values| {
+                let texts = values.into_iter().map(|value| value.map(|value| format!("t{value}")));
+                Arc::new(StringArray::from_iter(texts)) as ArrayRef
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_pair_is_in_the_set_if_it_equals_one_of_it(
+            a in column(),
+            b in column(),
+            pairs in prop::collection::vec((literal(), literal()), 0..12),
+        ) {
+            let batch = RecordBatch::try_from_iter_with_nullable([("a", a, true), ("b", b, true)]).unwrap();
+            let listed: Vec<Value> = pairs.iter().map(|(first, second)| json!([first, second])).collect();
+            let expectation = serde_json::from_value(json!({
+                "type": "expect_column_pair_values_to_be_in_set",
+                "kwargs": {"column_A": "a", "column_B": "b", "value_pairs_set": listed, "ignore_row_if": "never"},
+            }));
+            let expectation = expectation.unwrap();
+            let table = Table { schema: batch.schema(), rows: 12, reference_rows: 0, hashing: 0 };
+            let mut check = in_set(&Arguments::new(&expectation), &table).ok().unwrap();
+            check.update(&Rows { batch: &batch, positions: Positions { first_row: 0, kept: None } }).unwrap();
+            let outcome = check.finish(ResultFormat::Complete);
+
+            let (kind_a, kind_b) = (table.kind("a").unwrap(), table.kind("b").unwrap());
+            let columns = ["a", "b"].map(|name| Column::in_batch(&batch, name).unwrap());
+            let unexpected = (0..12_usize).filter(|row| {
+                !pairs.iter().any(|(first, second)| {
+                    equals(&columns[0], kind_a, *row, first) && equals(&columns[1], kind_b, *row, second)
+                })
+            });
+            let unexpected: Vec<u64> = unexpected.map(|row| row as u64).collect();
+            prop_assert_eq!(outcome.rows, unexpected);
+        }
+
+        #[test]
+        fn a_set_is_contained_if_each_of_its_values_occurs(a in column(), set in prop::collection::vec(literal(), 0..12)) {
+            let batch = RecordBatch::try_from_iter_with_nullable([("a", a, true)]).unwrap();
+            let expectation = serde_json::from_value(json!({
+                "type": "expect_column_distinct_values_to_contain_set",
+                "kwargs": {"column": "a", "value_set": set},
+            }));
+            let expectation = expectation.unwrap();
+            let table = Table { schema: batch.schema(), rows: 12, reference_rows: 0, hashing: 0 };
+            let contains = crate::expectations::distinct::to_contain_set;
+            let mut check = contains(&Arguments::new(&expectation), &table).ok().unwrap();
+            // In two batches: a value may occur in either.
+            for part in [batch.slice(0, 5), batch.slice(5, 7)] {
+                check.update(&Rows { batch: &part, positions: Positions { first_row: 0, kept: None } }).unwrap();
+            }
+            let outcome = check.finish(ResultFormat::Complete);
+
+            let (kind, column) = (table.kind("a").unwrap(), Column::in_batch(&batch, "a").unwrap());
+            let mut missing: Vec<&Value> = Vec::new();
+            for value in &set {
+                // A null in the list is never met: nulls are no values.
+                let occurs = !value.is_null() && (0..12).any(|row| equals(&column, kind, row, value));
+                if !occurs && !missing.contains(&value) {
+                    missing.push(value);
+                }
+            }
+            prop_assert_eq!(outcome.success, missing.is_empty());
+            prop_assert_eq!(outcome.result["missing_count"].as_u64(), Some(missing.len() as u64));
+        }
+    }
+}
