@@ -281,6 +281,32 @@ fn project_with(text: &str, replacement: &str) -> (tempfile::TempDir, [(&'static
 }
 
 #[test]
+fn a_day_that_lacks_a_file_fails_if_the_contract_says_so() {
+    let rows = "      - {property: minRows, value: 1}\n";
+    let fail = "      - {property: deliverySeverity, value: {minRows: fail}}\n";
+    let (_project, variable) = project_with(rows, &format!("{rows}{fail}"));
+    let landing = Landing::of([("transactions_2026-01-15.csv", transactions(3))]);
+    let lake = Lake::new();
+    let arguments = ["run", "--json", "--input", landing.path(), "--from", "2026-01-15"];
+    let outcome = lake.cardlake_with(&[arguments.as_slice(), &["--to", "2026-01-16"]].concat(), &variable);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(report["runs"][0]["status"], "succeeded", "{report:#}");
+    let failure = &report["runs"][1]["failure"];
+    assert_eq!(
+        (&failure["stage"], &failure["error"]),
+        (&json!("Plan"), &json!("Cardlake.DeliveryFailed")),
+        "{report:#}"
+    );
+    let message = failure["message"].as_str().unwrap();
+    assert!(
+        message.contains("transactions: there is no file of 2026-01-16"),
+        "{message}"
+    );
+    assert!(message.contains("set deliverySeverity to warn"), "{message}");
+}
+
+#[test]
 fn control_totals_have_to_agree() {
     let properties = "      - {property: redshiftDistributionKey, value: transaction_id}\n";
     let totals = "      - {property: controlTotals, value: {sum: amount, required: true}}\n";

@@ -395,6 +395,40 @@ async fn a_file_that_cannot_be_read_is_rejected_with_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_has_to_agree_with_its_trailer() {
+    let lake = Lake::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("contracts")).unwrap();
+    let contract = include_str!("../../../contracts/transactions.yaml");
+    let before = "      - {property: minRows, value: 1}\n";
+    let trailer = "      - {property: controlTotals, value: {sum: amount, trailer: {marker: TRL, rows: 2, sum: 3}}}\n";
+    let text = contract.replace(before, trailer);
+    assert_ne!(text, contract);
+    std::fs::write(folder.path().join("contracts/transactions.yaml"), text).unwrap();
+    let context = lake
+        .context_with(&[("CARDLAKE_ASSETS_DIR", folder.path().to_str().unwrap())])
+        .await;
+    let transformed = async |end: &str| {
+        lake.put(KEY, format!("{}{end}", day(3))).await;
+        let output = run(&context, KEY).await;
+        let text = lake.record(KEY).await.text.unwrap();
+        assert_eq!(output.rejection.is_none(), text.balanced());
+        (output.counts.bronze_rows, output.rejection.unwrap_or_default())
+    };
+    assert_eq!(transformed("TRL,3,37.50\n").await, (3, String::new()));
+    let (rows, reason) = transformed("TRL,4,37.51\n").await;
+    assert_eq!(rows, 0);
+    assert_eq!(
+        reason,
+        "it differs from its trailer: 3 rows instead of 4, a sum of amount of 37.50 instead of 37.51"
+    );
+    let (_, reason) = transformed("").await;
+    assert!(reason.starts_with("it has no trailer: "), "{reason}");
+    let (_, reason) = transformed("TRL,three\n").await;
+    assert_eq!(reason, "its trailer has no number of rows in field 2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_in_place_of_a_header_leaves_no_data_in_messages() {
     let lake = Lake::new().await;
     let context = lake
