@@ -26,7 +26,7 @@ pub(crate) enum Access {
     /// Opened by this process.
     Own(Box<Environment>),
     /// Open in another process.
-    Served(Served),
+    Served(Box<Served>),
 }
 
 /// A lake that another process has open.
@@ -51,7 +51,7 @@ impl Access {
             }
             let holder = Holder::read(data_dir);
             if let Some((pid, servers)) = holder.and_then(|holder| Some((holder.pid, holder.servers?))) {
-                return Ok(Self::Served(Served::new(pid, servers)));
+                return Ok(Self::Served(Box::new(Served::new(pid, servers))));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

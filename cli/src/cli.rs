@@ -216,7 +216,7 @@ fn refused(error: &clap::Error) -> ExitCode {
         let _ = std::io::stderr().write_all(welcome::NO_COMMAND.as_bytes());
         return ExitCode::from(2);
     }
-    report(&usage::explained(error, Cli::command(), std::env::args_os()))
+    report(&usage::explained(error, &Cli::command(), std::env::args_os()))
 }
 
 #[cfg(test)]

@@ -8,15 +8,15 @@ use std::ffi::OsString;
 /// word or names the help of the right subcommand.
 pub(crate) fn explained(
     error: &clap::Error,
-    command: clap::Command,
+    command: &clap::Command,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> CliError {
-    let name = subcommand(&command, arguments);
+    let name = subcommand(command, arguments);
     if matches!(
         error.kind(),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     ) {
-        return missing_command(&command, name.as_deref());
+        return missing_command(command, name.as_deref());
     }
     let help = name.map_or_else(
         || "see `cardlake --help`".to_owned(),
@@ -169,7 +169,7 @@ mod tests {
                     .map(OsString::from)
             };
             let error = command().try_get_matches_from(arguments()).unwrap_err();
-            assert_eq!(explained(&error, command(), arguments()).to_string(), expected);
+            assert_eq!(explained(&error, &command(), arguments()).to_string(), expected);
         }
     }
 }

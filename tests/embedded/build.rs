@@ -183,6 +183,17 @@ fn facts_point_to_the_version_that_was_valid_and_follow_a_late_one() {
 }
 
 #[test]
+fn the_calendar_reaches_from_the_first_transaction_to_the_last() {
+    let lake = Lake::new();
+    for day in ["2036-01-15", "2003-03-05"] {
+        lake.run_json(&["--date", day, "--rows", "200"]);
+    }
+    let bounds = "select (select min(date_day) from dim_date) = (select min(txn_date) from fact_transactions), \
+                  max(date_day) = '2038-01-01' from dim_date";
+    assert_eq!(lake.sql(bounds, "csv").lines().nth(1), Some("true,true"));
+}
+
+#[test]
 fn the_newest_snapshot_of_every_mart_is_pointed_to() {
     let landing = Landing::three_days();
     let lake = Lake::new();
@@ -254,7 +265,10 @@ fn a_project_is_compiled_and_described_without_a_warehouse() {
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let files = lake.files_below("compiled");
     let sql = String::from_utf8(files["cardlake/models/dimensions/dim_date.sql"].clone()).unwrap();
-    assert!(sql.contains("dateadd(day, n, cast('2020-01-01' as date))"), "{sql}");
+    assert!(
+        sql.contains("least(cast('2020-01-01' as date), min(txn_date))"),
+        "{sql}"
+    );
     assert!(files.contains_key("manifest.json"));
 
     let page = lake.path("docs.html");

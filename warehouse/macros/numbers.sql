@@ -1,10 +1,12 @@
-{#- A CTE body with the whole numbers 0 to 9999 in column n: Redshift has no generate_series. -#}
+{#- A CTE body with the whole numbers 0 to 99999 in column n: Redshift has no generate_series. -#}
 {% macro numbers() -%}
-    select ones.d + 10 * tens.d + 100 * hundreds.d + 1000 * thousands.d as n
+    select ones.d + 10 * tens.d + 100 * hundreds.d + 1000 * thousands.d
+        + 10000 * ten_thousands.d as n
     from digits as ones
     cross join digits as tens
     cross join digits as hundreds
     cross join digits as thousands
+    cross join digits as ten_thousands
 {%- endmacro %}
 
 {#- A CTE body with the digits 0 to 9 in column d. -#}

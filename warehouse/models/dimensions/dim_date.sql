@@ -1,5 +1,4 @@
 {{ config(dist='all', sort='date_day') }}
-{% set first_day = "cast('" ~ var('calendar_start') ~ "' as date)" %}
 
 with digits as (
 
@@ -13,11 +12,21 @@ numbers as (
 
 ),
 
+bounds as (
+
+    select
+        least(cast('{{ var('calendar_start') }}' as date), min(txn_date)) as first_day,
+        greatest(cast({{ dbt.dateadd('year', 2, "date_trunc('year', " ~ process_date() ~ ")") }} as date), max(txn_date)) as end_day
+    from {{ ref('stg_transactions') }}
+
+),
+
 days as (
 
-    select cast({{ dbt.dateadd('day', 'n', first_day) }} as date) as date_day
+    select cast({{ dbt.dateadd('day', 'numbers.n', 'bounds.first_day') }} as date) as date_day
     from numbers
-    where n < {{ var('calendar_days') }}
+    cross join bounds
+    where numbers.n <= {{ dbt.datediff('bounds.first_day', 'bounds.end_day', 'day') }}
 
 ),
 

@@ -56,6 +56,20 @@ impl RunFacts<'_> {
         self.books.warnings.iter().chain(audits).chain(self.test_warnings())
     }
 
+    /// The validation results to show, and the run that they are of, if it is an earlier one: a run without anything new
+    /// evaluates nothing.
+    fn validations(&self) -> (&[ValidatorOutput], Option<&RunRecord>) {
+        let has_some = |audits: &[ValidatorOutput]| audits.iter().any(|audit| audit.evaluated > 0);
+        if has_some(self.audits) {
+            return (self.audits, None);
+        }
+        let earlier = self.runs.iter().find_map(|record| match &record.outcome {
+            RunOutcome::Succeeded { audits, .. } if has_some(audits) => Some((audits.as_slice(), Some(record))),
+            _ => None,
+        });
+        earlier.unwrap_or((self.audits, None))
+    }
+
     fn tiles(&self, warnings: usize) -> Vec<Tile> {
         let mut tiles = Vec::new();
         let (mut delivered, mut quarantined, mut late) = (0, 0, 0);
@@ -73,16 +87,18 @@ impl RunFacts<'_> {
             });
         }
         let (mut met, mut evaluated) = (0, 0);
-        for audit in self.audits {
+        let (audits, of_run) = self.validations();
+        for audit in audits {
             met += audit.successful;
             evaluated += audit.evaluated;
         }
+        let when = of_run.map_or_else(String::new, |record| format!(" ({})", evaluated_at(record)));
         let tests = self.build.tests_passed;
         tiles.push(Tile {
             label: "Checks".to_owned(),
             value: thousands(tests + met),
             note: format!(
-                "{met} of {evaluated} expectations, {tests} data tests; {} warning{}",
+                "{met} of {evaluated} expectations{when}, {tests} data tests; {} warning{}",
                 thousands(warnings as u64),
                 if warnings == 1 { "" } else { "s" }
             ),
@@ -188,7 +204,8 @@ impl RunFacts<'_> {
     }
 
     fn quality(&self) -> Section {
-        let audits = self.audits.iter().map(|audit| {
+        let (audits, of_run) = self.validations();
+        let audits = audits.iter().map(|audit| {
             vec![
                 format!("{}, before it became visible", audit.dataset),
                 "expectations".to_owned(),
@@ -205,7 +222,13 @@ impl RunFacts<'_> {
         ];
         let table = table(&["What", "Checks", "Met", "Of"], audits.chain([tests]).collect());
         let note = "A failed check of the severity critical or error would have stopped the run: nothing would be visible of it.";
-        section("quality", "Data quality", note.to_owned(), Body::Table(table))
+        let mut note = note.to_owned();
+        if let Some(record) = of_run {
+            note.push_str(" Nothing new was to be evaluated: the expectations were last evaluated ");
+            note.push_str(&evaluated_at(record));
+            note.push('.');
+        }
+        section("quality", "Data quality", note, Body::Table(table))
     }
 
     fn history(&self) -> Option<Section> {
@@ -307,6 +330,15 @@ fn chart_of_bars(what: &str, bars: Bars, table: TextTable) -> Body {
         alternative: format!("{what}: {items}."),
         chart: Chart::Bars(bars),
         table,
+    }
+}
+
+/// When the expectations of a run were evaluated, and for which day.
+fn evaluated_at(record: &RunRecord) -> String {
+    let day = record.batch_date;
+    match record.execution.started_at {
+        Some(time) => format!("for {day}, at {} UTC", time.format("%Y-%m-%d %H:%M")),
+        None => format!("for {day}"),
     }
 }
 

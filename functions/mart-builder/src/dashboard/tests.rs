@@ -3,11 +3,14 @@
 use super::*;
 use crate::tests::warehouse::warehouse;
 use cardlake_core::assets::AssetFolder;
-use cardlake_core::events::{BalanceOutput, DatasetBooks, MartBuilderOutput, TickStatus, ValidatorOutput};
+use cardlake_core::events::{
+    BalanceOutput, DatasetBooks, ExecutionFacts, MartBuilderOutput, TickStatus, ValidatorOutput,
+};
 use cardlake_core::records::BatchCounts;
 use cardlake_core::run_record::{Failure, RunOutcome, RunRecord};
 use cardlake_dbt::Manifest;
 use cardlake_report::{Relation, Table, Value};
+use serde_json::json;
 use sqlparser::dialect::RedshiftSqlDialect;
 use sqlparser::parser::Parser;
 use std::collections::BTreeMap;
@@ -331,4 +334,49 @@ fn the_largest_delivery_is_drawn_whatever_its_dataset() {
         assert_eq!(section.contains("<svg"), charted.is_some(), "{section}");
         assert!(note.is_none_or(|note| section.contains(&note)), "{section}");
     }
+}
+
+#[test]
+fn without_anything_new_the_last_evaluation_is_shown_with_its_time() {
+    let audit = |evaluated| ValidatorOutput {
+        dataset: "transactions".to_owned(),
+        evaluated,
+        successful: evaluated,
+        warnings: Vec::new(),
+        result: None,
+    };
+    let build = json!({
+        "status": "succeeded", "cursor": null, "marts": {}, "tests_passed": 117, "warnings": [], "report": null
+    });
+    let build: MartBuilderOutput = serde_json::from_value(build).unwrap();
+    let execution = ExecutionFacts {
+        started_at: Some("2026-01-16T02:14:00Z".parse().unwrap()),
+        ..ExecutionFacts::default()
+    };
+    let earlier = |evaluated| {
+        let outcome = RunOutcome::Succeeded {
+            books: BalanceOutput::default(),
+            audits: vec![audit(evaluated)],
+            marts: build.clone(),
+        };
+        RunRecord::new(DAY.parse().unwrap(), "run".to_owned(), execution.clone(), outcome)
+    };
+    let checks = |audits: &[ValidatorOutput], runs: &[RunRecord]| {
+        let run = RunFacts {
+            batch_date: DAY.parse().unwrap(),
+            books: &BalanceOutput::default(),
+            audits,
+            build: &build,
+            runs,
+            lineage: "",
+        };
+        let facts = run.facts(0);
+        let tile = facts.tiles.iter().find(|tile| tile.label == "Checks");
+        tile.unwrap().note.clone()
+    };
+    let last = checks(&[audit(0)], &[earlier(0), earlier(42)]);
+    let expected = format!("42 of 42 expectations (for {DAY}, at 2026-01-16 02:14 UTC), 117 data tests; 0 warnings");
+    assert_eq!(last, expected);
+    let own = checks(&[audit(0), audit(7)], &[earlier(42)]);
+    assert_eq!(own, "7 of 7 expectations, 117 data tests; 0 warnings");
 }
