@@ -344,8 +344,11 @@ mod tests {
         }
     }
 
-    /// The added and removed paths after commits: added files with whether they change data, removed paths.
-    fn net(commits: &[(&[(&str, &str, bool)], &[&str])]) -> (Vec<String>, Vec<String>) {
+    /// Added files (partition, name, whether they change data), and removed paths.
+    type Commit<'a> = (&'a [(&'a str, &'a str, bool)], &'a [&'a str]);
+
+    /// The added and removed paths after commits.
+    fn net(commits: &[Commit<'_>]) -> (Vec<String>, Vec<String>) {
         let mut net = NetChanges::default();
         for (adds, removes) in commits {
             let adds = adds
