@@ -7,6 +7,12 @@ cd "$(dirname "$0")/.."
 
 python=${1:-target/python}
 requirements=${2:-tests/requirements.txt}
+# Tests that run side by side ask for the same one.
+if command -v flock >/dev/null; then
+  mkdir -p "$(dirname "$python")"
+  exec 9>"$python.lock"
+  flock 9
+fi
 if ! cmp -s "$requirements" "$python/installed.txt"; then
   rm -rf "$python"
   "${PYTHON:-python3}" -m venv "$python"

@@ -1,7 +1,5 @@
 //! The page of a validation result: its structure, and how a browser shows it.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
-
 use cardlake_expectations::{DocsPage, TrendPoint, ValidationResult};
 use cardlake_test_support::browser::assert_shown_well;
 use regex::Regex;

@@ -1,11 +1,9 @@
 //! What a commit leaves, in the log and among the files: no more work than there was change.
 
-mod common;
-
+use crate::common::{Lake, Row, SILVER, expected};
 use cardlake_core::assets::AssetFolder;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::records::BatchCounts;
-use common::{Lake, Row, SILVER, expected};
 
 fn rows(ids: std::ops::Range<u32>, day: u32, amount: i64) -> Vec<Row> {
     ids.map(|id| Row::new(id, day, amount)).collect()

@@ -1,14 +1,5 @@
 //! The reconciler over a lake on loopback, whose silver files are delivered as the transformer leaves them.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    clippy::unwrap_used,
-    clippy::panic,
-    missing_docs,
-    reason = "helpers of tests, each of which uses a part of them"
-)]
-
 use cardlake_core::contract::Contract;
 use cardlake_core::env;
 use cardlake_core::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};

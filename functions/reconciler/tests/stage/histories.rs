@@ -1,12 +1,8 @@
 //! Any order of batches leads to the same table: random histories against a simple model.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
-
-mod common;
-
+use crate::common::{Lake, Row, date, transaction_id};
 use cardlake_core::events::ReconcilerEvent;
 use chrono::{Duration, Utc};
-use common::{Lake, Row, date, transaction_id};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -84,7 +80,7 @@ impl Model {
     }
 
     fn contents(&self) -> BTreeMap<String, (i64, u32, String)> {
-        common::expected(self.latest.values().map(|(_, row)| row))
+        crate::common::expected(self.latest.values().map(|(_, row)| row))
     }
 }
 

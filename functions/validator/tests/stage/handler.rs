@@ -1,7 +1,5 @@
 //! The validator's handler against an S3 server: candidates with real Parquet files and the project's own suites.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
-
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, new_null_array};
 use arrow::compute::cast;
 use cardlake_aws::metrics::{self, Metric, Subject};

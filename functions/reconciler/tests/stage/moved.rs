@@ -1,14 +1,10 @@
 //! Rows whose correction moves them further than the late window, and tables that a key was twice in.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
-
-mod common;
-
+use crate::common::{Lake, Row, SILVER, date, expected};
 use cardlake_core::events::ReconcilerEvent;
 use cardlake_core::paths::{candidate, key_filters_prefix};
 use cardlake_core::records::Candidate;
 use cardlake_lake::delta::{CommitOutcome, CommitRequest};
-use common::{Lake, Row, SILVER, date, expected};
 use std::collections::BTreeMap;
 
 fn rows(ids: std::ops::Range<u32>, day: u32, amount: i64) -> Vec<Row> {

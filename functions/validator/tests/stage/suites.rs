@@ -1,8 +1,6 @@
 //! The project's suites against its contracts: each suite fits the schema of its table and covers at least what the contract
 //! promises, so that a changed contract requires a changed suite.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
-
 use arrow::datatypes::SchemaRef;
 use cardlake_core::assets::AssetFolder;
 use cardlake_core::contract::{Contracts, Protection};

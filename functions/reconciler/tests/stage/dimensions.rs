@@ -1,13 +1,6 @@
 //! Datasets without event time or partitions go through the same code.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper that cannot go on fails its test"
-)]
-
-mod common;
-
+use crate::common::{BRONZE, Lake, SILVER, date};
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, new_null_array};
 use cardlake_core::contract::Contracts;
 use cardlake_core::events::ReconcilerEvent;
@@ -16,7 +9,6 @@ use cardlake_core::records::{BatchCounts, DataFile, FORMAT_VERSION, ObjectRecord
 use cardlake_lake::delta::{DeltaStore, DeltaTable};
 use cardlake_lake::parquet::{column_statistics, writer_properties};
 use cardlake_reconciler::Output;
-use common::{BRONZE, Lake, SILVER, date};
 use parquet::arrow::ArrowWriter;
 use std::collections::BTreeMap;
 use std::sync::Arc;

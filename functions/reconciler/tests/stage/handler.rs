@@ -1,12 +1,10 @@
 //! The stage against an S3 server: what becomes of batches, and of everything that can come in between.
 
-mod common;
-
+use crate::common::{BRONZE, Lake, Row, SILVER, date, expected};
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::events::{LoadedDataset, ReconcilerEvent};
 use cardlake_core::records::{BatchCounts, TextBytes};
 use cardlake_reconciler::{Output, ReconcilerError};
-use common::{BRONZE, Lake, Row, SILVER, date, expected};
 
 fn rows(ids: std::ops::Range<u32>, day: u32, amount: i64) -> Vec<Row> {
     ids.map(|id| Row::new(id, day, amount)).collect()
@@ -107,7 +105,7 @@ async fn objects_outside_of_every_day_are_named_with_a_bounded_sample() {
 
 /// The contract of transactions with these properties.
 fn contract_with(properties: &str) -> String {
-    let text = include_str!("../../../contracts/transactions.yaml");
+    let text = include_str!("../../../../contracts/transactions.yaml");
     let before = "      - {property: minRows, value: 1}\n      - {property: maxDuplicateShare, value: 0.5}\n";
     assert!(text.contains(before));
     text.replace(before, properties)

@@ -1,15 +1,11 @@
 //! What a vacuum removes, and what it must not touch.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
-
-mod common;
-
+use crate::common::{Lake, Row, SILVER, expected};
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::events::{ReconcilerEvent, RemovedObjects, VacuumedDataset};
 use cardlake_core::records::ObjectRecord;
 use cardlake_reconciler::Output;
 use chrono::{DateTime, Duration, Utc};
-use common::{Lake, Row, SILVER, expected};
 use std::collections::BTreeSet;
 
 fn rows(ids: std::ops::Range<u32>, day: u32, amount: i64) -> Vec<Row> {

@@ -1,18 +1,10 @@
 //! Merging the small files that earlier batches have left.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper that cannot go on fails its test"
-)]
-
-mod common;
-
+use crate::common::{Lake, Row, SILVER, date, expected};
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_core::events::{OptimizedDataset, ReconcilerEvent};
 use cardlake_core::paths::key_filters_prefix;
 use cardlake_reconciler::{Output, ReconcilerError};
-use common::{Lake, Row, SILVER, date, expected};
 use std::collections::BTreeMap;
 
 fn rows(ids: std::ops::Range<u32>, day: u32, amount: i64) -> Vec<Row> {

@@ -1,8 +1,5 @@
 //! The stage against an S3 server: what it writes, what it reads again, what it leaves alone.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-
-mod lake;
-
+use crate::lake::{Lake, SILVER};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
@@ -15,7 +12,6 @@ use cardlake_core::paths::BronzeKey;
 use cardlake_core::pii::Tokenizer;
 use cardlake_core::records::RowCounts;
 use cardlake_transformer::{Context, Event, Output, handle, transform};
-use lake::{Lake, SILVER};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -399,7 +395,7 @@ async fn a_file_has_to_agree_with_its_trailer() {
     let lake = Lake::new().await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("contracts")).unwrap();
-    let contract = include_str!("../../../contracts/transactions.yaml");
+    let contract = include_str!("../../../../contracts/transactions.yaml");
     let before = "      - {property: minRows, value: 1}\n";
     let trailer = "      - {property: controlTotals, value: {sum: amount, trailer: {marker: TRL, rows: 2, sum: 3}}}\n";
     let text = contract.replace(before, trailer);

@@ -1,15 +1,7 @@
 //! Partitions that get many small files: how many are left, and that their rows are the same.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper that cannot go on fails its test"
-)]
-
-mod common;
-
+use crate::common::{Lake, Row, SILVER, date, expected};
 use cardlake_core::records::{Candidate, DataFile};
-use common::{Lake, Row, SILVER, date, expected};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeMap;
 
