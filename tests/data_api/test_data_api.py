@@ -485,7 +485,7 @@ class Up(unittest.TestCase):
                 third = Server(folder)
                 code, _, rest = third.stop()
                 self.assertEqual((code, rest), (1, ""))
-                self.assertIn("another cardlake is using", third.error)
+                self.assertRegex(third.error, r"another cardlake \(process \d+\) is using")
             finally:
                 code, _, error = server.stop()
             self.assertEqual(code, 0, error)
