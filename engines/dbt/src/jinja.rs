@@ -34,6 +34,8 @@ impl Engine {
     pub(crate) fn render(&self, scope: &Scope, text: &str) -> Result<Rendered, ProjectError> {
         let captured = Arc::new(Mutex::new(Captured::default()));
         let mut environment = Environment::new();
+        // Messages name what was undefined in an optimized build, too.
+        environment.set_debug(true);
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         // By default the file extension decides, and values in a `.yml` would be encoded as JSON.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);

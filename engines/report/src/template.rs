@@ -23,6 +23,8 @@ pub(crate) const VARIABLES: [&str; 7] = [BATCH_DATE, "ref", "rows", "points", "r
 
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
+    // Messages name what was undefined in an optimized build, too.
+    environment.set_debug(true);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // The page escapes.
     environment.set_auto_escape_callback(|_| AutoEscape::None);

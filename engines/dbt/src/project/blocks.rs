@@ -101,6 +101,7 @@ pub(super) fn with_docs(description: &str, docs: &BTreeMap<String, String>) -> R
     }
     let docs = docs.clone();
     let mut environment = Environment::new();
+    environment.set_debug(true);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_function("doc", move |name: String| -> Result<String, Error> {
         docs.get(&name).cloned().ok_or_else(|| {
