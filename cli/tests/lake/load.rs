@@ -578,7 +578,7 @@ async fn poison(fixture: &Fixture) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_silver_holds_twice_is_loaded_as_it_is_and_mended_by_a_rerun_of_the_day() {
+async fn a_key_that_silver_held_twice_is_mended_by_the_full_refresh_that_the_load_advises() {
     let fixture = Fixture::start().await;
     moving(&fixture).await;
     poison(&fixture).await;
@@ -587,7 +587,10 @@ async fn a_key_that_silver_holds_twice_is_loaded_as_it_is_and_mended_by_a_rerun_
     assert!(copied.warehouse_rows > 5, "{copied:?}");
     let published = fixture.lake.run(17, None).await.unwrap();
     assert_eq!(published.table_rows, 5);
-    let loaded = load(&fixture.loader().await).await.unwrap();
+    let error = load(&fixture.loader().await).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BooksImbalance, "{error}");
+    assert!(error.to_string().contains("full_refresh"), "{error}");
+    let loaded = load_from(event(true), &fixture.loader().await).await.unwrap();
     assert_eq!(loaded.warehouse_rows, 5);
     assert_eq!(where_rows_are(&fixture).await, MOVED);
 }
