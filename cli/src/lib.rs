@@ -15,6 +15,7 @@ mod full_disk;
 mod holder;
 mod input;
 mod invoker;
+mod lake_action;
 mod outcome;
 mod progress;
 mod reference;

@@ -1,11 +1,11 @@
 //! `cardlake optimize`: merges small data files of the Delta tables.
 
 use crate::arguments::OptimizeArgs;
-use crate::environment::Environment;
-use crate::error::{CliError, print};
+use crate::error::CliError;
+use crate::lake_action::LakeAction;
 use crate::table::{count, new_table, right};
 use cardlake_core::events::{OptimizeOutput, ReconcilerEvent};
-use cardlake_reconciler::{Context, Output, handle};
+use cardlake_reconciler::Output;
 use comfy_table::Cell;
 use indicatif::HumanBytes;
 use std::process::ExitCode;
@@ -15,30 +15,21 @@ use std::process::ExitCode;
 /// # Errors
 /// There is no lake yet, the dataset is unknown, or something cannot be read or written.
 pub(crate) async fn optimize(args: OptimizeArgs) -> Result<ExitCode, CliError> {
-    let environment = Environment::open_existing(&args.data.data_dir).await?;
     let event = ReconcilerEvent::Optimize {
         dataset: args.dataset,
         from: args.from,
         to: args.to,
     };
-    let outcome = run(&environment, event).await;
-    let outcome = outcome.map_err(|error| error.short_of_space(environment.shortage()));
-    let closed = environment.close().await;
-    let output = outcome?;
-    print(args.json, &output, || text(&output))?;
-    closed.map(|()| ExitCode::SUCCESS)
-}
-
-async fn run(environment: &Environment, event: ReconcilerEvent) -> Result<OptimizeOutput, CliError> {
-    let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("optimize the lake", error);
-    let context = Context::new(environment.resources())
-        .await
-        .map_err(|error| failed(&error))?;
-    match handle(event, &context).await {
-        Ok(Output::Optimize(output)) => Ok(output),
-        Ok(_) => Err(CliError::failed("the reconciler gave the outcome of another action")),
-        Err(error) => Err(failed(&error)),
-    }
+    let action = LakeAction {
+        name: "optimize the lake",
+        event,
+        outcome: |output| match output {
+            Output::Optimize(output) => Some(output),
+            _ => None,
+        },
+        text,
+    };
+    action.run(&args.data.data_dir, args.json).await
 }
 
 /// For people: a row for each dataset with merged files.

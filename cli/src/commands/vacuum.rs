@@ -1,12 +1,12 @@
 //! `cardlake vacuum`: shows, or removes, what no live version of the Delta tables refers to.
 
 use crate::arguments::VacuumArgs;
-use crate::environment::Environment;
-use crate::error::{CliError, print};
+use crate::error::CliError;
+use crate::lake_action::LakeAction;
 use crate::table::{count, new_table, right};
 use cardlake_core::events::{ReconcilerEvent, RemovedObjects, VacuumOutput};
 use cardlake_core::text::thousands;
-use cardlake_reconciler::{Context, Output, handle};
+use cardlake_reconciler::Output;
 use comfy_table::Cell;
 use indicatif::HumanBytes;
 use std::fmt::Write as _;
@@ -20,30 +20,21 @@ const SHOWN_KEYS: usize = 10;
 /// # Errors
 /// There is no lake yet, the dataset is unknown, or something cannot be read or removed.
 pub(crate) async fn vacuum(args: VacuumArgs) -> Result<ExitCode, CliError> {
-    let environment = Environment::open_existing(&args.data.data_dir).await?;
     let event = ReconcilerEvent::Vacuum {
         dataset: args.dataset,
         retention_days: args.retention_days,
         dry_run: !args.delete,
     };
-    let outcome = run(&environment, event).await;
-    let outcome = outcome.map_err(|error| error.short_of_space(environment.shortage()));
-    let closed = environment.close().await;
-    let output = outcome?;
-    print(args.json, &output, || text(&output))?;
-    closed.map(|()| ExitCode::SUCCESS)
-}
-
-async fn run(environment: &Environment, event: ReconcilerEvent) -> Result<VacuumOutput, CliError> {
-    let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("vacuum the lake", error);
-    let context = Context::new(environment.resources())
-        .await
-        .map_err(|error| failed(&error))?;
-    match handle(event, &context).await {
-        Ok(Output::Vacuum(output)) => Ok(output),
-        Ok(_) => Err(CliError::failed("the reconciler gave the outcome of another action")),
-        Err(error) => Err(failed(&error)),
-    }
+    let action = LakeAction {
+        name: "vacuum the lake",
+        event,
+        outcome: |output| match output {
+            Output::Vacuum(output) => Some(output),
+            _ => None,
+        },
+        text,
+    };
+    action.run(&args.data.data_dir, args.json).await
 }
 
 /// For people: a row for each dataset and kind, some names, and what comes next.
