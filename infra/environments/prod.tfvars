@@ -2,8 +2,8 @@
 environment        = "prod"
 monthly_budget_usd = 500
 
-# Whom a failed run, an alarm or the budget is told. Values to be replaced.
-notification_emails = ["data-platform@example.com"]
+# Whom a failed run, an alarm or the budget is told. No plan is made until somebody is named, here or in Slack.
+# notification_emails = ["…"]
 
 # Raw files are evidence: for a year only an administrator with a right of its own can change or remove one.
 bronze_object_lock = { mode = "GOVERNANCE", days = 365 }
