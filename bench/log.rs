@@ -9,7 +9,6 @@
     reason = "a measurement ends at the first surprise"
 )]
 
-use cardlake_core::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
 use cardlake_core::paths::key_filters;
 use cardlake_test_support::transactions::{Row, TransactionLake, date, transaction_id};
 use cardlake_test_support::{Function, SILVER};
@@ -78,11 +77,11 @@ async fn measure(count: u64) {
     lake.deliver("a.csv", 15, &day.collect::<Vec<_>>()).await;
     let mut function = Function::start(RECONCILER, &lake.lake).await;
     let started = Instant::now();
-    let output = reconcile(&mut function, 15).await;
+    let output = function.reconcile(date(15)).await;
     let (reconciled, peak) = (started.elapsed().as_secs_f64(), function.peak_memory());
     let mut function = Function::start(RECONCILER, &lake.lake).await;
     let started = Instant::now();
-    let published = publish(&mut function, 15, output.candidate).await;
+    let published = function.publish(date(15), output.candidate).await;
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     println!(
         "{count:>10}   {reconciled:>12.2}   {:>3.0}   {:>10.2}   {:>3.0}",
@@ -157,24 +156,6 @@ fn add(path: &str, day: &str, category: &str, key: &str) -> Value {
 
 async fn run(lake: &TransactionLake, day: u32) {
     let mut function = Function::start(RECONCILER, &lake.lake).await;
-    let candidate = reconcile(&mut function, day).await.candidate;
-    publish(&mut function, day, candidate).await;
-}
-
-async fn reconcile(function: &mut Function, day: u32) -> ReconcileOutput {
-    let event = ReconcilerEvent::Reconcile {
-        batch_date: date(day),
-        dataset: "transactions".into(),
-        late_window_days: None,
-    };
-    serde_json::from_value(function.invoke(&event).await.unwrap()).unwrap()
-}
-
-async fn publish(function: &mut Function, day: u32, candidate: Option<String>) -> PublishOutput {
-    let event = ReconcilerEvent::Publish {
-        batch_date: date(day),
-        dataset: "transactions".into(),
-        candidate,
-    };
-    serde_json::from_value(function.invoke(&event).await.unwrap()).unwrap()
+    let candidate = function.reconcile(date(day)).await.candidate;
+    function.publish(date(day), candidate).await;
 }

@@ -11,7 +11,6 @@
     reason = "a measurement ends at the first surprise"
 )]
 
-use cardlake_core::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
 use cardlake_test_support::Function;
 use cardlake_test_support::transactions::{Row, TransactionLake, date};
 use std::time::Instant;
@@ -49,11 +48,14 @@ async fn measure(rows: u32) {
     deliver(&lake, 14, second).await;
 
     // Another process, so that the first day does not count.
-    let first = reconcile(&mut Function::start(RECONCILER, &lake.lake).await, 13).await;
-    publish(&mut Function::start(RECONCILER, &lake.lake).await, 13, first.candidate).await;
+    let first = Function::start(RECONCILER, &lake.lake).await.reconcile(date(13)).await;
+    Function::start(RECONCILER, &lake.lake)
+        .await
+        .publish(date(13), first.candidate)
+        .await;
     let mut function = Function::start(RECONCILER, &lake.lake).await;
     let started = Instant::now();
-    let output = reconcile(&mut function, 14).await;
+    let output = function.reconcile(date(14)).await;
     let seconds = started.elapsed().as_secs_f64();
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     println!(
@@ -65,7 +67,7 @@ async fn measure(rows: u32) {
         output.counts.replaced,
         output.counts.duplicates,
     );
-    let published = publish(&mut function, 14, output.candidate).await;
+    let published = function.publish(date(14), output.candidate).await;
     let repeated = u64::from(half.div_ceil(20));
     assert_eq!(published.counts.duplicates, repeated);
     assert_eq!(
@@ -83,22 +85,4 @@ async fn deliver(lake: &TransactionLake, day: u32, rows: impl Iterator<Item = Ro
         lake.deliver(&format!("{number:04}.csv"), day, &object).await;
         number += 1;
     }
-}
-
-async fn reconcile(function: &mut Function, day: u32) -> ReconcileOutput {
-    let event = ReconcilerEvent::Reconcile {
-        batch_date: date(day),
-        dataset: "transactions".into(),
-        late_window_days: None,
-    };
-    serde_json::from_value(function.invoke(&event).await.unwrap()).unwrap()
-}
-
-async fn publish(function: &mut Function, day: u32, candidate: Option<String>) -> PublishOutput {
-    let event = ReconcilerEvent::Publish {
-        batch_date: date(day),
-        dataset: "transactions".into(),
-        candidate,
-    };
-    serde_json::from_value(function.invoke(&event).await.unwrap()).unwrap()
 }

@@ -9,6 +9,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::Response;
 use cardlake_core::env;
+use cardlake_core::events::{PublishOutput, ReconcileOutput, ReconcilerEvent};
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -30,6 +32,26 @@ pub struct Function {
 }
 
 impl Function {
+    /// Reconciles the transactions of a day; the function is a reconciler.
+    pub async fn reconcile(&mut self, batch_date: NaiveDate) -> ReconcileOutput {
+        let event = ReconcilerEvent::Reconcile {
+            batch_date,
+            dataset: "transactions".into(),
+            late_window_days: None,
+        };
+        serde_json::from_value(self.invoke(&event).await.unwrap()).unwrap()
+    }
+
+    /// Publishes a candidate of the transactions of a day; the function is a reconciler.
+    pub async fn publish(&mut self, batch_date: NaiveDate, candidate: Option<String>) -> PublishOutput {
+        let event = ReconcilerEvent::Publish {
+            batch_date,
+            dataset: "transactions".into(),
+            candidate,
+        };
+        serde_json::from_value(self.invoke(&event).await.unwrap()).unwrap()
+    }
+
     /// Starts `program` (`env!("CARGO_BIN_EXE_...")`) on a lake.
     pub async fn start(program: impl AsRef<Path>, lake: &LoopbackLake) -> Self {
         let program = program.as_ref();
