@@ -5,16 +5,17 @@ use crate::error::CliError;
 use cardlake_aws::runtime::diagnostic;
 use cardlake_aws::storage::Storage;
 use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::events::PlanOutput;
 use cardlake_loopback::{NoSpace, NoSpaceLog};
 use cardlake_states::{ObjectItem, TaskFailure, TaskInvoker};
 use futures::future::BoxFuture;
 use lambda_runtime::Diagnostic;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What stands for the daily state machine's ARN.
@@ -46,6 +47,7 @@ pub struct StageInvoker {
     notifier: Arc<cardlake_notifier::Context>,
     storage: Storage,
     transformed: Arc<AtomicU64>,
+    planned: Mutex<Option<PlanOutput>>,
     timeouts: BTreeMap<&'static str, Duration>,
     temporary: NoSpaceLog,
 }
@@ -75,6 +77,7 @@ impl StageInvoker {
             notifier: context!(cardlake_notifier, "notifier"),
             storage: environment.storage().clone(),
             transformed: Arc::default(),
+            planned: Mutex::default(),
             timeouts: FUNCTIONS
                 .map(|(name, seconds)| (name, Duration::from_secs(seconds)))
                 .into(),
@@ -93,6 +96,11 @@ impl StageInvoker {
     #[must_use]
     pub fn transformed(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.transformed)
+    }
+
+    /// The plan of the day, once there is one. The output of a run that fails does not have it.
+    pub(crate) fn planned(&self) -> Option<PlanOutput> {
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What stands for the placeholders of the state machine files.
@@ -230,7 +238,15 @@ impl TaskInvoker for StageInvoker {
                 .get("FunctionName")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
+            let is_plan = function == "reconciler" && payload.get("action").is_some_and(|action| action == "plan");
             let payload = self.invoke_function(function, payload).await?;
+            if is_plan {
+                let plan = PlanOutput::deserialize(&payload).map_err(|error| TaskFailure {
+                    error: ErrorKind::Internal.error_type().to_owned(),
+                    cause: format!("the answer to action 'plan' is no plan: {error}"),
+                })?;
+                *self.planned.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+            }
             if function == "transformer" {
                 let rows = payload.pointer("/counts/bronze_rows").and_then(Value::as_u64);
                 self.transformed.fetch_add(rows.unwrap_or_default(), Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! Outcome of a day's run: stages, row accounting, marts, failure.
 
-use cardlake_core::events::BalanceOutput;
+use cardlake_core::events::{BalanceOutput, UnreadFile};
 use cardlake_core::run_record;
 use cardlake_states::HistoryEvent;
 use chrono::NaiveDate;
@@ -39,6 +39,10 @@ pub struct DayOutcome {
     pub stages: Vec<StageTime>,
     /// Row accounting by dataset; `None` if the run failed before it.
     pub books: Option<BalanceOutput>,
+    /// The first objects of the day that are not input, known from the plan on.
+    pub ignored: Vec<UnreadFile>,
+    /// How many there are.
+    pub ignored_objects: u64,
     /// Rows of each mart.
     pub marts: BTreeMap<String, u64>,
     /// One sentence per failed check that does not stop a day: expectations below critical, data tests of severity warn,

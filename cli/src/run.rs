@@ -57,11 +57,16 @@ async fn run_day_with(
     };
     let result = execute(&machine, options, invoker, &observer).await;
     let stages = observer.stages();
+    let (ignored, ignored_objects) = invoker
+        .planned()
+        .map_or_else(Default::default, |plan| (plan.ignored, plan.ignored_objects));
     let mut outcome = DayOutcome {
         batch_date: day,
         seconds: started.elapsed().as_secs_f64(),
         stages,
         books: None,
+        ignored,
+        ignored_objects,
         marts: BTreeMap::new(),
         warnings: Vec::new(),
         report: None,

@@ -65,6 +65,24 @@ fn stray_objects_never_stop_a_day_and_are_named() {
 }
 
 #[test]
+fn a_day_that_fails_names_what_it_did_not_read_too() {
+    let landing = Landing::of([("transactions_2026-01-15.csv", transactions(30))]);
+    let lake = Lake::new();
+    run(&lake, &landing);
+    let prefix = "transactions/ingest_date=2026-01-15";
+    put_object(&lake, &format!("{prefix}/_SUCCESS"), "");
+    put_object(&lake, &format!("{prefix}/unreadable.csv"), &"no header\n".repeat(1_000));
+    let range = ["--from", "2026-01-15", "--to", "2026-01-15"];
+    let outcome = lake.cardlake(&[["backfill", "--json"].as_slice(), &range].concat());
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let day = &report["runs"][0];
+    assert_eq!(day["failure"]["error"], "Cardlake.QuarantineExceeded", "{day:#}");
+    assert_eq!(day["ignored"][0]["file"], format!("{prefix}/_SUCCESS"), "{day:#}");
+    assert_eq!(day["ignored_objects"], 1, "{day:#}");
+}
+
+#[test]
 fn objects_outside_of_all_days_are_named_by_every_run() {
     let landing = Landing::of([("transactions_2026-01-15.csv", transactions(30))]);
     let lake = Lake::new();

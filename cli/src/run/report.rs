@@ -74,8 +74,8 @@ impl RunsReport {
                     })
                     .collect(),
                 datasets: books.datasets,
-                ignored: books.ignored,
-                ignored_objects: books.ignored_objects,
+                ignored: outcome.ignored,
+                ignored_objects: outcome.ignored_objects,
                 warnings: books.warnings.into_iter().chain(outcome.warnings).collect(),
                 marts: outcome.marts,
                 report: outcome.report,

@@ -75,7 +75,8 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
             if let Some(text) = args.first_mut() {
                 *text = build::call("rs_text", vec![text.clone()]);
             }
-            build::call(if name == "replicate" { "repeat" } else { name }, args)
+            let repeats = matches!(name, "repeat" | "replicate");
+            build::call(if repeats { "rs_repeat" } else { name }, args)
         }
         "next_day" => next_day(call)?,
         "to_char" => to_char(call)?,

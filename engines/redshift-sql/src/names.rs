@@ -143,6 +143,9 @@ fn parts(name: &ObjectName) -> Result<Vec<String>, SqlError> {
     name.0
         .iter()
         .map(|part| match part {
+            ObjectNamePart::Identifier(ident) if ident.quote_style == Some('\'') => {
+                Err(SqlError::redshift(format!("syntax error at or near \"{ident}\"")))
+            }
             ObjectNamePart::Identifier(ident) => Ok(ident.value.clone()),
             ObjectNamePart::Function(_) => Err(SqlError::Syntax(format!("{name} is not a name"))),
         })

@@ -104,8 +104,14 @@ CREATE OR REPLACE MACRO rs_text(x) AS
          ELSE CAST(x AS VARCHAR) END;
 CREATE OR REPLACE MACRO rs_strpos(haystack, needle) AS strpos(rs_text(haystack), needle);
 CREATE OR REPLACE MACRO charindex(needle, haystack) AS rs_strpos(haystack, needle);
-CREATE OR REPLACE MACRO rs_lpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE lpad(s, CAST(n AS INTEGER), f) END;
-CREATE OR REPLACE MACRO rs_rpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE rpad(s, CAST(n AS INTEGER), f) END;
+-- A value has at most 16 MiB, as a VARCHAR of Redshift. What one call makes is not in DuckDB's memory limit.
+CREATE OR REPLACE MACRO rs_length(n) AS
+    CASE WHEN n > 16777216 THEN error('Value too long for character type DETAIL: a value has at most 16777216 bytes')
+         ELSE n END;
+CREATE OR REPLACE MACRO rs_repeat(s, n) AS
+    repeat(s, CAST(CASE WHEN rs_length(CAST(n AS HUGEINT) * greatest(strlen(s), 1)) <= 0 THEN 0 ELSE n END AS BIGINT));
+CREATE OR REPLACE MACRO rs_lpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE lpad(s, CAST(rs_length(n) AS INTEGER), f) END;
+CREATE OR REPLACE MACRO rs_rpad(s, n, f) AS CASE WHEN n <= 0 THEN '' ELSE rpad(s, CAST(rs_length(n) AS INTEGER), f) END;
 CREATE OR REPLACE MACRO initcap(s) AS
     list_aggregate([concat(upper(w[1]), lower(w[2:])) FOR w IN regexp_extract_all(s, '[\p{L}\p{N}]+|[^\p{L}\p{N}]+')], 'string_agg', '');
 CREATE OR REPLACE MACRO strtol(s, base) AS

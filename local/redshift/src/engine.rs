@@ -51,10 +51,13 @@ impl Engine {
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
         let staging = parent.join("redshift-staging");
-        std::fs::create_dir_all(&staging).map_err(|source| RedshiftError::Folder {
-            path: staging.clone(),
-            source,
-        })?;
+        // Without links and dots: DuckDB compares paths as texts.
+        let staging = std::fs::create_dir_all(&staging)
+            .and_then(|()| staging.canonicalize())
+            .map_err(|source| RedshiftError::Folder {
+                path: staging.clone(),
+                source,
+            })?;
         let lock = lock_file(file)?;
         let is_new = !file.exists();
         let connection = open_file(file, database, memory_limit, &staging).map_err(|error| {
@@ -82,6 +85,7 @@ impl Engine {
                 let catalog = prelude::catalog(database);
                 connection.execute_batch(&format!("BEGIN; {MACROS} {catalog} COMMIT;"))
             })
+            .and_then(|()| connection.execute_batch(&confinement(&staging)))
             .map_err(|error| RedshiftError::Open {
                 path: file.to_owned(),
                 source: error.into(),
@@ -118,6 +122,15 @@ fn connection_settings(database: &str) -> String {
         "USE {}; SET integer_division = true; SET TimeZone = 'UTC'; \
          SET default_null_order = 'nulls_last_on_asc_first_on_desc';",
         quoted(database)
+    )
+}
+
+/// From here on statements reach no file but the database and what COPY and UNLOAD put aside, whatever name a query has for it.
+/// DuckDB gives nothing of that back while it runs.
+fn confinement(staging: &Path) -> String {
+    format!(
+        "SET allowed_directories = [{}]; SET enable_external_access = false;",
+        literal(&staging.to_string_lossy())
     )
 }
 

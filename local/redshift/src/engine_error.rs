@@ -39,6 +39,11 @@ const TRANSLATIONS: &[(&str, &str)] = &[
         r#"^Catalog Error: (?:Scalar|Aggregate|Table)? ?Function with name "?([^" ]+)"? does not exist"#,
         "function $1 does not exist",
     ),
+    // A name that DuckDB takes for that of a file.
+    (
+        r#"^Permission Error: Cannot access (?:file|directory) "([^"]+)""#,
+        "relation \"$1\" does not exist",
+    ),
     (
         r#"^Binder Error: Referenced column "([^"]+)" not found"#,
         "column \"$1\" does not exist",
