@@ -77,7 +77,7 @@ fn a_day_that_fails_names_what_it_did_not_read_too() {
     assert_eq!(outcome.code, 1, "{outcome:?}");
     let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
     let day = &report["runs"][0];
-    assert_eq!(day["failure"]["error"], "Cardlake.QuarantineExceeded", "{day:#}");
+    assert_eq!(day["failure"]["error"], "Cardlake.QuarantineThreshold", "{day:#}");
     assert_eq!(day["ignored"][0]["file"], format!("{prefix}/_SUCCESS"), "{day:#}");
     assert_eq!(day["ignored_objects"], 1, "{day:#}");
 }

@@ -82,15 +82,25 @@ impl Built {
 impl Schedule<'_> {
     /// Marks the pending nodes that need not run. A test that warned keeps its warning.
     pub fn skip_unchanged(&self, states: &mut NodeStates, built: &Built, sources: &SourceVersions) {
+        let nodes = parents_first(self.manifest, self.graph, states);
         let mut skipped = BTreeMap::new();
-        {
-            let mut versions = Versions::new(self.manifest, built, sources, None);
-            for node in parents_first(self.manifest, self.graph, states) {
-                let state = self.unchanged(node, states, &mut versions, built);
-                versions.decided(&node.id, state.is_some());
-                if let Some(state) = state {
-                    skipped.insert(node.id.clone(), state);
-                }
+        let mut versions = Versions::new(self.manifest, built, sources, None);
+        for node in nodes.iter().copied() {
+            let state = self.unchanged(node, states, &mut versions, built);
+            versions.decided(&node.id, state.is_some());
+            if let Some(state) = state {
+                skipped.insert(node.id.clone(), state);
+            }
+        }
+        // Its readers wait for an ephemeral model, and it for what it reads in turn.
+        for node in nodes.iter().filter(|node| node.is_ephemeral()) {
+            let mut waits = self.graph.waits_for.get(&node.id).into_iter().flatten();
+            let runs = |id: &String| {
+                let state = states.get(id).is_some_and(|state| state.status == Status::Pending);
+                state && !skipped.contains_key(id)
+            };
+            if waits.any(runs) {
+                skipped.remove(&node.id);
             }
         }
         states.extend(skipped);

@@ -100,6 +100,15 @@ impl Shop {
         };
         schedule.skip_unchanged(&mut states, &self.built, &self.sources);
         let before = std::mem::take(&mut self.built).without(&manifest, &states);
+        let mut first = states.clone();
+        schedule.settle(&mut first);
+        for task in schedule.tasks(&mut first, 100) {
+            let pending = |id: &&String| first.get(*id).is_some_and(|state| state.status == Status::Pending);
+            for node in &task.nodes {
+                let waits = graph.ancestors(node).find(pending);
+                assert_eq!(waits, None, "{node} must wait");
+            }
+        }
         let mut ran = Vec::new();
         for (id, state) in &mut states {
             if state.status != Status::Pending {
@@ -151,6 +160,27 @@ fn what_has_not_changed_does_not_run_and_what_reads_the_clock_or_unnamed_relatio
         ["calendar", "fact", "late", "mart", "stg", "unique_mart_id"]
     );
     assert_eq!(shop.build(), NOTHING);
+    assert_eq!(shop.build(), NOTHING);
+}
+
+#[test]
+fn readers_of_an_ephemeral_model_wait_for_what_it_reads() {
+    let mut shop = Shop::new();
+    shop.files.insert(
+        "models/base.sql",
+        "{{ config(materialized='table') }}select 1 as id".to_owned(),
+    );
+    for (path, parent) in [("models/early.sql", "base"), ("models/earlier.sql", "early")] {
+        let text = format!("{{{{ config(materialized='ephemeral') }}}}select * from {{{{ ref('{parent}') }}}}");
+        shop.files.insert(path, text);
+    }
+    let late = shop.files["models/late.sql"].replace("early", "earlier");
+    shop.files.insert("models/late.sql", late);
+    let ran = shop.build();
+    assert!(
+        ran.contains(&"base".to_owned()) && ran.contains(&"late".to_owned()),
+        "{ran:?}"
+    );
     assert_eq!(shop.build(), NOTHING);
 }
 
