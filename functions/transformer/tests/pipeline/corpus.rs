@@ -5,7 +5,9 @@ use cardlake_core::events::FileFormat;
 use std::path::Path;
 
 fn replay(folder: &str, format: FileFormat) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("transformer/fuzz/corpus")
+        .join(folder);
     let files = std::fs::read_dir(&folder).unwrap();
     let mut texts: Vec<Vec<u8>> = files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
     assert!(texts.len() > 10, "{}", folder.display());

@@ -607,7 +607,7 @@ async fn the_token_keys_are_missed_at_start_beside_every_other_mistake_and_only_
     let assets = tempfile::tempdir().unwrap();
     let contracts = assets.path().join("contracts");
     std::fs::create_dir(&contracts).unwrap();
-    let of_project = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/transactions.yaml");
+    let of_project = concat!(env!("CARGO_MANIFEST_DIR"), "/../contracts/transactions.yaml");
     std::fs::copy(of_project, contracts.join("transactions.yaml")).unwrap();
     let buckets = [("CARDLAKE_BRONZE_BUCKET", "bronze"), ("CARDLAKE_SILVER_BUCKET", SILVER)];
     start(&buckets).await.unwrap_err();
