@@ -24,9 +24,9 @@ use cardlake_core::paths;
 use cardlake_local_redshift::{KnownSecrets, RedshiftOptions, RedshiftServer};
 use cardlake_local_s3::{self as s3_server, CreatedObject, S3Server, S3ServerOptions};
 use cardlake_local_secrets::{self as secrets_server, SecretNames, SecretsServer, SecretsServerOptions};
-use cardlake_loopback::{AccessLog, NoSpaceLog, RequestHook, ServerCredentials};
+use cardlake_loopback::{AccessLog, NoSpaceLog, RequestHook, ServerCredentials, durable};
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -110,7 +110,7 @@ impl Environment {
 
     async fn start(data_dir: &Path, servers: Servers) -> Result<Self, CliError> {
         let doing = format!("use the folder {}", data_dir.display());
-        fs::create_dir_all(data_dir)
+        durable::create_folders(data_dir)
             .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
         let data_dir = data_dir
             .canonicalize()

@@ -97,6 +97,20 @@ fn a_check_up_says_what_is_in_the_way() {
         "it leaves nothing behind"
     );
 
+    let folder = lake.path("");
+    std::fs::create_dir(&folder).unwrap();
+    for (mode, warnings) in [(0o755, 1), (0o700, 0)] {
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        let checked = lake.cardlake(&["doctor"]);
+        assert_eq!(
+            checked.stdout.matches("chmod 700").count(),
+            warnings,
+            "{}",
+            checked.stdout
+        );
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+
     std::fs::write(lake.path("").trim_end_matches('/'), "a file").unwrap();
     let bad = lake.cardlake(&["doctor", "--json"]);
     assert_eq!(bad.code, 1, "{}", bad.stderr);

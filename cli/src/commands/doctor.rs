@@ -12,6 +12,7 @@ use cardlake_core::env;
 use cardlake_core::error::with_causes;
 use comfy_table::Cell;
 use serde::Serialize;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -59,6 +60,7 @@ pub(crate) async fn doctor(args: DoctorArgs) -> Result<ExitCode, CliError> {
         disk(&args.data.data_dir),
         project_files(),
     ];
+    checks.extend(readers(&args.data.data_dir));
     if args.aws {
         checks.extend(stack().await);
     }
@@ -92,6 +94,19 @@ async fn data_directory(path: &Path) -> Check {
     }
     let outcome = outcome.map(|()| "can be written; S3, secrets and warehouse start".to_owned());
     Check::new(what, outcome.map_err(|error| error.to_string()))
+}
+
+/// Who else of this machine can read the lake: nothing to tell of one that this version made.
+fn readers(path: &Path) -> Option<Check> {
+    let folder = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir)?;
+    (folder.permissions().mode() & 0o077 != 0).then(|| Check {
+        what: "privacy".to_owned(),
+        finding: Finding::Warning,
+        told: format!(
+            "other users of this machine can read card numbers in the lake: chmod 700 {}",
+            path.display()
+        ),
+    })
 }
 
 fn disk(path: &Path) -> Check {

@@ -1,11 +1,12 @@
 //! What the local servers share: the loopback listener, the keys they accept, the signature check, request hooks, the
-//! access log, and the classification of full-disk errors.
+//! access log, durable files, and the classification of full-disk errors.
 //!
 //! It knows the AWS wire protocol of none of them: S3, Secrets Manager and the Redshift Data API are crates on top.
 
 pub mod access_log;
 mod credentials;
 mod disk;
+pub mod durable;
 mod hook;
 mod listen;
 pub mod signature;

@@ -3,10 +3,12 @@
 //! One process at a time can have the file open. Every statement (or session) has a connection of its own, so that
 //! statements run side by side under snapshot isolation.
 
+use cardlake_loopback::durable;
 use cardlake_redshift_sql::prelude::{self, MACROS, QUERY_HISTORY};
 use cardlake_redshift_sql::{SqlError, literal, quoted};
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -52,7 +54,7 @@ impl Engine {
             .unwrap_or(Path::new("."));
         let staging = parent.join("redshift-staging");
         // Without links and dots: DuckDB compares paths as texts.
-        let staging = std::fs::create_dir_all(&staging)
+        let staging = durable::create_folders(&staging)
             .and_then(|()| staging.canonicalize())
             .map_err(|source| RedshiftError::Folder {
                 path: staging.clone(),
@@ -90,6 +92,15 @@ impl Engine {
                 path: file.to_owned(),
                 source: error.into(),
             })?;
+        if is_new {
+            // DuckDB makes it readable for everybody, and leaves its name to the file system.
+            std::fs::set_permissions(file, Permissions::from_mode(0o600))
+                .and_then(|()| durable::sync_folder(parent))
+                .map_err(|source| RedshiftError::Folder {
+                    path: file.to_owned(),
+                    source,
+                })?;
+        }
         // Only now: the files of another process that has the database open are not touched.
         remove_leftovers(&staging);
         Ok(Self {

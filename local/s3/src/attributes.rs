@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use cardlake_loopback::durable;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -97,15 +98,14 @@ impl Attributes {
             };
         }
         let folder = path.parent().unwrap_or(root);
-        fs::create_dir_all(folder).map_err(at("create the folder", folder))?;
+        durable::create_folders(folder).map_err(at("create the folder", folder))?;
         let saved = Saved {
             key: key.to_owned(),
             tag: tag.to_owned(),
             attributes: self.clone(),
         };
         let text = serde_json::to_vec(&saved).map_err(|error| at("write", &path)(error.into()))?;
-        let temporary = folder.join(format!("{}.part", Uuid::new_v4()));
-        fs::write(&temporary, text).map_err(at("write", &temporary))?;
-        fs::rename(&temporary, &path).map_err(at("write", &path))
+        let aside = folder.join(format!("{}.part", Uuid::new_v4()));
+        durable::replace_file(&path, &aside, &text).map_err(at("write", &path))
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+use cardlake_loopback::durable;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -52,7 +53,7 @@ impl Store {
         self.bucket(bucket)?;
         let id = Uuid::new_v4().to_string();
         let folder = self.upload_folder(&id)?;
-        fs::create_dir(&folder).map_err(at("create the folder", &folder))?;
+        durable::create_folders(&folder).map_err(at("create the folder", &folder))?;
         let path = folder.join(MANIFEST);
         let manifest = Manifest {
             bucket: bucket.to_owned(),

@@ -1,5 +1,6 @@
 //! The S3 operations on top of the store.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::sync::Arc;
@@ -84,8 +85,11 @@ impl Service {
     }
 
     async fn delete(&self, bucket: String, key: String, condition: Condition) -> S3Result<()> {
-        self.blocking(move |store| store.delete(&bucket, &key, &condition))
-            .await
+        self.blocking(move |store| {
+            let changed = store.delete(&bucket, &key, &condition)?;
+            store.sync(changed)
+        })
+        .await
     }
 }
 
@@ -267,25 +271,38 @@ impl S3 for Service {
         request: S3Request<DeleteObjectsInput>,
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
         let DeleteObjectsInput { bucket, delete, .. } = request.input;
-        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-        for object in delete.objects {
-            let condition = object
-                .e_tag
-                .map_or(Condition::Always, |tag| Condition::Tag(tag.value().to_owned()));
-            match self.delete(bucket.clone(), object.key.clone(), condition).await {
-                Ok(()) => deleted.push(DeletedObject {
-                    key: Some(object.key),
-                    ..DeletedObject::default()
-                }),
-                Err(error) if *error.code() == S3ErrorCode::NoSuchBucket => return Err(error),
-                Err(error) => errors.push(Error {
-                    code: Some(error.code().as_str().to_owned()),
-                    key: Some(object.key),
-                    message: error.message().map(ToOwned::to_owned),
-                    ..Error::default()
-                }),
-            }
-        }
+        self.store.bucket(&bucket)?;
+        let objects = delete.objects;
+        let (deleted, errors) = self
+            .blocking(move |store| {
+                let (mut deleted, mut errors, mut folders) = (Vec::new(), Vec::new(), BTreeSet::new());
+                for object in objects {
+                    let condition = object
+                        .e_tag
+                        .map_or(Condition::Always, |tag| Condition::Tag(tag.value().to_owned()));
+                    match store.delete(&bucket, &object.key, &condition) {
+                        Ok(changed) => {
+                            folders.extend(changed);
+                            deleted.push(DeletedObject {
+                                key: Some(object.key),
+                                ..DeletedObject::default()
+                            });
+                        }
+                        Err(error) => {
+                            let error = S3Error::from(store.recorded(error));
+                            errors.push(Error {
+                                code: Some(error.code().as_str().to_owned()),
+                                key: Some(object.key),
+                                message: error.message().map(ToOwned::to_owned),
+                                ..Error::default()
+                            });
+                        }
+                    }
+                }
+                store.sync(folders)?;
+                Ok((deleted, errors))
+            })
+            .await?;
         let deleted = (!delete.quiet.unwrap_or(false)).then_some(deleted);
         let errors = (!errors.is_empty()).then_some(errors);
         Ok(S3Response::new(DeleteObjectsOutput {

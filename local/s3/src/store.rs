@@ -7,7 +7,8 @@
 //!
 //! Guarantee: an object appears whole or not at all, also when the process is killed: it is written to `.uploads` and
 //! then renamed, or linked where it must not exist yet, which the file system does for one writer only, whatever
-//! process it is in. Nothing is flushed to the disk by force: a power cut can lose the last writes.
+//! process it is in. The same holds for a power cut: the bytes are on the disk before the name points to them, and the
+//! name is before the write is answered.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use cardlake_loopback::NoSpaceLog;
+use cardlake_loopback::{NoSpaceLog, durable};
 use uuid::Uuid;
 
 use crate::attributes::{self, Attributes};
@@ -73,6 +74,7 @@ pub(crate) struct Upload {
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) path: PathBuf,
+    file: File,
     /// Without quotes.
     pub(crate) tag: String,
     /// Bytes.
@@ -117,7 +119,7 @@ impl Store {
             .map(|bucket| root.join(bucket))
             .chain([uploads.clone(), attributes.clone()])
         {
-            fs::create_dir_all(&folder).map_err(at("create the folder", &folder))?;
+            durable::create_folders(&folder).map_err(at("create the folder", &folder))?;
         }
         sweep(&uploads).map_err(at("sweep the folder", &uploads))?;
         let locks = std::iter::repeat_with(Mutex::default).take(LOCKS).collect();
@@ -183,7 +185,8 @@ impl Store {
         fs::create_dir(&path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::BucketExists(bucket.to_owned()),
             _ => at("create the bucket", &path)(error),
-        })
+        })?;
+        sync_existing(&self.root)
     }
 
     pub(crate) fn delete_bucket(&self, bucket: &str) -> Result<()> {
@@ -260,7 +263,7 @@ impl Store {
     /// Starts to write a file that is no object yet.
     pub(crate) fn start_upload(&self) -> Result<Upload> {
         let path = self.uploads().join(format!("{}.part", Uuid::new_v4()));
-        let file = File::create_new(&path).map_err(at("create", &path))?;
+        let file = durable::create_file(&path).map_err(at("create", &path))?;
         Ok(Upload {
             guard: RemoveOnDrop(Some(path.clone())),
             path,
@@ -279,6 +282,7 @@ impl Store {
         attributes: &Attributes,
     ) -> Result<ObjectInfo> {
         let path = self.object_path(bucket, key)?;
+        finished.file.sync_data().map_err(at("write", &finished.path))?;
         let _guard = self.lock(&path);
         self.check(&path, key, condition)?;
         place(&finished.path, &path, key, *condition == Condition::Absent)?;
@@ -313,15 +317,17 @@ impl Store {
     }
 
     /// Removes an object, and the folders that hold nothing any more. An object that does not exist is no error.
-    pub(crate) fn delete(&self, bucket: &str, key: &str, condition: &Condition) -> Result<()> {
+    ///
+    /// Gives the folder whose names have changed, for [`Store::sync`].
+    pub(crate) fn delete(&self, bucket: &str, key: &str, condition: &Condition) -> Result<Option<PathBuf>> {
         let path = match self.object_path(bucket, key) {
-            Err(StoreError::UnusableKey { .. }) => return Ok(()),
+            Err(StoreError::UnusableKey { .. }) => return Ok(None),
             path => path?,
         };
         let _guard = self.lock(&path);
         self.check(&path, key, condition)?;
         if path.is_dir() {
-            return Ok(());
+            return Ok(None);
         }
         match fs::remove_file(&path) {
             Ok(()) => {}
@@ -330,12 +336,14 @@ impl Store {
         }
         Attributes::default().save(&self.root, bucket, key, "")?;
         let bucket = self.bucket(bucket)?;
-        for folder in path.ancestors().skip(1).take_while(|folder| *folder != bucket) {
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
-        }
-        Ok(())
+        let mut folders = path.ancestors().skip(1);
+        let changed = folders.find(|folder| *folder == bucket || fs::remove_dir(folder).is_err());
+        Ok(changed.map(Path::to_owned))
+    }
+
+    /// Puts on the disk what deletes have changed.
+    pub(crate) fn sync(&self, folders: impl IntoIterator<Item = PathBuf>) -> Result<()> {
+        folders.into_iter().try_for_each(|folder| sync_existing(&folder))
     }
 }
 
@@ -348,7 +356,7 @@ fn place(from: &Path, to: &Path, key: &str, absent: bool) -> Result<()> {
     };
     let folder = to.parent().unwrap_or(to);
     for _ in 0..MAX_FOLDER_RACES {
-        match fs::create_dir_all(folder) {
+        match durable::create_folders(folder) {
             Err(error)
                 if matches!(
                     error.kind(),
@@ -369,7 +377,7 @@ fn place(from: &Path, to: &Path, key: &str, absent: bool) -> Result<()> {
             fs::rename(from, to)
         };
         match placed {
-            Ok(()) => return Ok(()),
+            Ok(()) => return sync_existing(folder),
             Err(_) if to.is_dir() => return Err(unusable("other keys start with it, and a folder cannot be a file")),
             Err(error) if absent && error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(StoreError::PreconditionFailed);
@@ -379,6 +387,14 @@ fn place(from: &Path, to: &Path, key: &str, absent: bool) -> Result<()> {
         }
     }
     Err(at("write", to)(io::Error::from(io::ErrorKind::NotFound)))
+}
+
+/// Puts the names in a folder on the disk, unless a delete has taken the folder, too.
+fn sync_existing(folder: &Path) -> Result<()> {
+    match durable::sync_folder(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("write", folder)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Removes what is old in `.uploads`.
@@ -409,6 +425,7 @@ impl Upload {
         let (tag, length) = self.tag.finish();
         Finished {
             path: self.path,
+            file: self.file,
             tag,
             length,
             guard: self.guard,

@@ -1,12 +1,12 @@
 //! The file that holds the secrets. Every method blocks.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use cardlake_loopback::durable;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -20,7 +20,10 @@ pub(crate) enum VaultError {
         path: PathBuf,
         source: io::Error,
     },
-    #[error("{path} is not a file of secrets ({source}); move it away to start with none")]
+    #[error(
+        "{path} is not a file of secrets ({source}): put back a copy of it. It holds the keys of the tokens; new ones give the \
+         same customers and cards other tokens than silver has"
+    )]
     Format { path: PathBuf, source: serde_json::Error },
 }
 
@@ -69,11 +72,7 @@ impl Vault {
             let path = path.to_owned();
             move |source| VaultError::Io { action, path, source }
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(io("create the folder", folder))?;
+        durable::create_folders(folder).map_err(io("create the folder", folder))?;
         let path = folder.join("secrets.json");
         let secrets = match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).map_err(|source| VaultError::Format {
@@ -117,20 +116,7 @@ impl Vault {
             path: self.path.clone(),
             source,
         })?;
-        let temporary = self.path.with_extension("json.part");
-        // What a killed process left may have other permissions.
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-            _ => {}
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)
-            .map_err(io)?;
-        file.write_all(&text).map_err(io)?;
-        fs::rename(&temporary, &self.path).map_err(io)
+        durable::replace_file(&self.path, &self.path.with_extension("json.part"), &text).map_err(io)
     }
 }
 
