@@ -3,6 +3,7 @@
 use crate::harness::{Lake, cardlake, ended, interrupt};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn a_wrong_option_names_the_help_of_its_command() {

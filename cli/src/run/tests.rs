@@ -26,7 +26,8 @@ impl Script {
             (
                 "plan",
                 vec![Ok(json!({"batch_date": "2026-01-15", "datasets": [
-                {"dataset": "transactions", "prefix": "transactions/ingest_date=2026-01-15/", "objects": 2, "bytes": 9}]}))],
+                {"dataset": "transactions", "prefix": "transactions/ingest_date=2026-01-15/", "objects": 2, "bytes": 9}],
+                "reconciled": ["transactions"]}))],
             ),
             (
                 "transformer",

@@ -70,6 +70,14 @@ pub(crate) fn is_applied(candidate: &Candidate, record: &ObjectRecord) -> bool {
             .is_none_or(|object| object.rules == record.rules)
 }
 
+/// Keys of the objects that the candidate applied and bronze does not have any more, or with another content.
+pub(crate) fn gone(candidate: &Candidate, records: &[ObjectRecord]) -> BTreeSet<String> {
+    let delivered: BTreeSet<String> = records.iter().map(object_id).collect();
+    let applied = candidate.settled.iter().chain(candidate.objects.keys());
+    let gone = applied.filter(|id| !delivered.contains(*id));
+    gone.filter_map(|id| Some(id.rsplit_once('@')?.0.to_owned())).collect()
+}
+
 /// Whether rows have left the table since the candidate was committed without being replaced. They may have superseded rows of
 /// its batch, which are to come back: all objects of the batch are applied again then.
 ///
@@ -122,25 +130,66 @@ pub(crate) async fn evidence_files(
         if candidate.counts.duplicates == 0 {
             continue;
         }
-        let objects = context
-            .storage
-            .list(silver, &object_records_prefix(table.name(), date))
-            .await?;
-        let reads = objects
-            .iter()
-            .map(|object| context.storage.get_json::<ObjectRecord>(silver, &object.key));
-        let mut missing: BTreeSet<&str> = candidate.settled.iter().map(String::as_str).collect();
-        for record in try_join_all(reads).await?.into_iter().flatten() {
-            if missing.remove(object_id(&record).as_str()) && is_evidence(&candidate, &record) {
-                files.extend(record.files);
-            }
-        }
-        if let Some(object) = missing.first() {
-            tracing::warn!(batch_date = %date, missing = missing.len(), object, "object records were deleted: their files are no evidence");
+        let mut records = settled_records(context, table, date, &candidate).await?;
+        records.retain(|record| is_evidence(&candidate, record));
+        files.extend(records.into_iter().flat_map(|record| record.files));
+    }
+    files.retain(|file| !committed.contains(&file.path));
+    Ok(files)
+}
+
+/// All superseded data files of other batches that the vacuum has left: what was delivered besides the rows of the table. Versions
+/// that were replaced come back from there, from whichever day: one that moved can have come from any.
+///
+/// # Errors
+/// Candidates, log or object records cannot be read.
+pub(crate) async fn superseded_files(
+    context: &Context,
+    table: &DeltaTable,
+    batch_date: NaiveDate,
+    committed: &Committed,
+) -> Result<Vec<DataFile>, ReconcilerError> {
+    let silver = &context.lake.silver_bucket;
+    let candidates = context
+        .storage
+        .list(silver, &all_candidates_prefix(table.name()))
+        .await?;
+    let others: BTreeSet<NaiveDate> = candidates
+        .iter()
+        .filter_map(|object| candidate_batch_date(&object.key))
+        .filter(|date| *date != batch_date)
+        .collect();
+    let mut files = Vec::new();
+    for date in others {
+        if let Some(candidate) = latest_committed(context, table, date).await? {
+            let records = settled_records(context, table, date, &candidate).await?;
+            files.extend(records.into_iter().flat_map(|record| record.files));
         }
     }
     files.retain(|file| !committed.contains(&file.path));
     Ok(files)
+}
+
+/// The object records of a batch that its last candidate has applied.
+async fn settled_records(
+    context: &Context,
+    table: &DeltaTable,
+    batch_date: NaiveDate,
+    candidate: &Candidate,
+) -> Result<Vec<ObjectRecord>, ReconcilerError> {
+    let silver = &context.lake.silver_bucket;
+    let prefix = object_records_prefix(table.name(), batch_date);
+    let objects = context.storage.list(silver, &prefix).await?;
+    let reads = objects
+        .iter()
+        .map(|object| context.storage.get_json::<ObjectRecord>(silver, &object.key));
+    let mut missing: BTreeSet<&str> = candidate.settled.iter().map(String::as_str).collect();
+    let mut records: Vec<ObjectRecord> = try_join_all(reads).await?.into_iter().flatten().collect();
+    records.retain(|record| missing.remove(object_id(record).as_str()));
+    if let Some(object) = missing.first() {
+        tracing::warn!(%batch_date, missing = missing.len(), object, "object records were deleted: their files are no evidence");
+    }
+    Ok(records)
 }
 
 /// Reads a candidate.

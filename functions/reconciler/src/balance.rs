@@ -128,6 +128,8 @@ fn account_for(
         warehouse_rows,
         reasons: published.map(|output| output.reasons.clone()).unwrap_or_default(),
         rejected: published.map(|output| output.rejected.clone()).unwrap_or_default(),
+        withdrawn: published.map_or(0, |output| output.withdrawn),
+        taken_back: published.map_or(0, |output| output.taken_back),
         balanced: differences.is_empty(),
     };
     (accounts, differences)
@@ -152,6 +154,7 @@ mod tests {
             reasons: [("brand is missing".to_owned(), 1)].into(),
             rejected: Vec::new(),
             withdrawn: 0,
+            taken_back: 0,
         }
     }
 

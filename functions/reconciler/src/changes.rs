@@ -39,6 +39,8 @@ pub(crate) struct Changes {
     pub(crate) tally: Tally,
     /// Rows that leave the table and are not replaced.
     pub(crate) withdrawn: u64,
+    /// Rows of superseded files that come back.
+    pub(crate) taken_back: u64,
     /// By path.
     pub(crate) add: Vec<DataFile>,
     /// By path.
@@ -121,6 +123,14 @@ pub(crate) async fn write(
     };
     let added = files.new.iter().cloned().chain(shrunk.into_iter().map(describe));
     let mut additions: Vec<Part> = added.map(&mut part).collect();
+    let taken_back = verdict.taken_back.iter().map(|back| back.rows.count()).sum();
+    let returning = verdict.taken_back.iter().filter_map(|back| {
+        let file = files.described.get(back.input)?.clone();
+        let dropped = back.rows.complement(file.rows);
+        let remote = None;
+        Some(Part { file, dropped, remote })
+    });
+    additions.extend(returning);
     additions.retain(|part| part.dropped.count() < part.file.rows);
     additions.sort_by(|a, b| a.file.path.cmp(&b.file.path));
     let mut partitions: BTreeMap<_, (Vec<Part>, Vec<&ActiveFile>)> = BTreeMap::new();
@@ -172,6 +182,7 @@ pub(crate) async fn write(
     Ok(Changes {
         tally: verdict.tally,
         withdrawn: verdict.withdrawn,
+        taken_back,
         add,
         remove: removed.into_iter().collect(),
         bytes_written,

@@ -83,14 +83,25 @@ pub(crate) struct Verdict {
     pub(crate) dropped: Vec<RowSet>,
     /// The same in numbers, without withdrawn rows.
     pub(crate) tally: Tally,
-    /// Committed rows that an object applied again does not deliver any more; they are among the dropped ones.
+    /// Committed rows that bronze does not deliver any more and no other version replaces; they are among the dropped ones.
     pub(crate) withdrawn: u64,
-    /// The inputs, opened.
+    /// The inputs, opened, without superseded files that are missing.
     pub(crate) files: Vec<RemoteFile>,
+    /// Superseded inputs with rows that come back.
+    pub(crate) taken_back: Vec<TakenBack>,
+}
+
+/// A superseded file with rows that come back into the table: those that had replaced them are withdrawn.
+#[derive(Debug)]
+pub(crate) struct TakenBack {
+    /// Index of the input.
+    pub(crate) input: usize,
+    /// The rows.
+    pub(crate) rows: RowSet,
 }
 
 /// Compares the files. `batch_day` (days since 1970) tells this batch's committed rows from those of others; `reapplied` are
-/// objects of the batch that are applied again under other rules.
+/// objects of the batch that were applied before and are not any more, or not as they were.
 ///
 /// # Errors
 /// A file cannot be read, or is one of this project's and not sorted by its key.
@@ -108,17 +119,18 @@ pub(crate) async fn compare(
         .try_collect()
         .await?;
     // Only superseded files can be missing. They come last, so the others keep their index.
-    let present = inputs
-        .iter()
-        .zip(opened)
-        .filter_map(|(input, file)| Some((input.origin, file?)));
-    let (origins, files): (Vec<Origin>, Vec<RemoteFile>) = present.unzip();
+    let present = inputs.iter().enumerate().zip(opened);
+    let present = present.filter_map(|((index, input), file)| Some(((index, input.origin), file?)));
+    let (origins, files): (Vec<(usize, Origin)>, Vec<RemoteFile>) = present.unzip();
+    let (indices, origins): (Vec<usize>, Vec<Origin>) = origins.into_iter().unzip();
     let inputs = inputs.len();
     tokio::task::spawn_blocking(move || {
         let withdrawn = withdrawn(&files, &columns, &reapplied, batch_day)?;
         let mut comparison = Comparison {
             sorted: files.iter().map(|file| is_sorted(file, &keys)).collect(),
             dropped: withdrawn.clone(),
+            taken_back: vec![RowSet::default(); files.len()],
+            left_vacant: withdrawn.iter().map(RowSet::count).sum(),
             withdrawn,
             files,
             origins,
@@ -130,11 +142,14 @@ pub(crate) async fn compare(
             },
         };
         comparison.run(&keys)?;
+        let taken_back = indices.into_iter().zip(comparison.taken_back);
+        let taken_back = taken_back.filter(|(_, rows)| rows.count() > 0);
         Ok(Verdict {
             dropped: comparison.dropped,
             tally: comparison.tally,
-            withdrawn: comparison.withdrawn.iter().map(RowSet::count).sum(),
+            withdrawn: comparison.left_vacant,
             files: comparison.files,
+            taken_back: taken_back.map(|(input, rows)| TakenBack { input, rows }).collect(),
         })
     })
     .await
@@ -162,6 +177,9 @@ struct Comparison {
     batch_day: i32,
     dropped: Vec<RowSet>,
     withdrawn: Vec<RowSet>,
+    taken_back: Vec<RowSet>,
+    /// Withdrawn rows of whose keys no other version is known so far.
+    left_vacant: u64,
     tally: Tally,
 }
 
@@ -179,6 +197,7 @@ impl Comparison {
         let mut versions: Vec<(Member, Provenance)> = Vec::new();
         while groups.next(&mut members)? {
             versions.clear();
+            let mut withdrawn = 0;
             for member in &members {
                 let provenance = provenances.get_mut(member.file as usize).and_then(Option::as_mut);
                 let provenance = provenance.ok_or_else(|| defect("a file's provenance is missing"))?;
@@ -187,11 +206,15 @@ impl Comparison {
                     None => provenance.next()?,
                     Some(ranks) => provenance.at(ranks.rank(&shared[member.file as usize], member.row))?,
                 };
-                if !self.withdrawn[member.file as usize].contains(member.row) {
+                if self.withdrawn[member.file as usize].contains(member.row) {
+                    withdrawn += 1;
+                } else {
                     versions.push((*member, provenance));
                 }
             }
-            self.resolve(&versions);
+            if !versions.is_empty() {
+                self.resolve(&versions, withdrawn);
+            }
         }
         Ok(())
     }
@@ -270,13 +293,19 @@ impl Comparison {
         })
     }
 
-    /// Records the superseded versions of one row.
-    fn resolve(&mut self, versions: &[(Member, Provenance)]) {
+    /// Records the superseded versions of one row, of which some more were withdrawn.
+    fn resolve(&mut self, versions: &[(Member, Provenance)], withdrawn: u64) {
         let competitors: Vec<_> = versions
             .iter()
             .map(|(member, provenance)| (self.origins[member.file as usize], provenance))
             .collect();
-        let kept = survivor(&competitors).map(|index| &versions[index]);
+        let kept = survivor(&competitors, withdrawn > 0).map(|index| &versions[index]);
+        if let Some((member, _)) = kept {
+            self.left_vacant -= withdrawn;
+            if self.origins[member.file as usize] == Origin::Evidence {
+                self.taken_back[member.file as usize].add(member.row);
+            }
+        }
         for (member, provenance) in versions {
             let origin = self.origins[member.file as usize];
             if kept.is_some_and(|(kept, _)| kept == member) || origin == Origin::Evidence {

@@ -68,9 +68,19 @@ impl Delivery {
         }
         if let Some(rows) = published.map(|output| output.withdrawn).filter(|rows| *rows > 0) {
             warnings.push(format!(
-                "{dataset}: {rows} {} the table, as changed rules or control totals refuse them; rows of other days that \
-                 they had replaced come back when those days are run again",
+                "{dataset}: {rows} {} the table: no object of the day delivers them any more, or changed rules or control \
+                 totals refuse them",
                 if rows == 1 { "row left" } else { "rows left" }
+            ));
+        }
+        if let Some(rows) = published.map(|output| output.taken_back).filter(|rows| *rows > 0) {
+            warnings.push(format!(
+                "{dataset}: {rows} {} back, as the rows of this day that had replaced them are gone",
+                if rows == 1 {
+                    "row of another day came"
+                } else {
+                    "rows of other days came"
+                }
             ));
         }
         warnings.extend(self.not_read.warnings().map(|warning| format!("{dataset}: {warning}")));

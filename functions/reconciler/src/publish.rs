@@ -78,6 +78,7 @@ pub(crate) async fn publish(
         dataset: dataset.to_owned(),
         version,
         withdrawn: withdrawn.map_or(0, |candidate| candidate.withdrawn),
+        taken_back: withdrawn.map_or(0, |candidate| candidate.taken_back),
         counts,
         table_rows,
         reasons: published
@@ -122,7 +123,7 @@ fn request(candidate: &Candidate) -> CommitRequest {
         transaction_id: applied::transaction_id(candidate.batch_date, &candidate.id),
         add: candidate.add.clone(),
         remove: candidate.remove.clone(),
-        withdraws: candidate.withdrawn > 0,
+        withdraws: candidate.withdrawn + candidate.taken_back > 0,
         data_change: true,
         information: BTreeMap::from([
             ("batchDate".to_owned(), batch_date),

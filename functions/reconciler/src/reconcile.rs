@@ -56,12 +56,16 @@ async fn write_candidate(
     day_objects.check_quality(dataset, batch_date, context.quarantine_threshold)?;
     let table = DeltaTable::open(&context.delta, dataset).await?;
     let before = applied::latest_committed(context, &table, batch_date).await?;
-    let is_overtaken = match &before {
-        Some(candidate) => applied::is_overtaken(&table, candidate).await?,
+    let gone = before
+        .as_ref()
+        .map(|candidate| applied::gone(candidate, &day_objects.records));
+    let gone = gone.unwrap_or_default();
+    let all_again = match &before {
+        Some(candidate) => !gone.is_empty() || applied::is_overtaken(&table, candidate).await?,
         None => false,
     };
     let (done, new): (Vec<&ObjectRecord>, Vec<&ObjectRecord>) = day_objects.records.iter().partition(|record| {
-        let before = before.as_ref().filter(|_| !is_overtaken);
+        let before = before.as_ref().filter(|_| !all_again);
         before.is_some_and(|candidate| applied::is_applied(candidate, record))
     });
     let mut output = ReconcileOutput {
@@ -83,7 +87,7 @@ async fn write_candidate(
     let objects = not_in_table(&new, &committed.by_path())?;
     let files: Vec<&DataFile> = objects.iter().flatten().copied().collect();
     let is_unverified = files.is_empty() && filters::is_unverified(context, contract, committed.days()).await?;
-    if new.is_empty() && !is_unverified {
+    if new.is_empty() && gone.is_empty() && !is_unverified {
         return Ok(output);
     }
     let days = event_days(contract, &files, width);
@@ -95,19 +99,28 @@ async fn write_candidate(
     let distant = Distant::find(context, &silver, contract, &files, &distant).await?;
     // A row that has moved far may have been confirmed far away, too.
     let until = until.filter(|_| distant.hits.is_empty());
-    let evidence =
-        applied::evidence_files(context, &table, (before.as_ref(), &done), batch_date, until, &committed).await?;
     let was_applied = |record: &ObjectRecord| {
         let candidate = before.as_ref();
         candidate.is_some_and(|candidate| candidate.objects.contains_key(&object_id(record)))
+            || gone.contains(&record.source.key)
     };
     let again = new.iter().enumerate().filter(|(_, record)| was_applied(record));
-    let again: Vec<(usize, &ObjectRecord)> = again.map(|(index, record)| (index, *record)).collect();
-    let keys = again.iter().map(|(_, record)| record.source.key.clone()).collect();
+    let mut again: Vec<Again<'_>> = again.map(|(index, record)| Again::delivered(index, record)).collect();
+    let replaced: BTreeSet<&str> = again.iter().map(|object| object.key).collect();
+    let removed = gone.iter().map(String::as_str).filter(|key| !replaced.contains(key));
+    let removed: Vec<Again<'_>> = removed.map(Again::removed).collect();
+    again.extend(removed);
+    let keys: Vec<String> = again.iter().map(|object| object.key.to_owned()).collect();
     let active = committed.with(&table, contract, distant.hits.clone(), keys).await?;
+    let evidence = if gone.is_empty() {
+        applied::evidence_files(context, &table, (before.as_ref(), &done), batch_date, until, &committed).await?
+    } else {
+        applied::superseded_files(context, &table, batch_date, &committed).await?
+    };
     let scope = Scope {
         days: days.as_ref(),
         hits: &distant.hits,
+        all_evidence: !gone.is_empty(),
     };
     let mut plan = Plan::new(contract, &objects, &active, &evidence, &scope);
     if !again.is_empty() {
@@ -125,12 +138,18 @@ async fn write_candidate(
     if !is_unverified || changes.remove.is_empty() {
         distant.store(context, contract, &committed, &changes.remove).await?;
     }
-    if new.is_empty() && changes.remove.is_empty() {
+    if new.is_empty() && gone.is_empty() && changes.remove.is_empty() {
         return Ok(output);
     }
-    let (applied_ids, accounts) = before
+    let (mut applied_ids, mut accounts) = before
         .map(|candidate| (candidate.settled, candidate.objects))
         .unwrap_or_default();
+    if !gone.is_empty() {
+        // All that bronze has is applied again.
+        let delivered: BTreeSet<String> = new.iter().map(|record| object_id(record)).collect();
+        applied_ids.clear();
+        accounts.retain(|id, _| delivered.contains(id));
+    }
     let accounts = accounting::apply(accounts, &new, &plan.objects, &changes.tally)?;
     output.counts = accounting::total(&accounts);
     if !output.counts.balanced() {
@@ -202,6 +221,27 @@ fn not_in_table<'r>(
     Ok(files)
 }
 
+/// A bronze object that was applied before.
+struct Again<'r> {
+    /// Its key.
+    key: &'r str,
+    /// What it delivers now, with its index among the new objects; `None` if it is gone.
+    delivered: Option<(usize, &'r ObjectRecord)>,
+}
+
+impl<'r> Again<'r> {
+    fn delivered(index: usize, record: &'r ObjectRecord) -> Self {
+        Self {
+            key: &record.source.key,
+            delivered: Some((index, record)),
+        }
+    }
+
+    const fn removed(key: &'r str) -> Self {
+        Self { key, delivered: None }
+    }
+}
+
 /// The files of a reconciliation.
 #[derive(Default)]
 struct Plan {
@@ -252,12 +292,12 @@ impl Plan {
         self.described.push(file);
     }
 
-    /// Adds what tells the rows that objects delivered under other rules and do not deliver any more: all files of the objects,
-    /// and all committed ones that may hold such rows.
+    /// Adds what tells the rows that objects delivered before and do not deliver any more: all files of the objects, and all
+    /// committed ones that may hold such rows.
     fn apply_again(
         &mut self,
         contract: &Contract,
-        again: &[(usize, &ObjectRecord)],
+        again: &[Again<'_>],
         objects: &[Vec<&DataFile>],
         active: &[ActiveFile],
     ) {
@@ -281,21 +321,23 @@ impl Plan {
         let column = source_column(contract);
         let sources = active.iter().map(|file| SourceRange::of(column.as_deref(), file));
         let sources: Vec<SourceRange> = sources.collect();
-        for (index, record) in again {
+        for Again { key, delivered } in again {
             let mut object = Reapplied {
-                key: record.source.key.clone(),
-                ingest_time: record.source.last_modified.timestamp_micros(),
+                key: (*key).to_owned(),
+                ingest_time: delivered.map(|(_, record)| record.source.last_modified.timestamp_micros()),
                 ..Reapplied::default()
             };
-            for file in &objects[*index] {
-                let at = index_of(self, Origin::New, Some(*index), (*file).clone());
+            let files = delivered.map_or(&[] as &[_], |(index, _)| objects[index].as_slice());
+            for file in files {
+                let at = index_of(self, Origin::New, delivered.map(|(index, _)| index), (*file).clone());
                 object.present.push(at);
             }
-            let paths: BTreeSet<&str> = record.files.iter().map(|file| file.path.as_str()).collect();
+            let files = delivered.iter().flat_map(|(_, record)| &record.files);
+            let paths: BTreeSet<&str> = files.map(|file| file.path.as_str()).collect();
             for (file, source) in active.iter().zip(&sources) {
                 let list = if paths.contains(file.path.as_str()) {
                     &mut object.present
-                } else if source.may_hold(&record.source.key) {
+                } else if source.may_hold(key) {
                     &mut object.suspects
                 } else {
                     continue;
@@ -365,6 +407,7 @@ fn candidate(
         add: changes.add.clone(),
         remove: changes.remove.clone(),
         withdrawn: changes.withdrawn,
+        taken_back: changes.taken_back,
         settled: applied,
         counts: accounting::total(&objects),
         objects,

@@ -22,7 +22,10 @@ pub(crate) enum Origin {
 /// Evidence makes this independent of the order of batches. Say a row came on the 13th, came again unchanged on the 15th
 /// and was left out; now the 14th is made up for, with a correction. The committed row is older than the correction, yet
 /// what it says was delivered last.
-pub(crate) fn survivor(versions: &[(Origin, &Provenance)]) -> Option<usize> {
+///
+/// `is_vacant` says that the table had a row for the key and loses it, since bronze does not deliver it any more. Then a superseded
+/// version comes back: the first that says what the last one says.
+pub(crate) fn survivor(versions: &[(Origin, &Provenance)], is_vacant: bool) -> Option<usize> {
     let mut order: Vec<usize> = (0..versions.len()).collect();
     // Among otherwise equal versions, the new one is the later one.
     order.sort_by(|&a, &b| {
@@ -45,6 +48,11 @@ pub(crate) fn survivor(versions: &[(Origin, &Provenance)]) -> Option<usize> {
             .copied()
             .find(|&index| versions[index].0 == Origin::Committed)
     };
+    if is_vacant {
+        return first(Origin::Committed)
+            .or_else(|| first(Origin::New))
+            .or_else(|| first(Origin::Evidence));
+    }
     match versions[last].0 {
         Origin::Committed | Origin::New => first(Origin::Committed).or_else(|| first(Origin::New)),
         // The table has a row for this key; if none is among these files, it is in another one, and a new row would be a second.
@@ -74,7 +82,7 @@ mod tests {
             .iter()
             .map(|(origin, provenance)| (*origin, provenance))
             .collect();
-        assert_eq!(survivor(&borrowed), expected.into());
+        assert_eq!(survivor(&borrowed, false), expected.into());
     }
 
     use Origin::{Committed, Evidence, New};
@@ -166,6 +174,22 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_loses_its_row_gets_back_what_was_delivered_last_of_the_rest() {
+        let versions = [
+            (Evidence, version(13, 5, 1)),
+            (Evidence, version(14, 5, 2)),
+            (Evidence, version(15, 5, 2)),
+        ];
+        let borrowed: Vec<_> = versions.iter().map(|(origin, version)| (*origin, version)).collect();
+        assert_eq!(survivor(&borrowed, false), None);
+        assert_eq!(survivor(&borrowed, true), Some(1));
+        assert_eq!(survivor(&borrowed[..1], true), Some(0));
+        let new = version(14, 6, 2);
+        assert_eq!(survivor(&[borrowed[0], borrowed[2], (New, &new)], true), Some(2));
+        assert_eq!(survivor(&[], true), None);
+    }
+
+    #[test]
     fn without_hashes_the_latest_wins() {
         let mut old = version(13, 5, 1);
         let mut new = version(14, 5, 1);
@@ -196,7 +220,7 @@ mod tests {
                 let mut all: Vec<(Origin, &Provenance)> = new.iter().map(|provenance| (New, provenance)).collect();
                 all.extend(committed.iter().map(|provenance| (Committed, provenance)));
                 all.extend(evidence.iter().map(|provenance| (Evidence, provenance)));
-                let kept = survivor(&all).map(|index| all[index].1.clone());
+                let kept = survivor(&all, false).map(|index| all[index].1.clone());
                 prop_assert!(kept.is_some());
                 applied.extend(new);
                 committed = kept;

@@ -29,6 +29,15 @@ impl RowSet {
         self.count
     }
 
+    /// The rows of a file of `rows` rows that are not in the set.
+    pub(crate) fn complement(&self, rows: u64) -> Self {
+        let mut others = Self::default();
+        (0..rows)
+            .filter(|row| !self.contains(*row))
+            .for_each(|row| others.add(row));
+        others
+    }
+
     /// The rows, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         self.words.iter().zip(0_u64..).flat_map(|(word, index)| {
@@ -83,6 +92,7 @@ mod tests {
         assert_eq!(rows.count(), 3);
         assert!(rows.contains(64) && !rows.contains(65) && !rows.contains(5000));
         assert!(rows.bytes().eq(set(&[1000, 64, 3]).bytes()));
+        assert_eq!(set(&[1, 3]).complement(5), set(&[0, 2, 4]));
     }
 
     #[test]

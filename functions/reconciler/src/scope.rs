@@ -100,6 +100,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) days: Option<&'a EventDays>,
     /// Paths of committed files that may hold one of the new rows wherever they are, or one of each other's.
     pub(crate) hits: &'a BTreeSet<String>,
+    /// Whether rows of evidence may come back: all of it is looked at.
+    pub(crate) all_evidence: bool,
 }
 
 /// Files to compare, by their indices in the given lists.
@@ -138,9 +140,9 @@ pub(crate) fn choose(
     let evidence: Vec<(usize, KeyRange)> = evidence
         .iter()
         .enumerate()
-        .filter(|(_, file)| !scope.hits.is_empty() || is_near(&file.partition_values))
+        .filter(|(_, file)| scope.all_evidence || !scope.hits.is_empty() || is_near(&file.partition_values))
         .map(|(index, file)| (index, key_range(contract, &file.columns)))
-        .filter(|(_, range)| meets_new(range))
+        .filter(|(_, range)| scope.all_evidence || meets_new(range))
         .collect();
     let mut chosen = Vec::new();
     for (object, ranges) in new_ranges.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Rows that an object does not deliver any more: it was applied, is applied again under other rules, and what was a valid row
-//! is in quarantine now.
+//! Rows that bronze does not deliver any more: their object is gone or has another content, or it is applied again under other
+//! rules and what was a valid row is in quarantine now.
 //!
 //! Such a row has to leave the table, and must not compete with other versions of its key. It is told by its provenance: the
 //! object, the object's own time (another content under the same key is another delivery), and the number of a row that is in
@@ -14,22 +14,22 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A buffer of the provenance columns, in bytes.
 const BUFFER_BYTES: u64 = 512 * 1024;
 
-/// An object that is applied again under other rules.
+/// An object that was applied before: it is applied again, has another content, or is gone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reapplied {
     /// Key of the object in bronze.
     pub(crate) key: String,
-    /// Its own time, in microseconds since 1970.
-    pub(crate) ingest_time: i64,
+    /// Its own time, in microseconds since 1970; `None` if it is gone.
+    pub(crate) ingest_time: Option<i64>,
     /// Indices of the inputs that hold its rows under the present rules.
     pub(crate) present: Vec<usize>,
     /// Indices of the committed inputs that may hold rows of it.
     pub(crate) suspects: Vec<usize>,
 }
 
-/// Per file, the rows that re-applied objects of the batch do not deliver any more. Blocks.
+/// Per file, the rows that objects of the batch do not deliver any more. Blocks.
 ///
-/// Without a column of the object's own time nothing is withdrawn: a row of another content could not be told apart.
+/// Without a column of the object's own time a row of an earlier content is taken for the one with its number in the present one.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -40,12 +40,11 @@ pub(crate) fn withdrawn(
     batch_day: i32,
 ) -> Result<Vec<RowSet>, ReconcilerError> {
     let mut withdrawn = vec![RowSet::default(); files.len()];
-    if !columns.has_ingest_time() {
-        return Ok(withdrawn);
-    }
-    let mut present: BTreeMap<(&str, i64), RowSet> = BTreeMap::new();
+    let mut present: BTreeMap<&str, (Option<i64>, RowSet)> = BTreeMap::new();
     for object in objects {
-        let rows = present.entry((&object.key, object.ingest_time)).or_default();
+        let (_, rows) = present
+            .entry(&object.key)
+            .or_insert_with(|| (object.ingest_time, RowSet::default()));
         for file in object.present.iter().filter_map(|index| files.get(*index)) {
             each_row(file, columns, |_, row| rows.add(row.source_row.unsigned_abs()))?;
         }
@@ -56,9 +55,11 @@ pub(crate) fn withdrawn(
             continue;
         };
         each_row(file, columns, |number, row| {
-            let delivered = present.get(&(&*row.source_object, row.ingest_time));
-            let is_gone = |rows: &RowSet| !rows.contains(row.source_row.unsigned_abs());
-            if row.ingest_date == batch_day && delivered.is_some_and(is_gone) {
+            let is_gone = |(time, rows): &(Option<i64>, RowSet)| {
+                let is_earlier = columns.has_ingest_time() && *time != Some(row.ingest_time);
+                is_earlier || !rows.contains(row.source_row.unsigned_abs())
+            };
+            if row.ingest_date == batch_day && present.get(&*row.source_object).is_some_and(is_gone) {
                 gone.add(number);
             }
         })?;

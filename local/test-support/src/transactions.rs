@@ -101,6 +101,16 @@ pub struct TransactionLake {
     deliveries: AtomicI64,
 }
 
+/// Key of an object of the day.
+fn bronze_key(name: &str, day: u32) -> String {
+    let key = BronzeKey {
+        dataset: "transactions".into(),
+        ingest_date: date(day),
+        name: name.into(),
+    };
+    key.key()
+}
+
 impl TransactionLake {
     /// An empty lake in a temporary folder.
     pub async fn start() -> Self {
@@ -140,12 +150,7 @@ impl TransactionLake {
 
     /// Puts a bronze object.
     pub async fn put_bronze(&self, name: &str, day: u32, text: &str) -> SourceObject {
-        let key = BronzeKey {
-            dataset: "transactions".into(),
-            ingest_date: date(day),
-            name: name.into(),
-        }
-        .key();
+        let key = bronze_key(name, day);
         self.storage.put(BRONZE, &key, text.as_bytes().to_vec()).await.unwrap();
         let meta = self.storage.head(BRONZE, &key).await.unwrap().unwrap();
         SourceObject {
@@ -166,6 +171,12 @@ impl TransactionLake {
     pub async fn deliver_with(&self, name: &str, day: u32, rows: &[Row], quarantined: u64) -> ObjectRecord {
         let source = self.put_bronze(name, day, &format!("{rows:?} {quarantined}")).await;
         self.transform(source, day, rows, quarantined, "narrow").await
+    }
+
+    /// Removes an object from bronze. Its object record stays, as it does in a lake.
+    pub async fn remove(&self, name: &str, day: u32) {
+        let key = bronze_key(name, day);
+        self.storage.delete(BRONZE, &key).await.unwrap();
     }
 
     /// Repeats the transformer's output for an object whose record is gone.

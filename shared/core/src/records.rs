@@ -211,9 +211,13 @@ pub struct Candidate {
     pub add: Vec<DataFile>,
     /// Paths of data files to remove.
     pub remove: Vec<String>,
-    /// Rows that leave the table and are not replaced: valid by earlier rules of their object, and not by its present ones.
+    /// Rows that leave the table and are not replaced: their object is gone or has another content, or they were valid by earlier
+    /// rules of their object and are not by its present ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub withdrawn: u64,
+    /// Rows of other batches that come back, since what had replaced them is withdrawn.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken_back: u64,
     /// Objects of the batch that are applied with this candidate or were before, as `key@etag`, sorted. Excludes objects that were
     /// overwritten under the same key.
     pub settled: Vec<String>,

@@ -166,6 +166,8 @@ fn page_of(delivered: &[(&str, u64)], answers: &[Answer]) -> Page {
         warehouse_rows: 2900,
         reasons: [("amount is <not> a number".to_owned(), 40)].into(),
         rejected: Vec::new(),
+        withdrawn: 0,
+        taken_back: 0,
         balanced: true,
     };
     let books = BalanceOutput {

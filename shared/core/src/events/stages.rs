@@ -169,6 +169,9 @@ pub struct PlanOutput {
     pub batch_date: NaiveDate,
     /// Datasets with at least one object, sorted by name.
     pub datasets: Vec<PlannedDataset>,
+    /// Names of these and of datasets that had objects on the day and have none any more, sorted.
+    #[serde(default)]
+    pub reconciled: Vec<String>,
     /// The first [`LISTED_FILES`] objects that are not input: of the day, then outside of the folders of all days.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<UnreadFile>,
@@ -217,9 +220,13 @@ pub struct PublishOutput {
     /// The first [`LISTED_FILES`] objects of the batch that are rejected as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<UnreadFile>,
-    /// Rows that left the table with this publication and were not replaced: changed rules or control totals refuse them.
+    /// Rows that left the table with this publication and were not replaced: their object is gone or has another content, or
+    /// changed rules or control totals refuse them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub withdrawn: u64,
+    /// Rows of other batches that came back with this publication, since what had replaced them was withdrawn.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken_back: u64,
 }
 
 /// A file or object, and why it was not read.
@@ -272,6 +279,12 @@ pub struct DatasetBooks {
     /// The first [`LISTED_FILES`] objects of the day that are rejected as a whole; none of their rows are in the counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<UnreadFile>,
+    /// Rows that this run took out of the table since no object of the day delivers them any more, and put none in their place.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withdrawn: u64,
+    /// Rows of other days that this run put back into the table.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub taken_back: u64,
     /// Whether bronze = added + duplicates + quarantined, and silver = warehouse.
     pub balanced: bool,
 }
@@ -502,6 +515,8 @@ mod tests {
                 file: "cards/ingest_date=2026-01-15/a.csv".to_owned(),
                 reason: "the first line is no header".to_owned(),
             }],
+            withdrawn: 1,
+            taken_back: 0,
             balanced: true,
         };
         let json = serde_json::to_value(&books).unwrap();
