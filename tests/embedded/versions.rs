@@ -36,7 +36,7 @@ fn lake() -> Lake {
     lake
 }
 
-fn run(lake: &Lake, day: u32, options: &[&str]) {
+fn run(lake: &Lake, day: u32, options: &[&str]) -> Value {
     let day = format!("2026-01-{day:02}");
     let outcome = lake.cardlake(&[&["backfill", "--json", "--from", &day, "--to", &day], options].concat());
     assert_eq!(outcome.code, 0, "{}\n{}", outcome.stderr, outcome.stdout);
@@ -46,6 +46,7 @@ fn run(lake: &Lake, day: u32, options: &[&str]) {
         report["runs"][0]["datasets"]["transactions"]["balanced"], true,
         "{report:#}"
     );
+    report
 }
 
 #[test]
@@ -98,4 +99,77 @@ fn a_corrected_clock_moves_a_transaction_and_stops_no_day() {
     // Again from silver: the same.
     run(&lake, 18, &["--full-refresh"]);
     assert_eq!(lake.sql_value("select count(*) from fact_transactions"), "5");
+}
+
+/// What every layer has of the transactions but the one that is there from the start: rows and amounts.
+fn layers(lake: &Lake) -> [String; 3] {
+    ["raw.transactions", "fact_transactions"]
+        .map(|table| {
+            lake.sql_value(&format!(
+                "select count(*) || ' rows, ' || coalesce(sum(amount), 0) from {table} where amount <> 5"
+            ))
+        })
+        .into_iter()
+        .chain([lake.sql_value("select coalesce(sum(gross_sales), 0) - 5 from mart_sales_daily")])
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap()
+}
+
+#[test]
+fn rows_of_a_raw_file_that_is_taken_back_leave_every_layer_and_what_they_replaced_comes_back() {
+    let lake = lake();
+    land(&lake, 13, "a.csv", 9000, &[line(1, 13, 0, 10), line(2, 13, 0, 20)]);
+    run(&lake, 13, &[]);
+    // A correction of the first one, the second one again, and one of its own.
+    let wrong = [line(1, 13, 0, 100), line(2, 13, 0, 20), line(3, 15, 0, 300)];
+    land(&lake, 15, "wrong.csv", 7200, &wrong);
+    land(&lake, 15, "good.csv", 7200, &[line(4, 15, 0, 4000)]);
+    run(&lake, 15, &[]);
+    assert_eq!(layers(&lake), ["4 rows, 4420.00", "4 rows, 4420.00", "4420.00"]);
+
+    let bronze = |name: &str| {
+        lake.path(&format!(
+            "s3/cardlake-bronze/transactions/ingest_date=2026-01-15/{name}"
+        ))
+    };
+    fs::remove_file(bronze("wrong.csv")).unwrap();
+    let report = run(&lake, 15, &[]);
+    assert_eq!(layers(&lake), ["3 rows, 4030.00", "3 rows, 4030.00", "4030.00"]);
+    let books = &report["runs"][0]["datasets"]["transactions"];
+    assert_eq!(books["bronze_rows"], 1, "{report:#}");
+    assert_eq!(
+        (&books["withdrawn"], &books["taken_back"]),
+        (&1.into(), &1.into()),
+        "{report:#}"
+    );
+    let warnings = report["runs"][0]["warnings"].to_string();
+    assert!(warnings.contains("1 row left the table"), "{warnings}");
+    assert!(warnings.contains("1 row of another day came back"), "{warnings}");
+    let report = run(&lake, 15, &[]);
+    assert_eq!(
+        report["runs"][0]["datasets"]["transactions"].get("withdrawn"),
+        None,
+        "{report:#}"
+    );
+
+    // Mended in its place, with one row fewer.
+    land(&lake, 15, "good.csv", 3600, &[line(4, 15, 0, 4000), line(5, 15, 0, 7)]);
+    run(&lake, 15, &[]);
+    assert_eq!(layers(&lake)[0], "4 rows, 4037.00");
+    land(&lake, 15, "good.csv", 60, &[line(5, 15, 0, 8)]);
+    let report = run(&lake, 15, &[]);
+    assert_eq!(
+        report["runs"][0]["datasets"]["transactions"]["bronze_rows"], 1,
+        "{report:#}"
+    );
+    assert_eq!(layers(&lake), ["3 rows, 38.00", "3 rows, 38.00", "38.00"]);
+
+    // And the last object of a day.
+    fs::remove_file(bronze("good.csv")).unwrap();
+    run(&lake, 15, &[]);
+    assert_eq!(layers(&lake), ["2 rows, 30.00", "2 rows, 30.00", "30.00"]);
+    let before = layers(&lake);
+    run(&lake, 15, &["--full-refresh"]);
+    assert_eq!(layers(&lake), before);
 }

@@ -18,10 +18,11 @@
 //! table has just so, and merges the rest on the primary key. Before it commits, rows, distinct keys and checksums of
 //! every touched partition are held against the files: a difference rolls everything back.
 //!
-//! Why that is exact: a commit never takes a key away from a silver table. A file is removed only because its rows live
-//! on in rewritten files, or because a newer row has the same key; either way every row that changed is in a file that
-//! is new. So the removed files need no look, and a merge of the new files gives the table of the Delta version. Inside
-//! one version a key occurs once, so the merge never meets two rows for one target.
+//! Why that is exact: a commit that takes a key away from a silver table says so, and then the table is loaded anew.
+//! Otherwise a file is removed only because its rows live on in rewritten files, or because a newer row has the same key;
+//! either way every row that changed is in a file that is new. So the removed files need no look, and a merge of the new
+//! files gives the table of the Delta version. Inside one version a key occurs once, so the merge never meets two rows for
+//! one target.
 //!
 //! What it costs: comparison, merge and balance check read the event days that the commits touched, and no others
 //! (`days.rs`); a key that has moved to another day has left a removed file on the old one.

@@ -83,7 +83,9 @@ pub(crate) struct Verdict {
     pub(crate) dropped: Vec<RowSet>,
     /// The same in numbers, without withdrawn rows.
     pub(crate) tally: Tally,
-    /// Committed rows that bronze does not deliver any more and no other version replaces; they are among the dropped ones.
+    /// Whether bronze does not deliver some committed rows any more; they are among the dropped ones.
+    pub(crate) withdraws: bool,
+    /// Those of them that no other version replaces.
     pub(crate) withdrawn: u64,
     /// The inputs, opened, without superseded files that are missing.
     pub(crate) files: Vec<RemoteFile>,
@@ -147,6 +149,7 @@ pub(crate) async fn compare(
         Ok(Verdict {
             dropped: comparison.dropped,
             tally: comparison.tally,
+            withdraws: comparison.withdrawn.iter().any(|rows| rows.count() > 0),
             withdrawn: comparison.left_vacant,
             files: comparison.files,
             taken_back: taken_back.map(|(input, rows)| TakenBack { input, rows }).collect(),

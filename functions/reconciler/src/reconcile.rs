@@ -39,18 +39,37 @@ pub(crate) async fn reconcile(
     late_window_days: Option<u32>,
 ) -> Result<ReconcileOutput, ReconcilerError> {
     let contract = Arc::clone(context.contracts.get(dataset)?);
-    let output = write_candidate(context, batch_date, &contract, late_window_days).await?;
+    let written = write_candidate(context, batch_date, &contract, late_window_days, Withdrawal::Unknown).await?;
+    let output = match written {
+        Some(output) => output,
+        None => write_candidate(context, batch_date, &contract, late_window_days, Withdrawal::Certain)
+            .await?
+            .ok_or_else(|| {
+                ReconcilerError::Interrupted("a reconciliation with withdrawn rows does not end".to_owned())
+            })?,
+    };
     let unmet = unmet_counts(&contract, batch_date, &output.counts);
     check(batch_date, [(contract.as_ref(), unmet)], std::iter::empty())?;
     Ok(output)
 }
 
+/// Whether rows leave the table that bronze does not deliver any more. Then all objects of the batch are applied again, and all that
+/// was ever delivered is looked at: what the rows had replaced comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Withdrawal {
+    /// The comparison tells.
+    Unknown,
+    Certain,
+}
+
+/// Writes the candidate; `None` if the comparison found rows that leave the table, and that was not known.
 async fn write_candidate(
     context: &Context,
     batch_date: NaiveDate,
     contract: &Arc<Contract>,
     late_window_days: Option<u32>,
-) -> Result<ReconcileOutput, ReconcilerError> {
+    withdrawal: Withdrawal,
+) -> Result<Option<ReconcileOutput>, ReconcilerError> {
     let dataset = contract.dataset.as_str();
     let day_objects = DayObjects::read(context, dataset, batch_date).await?;
     day_objects.check_quality(dataset, batch_date, context.quarantine_threshold)?;
@@ -60,8 +79,9 @@ async fn write_candidate(
         .as_ref()
         .map(|candidate| applied::gone(candidate, &day_objects.records));
     let gone = gone.unwrap_or_default();
+    let withdraws = withdrawal == Withdrawal::Certain || !gone.is_empty();
     let all_again = match &before {
-        Some(candidate) => !gone.is_empty() || applied::is_overtaken(&table, candidate).await?,
+        Some(candidate) => withdraws || applied::is_overtaken(&table, candidate).await?,
         None => false,
     };
     let (done, new): (Vec<&ObjectRecord>, Vec<&ObjectRecord>) = day_objects.records.iter().partition(|record| {
@@ -88,7 +108,7 @@ async fn write_candidate(
     let files: Vec<&DataFile> = objects.iter().flatten().copied().collect();
     let is_unverified = files.is_empty() && filters::is_unverified(context, contract, committed.days()).await?;
     if new.is_empty() && gone.is_empty() && !is_unverified {
-        return Ok(output);
+        return Ok(Some(output));
     }
     let days = event_days(contract, &files, width);
     // The last batch that can contain a row of these days.
@@ -112,21 +132,24 @@ async fn write_candidate(
     again.extend(removed);
     let keys: Vec<String> = again.iter().map(|object| object.key.to_owned()).collect();
     let active = committed.with(&table, contract, distant.hits.clone(), keys).await?;
-    let evidence = if gone.is_empty() {
-        applied::evidence_files(context, &table, (before.as_ref(), &done), batch_date, until, &committed).await?
-    } else {
+    let evidence = if withdraws {
         applied::superseded_files(context, &table, batch_date, &committed).await?
+    } else {
+        applied::evidence_files(context, &table, (before.as_ref(), &done), batch_date, until, &committed).await?
     };
     let scope = Scope {
         days: days.as_ref(),
         hits: &distant.hits,
-        all_evidence: !gone.is_empty(),
+        all_evidence: withdraws,
     };
     let mut plan = Plan::new(contract, &objects, &active, &evidence, &scope);
     if !again.is_empty() {
         plan.apply_again(contract, &again, &objects, &active);
     }
     let verdict = plan.compare(contract, &silver, batch_date).await?;
+    if verdict.withdraws && !withdraws {
+        return Ok(None);
+    }
     let files = Files {
         new: &plan.new,
         inputs: &plan.inputs,
@@ -139,7 +162,7 @@ async fn write_candidate(
         distant.store(context, contract, &committed, &changes.remove).await?;
     }
     if new.is_empty() && gone.is_empty() && changes.remove.is_empty() {
-        return Ok(output);
+        return Ok(Some(output));
     }
     let (mut applied_ids, mut accounts) = before
         .map(|candidate| (candidate.settled, candidate.objects))
@@ -185,7 +208,7 @@ async fn write_candidate(
         "candidate written"
     );
     output.candidate = Some(key);
-    Ok(output)
+    Ok(Some(output))
 }
 
 /// The data files of each new object that are not in the table. One that is has the same bytes under the same name: the object
