@@ -106,7 +106,7 @@ fn layers(lake: &Lake) -> [String; 3] {
     ["raw.transactions", "fact_transactions"]
         .map(|table| {
             lake.sql_value(&format!(
-                "select count(*) || ' rows, ' || coalesce(sum(amount), 0) from {table} where amount <> 5"
+                "select count(*) || ' rows of ' || coalesce(sum(amount), 0) from {table} where amount <> 5"
             ))
         })
         .into_iter()
@@ -126,7 +126,7 @@ fn rows_of_a_raw_file_that_is_taken_back_leave_every_layer_and_what_they_replace
     land(&lake, 15, "wrong.csv", 7200, &wrong);
     land(&lake, 15, "good.csv", 7200, &[line(4, 15, 0, 4000)]);
     run(&lake, 15, &[]);
-    assert_eq!(layers(&lake), ["4 rows, 4420.00", "4 rows, 4420.00", "4420.00"]);
+    assert_eq!(layers(&lake), ["4 rows of 4420.00", "4 rows of 4420.00", "4420.00"]);
 
     let bronze = |name: &str| {
         lake.path(&format!(
@@ -135,7 +135,7 @@ fn rows_of_a_raw_file_that_is_taken_back_leave_every_layer_and_what_they_replace
     };
     fs::remove_file(bronze("wrong.csv")).unwrap();
     let report = run(&lake, 15, &[]);
-    assert_eq!(layers(&lake), ["3 rows, 4030.00", "3 rows, 4030.00", "4030.00"]);
+    assert_eq!(layers(&lake), ["3 rows of 4030.00", "3 rows of 4030.00", "4030.00"]);
     let books = &report["runs"][0]["datasets"]["transactions"];
     assert_eq!(books["bronze_rows"], 1, "{report:#}");
     assert_eq!(
@@ -156,19 +156,19 @@ fn rows_of_a_raw_file_that_is_taken_back_leave_every_layer_and_what_they_replace
     // Mended in its place, with one row fewer.
     land(&lake, 15, "good.csv", 3600, &[line(4, 15, 0, 4000), line(5, 15, 0, 7)]);
     run(&lake, 15, &[]);
-    assert_eq!(layers(&lake)[0], "4 rows, 4037.00");
+    assert_eq!(layers(&lake)[0], "4 rows of 4037.00");
     land(&lake, 15, "good.csv", 60, &[line(5, 15, 0, 8)]);
     let report = run(&lake, 15, &[]);
     assert_eq!(
         report["runs"][0]["datasets"]["transactions"]["bronze_rows"], 1,
         "{report:#}"
     );
-    assert_eq!(layers(&lake), ["3 rows, 38.00", "3 rows, 38.00", "38.00"]);
+    assert_eq!(layers(&lake), ["3 rows of 38.00", "3 rows of 38.00", "38.00"]);
 
     // And the last object of a day.
     fs::remove_file(bronze("good.csv")).unwrap();
     run(&lake, 15, &[]);
-    assert_eq!(layers(&lake), ["2 rows, 30.00", "2 rows, 30.00", "30.00"]);
+    assert_eq!(layers(&lake), ["2 rows of 30.00", "2 rows of 30.00", "30.00"]);
     let before = layers(&lake);
     run(&lake, 15, &["--full-refresh"]);
     assert_eq!(layers(&lake), before);

@@ -347,7 +347,7 @@ async fn an_object_that_comes_after_the_commit_gives_the_books_of_one_reconcilia
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_object_under_the_same_key_is_a_new_object() {
+async fn another_content_under_the_same_key_takes_the_place_of_the_one_before() {
     let lake = Lake::start().await;
     lake.deliver("a.csv", 13, &rows(0..10, 13, 500)).await;
     lake.run(13).await;
@@ -359,9 +359,69 @@ async fn another_object_under_the_same_key_is_a_new_object() {
     let counts = published.counts;
     assert_eq!(
         (counts.bronze_rows, counts.silver_rows_added, counts.duplicates),
-        (22, 12, 10)
+        (12, 12, 0)
     );
-    assert!(counts.balanced());
+    assert_eq!((published.withdrawn, published.taken_back), (0, 0));
+    let fewer = rows(0..9, 13, 500);
+    lake.deliver("a.csv", 13, &fewer).await;
+    let published = lake.run(13).await;
+    assert_eq!(lake.contents().await, expected(&fewer));
+    assert_eq!((published.counts.bronze_rows, published.withdrawn), (9, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_removed_object_leave_the_table_and_other_deliveries_of_them_take_their_place() {
+    let lake = Lake::start().await;
+    lake.deliver("a.csv", 12, &rows(0..3, 12, 1)).await;
+    lake.run(12).await;
+    // Of the day: the same row again, rows that the other object has as well, and some of its own.
+    lake.deliver("a.csv", 13, &rows(2..8, 12, 1)).await;
+    lake.deliver("b.csv", 13, &rows(6..10, 12, 1)).await;
+    lake.run(13).await;
+    // On a later day one of them is confirmed.
+    lake.deliver("a.csv", 14, &rows(4..5, 12, 1)).await;
+    lake.run(14).await;
+    assert_eq!(lake.contents().await, expected(&rows(0..10, 12, 1)));
+
+    lake.remove("a.csv", 13).await;
+    let published = lake.run(13).await;
+    assert_eq!(
+        (published.withdrawn, published.taken_back),
+        (2, 1),
+        "rows 3 and 5; row 4"
+    );
+    assert_eq!(
+        (published.counts.bronze_rows, published.counts.silver_rows_added),
+        (4, 4)
+    );
+    let kept = rows(0..3, 12, 1)
+        .into_iter()
+        .chain(rows(4..5, 12, 1))
+        .chain(rows(6..10, 12, 1));
+    let kept: Vec<Row> = kept.collect();
+    assert_eq!(lake.contents().await, expected(&kept));
+    assert_eq!(lake.reconcile(13).await.unwrap().candidate, None);
+
+    // The last object of the day: it is planned for all the same.
+    lake.remove("b.csv", 13).await;
+    let Output::Plan(plan) = lake
+        .handle(ReconcilerEvent::Plan { batch_date: date(13) })
+        .await
+        .unwrap()
+    else {
+        panic!("not a plan")
+    };
+    assert_eq!(
+        (plan.datasets.len(), plan.reconciled),
+        (0, vec!["transactions".to_owned()])
+    );
+    let published = lake.run(13).await;
+    assert_eq!((published.withdrawn, published.counts.bronze_rows), (4, 0));
+    assert_eq!(lake.contents().await, expected(&kept[..4]));
+    for day in 12..15 {
+        assert!(lake.run(day).await.counts.balanced());
+        assert_eq!(lake.contents().await, expected(&kept[..4]), "day {day} again");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -682,10 +742,14 @@ async fn rows_that_tightened_rules_refuse_leave_the_table_and_come_back_with_wid
     let after = lake.run(13).await;
     let counts = after.counts;
     assert!(counts.balanced());
-    // Row 35 of the other object was a duplicate when it was applied, and its object is not applied again.
-    assert_eq!(after.table_rows, 33, "{counts:?}");
+    // Row 35 of the other object was a duplicate when it was applied.
+    assert_eq!(after.table_rows, 34, "{counts:?}");
     let mut wanted = kept;
     wanted.push(Row::new(50, 12, 1));
+    wanted.push(Row {
+        second: 1,
+        ..Row::new(35, 13, 1)
+    });
     assert_eq!(lake.contents().await, expected(&wanted));
     assert_eq!(lake.table().await.withdrawn_at().await.unwrap(), Some(after.version));
     assert_eq!(lake.reconcile(13).await.unwrap().candidate, None);
@@ -699,7 +763,7 @@ async fn rows_that_tightened_rules_refuse_leave_the_table_and_come_back_with_wid
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_comes_back_with_its_day_once_the_row_that_replaced_it_is_refused() {
+async fn a_row_of_another_day_comes_back_once_the_row_that_replaced_it_is_refused() {
     let lake = Lake::start().await;
     let first = rows(0..10, 12, 1);
     lake.deliver("a.csv", 12, &first).await;
@@ -710,14 +774,15 @@ async fn a_row_comes_back_with_its_day_once_the_row_that_replaced_it_is_refused(
     // Only row 5 is still valid.
     lake.deliver_as(&wide, &later[..1]).await;
     let published = lake.run(13).await;
-    assert_eq!((published.withdrawn, published.table_rows), (2, 8));
+    assert_eq!((published.withdrawn, published.taken_back), (0, 2));
+    let mut wanted = first;
+    wanted[5] = later[0].clone();
+    assert_eq!(lake.contents().await, expected(&wanted));
 
     let published = lake.run(12).await;
     assert_eq!((published.withdrawn, published.table_rows), (0, 10));
     assert!(published.counts.balanced());
     assert_eq!(published.counts.bronze_rows, 10);
-    let mut wanted = first;
-    wanted[5] = later[0].clone();
     assert_eq!(lake.contents().await, expected(&wanted));
     for day in [12, 13] {
         assert_eq!(lake.reconcile(day).await.unwrap().candidate, None, "day {day}");

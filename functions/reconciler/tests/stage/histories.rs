@@ -4,7 +4,7 @@ use crate::common::{Lake, Row, date, transaction_id};
 use cardlake_core::events::ReconcilerEvent;
 use chrono::{Duration, Utc};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An object as a source delivers it, or takes it back.
 #[derive(Debug, Clone)]
@@ -58,10 +58,13 @@ struct Model {
     bronze: BTreeMap<(u32, &'static str), Object>,
     /// As of the last run of each object's day.
     applied: BTreeMap<(u32, &'static str), Object>,
+    /// The days that were run.
+    runs: BTreeSet<u32>,
 }
 
 impl Model {
     fn run(&mut self, day: u32) {
+        self.runs.insert(day);
         self.applied.retain(|object, _| object.0 != day);
         let delivered = self.bronze.iter().filter(|(object, _)| object.0 == day);
         self.applied
@@ -97,6 +100,10 @@ async fn play(history: &[Delivery]) {
     let mut lake = Lake::start().await;
     let mut model = Model::default();
     let run = async |model: &mut Model, day: u32| {
+        // Nobody reconciles a day of which nothing was ever delivered.
+        if !model.runs.contains(&day) && !model.bronze.keys().any(|object| object.0 == day) {
+            return;
+        }
         model.run(day);
         let published = lake.run(day).await;
         assert!(published.counts.balanced(), "{published:?}");
@@ -123,12 +130,13 @@ async fn play(history: &[Delivery]) {
             run(&mut model, delivery.day).await;
         }
     }
-    let days: std::collections::BTreeSet<u32> = history.iter().map(|delivery| delivery.day).collect();
-    for &day in &days {
+    let days: BTreeSet<u32> = history.iter().map(|delivery| delivery.day).collect();
+    // Twice: a row that came back is in the books of its own day when that is run again.
+    for &day in days.iter().chain(&days) {
         run(&mut model, day).await;
     }
     let log = lake.log_files();
-    for &day in &days {
+    for &day in &model.runs {
         assert_eq!(lake.reconcile(day).await.unwrap().candidate, None);
     }
     assert_eq!(lake.log_files(), log);
