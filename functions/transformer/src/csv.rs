@@ -29,6 +29,8 @@ pub(crate) struct CsvLayout {
     pub(crate) records: CsvRecords,
     /// Unknown columns with their index in the header, sorted by name.
     pub(crate) unknown: Vec<(String, usize)>,
+    /// Which of them are masked whatever they hold.
+    masked: Vec<bool>,
     /// Header indices of columns with the name of a protected column.
     pub(crate) protected: Vec<usize>,
     mask: MaskPolicy,
@@ -44,11 +46,12 @@ impl CsvLayout {
                 multiline: Vec::new(),
             },
             unknown: Vec::new(),
+            masked: Vec::new(),
             protected: Vec::new(),
             mask: MaskPolicy::new(plan),
         };
         for (position, (name, source)) in columns.into_iter().enumerate() {
-            if layout.mask.masks_name(&name) {
+            if layout.mask.masks_name(&name) || (source.is_none() && layout.mask.masks_unknown(&name)) {
                 layout.protected.push(position);
             }
             let longest = match source {
@@ -64,6 +67,8 @@ impl CsvLayout {
             }
         }
         layout.unknown.sort();
+        let names = layout.unknown.iter();
+        layout.masked = names.map(|(name, _)| layout.mask.masks_unknown(name)).collect();
         for (index, (_, position)) in layout.unknown.iter().enumerate() {
             layout.slots[*position] = Slot::Unknown(index);
         }
@@ -77,6 +82,7 @@ impl CsvLayout {
             slots: Vec::new(),
             records,
             unknown: Vec::new(),
+            masked: Vec::new(),
             protected: Vec::new(),
             mask: MaskPolicy::default(),
         }
@@ -246,7 +252,8 @@ impl CsvLayout {
             return;
         }
         let mut object = Vec::new();
-        for (((name, _), field), drift) in self.unknown.iter().zip(&unknown).zip(drift) {
+        let columns = self.unknown.iter().zip(&self.masked).zip(&unknown).zip(drift);
+        for ((((name, _), is_masked), field), drift) in columns {
             let value = if batch.is_in_side_buffer(*field) {
                 batch.bytes(&[], *field)
             } else {
@@ -260,7 +267,7 @@ impl CsvLayout {
             object.push(if object.is_empty() { b'{' } else { b',' });
             write_text(name, &mut object);
             object.push(b':');
-            let masked = self.mask.masks(name, &value);
+            let masked = *is_masked || self.mask.masks_text(&value);
             write_text(if masked { MASK } else { value.trim() }, &mut object);
         }
         if !object.is_empty() {

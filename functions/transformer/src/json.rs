@@ -13,7 +13,7 @@ use crate::rule::Rule;
 use cardlake_core::pii::MASK;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Splits objects into fields; one per worker.
 #[derive(Debug, Clone)]
@@ -28,7 +28,12 @@ pub(crate) struct JsonRows {
     pub(crate) drift: BTreeMap<String, u64>,
     /// Number of repeated fields.
     pub(crate) repeated: u64,
+    /// Whether an unknown field is masked whatever it holds, of the first fields that were seen.
+    masked: HashMap<String, bool>,
 }
+
+/// Names of unknown fields that are remembered.
+const REMEMBERED_NAMES: usize = 1_000;
 
 /// An unknown field: name, and value as JSON.
 type Unknown<'t> = (Cow<'t, str>, &'t str);
@@ -43,6 +48,7 @@ impl JsonRows {
             order: Vec::new(),
             drift: BTreeMap::new(),
             repeated: 0,
+            masked: HashMap::new(),
         }
     }
 
@@ -208,7 +214,17 @@ impl JsonRows {
             batch.side.push(if batch.side.len() == side { b'{' } else { b',' });
             write_text(&name, &mut batch.side);
             batch.side.push(b':');
-            if self.mask.masks(&name, value) {
+            let is_masked = match self.masked.get(name.as_ref()) {
+                Some(is_masked) => *is_masked,
+                None => {
+                    let is_masked = self.mask.masks_unknown(&name);
+                    if self.masked.len() < REMEMBERED_NAMES {
+                        self.masked.insert(name.clone().into_owned(), is_masked);
+                    }
+                    is_masked
+                }
+            };
+            if is_masked || self.mask.masks_json(value) {
                 write_text(MASK, &mut batch.side);
             } else {
                 write_compact(value, &mut batch.side);

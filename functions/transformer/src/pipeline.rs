@@ -88,7 +88,7 @@ pub struct Summary {
     pub text: TextBytes,
     /// Emitted data files, by path.
     pub files: Vec<DataFile>,
-    /// Number of rows with an unknown field, by field.
+    /// Number of rows with an unknown field, by field; of a known column, with personal data in it that was masked.
     pub drift: BTreeMap<String, u64>,
     /// Contents of the quarantine file.
     pub quarantine: QuarantineSummary,
@@ -203,6 +203,9 @@ impl Pipeline<'_> {
             }
         }
         for worker in workers {
+            for (source, masked) in plan.sources.iter().zip(worker.masked).filter(|(_, masked)| *masked > 0) {
+                *summary.drift.entry(source.name.clone()).or_default() += masked;
+            }
             summary.repeated_fields += worker.splitter.count_drift(&mut summary.drift);
             summary.sum = summary.sum.plus(worker.sum);
         }

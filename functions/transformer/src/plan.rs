@@ -8,7 +8,7 @@ use crate::rule::Rule;
 use crate::values;
 use crate::zone::{LocalTimes, start_of_day};
 use cardlake_core::contract::{
-    Column, ColumnType, Contract, Derivation, Normalisation, Protection, TextFormat, TimestampFormat,
+    Column, ColumnType, Contract, Derivation, Normalisation, OnPersonalData, Protection, TextFormat, TimestampFormat,
 };
 use cardlake_core::pii::Tokenizer;
 use chrono::{Days, NaiveDate};
@@ -130,6 +130,8 @@ pub(crate) struct SourceColumn {
     pub(crate) window: Option<(i64, i64)>,
     /// Lookups by this column: indices into [`TransformPlan::lookups`].
     pub(crate) lookups: Vec<u16>,
+    /// What happens to personal data in the text.
+    pub(crate) on_personal_data: OnPersonalData,
 }
 
 impl SourceColumn {
@@ -444,7 +446,20 @@ fn source_column(
         allowed,
         window: None,
         lookups: by_this,
+        on_personal_data: on_personal_data(contract, column),
     })
+}
+
+/// What happens to personal data in a text column. Nothing is looked for where the contract says what values look like. A key is never
+/// masked: rows would become one.
+fn on_personal_data(contract: &Contract, column: &Column) -> OnPersonalData {
+    let rules = &column.rules;
+    let is_described = rules.pattern.is_some() || rules.format.is_some() || !rules.allowed.is_empty();
+    match contract.on_personal_data {
+        _ if is_described || column.protection != Protection::None => OnPersonalData::Allow,
+        OnPersonalData::Mask if contract.primary_key.contains(&column.name) => OnPersonalData::Quarantine,
+        policy => policy,
+    }
 }
 
 fn text_kind(column: &Column, seed: u64, lookups: &[Lookup], by_this: &[u16]) -> ColumnKind {

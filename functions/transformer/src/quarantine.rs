@@ -1,15 +1,16 @@
 //! Quarantined rows: the lines of the quarantine file, with personal data masked.
 //!
-//! In datasets with protected columns, [`MASK`] replaces the values of these columns and of fields with a similar name. A row
-//! that cannot be split into fields is masked entirely, since the location of its values is unknown. Anything that looks like
-//! a card number is masked in every dataset.
+//! [`MASK`] replaces the values of protected columns, of fields with a similar name and of unknown fields that are personal by
+//! their name. In datasets with protected columns a row that cannot be split into fields is masked entirely, since the location
+//! of its values is unknown. Anything that looks like a card number is masked in every dataset, and like other personal data
+//! unless the contract allows it.
 
 use crate::csv::CsvLayout;
 use crate::json_text::{Entries, write_text};
 use crate::mask::MaskPolicy;
 use crate::plan::TransformPlan;
 use crate::rule::{Rule, Subject};
-use cardlake_core::pii::{MASK, mask_card_numbers};
+use cardlake_core::pii::MASK;
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -124,19 +125,23 @@ fn reason(plan: &TransformPlan, subject: Subject, rule: Rule) -> String {
 /// Masked text of a row for the quarantine file; `layout` is the header of a CSV file, or `None` for JSON.
 pub(crate) fn raw_text(plan: &TransformPlan, layout: Option<&CsvLayout>, raw: &[u8], readable: bool) -> String {
     let text = String::from_utf8_lossy(raw);
-    if !plan.is_protected() {
-        return mask_card_numbers(&text).into_owned();
-    }
-    let masked = match layout {
+    let mask = MaskPolicy::new(plan);
+    let fields = match layout {
         Some(layout) if readable => Some(mask_csv(layout, &text)),
-        None if readable => mask_json(plan, &text),
+        None if readable => mask_json(plan, &mask, &text),
         _ => None,
     };
-    let masked = masked.map(|text| mask_card_numbers(&text).into_owned());
-    masked.unwrap_or_else(|| format!("{MASK} ({} bytes, masked as a whole)", raw.len()))
+    match fields {
+        Some(fields) => mask.masked(&fields).into_owned(),
+        None if plan.is_protected() => format!("{MASK} ({} bytes, masked as a whole)", raw.len()),
+        None => mask.masked(&text).into_owned(),
+    }
 }
 
 fn mask_csv(layout: &CsvLayout, text: &str) -> String {
+    if layout.protected.is_empty() {
+        return text.to_owned();
+    }
     let syntax = &layout.records.syntax;
     let fields = syntax
         .raw_fields(text.as_bytes())
@@ -152,15 +157,20 @@ fn mask_csv(layout: &CsvLayout, text: &str) -> String {
     fields.collect::<Vec<_>>().join(&delimiter)
 }
 
-fn mask_json(plan: &TransformPlan, text: &str) -> Option<String> {
+/// `None` for text that is no object.
+fn mask_json(plan: &TransformPlan, mask: &MaskPolicy, text: &str) -> Option<String> {
     let Entries(entries) = serde_json::from_str(text).ok()?;
-    let mask = MaskPolicy::new(plan);
+    let is_known = |name: &str| plan.sources.iter().any(|source| source.name == name);
+    let is_masked = |name: &str| mask.masks_name(name) || (!is_known(name) && mask.masks_unknown(name));
+    if !plan.is_protected() && !entries.iter().any(|(name, _)| is_masked(name)) {
+        return Some(text.to_owned());
+    }
     let mut json = Vec::new();
     for (name, value) in entries {
         json.push(if json.is_empty() { b'{' } else { b',' });
         write_text(&name, &mut json);
         json.push(b':');
-        if mask.masks_name(&name) {
+        if is_masked(&name) {
             write_text(MASK, &mut json);
         } else {
             json.extend_from_slice(value.get().as_bytes());

@@ -8,7 +8,7 @@ use cardlake_core::records::{FORMAT_VERSION, ObjectRecord, QuarantineFile, Sourc
 use sha2::{Digest, Sha256};
 
 /// Version of the transformation. Increment it whenever the same object would yield different data files.
-const TRANSFORM_VERSION: u32 = 2;
+const TRANSFORM_VERSION: u32 = 3;
 
 /// The rules applied to an object.
 #[derive(Debug, Clone, PartialEq, Eq)]

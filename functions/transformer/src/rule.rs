@@ -68,6 +68,8 @@ pub(crate) enum Rule {
     NotCardNumber,
     /// The check digit is wrong.
     Luhn,
+    /// A card number, an e-mail address or a telephone number where the contract takes none.
+    PersonalData,
 }
 
 /// Subject of a problem.
@@ -134,6 +136,7 @@ impl Rule {
             Self::Future => "later than the future tolerance",
             Self::NotCardNumber => "not a card number",
             Self::Luhn => "wrong check digit",
+            Self::PersonalData => "holds personal data",
         };
         fixed.to_owned()
     }

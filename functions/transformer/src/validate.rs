@@ -22,7 +22,8 @@ use number::{BooleanReader, DecimalReader, DoubleReader, LongReader, WideReader}
 use reader::{NullableReader, ProblemRecorder, ReadResult, ValueReader};
 use text::{CodeReader, ExtraReader, TextReader, UuidReader};
 
-/// Appends the valid rows of a batch to the columns; the problems of the others stay in `batch.problems`, sorted by row.
+/// Appends the valid rows of a batch to the columns; the problems of the others stay in `batch.problems`, sorted by row. `masked`
+/// counts, for each source column, the values in which personal data was masked.
 ///
 /// # Errors
 /// The columns or the batch do not belong to the plan.
@@ -33,6 +34,7 @@ pub(crate) fn read_batch(
     block: u32,
     first_row: usize,
     rows: &mut ColumnarRows,
+    masked: &mut [u64],
 ) -> Result<(), BrokenInvariant> {
     let start = rows.len();
     let count = batch.rows();
@@ -44,7 +46,7 @@ pub(crate) fn read_batch(
         columns, extra, hashes, ..
     } = rows;
     let hashes = &mut hashes[start..];
-    for (index, (source, column)) in plan.sources.iter().zip(columns).enumerate() {
+    for (index, ((source, column), masked)) in plan.sources.iter().zip(columns).zip(masked).enumerate() {
         let mut pass = Pass {
             text,
             batch,
@@ -56,7 +58,7 @@ pub(crate) fn read_batch(
             hashes,
             problems: &mut problems,
         };
-        read_column(plan, source, &mut column.values, &mut pass)?;
+        read_column(plan, source, &mut column.values, masked, &mut pass)?;
     }
     if let (Some(column), Some(max_length)) = (extra, plan.extra) {
         let mut pass = Pass {
@@ -91,6 +93,7 @@ fn read_column(
     plan: &TransformPlan,
     source: &SourceColumn,
     values: &mut ColumnValues,
+    masked: &mut u64,
     pass: &mut Pass<'_>,
 ) -> Result<(), BrokenInvariant> {
     let seed = source.seed;
@@ -109,6 +112,7 @@ fn read_column(
                     pool,
                     tokenizer,
                     lookups,
+                    masked,
                 },
             )
         }

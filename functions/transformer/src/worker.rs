@@ -28,6 +28,8 @@ pub(crate) struct Worker<'p> {
     pub(crate) text: TextBytes,
     /// Sum of the column that the plan adds up.
     pub(crate) sum: ColumnSum,
+    /// Values with masked personal data, by source column.
+    pub(crate) masked: Vec<u64>,
 }
 
 impl<'p> Worker<'p> {
@@ -42,6 +44,7 @@ impl<'p> Worker<'p> {
             block_rows: Vec::new(),
             text: TextBytes::default(),
             sum: ColumnSum::default(),
+            masked: vec![0; plan.sources.len()],
         }
     }
 
@@ -64,7 +67,8 @@ impl<'p> Worker<'p> {
                 position = self.splitter.fill(text, start, traits, &mut self.batch);
                 self.count_bytes(text.get(..position).unwrap_or(text), start)?;
                 self.add_up(text);
-                read_batch(self.plan, text, &mut self.batch, block.index, first_row, &mut self.rows)?;
+                let (rows, masked) = (&mut self.rows, &mut self.masked);
+                read_batch(self.plan, text, &mut self.batch, block.index, first_row, rows, masked)?;
                 self.quarantine(block, first_row);
                 first_row += self.batch.rows();
             }

@@ -34,7 +34,7 @@ mod source;
 
 pub use model::{
     Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRule, DeliveryRules, Derivation, EventTime,
-    FilePattern, Normalisation, Protection, Rules, TextFormat, Trailer,
+    FilePattern, Normalisation, OnPersonalData, Protection, Rules, TextFormat, Trailer,
 };
 pub use source::{CsvDialect, SourceFormat, TextEncoding, TimestampFormat};
 

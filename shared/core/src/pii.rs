@@ -5,6 +5,10 @@
 //! `{"current":"2","keys":{"1":"<base64>","2":"<base64>"}}`. To rotate, add a key and make it `current`; keep the older ones, so
 //! that old tokens can be recomputed. Errors and logs contain neither values nor keys.
 
+mod personal;
+
+pub use personal::{json_has_personal_data, mask_personal_data, names_personal_data};
+
 use crate::error::{ErrorKind, StageError};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -149,7 +153,8 @@ pub fn last_four(digits: &str) -> Option<&str> {
 pub const MASK: &str = "***";
 
 /// Replaces everything in a text that looks like a card number with [`MASK`]: 13 to 19 digits, optionally separated by single
-/// spaces or hyphens, not part of a longer word, with the prefix of a card scheme and a valid check digit.
+/// spaces, hyphens or dots, not part of a longer word, with the prefix of a card scheme and a valid check digit. With it goes what
+/// follows on the track of a magnetic stripe (ISO/IEC 7813): name and expiry.
 #[must_use]
 pub fn mask_card_numbers(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
@@ -165,6 +170,7 @@ pub fn mask_card_numbers(text: &str) -> Cow<'_, str> {
         let end = [digits_end(bytes, start), start + group]
             .into_iter()
             .find(|end| stands_alone(text, start, *end));
+        let end = end.map(|end| track_end(bytes, end));
         position = end.unwrap_or(start + group);
         if let Some(end) = end {
             masked.push_str(text.get(copied..start).unwrap_or_default());
@@ -179,25 +185,46 @@ pub fn mask_card_numbers(text: &str) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-/// Whether a range of a text is a card number and not part of a longer word.
+/// Whether a range of a text is a card number and not part of a longer word. On a track it has neighbours: `%B4…^`, `;4…=` or `4…D`.
 fn stands_alone(text: &str, start: usize, end: usize) -> bool {
     let joins = |neighbour: Option<char>| neighbour.is_some_and(|c| c.is_alphanumeric() || c == '_');
     match (text.get(..start), text.get(start..end), text.get(end..)) {
         (Some(before), Some(run), Some(after)) => {
-            !joins(before.chars().next_back()) && !joins(after.chars().next()) && is_card_number(run)
+            let begins = !joins(before.chars().next_back()) || (before.ends_with("%B") && after.starts_with('^'));
+            let ends = !joins(after.chars().next()) || track_end(text.as_bytes(), end) > end;
+            begins && ends && is_card_number(run)
         }
         _ => false,
     }
 }
 
-/// End of the digits that start at `start`, including single spaces and hyphens between them.
+/// End of the track data that follow a card number; `end` itself if none do.
+fn track_end(text: &[u8], end: usize) -> usize {
+    let rest = text.get(end..).unwrap_or_default();
+    let length = match rest {
+        [b'^', ..] => rest
+            .iter()
+            .position(|byte| *byte == b'?')
+            .map_or(rest.len(), |at| at + 1),
+        [b'=' | b'D', digits @ ..] => {
+            let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let sentinel = usize::from(digits.get(count) == Some(&b'?'));
+            // At least the expiry: two digits of the year, two of the month.
+            if count < 4 { 0 } else { 1 + count + sentinel }
+        }
+        _ => 0,
+    };
+    end + length
+}
+
+/// End of the digits that start at `start`, including single spaces, hyphens and dots between them.
 fn digits_end(bytes: &[u8], start: usize) -> usize {
     let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let mut end = start + 1;
     loop {
         end += match bytes.get(end) {
             Some(b'0'..=b'9') => 1,
-            Some(b' ' | b'-') if is_digit(end + 1) => 2,
+            Some(b' ' | b'-' | b'.') if is_digit(end + 1) => 2,
             _ => return end,
         };
     }
@@ -205,7 +232,9 @@ fn digits_end(bytes: &[u8], start: usize) -> usize {
 
 /// Whether digits are a card number: length and prefix of a large scheme (ISO/IEC 7812).
 fn is_card_number(run: &str) -> bool {
-    let Some(digits) = card_digits(run) else { return false };
+    let Some(digits) = card_digits(&run.replace('.', "")) else {
+        return false;
+    };
     let prefix = |length: usize| {
         digits
             .get(..length)

@@ -184,7 +184,7 @@ pub struct ObjectRecord {
     pub text: Option<TextBytes>,
     /// Data files, by path. They become part of the table with a commit.
     pub files: Vec<DataFile>,
-    /// Number of rows with an unknown field, by field.
+    /// Number of rows with an unknown field, by field; of a known column, the rows with personal data in it that were masked.
     pub drift: BTreeMap<String, u64>,
     /// The quarantined rows, if any.
     pub quarantine: Option<QuarantineFile>,

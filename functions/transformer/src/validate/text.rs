@@ -6,7 +6,7 @@ use crate::plan::{AllowedText, Lookup, SourceColumn, missing_lookups};
 use crate::rule::{Rule, Subject};
 use crate::text_pool::TextPool;
 use crate::values;
-use cardlake_core::contract::{Normalisation, Protection, TextFormat};
+use cardlake_core::contract::{Normalisation, OnPersonalData, Protection, TextFormat};
 use cardlake_core::pii::{self, Tokenizer};
 use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -138,6 +138,8 @@ pub(super) struct TextReader<'p> {
     pub(super) pool: &'p mut TextPool,
     pub(super) tokenizer: Option<&'p Tokenizer>,
     pub(super) lookups: &'p [Lookup],
+    /// Counts masked values.
+    pub(super) masked: &'p mut u64,
 }
 
 impl ValueReader for TextReader<'_> {
@@ -154,7 +156,7 @@ impl ValueReader for TextReader<'_> {
 
     fn full(&mut self, text: &str, problems: &mut ProblemRecorder<'_>) -> ReadResult<u32> {
         let before = problems.problems.len();
-        let text = text_value(self.source, text, problems);
+        let mut text = text_value(self.source, text, problems);
         for lookup in missing_lookups(&text, self.lookups, &self.source.lookups) {
             problems.record_for(Subject::Lookup(lookup), Rule::Required);
         }
@@ -165,6 +167,15 @@ impl ValueReader for TextReader<'_> {
             },
             Protection::None | Protection::Token => None,
         };
+        if self.source.on_personal_data != OnPersonalData::Allow
+            && let Cow::Owned(masked) = pii::mask_personal_data(&text)
+        {
+            if self.source.on_personal_data == OnPersonalData::Quarantine {
+                problems.record(Rule::PersonalData);
+            }
+            *self.masked += 1;
+            text = Cow::Owned(masked);
+        }
         if problems.problems.len() > before {
             return Ok(None);
         }

@@ -8,6 +8,7 @@ mod handler;
 mod lake;
 mod oracle;
 mod parquet_input;
+mod personal;
 mod rules;
 mod support;
 mod trailers;

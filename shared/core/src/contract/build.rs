@@ -3,7 +3,7 @@
 use super::build_source::{null_values, source_format, timestamp_format};
 use super::model::{
     Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRule, DeliveryRules, Derivation, EventTime,
-    FilePattern, Normalisation, Protection, Rules, TextFormat, Trailer,
+    FilePattern, Normalisation, OnPersonalData, Protection, Rules, TextFormat, Trailer,
 };
 use super::odcs::{CustomProperty, Document, Property, SchemaObject};
 use super::place::{Place, custom, custom_list, custom_text};
@@ -66,6 +66,7 @@ fn contract(file: &str, text: &str) -> Result<Contract, ContractError> {
         event_time: event_time(&place, table)?,
         distribution_key: custom_text(&place, &table.custom_properties, "redshiftDistributionKey")?,
         sort_keys: custom_list(&place, &table.custom_properties, "redshiftSortKeys")?,
+        on_personal_data: on_personal_data(&place, table)?,
         delivery: delivery_rules(&place, table)?,
         control_totals: control_totals(&place, table, &columns)?,
         columns,
@@ -306,6 +307,21 @@ fn delivery_rules(place: &Place<'_>, table: &SchemaObject) -> Result<DeliveryRul
         files: files.into_iter().map(FilePattern::new).collect(),
         fail: failing_rules(place, properties)?,
     })
+}
+
+fn on_personal_data(place: &Place<'_>, table: &SchemaObject) -> Result<OnPersonalData, ContractError> {
+    let Some(value) = custom(&table.custom_properties, "onPersonalData") else {
+        return Ok(OnPersonalData::default());
+    };
+    match value.as_str() {
+        Some("mask") => Ok(OnPersonalData::Mask),
+        Some("quarantine") => Ok(OnPersonalData::Quarantine),
+        Some("allow") => Ok(OnPersonalData::Allow),
+        _ => {
+            let problem = format!("'{value}' is wrong: allowed are mask, quarantine, allow");
+            Err(place.wrong("onPersonalData", problem))
+        }
+    }
 }
 
 /// The rules about a delivery that fail a run.

@@ -147,6 +147,18 @@ pub enum Protection {
     CardNumber,
 }
 
+/// What happens to personal data where no column of it is: in free text and in unknown fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnPersonalData {
+    /// It is replaced by `***` (`mask`).
+    #[default]
+    Mask,
+    /// The row goes to the quarantine (`quarantine`); in unknown fields it is masked.
+    Quarantine,
+    /// It is stored in the clear (`allow`).
+    Allow,
+}
+
 /// Normalisation of letter case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Normalisation {
@@ -343,6 +355,8 @@ pub struct Contract {
     pub distribution_key: Option<String>,
     /// Redshift sort keys.
     pub sort_keys: Vec<String>,
+    /// What happens to personal data in free text and unknown fields.
+    pub on_personal_data: OnPersonalData,
     /// How the files in bronze are written.
     pub source: SourceFormat,
     /// Expectations about the delivery of a day.

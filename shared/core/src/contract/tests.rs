@@ -235,3 +235,21 @@ fn rules_of_a_delivery_warn_or_fail() {
         );
     }
 }
+
+#[test]
+fn personal_data_are_masked_unless_the_contract_says_otherwise() {
+    let policy = |value: &str| {
+        let contract = with(&format!("{{property: onPersonalData, value: {value}}}"));
+        contract.map(|contract| contract.on_personal_data)
+    };
+    assert_eq!(policy("mask").unwrap(), OnPersonalData::Mask);
+    assert_eq!(policy("quarantine").unwrap(), OnPersonalData::Quarantine);
+    assert_eq!(policy("allow").unwrap(), OnPersonalData::Allow);
+    let other = with("{property: minRows, value: 1}").unwrap();
+    assert_eq!(other.on_personal_data, OnPersonalData::Mask);
+    let error = policy("drop").unwrap_err().to_string();
+    assert!(
+        error.contains("things.onPersonalData: ") && error.ends_with("allowed are mask, quarantine, allow"),
+        "{error}"
+    );
+}
