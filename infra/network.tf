@@ -52,7 +52,7 @@ resource "aws_vpc_endpoint" "s3" {
       Sid       = "BucketsOfThisStack"
       Effect    = "Allow"
       Principal = "*"
-      Action    = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+      Action    = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetBucketLocation", "s3:GetEncryptionConfiguration", "s3:GetObject", "s3:ListBucket", "s3:PutObject"]
       Resource  = flatten([for layer in ["silver", "gold"] : [local.bucket_arns[layer], "${local.bucket_arns[layer]}/*"]])
     }]
   })
