@@ -154,8 +154,11 @@ const FEWEST_CARD_DIGITS: usize = 13;
 const FEWEST_TELEPHONE_DIGITS: usize = 8;
 const MOST_TELEPHONE_DIGITS: usize = 15;
 
-/// Masks every range that `find` gives from a position on.
-fn replaced<'t>(text: Cow<'t, str>, find: fn(&[u8], usize) -> Option<(usize, usize)>) -> Cow<'t, str> {
+/// Finds the next range of a text, from a position on.
+type Find = fn(&[u8], usize) -> Option<(usize, usize)>;
+
+/// Masks every range that is found.
+fn replaced(text: Cow<'_, str>, find: Find) -> Cow<'_, str> {
     let mut masked = String::new();
     let (mut copied, mut position) = (0, 0);
     while let Some((start, end)) = find(text.as_bytes(), position) {
@@ -200,7 +203,7 @@ fn telephone_number(text: &[u8], position: usize) -> Option<(usize, usize)> {
     let mut start = position;
     loop {
         let begins = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'(');
-        start += text.get(start..)?.iter().position(|byte| begins(byte))?;
+        start += text.get(start..)?.iter().position(begins)?;
         let is_inside = start
             .checked_sub(1)
             .and_then(|before| text.get(before))
