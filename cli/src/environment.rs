@@ -332,6 +332,8 @@ impl Environment {
     pub fn exports(&self) -> Vec<(String, String)> {
         let mut exports: Vec<(String, String)> = [
             ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id.clone()),
+            // Readers on top of object_store (delta-rs, Polars) refuse an endpoint without TLS otherwise.
+            ("AWS_ALLOW_HTTP", "true".to_owned()),
             // Some SDKs know only the older name.
             ("AWS_DEFAULT_REGION", REGION.to_owned()),
             ("AWS_ENDPOINT_URL_REDSHIFT_DATA", self.redshift.endpoint_url()),

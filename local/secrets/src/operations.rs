@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use cardlake_loopback::SignatureError;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -32,6 +32,8 @@ pub(crate) enum ServiceError {
     VersionNotFound(String),
     #[error("The operation failed because the secret {0} already exists.")]
     SecretExists(String),
+    #[error("You can't perform this operation on the secret because it was marked for deletion.")]
+    Deleted,
     #[error("You can't use ClientRequestToken {0} because that value is already in use for another version.")]
     TokenInUse(String),
     #[error("{0}")]
@@ -57,6 +59,7 @@ impl ServiceError {
         match self {
             Self::SecretNotFound | Self::VersionNotFound(_) => "ResourceNotFoundException",
             Self::SecretExists(_) | Self::TokenInUse(_) => "ResourceExistsException",
+            Self::Deleted => "InvalidRequestException",
             Self::Validation(_) => "ValidationException",
             Self::UnknownOperation(_) => "UnknownOperationException",
             Self::Signature(error) => error.code(),
@@ -79,7 +82,11 @@ type Result<T> = std::result::Result<T, ServiceError>;
 pub(crate) fn call(vault: &Vault, operation: &str, body: &[u8]) -> Result<Value> {
     match operation {
         "CreateSecret" => create(vault, parse(body)?),
+        "DeleteSecret" => delete(vault, &parse(body)?),
+        "ListSecrets" => vault.read(|secrets| list(secrets, &parse(body)?)),
         "PutSecretValue" => put(vault, parse(body)?),
+        "RestoreSecret" => restore(vault, &parse(body)?),
+        "UpdateSecret" => update(vault, parse(body)?),
         "GetSecretValue" => vault.read(|secrets| get(secrets, parse(body)?)),
         "DescribeSecret" => vault.read(|secrets| describe(secrets, &parse(body)?)),
         other => Err(ServiceError::UnknownOperation(other.to_owned())),
@@ -117,10 +124,50 @@ struct Get {
     version_stage: Option<String>,
 }
 
+/// A request about a secret as a whole.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Describe {
+struct Named {
     secret_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Update {
+    secret_id: String,
+    client_request_token: Option<String>,
+    description: Option<String>,
+    secret_string: Option<String>,
+    secret_binary: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Delete {
+    secret_id: String,
+    recovery_window_in_days: Option<i64>,
+    #[serde(default)]
+    force_delete_without_recovery: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct List {
+    #[serde(default)]
+    filters: Vec<Filter>,
+    #[serde(default)]
+    include_planned_deletion: bool,
+    max_results: Option<usize>,
+    /// The name of the last secret of the page before.
+    next_token: Option<String>,
+}
+
+/// What the listed secrets have to begin with, in one of these values.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Filter {
+    key: String,
+    values: Vec<String>,
 }
 
 /// The value of a request, if it gives one.
@@ -163,16 +210,25 @@ fn check_name(name: &str) -> Result<()> {
     Err(ServiceError::Validation(problem))
 }
 
-/// A secret and its name, by name, ARN, or ARN without its random suffix.
+/// A secret and its name, by name, ARN, or ARN without its random suffix; not one that is to be deleted.
 pub(crate) fn find<'a>(secrets: &'a Secrets, id: &str) -> Result<(&'a String, &'a Secret)> {
+    let (name, secret) = find_any(secrets, id)?;
+    if secret.deletion.is_some() {
+        return Err(ServiceError::Deleted);
+    }
+    Ok((name, secret))
+}
+
+/// As [`find`], those to be deleted included.
+fn find_any<'a>(secrets: &'a Secrets, id: &str) -> Result<(&'a String, &'a Secret)> {
     let by_arn = || {
         secrets
             .iter()
             .find(|(name, secret)| secret.arn == id || id.strip_prefix(ARN_PREFIX) == Some(name))
     };
-    secrets
-        .get_key_value(id)
-        .or_else(by_arn)
+    let found = secrets.get_key_value(id).or_else(by_arn);
+    found
+        .filter(|(_, secret)| secret.deletion.is_none_or(|time| time > Utc::now()))
         .ok_or(ServiceError::SecretNotFound)
 }
 
@@ -190,7 +246,10 @@ fn create(vault: &Vault, request: Create) -> Result<Value> {
         .client_request_token
         .unwrap_or_else(|| Uuid::new_v4().to_string());
     vault.change(|secrets| {
-        if let Some(secret) = secrets.get(&request.name) {
+        if let Ok((_, secret)) = find_any(secrets, &request.name) {
+            if secret.deletion.is_some() {
+                return Err(ServiceError::Deleted);
+            }
             // The same request again, after its answer was lost.
             let repeated = secret
                 .versions
@@ -221,6 +280,7 @@ fn create(vault: &Vault, request: Create) -> Result<Value> {
             description,
             created: now,
             changed: now,
+            deletion: None,
             versions,
         };
         secrets.insert(request.name, secret);
@@ -291,8 +351,12 @@ fn get(secrets: &Secrets, request: Get) -> Result<Value> {
     Ok(answer)
 }
 
-fn describe(secrets: &Secrets, request: &Describe) -> Result<Value> {
-    let (name, secret) = find(secrets, &request.secret_id)?;
+fn describe(secrets: &Secrets, request: &Named) -> Result<Value> {
+    let (name, secret) = find_any(secrets, &request.secret_id)?;
+    Ok(description(name, secret))
+}
+
+fn description(name: &str, secret: &Secret) -> Value {
     let stages: BTreeMap<_, _> = secret
         .versions
         .iter()
@@ -305,5 +369,125 @@ fn describe(secrets: &Secrets, request: &Describe) -> Result<Value> {
     if let Some(description) = &secret.description {
         answer["Description"] = Value::from(description.clone());
     }
+    if let Some(time) = secret.deletion {
+        answer["DeletedDate"] = epoch(time);
+    }
+    answer
+}
+
+/// Secrets on one page of a listing, at most.
+const PAGE: usize = 100;
+
+fn list(secrets: &Secrets, request: &List) -> Result<Value> {
+    if let Some(filter) = request.filters.iter().find(|filter| filter.key != "name") {
+        let problem = format!("this server filters by name only, not by {}", filter.key);
+        return Err(ServiceError::Validation(problem));
+    }
+    let page = request.max_results.unwrap_or(PAGE);
+    if !(1..=PAGE).contains(&page) {
+        return Err(ServiceError::Validation(format!("MaxResults is 1 to {PAGE}")));
+    }
+    let now = Utc::now();
+    let begins = |name: &str| {
+        let mut filters = request.filters.iter();
+        filters.all(|filter| filter.values.iter().any(|value| name.starts_with(value)))
+    };
+    let is_listed = |secret: &Secret| match secret.deletion {
+        None => true,
+        Some(time) => request.include_planned_deletion && time > now,
+    };
+    let mut found = secrets
+        .iter()
+        .filter(|(name, secret)| begins(name) && is_listed(secret))
+        .filter(|(name, _)| request.next_token.as_ref().is_none_or(|last| *name > last));
+    let mut listed = Vec::new();
+    let mut last = None;
+    for (name, secret) in found.by_ref().take(page) {
+        let mut entry = description(name, secret);
+        if let Some(fields) = entry.as_object_mut()
+            && let Some(stages) = fields.remove("VersionIdsToStages")
+        {
+            fields.insert("SecretVersionsToStages".to_owned(), stages);
+        }
+        listed.push(entry);
+        last = Some(name);
+    }
+    let mut answer = json!({ "SecretList": listed });
+    if found.next().is_some()
+        && let Some(last) = last
+    {
+        answer["NextToken"] = Value::from(last.clone());
+    }
     Ok(answer)
+}
+
+fn update(vault: &Vault, request: Update) -> Result<Value> {
+    let Update {
+        secret_id,
+        client_request_token,
+        description,
+        secret_string,
+        secret_binary,
+    } = request;
+    let mut answer = vault.change(|secrets| {
+        let name = find(secrets, &secret_id)?.0.clone();
+        let secret = secrets.get_mut(&name).ok_or(ServiceError::SecretNotFound)?;
+        if description.is_some() {
+            secret.description = description;
+            secret.changed = Utc::now();
+        }
+        Ok::<_, ServiceError>(json!({ "ARN": secret.arn, "Name": name }))
+    })?;
+    if secret_string.is_some() || secret_binary.is_some() {
+        let written = put(
+            vault,
+            Put {
+                secret_id,
+                client_request_token,
+                secret_string,
+                secret_binary,
+            },
+        )?;
+        answer["VersionId"] = written["VersionId"].clone();
+    }
+    Ok(answer)
+}
+
+/// Days until a deleted secret is gone for good, unless a request says otherwise.
+const RECOVERY_DAYS: i64 = 30;
+
+fn delete(vault: &Vault, request: &Delete) -> Result<Value> {
+    let days = request.recovery_window_in_days;
+    if days.is_some() && request.force_delete_without_recovery {
+        let problem = "give RecoveryWindowInDays or ForceDeleteWithoutRecovery, not both".to_owned();
+        return Err(ServiceError::Validation(problem));
+    }
+    if days.is_some_and(|days| !(7..=30).contains(&days)) {
+        return Err(ServiceError::Validation("RecoveryWindowInDays is 7 to 30".to_owned()));
+    }
+    vault.change(|secrets| {
+        let name = find_any(secrets, &request.secret_id)?.0.clone();
+        let secret = secrets.get_mut(&name).ok_or(ServiceError::SecretNotFound)?;
+        let window = Duration::days(days.unwrap_or(RECOVERY_DAYS));
+        let time = if request.force_delete_without_recovery {
+            Utc::now()
+        } else {
+            Utc::now() + window
+        };
+        secret.deletion = Some(time);
+        let answer = json!({ "ARN": secret.arn, "Name": name, "DeletionDate": epoch(time) });
+        if request.force_delete_without_recovery {
+            secrets.remove(&name);
+        }
+        Ok(answer)
+    })
+}
+
+fn restore(vault: &Vault, request: &Named) -> Result<Value> {
+    vault.change(|secrets| {
+        let name = find_any(secrets, &request.secret_id)?.0.clone();
+        let secret = secrets.get_mut(&name).ok_or(ServiceError::SecretNotFound)?;
+        secret.deletion = None;
+        Ok(json!({ "ARN": secret.arn, "Name": name }))
+    })
 }

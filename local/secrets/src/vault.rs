@@ -38,6 +38,9 @@ pub(crate) struct Secret {
     pub(crate) description: Option<String>,
     pub(crate) created: DateTime<Utc>,
     pub(crate) changed: DateTime<Utc>,
+    /// When it is gone for good, if it is to be deleted. Until then it can be restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deletion: Option<DateTime<Utc>>,
     /// By identifier.
     pub(crate) versions: BTreeMap<String, Version>,
 }
@@ -151,6 +154,7 @@ mod tests {
                     description: None,
                     created: now,
                     changed: now,
+                    deletion: None,
                     versions,
                 },
             );

@@ -9,6 +9,7 @@ use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 use aws_sdk_secretsmanager::primitives::Blob;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use cardlake_local_secrets::{SecretsServer, SecretsServerError, SecretsServerOptions, start};
 use cardlake_loopback::{ListenError, ServerCredentials};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -313,4 +314,93 @@ async fn a_request_without_a_signature_is_refused() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert_eq!(answer.lines().next(), Some("HTTP/1.1 403 Forbidden"));
+}
+
+#[tokio::test]
+async fn secrets_are_listed_updated_deleted_and_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path()).await;
+    let client = client(&server, SECRET_ACCESS_KEY);
+    for name in ["a/1", "a/2", "a/3", "b"] {
+        client
+            .create_secret()
+            .name(name)
+            .secret_string("old")
+            .send()
+            .await
+            .unwrap();
+    }
+    let mut pages = client.list_secrets().max_results(2).into_paginator().send();
+    let mut names = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.unwrap();
+        assert!(page.secret_list().len() <= 2);
+        names.extend(
+            page.secret_list()
+                .iter()
+                .map(|secret| secret.name().unwrap().to_owned()),
+        );
+    }
+    assert_eq!(names, ["a/1", "a/2", "a/3", "b"]);
+    let listed = async |deleted: bool| {
+        let filter = Filter::builder().key(FilterNameStringType::Name).values("a/").build();
+        let request = client.list_secrets().filters(filter).include_planned_deletion(deleted);
+        let found = request.send().await.unwrap();
+        let names = found
+            .secret_list()
+            .iter()
+            .map(|secret| secret.name().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(listed(false).await, ["a/1", "a/2", "a/3"]);
+
+    let update = client
+        .update_secret()
+        .secret_id("a/1")
+        .description("new")
+        .secret_string("new");
+    assert!(update.send().await.unwrap().version_id().is_some());
+    let read = client.get_secret_value().secret_id("a/1").send().await.unwrap();
+    assert_eq!(read.secret_string(), Some("new"));
+    let described = client.describe_secret().secret_id("a/1").send().await.unwrap();
+    assert_eq!(described.description(), Some("new"));
+
+    client
+        .delete_secret()
+        .secret_id("a/1")
+        .recovery_window_in_days(7)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(listed(false).await, ["a/2", "a/3"]);
+    assert_eq!(listed(true).await, ["a/1", "a/2", "a/3"]);
+    let error = client.get_secret_value().secret_id("a/1").send().await.unwrap_err();
+    assert!(error.into_service_error().is_invalid_request_exception());
+    let again = client
+        .create_secret()
+        .name("a/1")
+        .secret_string("x")
+        .send()
+        .await
+        .unwrap_err();
+    assert!(again.into_service_error().is_invalid_request_exception());
+    client.restore_secret().secret_id("a/1").send().await.unwrap();
+    let read = client.get_secret_value().secret_id("a/1").send().await.unwrap();
+    assert_eq!(read.secret_string(), Some("new"));
+
+    let delete = client
+        .delete_secret()
+        .secret_id("a/2")
+        .force_delete_without_recovery(true);
+    delete.send().await.unwrap();
+    let error = client.describe_secret().secret_id("a/2").send().await.unwrap_err();
+    assert!(error.into_service_error().is_resource_not_found_exception());
+    client
+        .create_secret()
+        .name("a/2")
+        .secret_string("anew")
+        .send()
+        .await
+        .unwrap();
+    server.shutdown().await;
 }
