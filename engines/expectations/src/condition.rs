@@ -5,8 +5,9 @@
 //! `&`, `|`, `in [...]`, `not in [...]` and `col("country")`. Null compares as in pandas: it is different from
 //! everything, and neither smaller nor larger than anything.
 
+use crate::operand::Operand;
 use crate::table::{BuildError, Table};
-use crate::value::{Column, Kind, Operand};
+use crate::value::Column;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::error::ArrowError;
@@ -17,7 +18,6 @@ use serde_json::{Value, json};
 pub(crate) enum Condition {
     Comparison {
         column: String,
-        kind: Kind,
         operator: Operator,
         operands: Vec<Operand>,
     },
@@ -104,7 +104,6 @@ impl Condition {
                 let operands = operands.collect::<Result<_, _>>()?;
                 Ok(Self::Comparison {
                     column,
-                    kind,
                     operator,
                     operands,
                 })
@@ -147,23 +146,22 @@ impl Condition {
             }
             Self::Comparison {
                 column,
-                kind,
                 operator,
                 operands,
             } => {
                 let column = Column::in_batch(batch, column)?;
-                let meets = |row| compares(&column, row, *kind, *operator, operands);
+                let meets = |row| compares(&column, row, *operator, operands);
                 Ok(BooleanBuffer::collect_bool(rows, meets))
             }
         }
     }
 }
 
-fn compares(column: &Column<'_>, row: usize, kind: Kind, operator: Operator, operands: &[Operand]) -> bool {
+fn compares(column: &Column<'_>, row: usize, operator: Operator, operands: &[Operand]) -> bool {
     if column.is_null(row) {
         return operator == Operator::NotIn;
     }
-    let order = |operand: &Operand| operand.order(column, kind, row);
+    let order = |operand: &Operand| operand.order(column, row);
     let any = |wanted: fn(std::cmp::Ordering) -> bool| operands.iter().filter_map(order).any(wanted);
     match operator {
         Operator::In => any(std::cmp::Ordering::is_eq),

@@ -62,6 +62,8 @@ impl From<CheckError> for EvaluationError {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Batch(source) => Self::Batch(source),
+            // An evaluation keeps it to itself.
+            CheckError::Undecided(error) => Self::Batch(ArrowError::ExternalError(Box::new(error))),
             CheckError::Spill(source) => Self::Spill {
                 folder: std::env::temp_dir(),
                 source,

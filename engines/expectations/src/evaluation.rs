@@ -16,7 +16,9 @@ const UNIQUE: [&str; 2] = [
     "expect_compound_columns_to_be_unique",
 ];
 /// Expectations that count distinct values.
-const DISTINCT: [&str; 2] = [
+const DISTINCT: [&str; 4] = [
+    "expect_column_distinct_values_to_be_in_set",
+    "expect_column_distinct_values_to_equal_set",
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_unique_value_count_to_be_between",
 ];
@@ -93,7 +95,8 @@ impl Evaluation {
         };
         let Some(condition) = &self.condition else {
             let positions = Positions { first_row, kept: None };
-            return take(&Rows { batch, positions });
+            let taken = take(&Rows { batch, positions });
+            return self.decided_by(taken);
         };
         let kept: BooleanArray = condition.evaluate(batch)?;
         let filtered = arrow::compute::filter_record_batch(batch, &kept)?;
@@ -102,10 +105,23 @@ impl Evaluation {
             first_row,
             kept: Some(&rows),
         };
-        take(&Rows {
+        let taken = take(&Rows {
             batch: &filtered,
             positions,
-        })
+        });
+        self.decided_by(taken)
+    }
+
+    /// A value that cannot be judged ends this expectation, not the evaluation.
+    fn decided_by(&mut self, taken: Result<(), CheckError>) -> Result<(), CheckError> {
+        match taken {
+            Err(CheckError::Undecided(error)) => {
+                self.check = Err(error.to_string());
+                self.needs_rows = false;
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Ends a pass.
@@ -186,7 +202,7 @@ fn evaluation(expectation: &ExpectationConfiguration, table: &Table) -> Result<E
         Err(BuildError::Problem(problem)) => return Err(problem),
         Err(BuildError::MissingColumn(column)) => Err(missing(column)),
     };
-    let needs_rows = check.as_ref().is_ok_and(|check| !check.columns().is_empty());
+    let needs_rows = check.as_ref().is_ok_and(|check| check.needs_rows());
     Ok(Evaluation {
         check,
         condition,

@@ -195,6 +195,9 @@ impl ExpectationResult {
                 found.push_str(&format!("{words} {}", shown.join(", ")));
             }
         }
+        if found.is_empty() && self.result.get("observed_value") == Some(&Value::Null) {
+            "found no value".clone_into(&mut found);
+        }
         found
     }
 

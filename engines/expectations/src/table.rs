@@ -35,13 +35,26 @@ impl From<Problem> for BuildError {
 }
 
 impl Table {
-    /// The kind of a column's values.
-    pub(crate) fn kind(&self, column: &str) -> Result<Kind, BuildError> {
+    /// The kind of a column's values, whatever they are.
+    pub(crate) fn any(&self, column: &str) -> Result<Kind, BuildError> {
         let field = self.schema.field_with_name(column);
         let field = field.map_err(|_| BuildError::MissingColumn(column.to_owned()))?;
-        let data_type = field.data_type();
-        Kind::of(data_type)
-            .ok_or_else(|| BuildError::Problem(format!("column '{column}' holds {data_type}, which it cannot read")))
+        Ok(Kind::of(field.data_type()))
+    }
+
+    /// The kind of a column's values, which must have an order.
+    pub(crate) fn kind(&self, column: &str) -> Result<Kind, BuildError> {
+        match self.any(column)? {
+            Kind::Other => {
+                let data_type = self
+                    .schema
+                    .field_with_name(column)
+                    .map(|field| field.data_type().to_string());
+                let data_type = data_type.unwrap_or_default();
+                Err(format!("column '{column}' holds {data_type}, whose values it cannot judge").into())
+            }
+            kind => Ok(kind),
+        }
     }
 
     /// As [`Self::kind`], numbers only.

@@ -1,7 +1,6 @@
 //! Whether values are null.
 
 use super::check::{Check, CheckError, Rows};
-use super::rows::column;
 use crate::arguments::Arguments;
 use crate::normalise::show;
 use crate::result::{Outcome, ResultFormat};
@@ -31,7 +30,7 @@ impl Check for Presence {
 
     fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let array = array(rows.batch, &self.column)?;
-        let unexpected = match (array.nulls(), self.null_is_unexpected) {
+        let unexpected = match (array.logical_nulls(), self.null_is_unexpected) {
             (Some(nulls), true) => !nulls.inner(),
             (Some(nulls), false) => nulls.inner().clone(),
             (None, true) => BooleanBuffer::new_unset(array.len()),
@@ -49,7 +48,7 @@ impl Check for Presence {
 }
 
 fn presence(arguments: &Arguments<'_>, table: &Table, null_is_unexpected: bool) -> Result<Box<dyn Check>, BuildError> {
-    column(arguments, table)?;
+    table.any(arguments.text("column")?)?;
     Ok(Box::new(Presence {
         column: arguments.text("column")?.to_owned(),
         null_is_unexpected,

@@ -8,6 +8,7 @@ use super::ranges::Bounds;
 use crate::arguments::Arguments;
 use crate::result::{Outcome, ResultFormat};
 use crate::table::{BuildError, Table};
+use crate::value::float;
 use serde_json::{Value, json};
 
 const BITS_EACH_PASS: u32 = 16;
@@ -130,6 +131,8 @@ impl Selection {
                 let (below, above) = (number(pair[0].found), number(pair[1].found));
                 let fraction = position(*quantile).fract();
                 match self.interpolation {
+                    // Between equals there is nothing to interpolate, infinite or not.
+                    Interpolation::Linear if below == above || fraction == 0.0 => below,
                     Interpolation::Linear => below + (above - below) * fraction,
                     Interpolation::Lower => below,
                     Interpolation::Higher => above,
@@ -170,7 +173,8 @@ impl Check for Median {
     fn finish(&mut self, _: ResultFormat) -> Outcome {
         match self.selection.values().first() {
             None => Outcome::observed(false, Value::Null),
-            Some(median) => Outcome::observed(self.bounds.hold(*median), *median),
+            Some(median) if median.is_nan() => Outcome::observed(false, Value::Null),
+            Some(median) => Outcome::observed(self.bounds.hold(*median), float(*median)),
         }
     }
 }
@@ -216,7 +220,9 @@ impl Check for Quantiles {
             .enumerate()
             .map(|(index, range)| values.get(index).is_some_and(|value| inside(*value, *range)))
             .collect();
-        let shown: Vec<Value> = (0..self.ranges.len()).map(|index| json!(values.get(index))).collect();
+        let shown: Vec<Value> = (0..self.ranges.len())
+            .map(|index| values.get(index).copied().map_or(Value::Null, float))
+            .collect();
         let observed = json!({"quantiles": self.selection.quantiles, "values": shown});
         Outcome::observed(details.iter().all(|met| *met), observed).with("details", json!({"success_details": details}))
     }

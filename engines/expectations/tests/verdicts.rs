@@ -1,0 +1,420 @@
+//! Verdicts on small tables: what was wrong once, and what Great Expectations answers.
+
+#![expect(clippy::unwrap_used, reason = "helpers fail their test")]
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampNanosecondArray,
+};
+use arrow::datatypes::SchemaRef;
+use cardlake_expectations::{Batches, ExpectationResult, ResultFormat, Source, Suite, ValidationResult, evaluate};
+use futures::StreamExt;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// One batch in memory.
+struct Memory {
+    schema: SchemaRef,
+    batch: RecordBatch,
+}
+
+impl Source for Memory {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(&self) -> u64 {
+        self.batch.num_rows() as u64
+    }
+
+    fn scan(&self, columns: &[String]) -> Batches<'_> {
+        let places: Vec<usize> = columns.iter().map(|name| self.schema.index_of(name).unwrap()).collect();
+        let batch = self.batch.project(&places).unwrap();
+        futures::stream::once(async { Ok(batch) }).boxed()
+    }
+}
+
+fn table(columns: Vec<(&str, ArrayRef)>) -> Memory {
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)));
+    let batch = batch.unwrap();
+    Memory {
+        schema: batch.schema(),
+        batch,
+    }
+}
+
+async fn run(table: &Memory, expectations: &[(&str, Value)]) -> ValidationResult {
+    let expectations: Vec<Value> = expectations
+        .iter()
+        .map(|(name, kwargs)| json!({"type": format!("expect_{name}"), "kwargs": kwargs}))
+        .collect();
+    // Through the text, as a suite is read.
+    let text = json!({"name": "s", "expectations": expectations}).to_string();
+    let suite = Suite::from_json("s.json", &text).unwrap();
+    evaluate(&suite, table, ResultFormat::Complete, Map::new())
+        .await
+        .unwrap()
+}
+
+async fn one(table: &Memory, name: &str, kwargs: Value) -> ExpectationResult {
+    run(table, &[(name, kwargs)]).await.results.remove(0)
+}
+
+/// Checks verdicts, one by one.
+async fn verdicts(table: &Memory, expected: &[(&str, Value, bool)]) {
+    for (name, kwargs, success) in expected {
+        let result = one(table, name, kwargs.clone()).await;
+        assert_eq!(
+            result.exception_info["raised_exception"],
+            false,
+            "{name} {kwargs}: {}",
+            result.found()
+        );
+        assert_eq!(result.success, *success, "{name} {kwargs}: {:?}", result.result);
+    }
+}
+
+fn floats(values: &[f64]) -> ArrayRef {
+    Arc::new(Float64Array::from(values.to_vec()))
+}
+
+fn integers(values: &[i64]) -> ArrayRef {
+    Arc::new(Int64Array::from(values.to_vec()))
+}
+
+fn texts(values: &[Option<&str>]) -> ArrayRef {
+    Arc::new(StringArray::from(values.to_vec()))
+}
+
+fn decimals(values: &[i128], scale: i8) -> ArrayRef {
+    let array = Decimal128Array::from(values.to_vec());
+    Arc::new(array.with_precision_and_scale(38, scale).unwrap())
+}
+
+#[tokio::test]
+async fn rows_are_counted_under_their_condition() {
+    let table = table(vec![("a", integers(&[1, 2, 3, 4]))]);
+    let on = |more: Value| {
+        let mut kwargs = json!({"row_condition": "a > 2", "condition_parser": "pandas"});
+        kwargs
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        kwargs
+    };
+    verdicts(
+        &table,
+        &[
+            ("table_row_count_to_equal", on(json!({"value": 2})), true),
+            ("table_row_count_to_equal", on(json!({"value": 4})), false),
+            ("table_row_count_to_be_between", on(json!({"max_value": 2})), true),
+            ("table_row_count_to_be_between", on(json!({"min_value": 3})), false),
+            ("table_row_count_to_equal", json!({"value": 4}), true),
+        ],
+    )
+    .await;
+}
+
+proptest! {
+    #[test]
+    fn a_float_is_in_the_set_of_itself(values in prop::collection::vec(prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL, 1..50)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let table = table(vec![("f", floats(&values))]);
+        let result = runtime.block_on(one(&table, "column_values_to_be_in_set", json!({"column": "f", "value_set": values})));
+        prop_assert_eq!(&result.result["unexpected_list"], &json!([]));
+    }
+}
+
+#[tokio::test]
+async fn zero_has_no_sign() {
+    let table = table(vec![("down", floats(&[0.0, -0.0])), ("up", floats(&[-0.0, 0.0]))]);
+    for column in ["down", "up"] {
+        verdicts(
+            &table,
+            &[
+                ("column_values_to_be_increasing", json!({"column": column}), true),
+                ("column_values_to_be_decreasing", json!({"column": column}), true),
+                (
+                    "column_values_to_be_increasing",
+                    json!({"column": column, "strictly": true}),
+                    false,
+                ),
+                (
+                    "column_values_to_be_decreasing",
+                    json!({"column": column, "strictly": true}),
+                    false,
+                ),
+                (
+                    "column_values_to_be_in_set",
+                    json!({"column": column, "value_set": [-0.0]}),
+                    true,
+                ),
+                ("column_values_to_be_unique", json!({"column": column}), false),
+            ],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn infinities_are_numbers() {
+    let infinity = f64::INFINITY;
+    let table = table(vec![
+        ("above", floats(&[1.0, infinity, infinity])),
+        ("both", floats(&[-infinity, infinity, 1.0])),
+    ]);
+    for aggregate in ["sum", "mean", "median", "max"] {
+        let name = format!("column_{aggregate}_to_be_between");
+        let result = one(&table, &name, json!({"column": "above", "min_value": 0})).await;
+        assert!(result.success, "{name}");
+        assert_eq!(result.result["observed_value"], "Infinity");
+    }
+    for aggregate in ["sum", "mean", "stdev"] {
+        let name = format!("column_{aggregate}_to_be_between");
+        let result = one(&table, &name, json!({"column": "both", "min_value": 0})).await;
+        assert!(!result.success, "{name}");
+        assert_eq!(result.result["observed_value"], Value::Null);
+        assert_eq!(result.found(), "found no value");
+    }
+    let result = one(
+        &table,
+        "column_values_to_be_between",
+        json!({"column": "both", "min_value": 0, "max_value": 5}),
+    )
+    .await;
+    assert_eq!(result.result["unexpected_list"], json!(["-Infinity", "Infinity"]));
+    let quantiles = json!({"quantiles": [0.5, 1.0], "value_ranges": [[0, null], [0, null]]});
+    let kwargs = json!({"column": "above", "quantile_ranges": quantiles, "allow_relative_error": "linear"});
+    let result = one(&table, "column_quantile_values_to_be_between", kwargs).await;
+    assert_eq!(
+        result.result["observed_value"]["values"],
+        json!(["Infinity", "Infinity"])
+    );
+}
+
+#[tokio::test]
+async fn nanoseconds_are_kept() {
+    let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![1_000, 1_001, 2_000]));
+    let table = table(vec![("t", times)]);
+    verdicts(
+        &table,
+        &[
+            ("column_values_to_be_unique", json!({"column": "t"}), true),
+            (
+                "column_values_to_be_increasing",
+                json!({"column": "t", "strictly": true}),
+                true,
+            ),
+            (
+                "column_unique_value_count_to_be_between",
+                json!({"column": "t", "min_value": 3}),
+                true,
+            ),
+            (
+                "column_values_to_be_between",
+                json!({"column": "t", "max_value": "1970-01-01T00:00:00.000001001"}),
+                false,
+            ),
+            (
+                "column_min_to_be_between",
+                json!({"column": "t", "max_value": "1970-01-01T00:00:00.000001"}),
+                true,
+            ),
+        ],
+    )
+    .await;
+    let result = one(&table, "column_max_to_be_between", json!({"column": "t"})).await;
+    assert_eq!(result.result["observed_value"], "1970-01-01T00:00:00.000002");
+    let kwargs = json!({"column": "t", "value_set": ["1970-01-01T00:00:00.000001", "1970-01-01T00:00:00.000002"]});
+    let result = one(&table, "column_values_to_be_in_set", kwargs).await;
+    assert_eq!(
+        result.result["unexpected_list"],
+        json!(["1970-01-01T00:00:00.000001001"])
+    );
+}
+
+#[tokio::test]
+async fn a_day_begins_at_midnight() {
+    let days: ArrayRef = Arc::new(Date32Array::from(vec![20_454]));
+    let table = table(vec![("d", days)]);
+    verdicts(
+        &table,
+        &[
+            (
+                "column_values_to_be_between",
+                json!({"column": "d", "min_value": "2026-01-01T12:00:00"}),
+                false,
+            ),
+            (
+                "column_values_to_be_between",
+                json!({"column": "d", "max_value": "2026-01-01T12:00:00"}),
+                true,
+            ),
+            (
+                "column_values_to_be_between",
+                json!({"column": "d", "min_value": "2025-12-31T12:00:00"}),
+                true,
+            ),
+            (
+                "column_values_to_be_between",
+                json!({"column": "d", "max_value": "2025-12-31T12:00:00"}),
+                false,
+            ),
+            (
+                "column_values_to_be_between",
+                json!({"column": "d", "min_value": "2026-01-01"}),
+                true,
+            ),
+            (
+                "column_values_to_be_in_set",
+                json!({"column": "d", "value_set": ["2026-01-01T12:00:00"]}),
+                false,
+            ),
+            (
+                "column_max_to_be_between",
+                json!({"column": "d", "min_value": "2026-01-01T00:00:01"}),
+                false,
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn decimals_are_compared_exactly() {
+    let table = table(vec![
+        ("whole", integers(&[9_007_199_254_740_993])),
+        ("amount", decimals(&[900_719_925_474_099_200], 2)),
+        ("fine", decimals(&[9_007_199_254_740_993_000], 3)),
+    ]);
+    let pair = |a: &str, b: &str| json!({"column_A": a, "column_B": b});
+    let amount = |value: Value| json!({"column": "amount", "value_set": [value]});
+    verdicts(
+        &table,
+        &[
+            ("column_pair_values_to_be_equal", pair("whole", "amount"), false),
+            ("column_pair_values_to_be_equal", pair("whole", "fine"), true),
+            ("column_pair_values_to_be_equal", pair("amount", "fine"), false),
+            (
+                "column_pair_values_a_to_be_greater_than_b",
+                pair("whole", "amount"),
+                true,
+            ),
+            (
+                "column_pair_values_a_to_be_greater_than_b",
+                pair("amount", "fine"),
+                false,
+            ),
+            (
+                "column_values_to_be_in_set",
+                amount(json!(9_007_199_254_740_992_u64)),
+                true,
+            ),
+            (
+                "column_values_to_be_in_set",
+                amount(json!(9_007_199_254_740_993_u64)),
+                false,
+            ),
+            (
+                "column_most_common_value_to_be_in_set",
+                amount(json!(9_007_199_254_740_993_u64)),
+                false,
+            ),
+            (
+                "column_values_to_be_between",
+                json!({"column": "amount", "min_value": 9_007_199_254_740_993_u64}),
+                false,
+            ),
+            (
+                "column_sum_to_be_between",
+                json!({"column": "whole", "max_value": 9_007_199_254_740_992_u64}),
+                false,
+            ),
+            (
+                "multicolumn_sum_to_equal",
+                json!({"column_list": ["whole", "amount"], "sum_total": 18_014_398_509_481_985_u64}),
+                true,
+            ),
+            (
+                "select_column_values_to_be_unique_within_record",
+                json!({"column_list": ["whole", "amount"]}),
+                true,
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn bounds_beyond_a_column_are_beyond_it() {
+    let table = table(vec![("a", integers(&[i64::MIN, i64::MAX]))]);
+    let between = |kwargs: Value, success| ("column_values_to_be_between", kwargs, success);
+    verdicts(
+        &table,
+        &[
+            between(json!({"column": "a", "min_value": -1e300, "max_value": 1e300}), true),
+            between(
+                json!({"column": "a", "min_value": 9_223_372_036_854_775_808_u64}),
+                false,
+            ),
+            between(json!({"column": "a", "max_value": -9.3e18}), false),
+            between(json!({"column": "a", "max_value": 9_223_372_036_854_775_807_u64}), true),
+        ],
+    )
+    .await;
+    let result = one(
+        &table,
+        "column_values_to_be_between",
+        json!({"column": "a", "min_value": 1e19}),
+    )
+    .await;
+    assert_eq!(result.result["unexpected_count"], 2);
+}
+
+#[tokio::test]
+async fn every_unexpected_value_is_counted() {
+    const MANY: i64 = (1 << 20) + 500;
+    let table = table(vec![("a", integers(&(0..MANY).collect::<Vec<_>>()))]);
+    let result = one(
+        &table,
+        "column_distinct_values_to_be_in_set",
+        json!({"column": "a", "value_set": [0]}),
+    )
+    .await;
+    assert_eq!(result.result["unexpected_count"], MANY - 1);
+    let smallest: Vec<i64> = (1..=20).collect();
+    assert_eq!(result.result["partial_unexpected_list"], json!(smallest));
+}
+
+#[tokio::test]
+async fn truth_values_are_numbers() {
+    let truths: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), Some(true)]));
+    let table = table(vec![("b", truths)]);
+    let observed = async |aggregate: &str| {
+        let name = format!("column_{aggregate}_to_be_between");
+        let result = one(&table, &name, json!({"column": "b", "min_value": 0.5})).await;
+        assert!(result.success);
+        result.result["observed_value"].clone()
+    };
+    assert_eq!(observed("sum").await, 2);
+    assert_eq!(observed("mean").await, 2.0 / 3.0);
+    assert_eq!(observed("median").await, 1.0);
+    assert_eq!(observed("max").await, true);
+    verdicts(
+        &table,
+        &[
+            (
+                "column_values_to_be_in_set",
+                json!({"column": "b", "value_set": [1, 0]}),
+                true,
+            ),
+            (
+                "column_values_to_be_between",
+                json!({"column": "b", "min_value": 1}),
+                false,
+            ),
+        ],
+    )
+    .await;
+}
