@@ -160,6 +160,7 @@ impl<'a> Arguments<'a> {
     /// Rejects arguments whose name was never read.
     pub(crate) fn finish(self) -> Result<(), Problem> {
         let known = self.known.into_inner();
+        let known: Vec<&str> = known.into_iter().filter(|name| !COMMON.contains(name)).collect();
         let unknown = self
             .expectation
             .kwargs

@@ -22,7 +22,7 @@ pub(crate) struct Table {
 /// Why an expectation cannot be evaluated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BuildError {
-    /// The expectation itself is wrong: the suite is refused.
+    /// The expectation itself is wrong: it is not checked.
     Problem(Problem),
     /// The table lacks the column: a failed expectation, as in Great Expectations.
     MissingColumn(String),

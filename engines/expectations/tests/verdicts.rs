@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers fail their test")]
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
-    TimestampNanosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    StringArray, Time64MicrosecondArray, TimestampNanosecondArray, UInt64Array, new_null_array,
 };
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, IntervalUnit, SchemaRef, TimeUnit};
 use cardlake_expectations::{Batches, ExpectationResult, ResultFormat, Source, Suite, ValidationResult, evaluate};
 use futures::StreamExt;
 use proptest::prelude::*;
@@ -417,4 +417,306 @@ async fn truth_values_are_numbers() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn one_refused_expectation_leaves_the_others() {
+    let table = table(vec![("a", integers(&[1, 2])), ("s", texts(&[Some("x"), None]))]);
+    let expectations = [
+        ("column_values_to_be_odd", json!({"column": "a"})),
+        ("column_values_to_be_unique", json!({"column": "a"})),
+        ("column_values_to_be_unique", json!({"column": "a", "mostl": 1})),
+        ("column_mean_to_be_between", json!({"column": "s", "min_value": 1})),
+        (
+            "column_values_to_match_regex",
+            json!({"column": "s", "regex": "^(a|aa)+(?=b)$"}),
+        ),
+        ("column_values_to_not_be_null", json!({"column": "nowhere"})),
+        (
+            "table_row_count_to_equal",
+            json!({"value": 2, "row_condition": "a > 1", "condition_parser": "sql"}),
+        ),
+    ];
+    let result = run(&table, &expectations).await;
+    let success: Vec<bool> = result.results.iter().map(|each| each.success).collect();
+    assert_eq!(success, [false, true, false, false, false, false, false]);
+    let refused: Vec<bool> = result.results.iter().map(|each| each.refused).collect();
+    // A column that is not there is a fault of the data, and a text that does not match is one, too.
+    assert_eq!(refused, [true, false, true, true, false, false, true]);
+    assert!(!result.success);
+    assert_eq!(result.statistics.unsuccessful_expectations, 6);
+    let refusals = result.refusals();
+    assert_eq!(
+        refusals[1],
+        "suite s, expectation 3 (expect_column_values_to_be_unique): argument 'mostl' is unknown: it takes column, mostly"
+    );
+    assert_eq!(
+        result.results[3].sentence(),
+        "expect_column_mean_to_be_between of s: not checked: column 's' holds text, it needs numbers"
+    );
+    let info = &result.results[0].exception_info["expect_column_values_to_be_odd"];
+    assert_eq!(info["raised_exception"], true);
+}
+
+#[tokio::test]
+async fn a_regex_that_is_given_up_is_not_checked() {
+    let long = "a".repeat(60);
+    let table = table(vec![("s", texts(&[Some(&long)])), ("n", integers(&[1]))]);
+    let result = run(
+        &table,
+        &[
+            (
+                "column_values_to_match_regex",
+                json!({"column": "s", "regex": "^(a|aa|aaa)+(?=b)$"}),
+            ),
+            (
+                "column_values_to_not_match_regex",
+                json!({"column": "s", "regex": "^(a|aa|aaa)+(?=b)$"}),
+            ),
+            ("column_values_to_not_be_null", json!({"column": "n"})),
+        ],
+    )
+    .await;
+    assert!(result.results[0].refused && result.results[1].refused);
+    assert!(!result.results[1].success);
+    assert!(result.results[2].success);
+}
+
+#[tokio::test]
+async fn columns_of_any_type_are_there_or_not() {
+    let field = |data_type| Arc::new(Field::new("x", data_type, true));
+    let types = [
+        DataType::Null,
+        DataType::UInt64,
+        DataType::Time32(TimeUnit::Second),
+        DataType::Time64(TimeUnit::Nanosecond),
+        DataType::Binary,
+        DataType::FixedSizeBinary(4),
+        DataType::List(field(DataType::Int32)),
+        DataType::Struct(vec![field(DataType::Int32)].into()),
+        DataType::Decimal256(50, 2),
+        DataType::Duration(TimeUnit::Second),
+        DataType::Date64,
+        DataType::Interval(IntervalUnit::DayTime),
+    ];
+    for data_type in types {
+        let table = table(vec![("x", new_null_array(&data_type, 3))]);
+        verdicts(
+            &table,
+            &[
+                ("column_to_exist", json!({"column": "x"}), true),
+                ("column_values_to_be_null", json!({"column": "x"}), true),
+                ("column_values_to_not_be_null", json!({"column": "x"}), false),
+                ("column_values_to_be_unique", json!({"column": "x"}), true),
+                (
+                    "column_unique_value_count_to_be_between",
+                    json!({"column": "x", "max_value": 0}),
+                    true,
+                ),
+                (
+                    "table_row_count_to_equal",
+                    json!({"value": 3, "row_condition": "x.isnull()", "condition_parser": "pandas"}),
+                    true,
+                ),
+            ],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_column_of_nulls_alone_meets_what_is_said_of_values() {
+    let table = table(vec![("x", new_null_array(&DataType::Null, 3))]);
+    verdicts(
+        &table,
+        &[
+            (
+                "column_values_to_be_between",
+                json!({"column": "x", "min_value": 0}),
+                true,
+            ),
+            (
+                "column_values_to_be_in_set",
+                json!({"column": "x", "value_set": [1]}),
+                true,
+            ),
+            (
+                "column_values_to_match_regex",
+                json!({"column": "x", "regex": "a"}),
+                true,
+            ),
+            (
+                "column_value_lengths_to_equal",
+                json!({"column": "x", "value": 1}),
+                true,
+            ),
+            ("column_sum_to_be_between", json!({"column": "x", "min_value": 0}), true),
+            (
+                "column_mean_to_be_between",
+                json!({"column": "x", "min_value": 0}),
+                false,
+            ),
+            (
+                "column_median_to_be_between",
+                json!({"column": "x", "min_value": 0}),
+                false,
+            ),
+            (
+                "column_max_to_be_between",
+                json!({"column": "x", "min_value": 0}),
+                false,
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn unsigned_numbers_bytes_and_times_of_day_are_values() {
+    let numbers: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX, 1]));
+    let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&b"a"[..], b"a"]));
+    let times: ArrayRef = Arc::new(Time64MicrosecondArray::from(vec![3_720_000_000, 1]));
+    let table = table(vec![("n", numbers), ("b", bytes), ("t", times)]);
+    verdicts(
+        &table,
+        &[
+            (
+                "column_values_to_be_between",
+                json!({"column": "n", "max_value": u64::MAX}),
+                true,
+            ),
+            (
+                "column_values_to_be_in_set",
+                json!({"column": "n", "value_set": [1, u64::MAX]}),
+                true,
+            ),
+            ("column_values_to_be_unique", json!({"column": "b"}), false),
+            ("column_values_to_be_unique", json!({"column": "t"}), true),
+        ],
+    )
+    .await;
+    let result = one(&table, "column_max_to_be_between", json!({"column": "n"})).await;
+    assert_eq!(result.result["observed_value"], u64::MAX);
+    let result = one(&table, "column_values_to_be_null", json!({"column": "t"})).await;
+    assert_eq!(result.result["unexpected_list"][0], "01:02:00");
+    assert!(
+        one(
+            &table,
+            "column_values_to_be_between",
+            json!({"column": "b", "min_value": 0})
+        )
+        .await
+        .refused
+    );
+}
+
+#[tokio::test]
+async fn numbers_and_dates_have_a_text() {
+    let days: ArrayRef = Arc::new(Date32Array::from(vec![20_454]));
+    let truths: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+    let table = table(vec![
+        ("f", floats(&[1.0])),
+        ("i", integers(&[-12])),
+        ("d", days),
+        ("b", truths),
+        ("dec", decimals(&[110], 2)),
+    ]);
+    let regex = |column: &str, regex: &str| json!({"column": column, "regex": regex});
+    verdicts(
+        &table,
+        &[
+            ("column_values_to_match_regex", regex("f", r"^1\.0$"), true),
+            ("column_values_to_match_regex", regex("i", "^-12$"), true),
+            ("column_values_to_match_regex", regex("d", "^2026-01-01$"), true),
+            ("column_values_to_match_regex", regex("b", "^True$"), true),
+            ("column_values_to_match_regex", regex("dec", r"^1\.10$"), true),
+            (
+                "column_value_lengths_to_equal",
+                json!({"column": "f", "value": 3}),
+                true,
+            ),
+            (
+                "column_value_lengths_to_equal",
+                json!({"column": "d", "value": 10}),
+                true,
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_result_format_of_an_expectation_is_its_own() {
+    let table = table(vec![
+        ("id", texts(&[Some("a"), Some("b"), Some("c"), Some("d")])),
+        ("k", integers(&[1, 2, 3, 4])),
+        ("v", floats(&[1.0, 5.0, 50.0, f64::NAN])),
+    ]);
+    let told = async |format: Value| {
+        let kwargs = json!({"column": "v", "max_value": 4, "result_format": format});
+        let result = one(&table, "column_values_to_be_between", kwargs).await;
+        assert_eq!(result.unexpected_rows, [1, 2]);
+        Value::Object(result.result)
+    };
+    // As Great Expectations 1.24 answers to such a format of the run.
+    let result = told(json!({"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]})).await;
+    assert_eq!(result["unexpected_index_column_names"], json!(["id"]));
+    let rows = json!([{"v": 5.0, "id": "b"}, {"v": 50.0, "id": "c"}]);
+    assert_eq!(result["unexpected_index_list"], rows);
+    assert_eq!(result["partial_unexpected_index_list"], rows);
+    let result = told(json!({"result_format": "BASIC", "unexpected_index_column_names": ["id", "k"]})).await;
+    assert_eq!(result["unexpected_index_column_names"], json!(["id", "k"]));
+    assert_eq!(result.get("partial_unexpected_index_list"), None);
+    let result = told(json!({"result_format": "SUMMARY", "partial_unexpected_count": 1})).await;
+    assert_eq!(result["partial_unexpected_list"], json!([5.0]));
+    assert_eq!(result["partial_unexpected_index_list"], json!([1]));
+    let result = told(json!({"result_format": "SUMMARY", "partial_unexpected_count": 0})).await;
+    assert_eq!(result["partial_unexpected_list"], json!([]));
+    assert_eq!(result.get("partial_unexpected_index_list"), None);
+    let result = told(json!({"result_format": "BASIC", "include_unexpected_rows": true})).await;
+    let rows = json!([{"id": "b", "k": 2, "v": 5.0}, {"id": "c", "k": 3, "v": 50.0}]);
+    assert_eq!(result["unexpected_rows"], rows);
+    let without = json!({
+        "result_format": "COMPLETE", "exclude_unexpected_values": true, "unexpected_index_column_names": ["id"],
+    });
+    let result = told(without).await;
+    assert_eq!(result.get("unexpected_list"), None);
+    assert_eq!(result.get("partial_unexpected_list"), None);
+    assert_eq!(result["unexpected_index_list"], json!([{"id": ["b", "c"]}]));
+    let result = told(json!({"result_format": "BOOLEAN_ONLY", "unexpected_index_column_names": ["id"]})).await;
+    assert_eq!(result, json!({}));
+    for wrong in [
+        json!({"unexpected_index_column_names": ["id"]}),
+        json!({"result_format": "COMPLETE", "unexpected_index_column_names": ["nope"]}),
+        json!({"result_format": "COMPLETE", "partial_unexpected": 1}),
+    ] {
+        let kwargs = json!({"column": "v", "max_value": 4, "result_format": wrong});
+        let result = one(&table, "column_values_to_be_between", kwargs).await;
+        assert!(
+            result.refused && result.found().contains("result_format"),
+            "{}",
+            result.found()
+        );
+    }
+}
+
+#[tokio::test]
+async fn parameters_take_the_place_of_arguments() {
+    let table = table(vec![("v", floats(&[1.0, 5.0]))]);
+    let text = json!({
+        "name": "s",
+        "suite_parameters": {"limit": 2, "allowed": [1, 5]},
+        "expectations": [
+            {"type": "expect_column_values_to_be_between", "kwargs": {"column": "v", "max_value": {"$PARAMETER": "limit * 2"}}},
+            {"type": "expect_column_values_to_be_between", "kwargs": {"column": "v", "max_value": {"$PARAMETER": "limit + 3"}}},
+            {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "v", "value_set": {"$PARAMETER": "allowed"}}},
+            {"type": "expect_column_max_to_be_between", "kwargs": {"column": "v", "max_value": {"$PARAMETER": "nothing"}}},
+        ],
+    });
+    let suite = Suite::from_json("s.json", &text.to_string()).unwrap();
+    let result = evaluate(&suite, &table, ResultFormat::Basic, Map::new()).await.unwrap();
+    let success: Vec<bool> = result.results.iter().map(|each| each.success).collect();
+    assert_eq!(success, [false, true, true, false]);
+    assert!(result.refusals()[0].ends_with("parameter 'nothing': 'nothing' has no value: give one"));
+    assert_eq!(result.suite_parameters["limit"], 2);
 }

@@ -5,7 +5,7 @@ mod data;
 mod text;
 
 use crate::error::{CliError, printed};
-use cardlake_expectations::{DocsPage, EvaluationError, ResultFormat, Severity, Suite, ValidationResult, evaluate};
+use cardlake_expectations::{DocsPage, ResultFormat, Severity, Suite, ValidationResult, evaluate};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use std::io::Write;
@@ -34,7 +34,7 @@ newest version of that table. Parts of a path such as day=2026-01-15 are partiti
 of a CSV column is the narrowest one that fits all its values; a column of digits holds numbers.
 
 Exit code: 0 if no expectation of the severity of --fail-on or above failed, 1 if one did or the data cannot be read, \
-2 for wrong usage or an invalid suite.")]
+2 for wrong usage, an invalid suite, or expectations that could not be checked.")]
 pub(crate) struct ValidateArgs {
     /// The suite: a file in the JSON of Great Expectations 1.x (or older).
     #[arg(long, value_name = "FILE")]
@@ -121,12 +121,7 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
         asked.max(ResultFormat::Summary)
     };
     let result = evaluate(&suite, table.as_ref(), format, meta(&suite, &args.data, rows)).await;
-    let mut result = result.map_err(|error| match error {
-        EvaluationError::Suite(_) => {
-            CliError::usage(error.to_string()).hint("correct the suite, or the data it is for")
-        }
-        _ => CliError::caused("validate the data", &error),
-    })?;
+    let mut result = result.map_err(|error| CliError::caused("validate the data", &error))?;
     if let Some(path) = &args.docs {
         write_docs(path, &args.data, &result)?;
     }
@@ -142,6 +137,14 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
         let seconds = started.elapsed().as_secs_f64();
         write!(out, "{}", text::table(&result, rows, seconds, args.all))
     })?;
+    let refusals = result.refusals();
+    if let Some(first) = refusals.first() {
+        let more = match refusals.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more that were not checked)"),
+        };
+        return Err(CliError::usage(format!("{first}{more}")).hint("correct the suite, or the data it is for"));
+    }
     let failed = result.failed_at_least(args.fail_on.into());
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

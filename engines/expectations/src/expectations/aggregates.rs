@@ -3,7 +3,8 @@
 use super::check::{Check, CheckError, Rows};
 use super::ranges::{Bounds, KindBounds};
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use crate::value::{Column, Kind, array, decimal_to_f64, float};
 use arrow::array::{Array, ArrayRef, UInt32Array};
@@ -83,7 +84,7 @@ impl Check for Extreme {
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         match self.best.as_ref().and_then(Column::of) {
             None => Outcome::observed(false, Value::Null),
             Some(column) => {
@@ -194,9 +195,9 @@ impl Check for Moments {
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         let Some(exact) = self.exact else {
-            return Outcome::exception(format!("the sum of column '{}' has more than 38 digits", self.column));
+            return Outcome::refused(format!("the sum of column '{}' has more than 38 digits", self.column));
         };
         let observed = match (self.moment, self.count) {
             (Moment::Sum, _) => Some(self.total()),

@@ -7,7 +7,8 @@ use super::check::{Check, CheckError, Rows};
 use super::hashing::{HASH_MEMORY, Identity};
 use super::ranges::Bounds;
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::Outcome;
 use crate::spill::Spill;
 use crate::table::{BuildError, Table};
 use serde_json::Value;
@@ -116,7 +117,7 @@ impl Check for Cardinality {
         Ok(false)
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         if !self.proportion {
             return Outcome::observed(self.bounds.hold(self.distinct as f64), self.distinct);
         }

@@ -2,8 +2,9 @@
 //! needs to decide, after the last one, whether the expectation is met.
 
 use crate::arguments::Arguments;
+use crate::detail::Detail;
 use crate::pattern::GaveUp;
-use crate::result::{Outcome, ResultFormat};
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use crate::tally::Positions;
 use crate::value::Column;
@@ -92,7 +93,7 @@ pub(crate) trait Check: Send {
     }
 
     /// Decides whether the expectation is met.
-    fn finish(&mut self, format: ResultFormat) -> Outcome;
+    fn finish(&mut self, detail: &Detail) -> Outcome;
 }
 
 /// Builds the check of one type of expectation.

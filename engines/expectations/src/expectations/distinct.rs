@@ -5,8 +5,9 @@ use super::check::{Check, CheckError, Rows};
 use super::rows::column;
 use super::sets::{ValueSet, not};
 use crate::arguments::Arguments;
+use crate::detail::Detail;
 use crate::operand::Operand;
-use crate::result::{DEFAULT_PARTIAL_UNEXPECTED_COUNT, Outcome, ResultFormat};
+use crate::result::{DEFAULT_PARTIAL_UNEXPECTED_COUNT, Outcome};
 use crate::table::{BuildError, Table};
 use crate::tally::order;
 use crate::value::Kind;
@@ -99,7 +100,7 @@ impl Check for DistinctValues {
         Ok(false)
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         let mut missing: Vec<Value> = if self.wanted == Wanted::BeIn {
             Vec::new()
         } else {
@@ -172,9 +173,9 @@ impl Check for MostCommon {
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         if self.too_many {
-            return Outcome::exception(format!(
+            return Outcome::refused(format!(
                 "column '{}' has more than {COUNTED_VALUES} different values: its most common one is not looked for",
                 self.column
             ));

@@ -2,8 +2,9 @@
 
 use super::check::{Check, CheckError, Rows};
 use crate::arguments::Arguments;
+use crate::detail::Detail;
 use crate::normalise::show;
-use crate::result::{Outcome, ResultFormat};
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use crate::tally::Tally;
 use crate::value::array;
@@ -42,8 +43,8 @@ impl Check for Presence {
         Ok(())
     }
 
-    fn finish(&mut self, format: ResultFormat) -> Outcome {
-        self.tally.outcome(self.mostly, false, format)
+    fn finish(&mut self, detail: &Detail) -> Outcome {
+        self.tally.outcome(self.mostly, false, detail)
     }
 }
 

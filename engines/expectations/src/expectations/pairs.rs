@@ -4,8 +4,9 @@ use super::check::{Check, CheckError, Rows};
 use super::rows::Ignore;
 use super::sets::ValueIds;
 use crate::arguments::Arguments;
+use crate::detail::Detail;
 use crate::operand::{Operand, scaled};
-use crate::result::{Outcome, ResultFormat};
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use crate::tally::Tally;
 use crate::value::{Column, Kind};
@@ -49,8 +50,8 @@ impl<J: Fn(&[Column<'_>], usize) -> bool + Send> Check for ColumnsCheck<J> {
         Ok(())
     }
 
-    fn finish(&mut self, format: ResultFormat) -> Outcome {
-        self.tally.outcome(self.mostly, true, format)
+    fn finish(&mut self, detail: &Detail) -> Outcome {
+        self.tally.outcome(self.mostly, true, detail)
     }
 }
 
@@ -284,6 +285,7 @@ pub(super) fn unique_within_record(arguments: &Arguments<'_>, table: &Table) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::ResultFormat;
     use crate::tally::Positions;
     use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
     use proptest::prelude::*;
@@ -352,7 +354,7 @@ mod tests {
             let table = Table { schema: batch.schema(), rows: 12, reference_rows: 0, hashing: 0 };
             let mut check = in_set(&Arguments::new(&expectation), &table).ok().unwrap();
             check.update(&Rows { batch: &batch, positions: Positions { first_row: 0, kept: None } }).unwrap();
-            let outcome = check.finish(ResultFormat::Complete);
+            let outcome = check.finish(&ResultFormat::Complete.into());
 
             let (kind_a, kind_b) = (table.kind("a").unwrap(), table.kind("b").unwrap());
             let columns = ["a", "b"].map(|name| Column::in_batch(&batch, name).unwrap());
@@ -380,7 +382,7 @@ mod tests {
             for part in [batch.slice(0, 5), batch.slice(5, 7)] {
                 check.update(&Rows { batch: &part, positions: Positions { first_row: 0, kept: None } }).unwrap();
             }
-            let outcome = check.finish(ResultFormat::Complete);
+            let outcome = check.finish(&ResultFormat::Complete.into());
 
             let (kind, column) = (table.kind("a").unwrap(), Column::in_batch(&batch, "a").unwrap());
             let mut missing: Vec<&Value> = Vec::new();

@@ -6,7 +6,8 @@
 use super::check::{Check, CheckError, Rows};
 use super::ranges::Bounds;
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use crate::value::float;
 use serde_json::{Value, json};
@@ -170,7 +171,7 @@ impl Check for Median {
         Ok(self.selection.next_pass())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         match self.selection.values().first() {
             None => Outcome::observed(false, Value::Null),
             Some(median) if median.is_nan() => Outcome::observed(false, Value::Null),
@@ -206,7 +207,7 @@ impl Check for Quantiles {
         Ok(self.selection.next_pass())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         let values = self.selection.values();
         // Great Expectations tolerates a relative deviation of 1e-4.
         let close = |value: f64, bound: f64| (value - bound).abs() <= 1.0e-4 * bound.abs();

@@ -2,8 +2,9 @@
 
 use super::check::{Check, CheckError, Rows};
 use crate::arguments::Arguments;
+use crate::detail::Detail;
 use crate::normalise::show;
-use crate::result::{Outcome, ResultFormat};
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use crate::tally::Tally;
 use crate::value::{Column, Kind, array};
@@ -100,8 +101,8 @@ impl<J: FnMut(Column<'_>) -> Result<BooleanArray, CheckError> + Send> Check for 
         Ok(())
     }
 
-    fn finish(&mut self, format: ResultFormat) -> Outcome {
-        self.tally.outcome(self.mostly, true, format)
+    fn finish(&mut self, detail: &Detail) -> Outcome {
+        self.tally.outcome(self.mostly, true, detail)
     }
 }
 

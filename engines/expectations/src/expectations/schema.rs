@@ -3,7 +3,8 @@
 use super::check::{Check, CheckError, Rows};
 use super::ranges::Bounds;
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ impl Check for Decided {
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         self.0.clone()
     }
 }
@@ -141,7 +142,7 @@ impl Check for MatchingRows {
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         self.wanted.outcome(self.count)
     }
 }

@@ -11,7 +11,8 @@ use super::hashing::{HASH_MEMORY, hash, wide_hash};
 use super::order::Before;
 use super::rows::Ignore;
 use crate::arguments::Arguments;
-use crate::result::{COMPLETE_LIMIT, Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::{COMPLETE_LIMIT, Outcome};
 use crate::spill::Spill;
 use crate::table::{BuildError, Table};
 use crate::tally::Tally;
@@ -215,8 +216,8 @@ impl Check for Unique {
         Ok(!matches!(self.pass, Pass::Done))
     }
 
-    fn finish(&mut self, format: ResultFormat) -> Outcome {
-        self.tally.outcome(self.mostly, true, format)
+    fn finish(&mut self, detail: &Detail) -> Outcome {
+        self.tally.outcome(self.mostly, true, detail)
     }
 }
 
