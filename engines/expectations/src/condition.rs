@@ -18,6 +18,7 @@ use serde_json::Value;
 use syntax::{Expression, Operator, parse};
 
 mod formula;
+mod scalar;
 mod syntax;
 
 /// A condition on the columns of a row.

@@ -28,6 +28,7 @@ mod result;
 mod source;
 mod spelling;
 mod spill;
+mod strptime;
 mod suite;
 mod table;
 mod tally;

@@ -160,10 +160,8 @@ pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         (Value::Number(a), Value::Number(b)) => match (a.as_i64(), b.as_i64()) {
             (Some(a), Some(b)) => a.cmp(&b),
-            _ => a
-                .as_f64()
-                .unwrap_or_default()
-                .total_cmp(&b.as_f64().unwrap_or_default()),
+            // Zero has no sign.
+            _ => a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal),
         },
         (Value::Array(a), Value::Array(b)) => {
             let first = a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| order.is_ne());
@@ -177,6 +175,10 @@ pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
                 .find(|order| order.is_ne());
             first.unwrap_or(Ordering::Equal)
         }
+        // Infinities are texts.
+        (Value::Number(_), Value::String(infinity)) if infinity == "Infinity" => Ordering::Less,
+        (Value::Number(_), Value::String(infinity)) if infinity == "-Infinity" => Ordering::Greater,
+        (Value::String(_), Value::Number(_)) => order(b, a).reverse(),
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Less,
         (_, Value::Null) => Ordering::Greater,

@@ -720,3 +720,106 @@ async fn parameters_take_the_place_of_arguments() {
     assert!(result.refusals()[0].ends_with("parameter 'nothing': 'nothing' has no value: give one"));
     assert_eq!(result.suite_parameters["limit"], 2);
 }
+
+#[tokio::test]
+async fn patterns_of_sql_match_whole_texts() {
+    let table = table(vec![("s", texts(&[Some("a%b"), Some("axb\nc"), None]))]);
+    let like = |pattern: &str| json!({"column": "s", "like_pattern": pattern});
+    let list = |patterns: [&str; 2], on: &str| json!({"column": "s", "like_pattern_list": patterns, "match_on": on});
+    verdicts(
+        &table,
+        &[
+            ("column_values_to_match_like_pattern", like("a_b%"), true),
+            ("column_values_to_match_like_pattern", like("a_b"), false),
+            ("column_values_to_match_like_pattern", like("a\\%b%"), false),
+            (
+                "column_values_to_match_like_pattern",
+                json!({"column": "s", "like_pattern": "a!_b%", "escape": "!"}),
+                false,
+            ),
+            ("column_values_to_match_like_pattern", like("A%"), false),
+            ("column_values_to_match_like_pattern", like("a.b%"), false),
+            ("column_values_to_not_match_like_pattern", like("%x"), true),
+            (
+                "column_values_to_match_like_pattern_list",
+                list(["a\\%%", "%c"], "any"),
+                true,
+            ),
+            (
+                "column_values_to_match_like_pattern_list",
+                list(["a%", "%c"], "all"),
+                false,
+            ),
+            (
+                "column_values_to_not_match_like_pattern_list",
+                json!({"column": "s", "like_pattern_list": ["b%", "%c"]}),
+                false,
+            ),
+        ],
+    )
+    .await;
+    assert!(
+        one(&table, "column_values_to_match_like_pattern", like("a\\"))
+            .await
+            .refused
+    );
+}
+
+#[tokio::test]
+async fn values_far_from_the_others_are_outliers() {
+    let table = table(vec![
+        ("v", integers(&[1, 2, 2, 3, 100])),
+        ("same", integers(&[7, 7, 7, 7, 7])),
+    ]);
+    verdicts(
+        &table,
+        &[
+            ("column_values_to_not_be_outliers", json!({"column": "v"}), false),
+            (
+                "column_values_to_not_be_outliers",
+                json!({"column": "v", "mostly": 0.8}),
+                true,
+            ),
+            (
+                "column_values_to_not_be_outliers",
+                json!({"column": "v", "method": "std", "multiplier": 1}),
+                false,
+            ),
+            ("column_values_to_not_be_outliers", json!({"column": "same"}), true),
+            (
+                "column_value_z_scores_to_be_less_than",
+                json!({"column": "v", "threshold": 1.7}),
+                false,
+            ),
+            (
+                "column_value_z_scores_to_be_less_than",
+                json!({"column": "v", "threshold": 1.8}),
+                true,
+            ),
+            (
+                "column_value_z_scores_to_be_less_than",
+                json!({"column": "same", "threshold": 0, "double_sided": true}),
+                true,
+            ),
+            (
+                "column_proportion_of_non_null_values_to_be_between",
+                json!({"column": "v", "min_value": 1}),
+                true,
+            ),
+            ("column_type_to_be", json!({"column": "v", "type_": "int64"}), true),
+            (
+                "multicolumn_values_to_be_equal",
+                json!({"column_list": ["v", "same"]}),
+                false,
+            ),
+            (
+                "multicolumn_values_to_be_unique",
+                json!({"column_list": ["v", "same"]}),
+                true,
+            ),
+        ],
+    )
+    .await;
+    let result = one(&table, "column_values_to_not_be_outliers", json!({"column": "v"})).await;
+    assert_eq!(result.result["unexpected_list"], json!([100]));
+}

@@ -42,6 +42,9 @@ pub(crate) struct ValidateArgs {
     /// The data to validate.
     #[arg(long, value_name = "FILE|DIR")]
     data: PathBuf,
+    /// Value of a parameter of the suite; as JSON, or else a text. Repeatable.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    parameters: Vec<(String, Value)>,
     /// Level of detail of --json.
     #[arg(long, value_enum, default_value_t = Format::Summary, ignore_case = true)]
     result_format: Format,
@@ -109,7 +112,8 @@ impl From<FailOn> for Severity {
 /// # Errors
 /// Wrong usage, or the data cannot be read.
 pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
-    let suite = read_suite(&args.suite)?;
+    let mut suite = read_suite(&args.suite)?;
+    suite.suite_parameters.extend(args.parameters);
     let started = Instant::now();
     let table = data::open(&args.data).await?;
     let rows = table.rows();
@@ -147,6 +151,13 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
     }
     let failed = result.failed_at_least(args.fail_on.into());
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// A parameter of the suite.
+fn parse_parameter(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("give a name and a value, e.g. limit=100")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((name.to_owned(), value))
 }
 
 fn read_suite(path: &Path) -> Result<Suite, CliError> {

@@ -1,13 +1,13 @@
 //! Formulas: what a row condition computes from a row beyond comparisons of one column with literals.
 
+use super::scalar::{Scalar, arithmetic, cell, function, part_of};
 use super::syntax::{Expression, FUNCTIONS, Operator};
 use crate::operand::moment;
 use crate::pattern::Pattern;
 use crate::table::{BuildError, Table};
-use crate::value::{Column, Kind, array, decimal_to_f64};
+use crate::value::{Column, Kind};
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use chrono::{DateTime, Datelike, Timelike};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -41,52 +41,6 @@ impl Sort {
             (self, other),
             (Truth | Number, Truth | Number) | (Text, Text) | (Moment, Moment) | (Nothing, _) | (_, Nothing)
         )
-    }
-}
-
-/// A value of a row.
-#[derive(Debug, Clone)]
-pub(crate) enum Scalar<'a> {
-    Null,
-    Truth(bool),
-    Whole(i128),
-    /// Unscaled, and the scale.
-    Decimal(i128, i8),
-    Number(f64),
-    Text(Cow<'a, str>),
-    /// Nanoseconds since 1970.
-    Moment(i128),
-}
-
-impl Scalar<'_> {
-    fn number(&self) -> Option<f64> {
-        match self {
-            Self::Truth(truth) => Some(f64::from(u8::from(*truth))),
-            Self::Whole(value) => Some(*value as f64),
-            Self::Decimal(value, scale) => Some(decimal_to_f64(*value, *scale)),
-            Self::Number(value) => Some(*value),
-            _ => None,
-        }
-    }
-
-    const fn whole(&self) -> Option<i128> {
-        match self {
-            Self::Truth(truth) => Some(*truth as i128),
-            Self::Whole(value) => Some(*value),
-            _ => None,
-        }
-    }
-
-    fn order(&self, other: &Self) -> Option<Ordering> {
-        match (self, other) {
-            (Self::Text(a), Self::Text(b)) => Some(a.cmp(b)),
-            (Self::Moment(a), Self::Moment(b)) => Some(a.cmp(b)),
-            (Self::Decimal(a, of_a), Self::Decimal(b, of_b)) if of_a == of_b => Some(a.cmp(b)),
-            _ => match (self.whole(), other.whole()) {
-                (Some(a), Some(b)) => Some(a.cmp(&b)),
-                _ => self.number()?.partial_cmp(&other.number()?),
-            },
-        }
     }
 }
 
@@ -360,10 +314,7 @@ fn adapted_formula(formula: Formula, sort: Sort, other: Sort) -> (Formula, Sort)
 /// # Errors
 /// As [`Column::in_batch`].
 pub(super) fn columns<'a>(batch: &'a RecordBatch, names: &[String]) -> Result<Vec<Column<'a>>, ArrowError> {
-    names
-        .iter()
-        .map(|name| array(batch, name).and_then(|_| Column::in_batch(batch, name)))
-        .collect()
+    names.iter().map(|name| Column::in_batch(batch, name)).collect()
 }
 
 impl Formula {
@@ -418,7 +369,7 @@ impl Formula {
             Self::Arithmetic(operator, a, b) => arithmetic(operator, &a.value(columns, row)?, &b.value(columns, row)?),
             Self::Function(name, of) => function(name, &of.value(columns, row)?),
             Self::OfText(method, of) => match of.value(columns, row)? {
-                Scalar::Text(text) => of_text(method, text)?,
+                Scalar::Text(text) => of_text(method, &text)?,
                 _ => Scalar::Null,
             },
             Self::OfMoment(part, of) => match of.value(columns, row)? {
@@ -429,90 +380,10 @@ impl Formula {
     }
 }
 
-fn cell<'a>(column: &Column<'a>, row: usize) -> Scalar<'a> {
-    const MICROSECOND: i128 = 1000;
-    const DAY: i128 = 24 * 60 * 60 * 1_000_000_000;
-    if column.is_null(row) {
-        return Scalar::Null;
-    }
-    match column {
-        Column::Text(array) => Scalar::Text(Cow::Borrowed(array.value(row))),
-        Column::Integer(array) => Scalar::Whole(i128::from(array.value(row))),
-        Column::Float(array) => Scalar::Number(array.value(row)),
-        Column::Decimal(array) => Scalar::Decimal(array.value(row), array.scale()),
-        Column::Boolean(array) => Scalar::Truth(array.value(row)),
-        Column::Date(array) => Scalar::Moment(i128::from(array.value(row)) * DAY),
-        Column::Timestamp(array) => Scalar::Moment(i128::from(array.value(row)) * MICROSECOND),
-        Column::Nanoseconds(array) => Scalar::Moment(i128::from(array.value(row))),
-        Column::Other(_) => Scalar::Null,
-    }
-}
-
-/// NaN is null, as everywhere.
-fn number(value: f64) -> Scalar<'static> {
-    if value.is_nan() {
-        Scalar::Null
-    } else {
-        Scalar::Number(value)
-    }
-}
-
-fn arithmetic(operator: &str, a: &Scalar<'_>, b: &Scalar<'_>) -> Scalar<'static> {
-    if let (Some(a), Some(b)) = (a.whole(), b.whole()) {
-        let whole = match operator {
-            "+" => a.checked_add(b),
-            "-" => a.checked_sub(b),
-            "*" => a.checked_mul(b),
-            // Towards minus infinity; the remainder has the sign of the divisor.
-            "//" if b != 0 => a
-                .checked_div(b)
-                .map(|quotient| quotient - i128::from(a % b != 0 && (a < 0) != (b < 0))),
-            "%" if b != 0 => a.checked_rem(b).map(|rest| {
-                if rest != 0 && (rest < 0) != (b < 0) {
-                    rest + b
-                } else {
-                    rest
-                }
-            }),
-            "**" => u32::try_from(b).ok().and_then(|power| a.checked_pow(power)),
-            _ => None,
-        };
-        if let Some(whole) = whole {
-            return Scalar::Whole(whole);
-        }
-    }
-    let (Some(a), Some(b)) = (a.number(), b.number()) else {
-        return Scalar::Null;
-    };
-    number(match operator {
-        "+" => a + b,
-        "-" => a - b,
-        "*" => a * b,
-        "/" => a / b,
-        "//" => (a / b).floor(),
-        "%" => a - b * (a / b).floor(),
-        _ => a.powf(b),
-    })
-}
-
-fn function(name: &str, of: &Scalar<'_>) -> Scalar<'static> {
-    if let (Some(whole), "abs" | "ceil" | "floor") = (of.whole(), name) {
-        return Scalar::Whole(if name == "abs" { whole.saturating_abs() } else { whole });
-    }
-    of.number().map_or(Scalar::Null, |value| {
-        number(match name {
-            "abs" => value.abs(),
-            "ceil" => value.ceil(),
-            "floor" => value.floor(),
-            _ => value.sqrt(),
-        })
-    })
-}
-
-fn of_text<'a>(method: &OfText, text: Cow<'a, str>) -> Result<Scalar<'a>, ArrowError> {
+fn of_text(method: &OfText, text: &str) -> Result<Scalar<'static>, ArrowError> {
     Ok(match method {
         OfText::Matches(pattern) => {
-            let found = pattern.is_match(&text);
+            let found = pattern.is_match(text);
             Scalar::Truth(found.map_err(|error| ArrowError::ExternalError(Box::new(error)))?)
         }
         OfText::Contains(part) => Scalar::Truth(text.contains(part.as_str())),
@@ -522,21 +393,5 @@ fn of_text<'a>(method: &OfText, text: Cow<'a, str>) -> Result<Scalar<'a>, ArrowE
         OfText::Lower => Scalar::Text(Cow::Owned(text.to_lowercase())),
         OfText::Upper => Scalar::Text(Cow::Owned(text.to_uppercase())),
         OfText::Trimmed => Scalar::Text(Cow::Owned(text.trim().to_owned())),
-    })
-}
-
-fn part_of(part: &str, time: i128) -> Scalar<'static> {
-    let seconds = i64::try_from(time.div_euclid(1_000_000_000)).ok();
-    let Some(time) = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)) else {
-        return Scalar::Null;
-    };
-    Scalar::Whole(match part {
-        "dt.year" => i128::from(time.year()),
-        "dt.month" => i128::from(time.month()),
-        "dt.day" => i128::from(time.day()),
-        "dt.hour" => i128::from(time.hour()),
-        "dt.minute" => i128::from(time.minute()),
-        "dt.second" => i128::from(time.second()),
-        _ => i128::from(time.weekday().num_days_from_monday()),
     })
 }

@@ -282,6 +282,17 @@ pub(super) fn unique_within_record(arguments: &Arguments<'_>, table: &Table) -> 
     })
 }
 
+pub(super) fn all_equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let names = arguments.texts("column_list")?;
+    for name in &names {
+        table.kind(name)?;
+    }
+    list(arguments, names, |columns, row| match columns {
+        [first, others @ ..] => others.iter().any(|other| !same(first, other, row)),
+        [] => false,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,11 +24,7 @@ pub(super) fn matches_not(arguments: &Arguments<'_>, table: &Table) -> Result<Bo
 pub(super) fn matches_list(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     column(arguments, table)?;
     let regexes = arguments.regexes("regex_list")?;
-    let all = match arguments.optional_text("match_on")? {
-        None | Some("any") => false,
-        Some("all") => true,
-        Some(other) => return Err(format!("argument 'match_on' is '{other}': give any or all").into()),
-    };
+    let all = matches_all(arguments)?;
     ColumnCheck::boxed(arguments, move |column| {
         judge_text(column, |text| {
             let matches = if all {
@@ -49,6 +45,15 @@ pub(super) fn matches_none_of(arguments: &Arguments<'_>, table: &Table) -> Resul
     })
 }
 
+/// The argument `match_on`: whether all patterns have to match, not one of them.
+fn matches_all(arguments: &Arguments<'_>) -> Result<bool, BuildError> {
+    match arguments.optional_text("match_on")? {
+        None | Some("any") => Ok(false),
+        Some("all") => Ok(true),
+        Some(other) => Err(format!("argument 'match_on' is '{other}': give any or all").into()),
+    }
+}
+
 /// Whether one of the patterns matches; or, unless `wanted`, does not.
 fn any(regexes: &[Pattern], text: &str, wanted: bool) -> Result<bool, GaveUp> {
     for regex in regexes {
@@ -57,4 +62,76 @@ fn any(regexes: &[Pattern], text: &str, wanted: bool) -> Result<bool, GaveUp> {
         }
     }
     Ok(false)
+}
+
+/// A pattern of SQL's `like`: `%` is any text, `_` any character, and what follows the escape (a backslash, as in Redshift) itself.
+fn like(arguments: &Arguments<'_>, pattern: &str) -> Result<Pattern, BuildError> {
+    let escape = arguments.optional_text("escape")?.unwrap_or("\\");
+    let mut characters = pattern.chars();
+    let mut regex = String::from(r"(?s)\A");
+    while let Some(next) = characters.next() {
+        let literal = match next {
+            next if escape.starts_with(next) => match characters.next() {
+                Some(escaped) => escaped,
+                None => return Err(format!("the pattern '{pattern}' ends with its escape").into()),
+            },
+            '%' => {
+                regex.push_str(".*");
+                continue;
+            }
+            '_' => {
+                regex.push('.');
+                continue;
+            }
+            other => other,
+        };
+        regex.push_str(&regex_syntax::escape(literal.encode_utf8(&mut [0; 4])));
+    }
+    Ok(Pattern::new(&(regex + r"\Z"))?)
+}
+
+/// The argument `like_pattern`, or those of `like_pattern_list`.
+fn likes(arguments: &Arguments<'_>, table: &Table, list: bool) -> Result<Vec<Pattern>, BuildError> {
+    column(arguments, table)?;
+    let patterns = if list {
+        arguments.texts("like_pattern_list")?
+    } else {
+        vec![arguments.text("like_pattern")?.to_owned()]
+    };
+    if patterns.is_empty() {
+        return Err("argument 'like_pattern_list' is []: give at least one pattern"
+            .to_owned()
+            .into());
+    }
+    patterns.iter().map(|pattern| like(arguments, pattern)).collect()
+}
+
+pub(super) fn is_like(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let patterns = likes(arguments, table, false)?;
+    ColumnCheck::boxed(arguments, move |column| {
+        judge_text(column, |text| any(&patterns, text, true).map(|found| !found))
+    })
+}
+
+pub(super) fn is_not_like(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let patterns = likes(arguments, table, false)?;
+    ColumnCheck::boxed(arguments, move |column| {
+        judge_text(column, |text| any(&patterns, text, true))
+    })
+}
+
+pub(super) fn is_like_list(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let patterns = likes(arguments, table, true)?;
+    let all = matches_all(arguments)?;
+    ColumnCheck::boxed(arguments, move |column| {
+        // All match unless one does not.
+        judge_text(column, |text| any(&patterns, text, !all).map(|found| found == all))
+    })
+}
+
+pub(super) fn is_like_none(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let patterns = likes(arguments, table, true)?;
+    ColumnCheck::boxed(arguments, move |column| {
+        judge_text(column, |text| any(&patterns, text, true))
+    })
 }

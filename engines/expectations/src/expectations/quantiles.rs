@@ -45,7 +45,7 @@ enum Interpolation {
 }
 
 /// Finds the values of several ranks.
-struct Selection {
+pub(super) struct Selection {
     column: String,
     quantiles: Vec<f64>,
     interpolation: Interpolation,
@@ -56,6 +56,11 @@ struct Selection {
 }
 
 impl Selection {
+    /// The search for quantiles, interpolated between values.
+    pub(super) fn linear(column: String, quantiles: Vec<f64>) -> Self {
+        Self::new(column, quantiles, Interpolation::Linear)
+    }
+
     fn new(column: String, quantiles: Vec<f64>, interpolation: Interpolation) -> Self {
         Self {
             column,
@@ -67,7 +72,11 @@ impl Selection {
         }
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
+    /// Takes in some rows.
+    ///
+    /// # Errors
+    /// As [`Rows::column`].
+    pub(super) fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let column = rows.column(&self.column)?;
         let keys = (0..rows.batch.num_rows())
             .filter(|row| !column.is_null(*row))
@@ -92,7 +101,8 @@ impl Selection {
         Ok(())
     }
 
-    fn next_pass(&mut self) -> bool {
+    /// Ends a pass; true asks for another one.
+    pub(super) fn next_pass(&mut self) -> bool {
         if self.pass == 0 {
             if self.count == 0 {
                 return false;
@@ -124,7 +134,7 @@ impl Selection {
     }
 
     /// The quantiles, in the requested order; empty without values.
-    fn values(&self) -> Vec<f64> {
+    pub(super) fn values(&self) -> Vec<f64> {
         let position = |quantile: f64| quantile * (self.count.saturating_sub(1)) as f64;
         let pairs = self.searches.chunks_exact(2).zip(&self.quantiles);
         pairs
@@ -184,7 +194,7 @@ pub(super) fn median(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn
     let column = arguments.text("column")?.to_owned();
     table.number(&column)?;
     Ok(Box::new(Median {
-        selection: Selection::new(column, vec![0.5], Interpolation::Linear),
+        selection: Selection::linear(column, vec![0.5]),
         bounds: Bounds::of_numbers(arguments)?,
     }))
 }
