@@ -1,5 +1,6 @@
 //! The evaluation of a suite on a table, on all processors.
 
+use crate::detail::Detail;
 use crate::evaluation::{Evaluation, build, hashing};
 use crate::expectations::check::CheckError;
 use crate::normalise::{NormaliseError, normalised, show};
@@ -113,25 +114,32 @@ pub async fn evaluate(
         ExpectationResult::new(expectation, outcome, evaluation.detail().format)
     });
     let mut results: Vec<ExpectationResult> = results.collect();
-    tell_rows(source, &evaluations, &mut results).await?;
+    let details: Vec<Told> = evaluations
+        .iter()
+        .map(|each| (each.detail().clone(), each.domain()))
+        .collect();
+    drop(evaluations);
+    tell_rows(source, &details, &mut results).await?;
     Ok(ValidationResult::new(suite, results, meta))
 }
+
+/// What a result tells, and the columns that were judged.
+type Told = (Detail, Vec<String>);
 
 /// Adds other columns of the unexpected rows to the results that want them: one more pass over the rows, up to the last of
 /// these.
 async fn tell_rows(
     source: &dyn Source,
-    evaluations: &[Evaluation],
+    details: &[Told],
     results: &mut [ExpectationResult],
 ) -> Result<(), EvaluationError> {
     let mut columns = BTreeSet::new();
     let mut wanted = BTreeSet::new();
     let all = || source.schema().fields().iter().map(|field| field.name().clone());
-    for (evaluation, result) in evaluations.iter().zip(&*results) {
-        let detail = evaluation.detail();
+    for ((detail, domain), result) in details.iter().zip(&*results) {
         if detail.wants_rows() && !result.unexpected_rows.is_empty() {
             wanted.extend(result.unexpected_rows.iter().copied());
-            columns.extend(detail.index.iter().cloned().chain(evaluation.domain()));
+            columns.extend(detail.index.iter().cloned().chain(domain.iter().cloned()));
             if detail.rows {
                 columns.extend(all());
             }
@@ -159,14 +167,9 @@ async fn tell_rows(
             first_row = end;
         }
     }
-    for (evaluation, result) in evaluations.iter().zip(results) {
-        if evaluation.detail().wants_rows() {
-            let rows = std::mem::take(&mut result.unexpected_rows);
-            let domain = evaluation.domain();
-            evaluation
-                .detail()
-                .tell_rows(&mut result.result, &rows, &cells, &domain);
-            result.unexpected_rows = rows;
+    for ((detail, domain), result) in details.iter().zip(results) {
+        if detail.wants_rows() {
+            detail.tell_rows(&mut result.result, &result.unexpected_rows, &cells, domain);
         }
     }
     Ok(())

@@ -26,7 +26,7 @@ pub(crate) enum Pattern {
     Sequence { sets: Vec<Set>, repeats: bool, lines: bool },
     /// Any other pattern.
     Expression(Regex),
-    /// A pattern with boundaries of words, which are others in texts that are not ASCII.
+    /// A pattern with boundaries of words, which are others in texts that are not ASCII, and in empty ones.
     Bounded { ascii: Regex, exact: fancy_regex::Regex },
     /// A pattern that looks around or refers back.
     Backtracking(fancy_regex::Regex),
@@ -72,7 +72,7 @@ impl Pattern {
                         .strip_suffix(b"\n")
                         .is_some_and(|line| spelt(sets, *repeats, line))),
             Self::Expression(regex) => Ok(regex.is_match(text)),
-            Self::Bounded { ascii, .. } if text.is_ascii() => Ok(ascii.is_match(text)),
+            Self::Bounded { ascii, .. } if text.is_ascii() && !text.is_empty() => Ok(ascii.is_match(text)),
             Self::Bounded { exact: regex, .. } | Self::Backtracking(regex) => {
                 regex.is_match(text).map_err(|error| GaveUp(Box::new(error)))
             }

@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, IntervalUnit, SchemaRef, TimeUnit};
 use cardlake_expectations::{Batches, ExpectationResult, ResultFormat, Source, Suite, ValidationResult, evaluate};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -52,9 +53,9 @@ async fn run(table: &Memory, expectations: &[(&str, Value)]) -> ValidationResult
     // Through the text, as a suite is read.
     let text = json!({"name": "s", "expectations": expectations}).to_string();
     let suite = Suite::from_json("s.json", &text).unwrap();
-    evaluate(&suite, table, ResultFormat::Complete, Map::new())
-        .await
-        .unwrap()
+    // Boxed as in the pipeline, where any thread may go on with it.
+    let evaluation: BoxFuture<'_, _> = Box::pin(evaluate(&suite, table, ResultFormat::Complete, Map::new()));
+    evaluation.await.unwrap()
 }
 
 async fn one(table: &Memory, name: &str, kwargs: Value) -> ExpectationResult {

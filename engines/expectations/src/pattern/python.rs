@@ -12,7 +12,7 @@ pub(super) struct Translated {
     pub(super) text: String,
     /// It looks around, refers back or never gives back, which takes an engine that backtracks.
     pub(super) backtracks: bool,
-    /// It has a boundary of words, which Rust's `regex` knows in ASCII texts only.
+    /// It has a boundary of words, which Rust's `regex` knows in ASCII texts only (that are not empty).
     pub(super) bounded: bool,
 }
 
@@ -27,6 +27,8 @@ struct Flags {
     multiline: bool,
     verbose: bool,
     ascii: bool,
+    /// It is looked behind.
+    behind: bool,
 }
 
 impl Flags {
@@ -188,7 +190,7 @@ impl Translation<'_> {
     fn end(&mut self) -> bool {
         if self.flags.multiline {
             self.out.push('$');
-        } else if ends(self.rest, self.groups.len()) {
+        } else if !self.flags.behind && ends(self.rest, self.groups.len()) {
             // Nothing follows that could tell whether the line end was read.
             self.out.push_str(r"(?:\n?\z)");
         } else {
@@ -216,6 +218,7 @@ impl Translation<'_> {
             let _ = write!(self.out, "(?P<{name}>");
         } else if let Some(kind) = ["=", "!", "<=", "<!", ">"].into_iter().find(|kind| self.take(kind)) {
             let _ = write!(self.out, "(?{kind}");
+            self.flags.behind |= kind.starts_with('<');
             self.backtracks = true;
         } else if self.take("(") {
             let condition = self.until(')')?.to_owned();
@@ -263,22 +266,7 @@ impl Translation<'_> {
         match escaped {
             'A' => self.out.push_str(r"\A"),
             'Z' | 'z' => self.out.push_str(r"\z"),
-            'b' | 'B' if self.flags.ascii => {
-                let _ = write!(self.out, r"(?-u:\{escaped})");
-            }
-            'b' | 'B' => {
-                self.bounded = true;
-                if self.exact {
-                    self.backtracks = true;
-                    let (same, other) = if escaped == 'b' { ("!", "=") } else { ("=", "!") };
-                    let _ = write!(
-                        self.out,
-                        "(?:(?<=[{WORD}])(?{same}[{WORD}])|(?<![{WORD}])(?{other}[{WORD}]))"
-                    );
-                } else {
-                    let _ = write!(self.out, r"\{escaped}");
-                }
-            }
+            'b' | 'B' => self.boundary(escaped == 'b'),
             '1'..='9' => return self.reference(escaped),
             'p' | 'P' => {
                 let _ = write!(self.out, r"\{escaped}");
@@ -303,6 +291,26 @@ impl Translation<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// A boundary of a word, or no boundary; in a text without characters there is neither.
+    fn boundary(&mut self, wanted: bool) {
+        self.bounded = true;
+        let ascii = self.flags.ascii;
+        let word = if ascii {
+            "[0-9A-Za-z_]".to_owned()
+        } else {
+            format!("[{WORD}]")
+        };
+        let _ = match (self.exact, wanted) {
+            (false, true) if ascii => write!(self.out, r"(?-u:\b)"),
+            (false, false) if ascii => write!(self.out, r"(?-u:\B)"),
+            (false, true) => write!(self.out, r"\b"),
+            (false, false) => write!(self.out, r"\B"),
+            (true, true) => write!(self.out, "(?:(?<={word})(?!{word})|(?<!{word})(?={word}))"),
+            (true, false) => write!(self.out, r"(?:(?<={word})(?={word})|(?<!{word})(?!{word})(?!\A\z))"),
+        };
+        self.backtracks |= self.exact;
     }
 
     /// A group by its number, or a character by its octal code of three digits.

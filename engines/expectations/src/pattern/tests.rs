@@ -131,8 +131,12 @@ fn patterns_mean_what_they_mean_in_python() {
         ("(?i:A)b", &["ab", "Ab"], &["aB"]),
         (r"\bb", &["a b", "e\u{301}b"], &["ab"]),
         (r"a\B", &["ab"], &["a", "a\u{301}"]),
+        (r"\B", &["ab", "-"], &["", "a"]),
+        (r"(?a)a\b", &["a", "aé"], &["ab"]),
+        (r"(?a)(?<!\B)a", &["a", "éa"], &["ba"]),
         ("^(a$|b)", &["a", "a\n", "b"], &["ac"]),
         ("a$\n", &["a\n"], &["a"]),
+        ("x(?<=x)(?<=$)", &["x", "x\n"], &["xa"]),
     ] {
         let ours = pattern(text_pattern);
         for (texts, expected) in [(matching, true), (others, false)] {
