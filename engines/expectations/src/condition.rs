@@ -158,7 +158,7 @@ impl Condition {
     /// Whether each row meets it; never null.
     ///
     /// # Errors
-    /// As [`Column::in_batch`], or a regular expression was given up on a value.
+    /// As [`Column::in_batch`], or the backtracking limit of a regular expression was exceeded.
     pub(crate) fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {
         Ok(BooleanArray::new(self.rows(batch)?, None))
     }

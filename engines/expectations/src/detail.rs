@@ -1,19 +1,19 @@
-//! How much a result tells: the format of the run, or of one expectation (its argument `result_format`, as an object).
+//! Level of detail of a result: the format of the run, or the `result_format` object of one expectation.
 
 use crate::result::{DEFAULT_PARTIAL_UNEXPECTED_COUNT, ResultFormat};
 use crate::table::Problem;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// What a result tells.
+/// Level of detail of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Detail {
     pub(crate) format: ResultFormat,
     /// Most examples of unexpected values (`partial_unexpected_count`).
     pub(crate) examples: usize,
-    /// Columns that name an unexpected row (`unexpected_index_column_names`).
+    /// Columns that identify unexpected rows (`unexpected_index_column_names`).
     pub(crate) index: Vec<String>,
-    /// Whether the first unexpected rows are told with all columns (`include_unexpected_rows`).
+    /// Whether the result includes the first unexpected rows with all columns (`include_unexpected_rows`).
     pub(crate) rows: bool,
     /// Whether unexpected values are left out (`exclude_unexpected_values`).
     pub(crate) without_values: bool,
@@ -56,7 +56,7 @@ impl Detail {
         };
         for (name, value) in given {
             match (name.as_str(), value) {
-                // There is no query to return: rows are named by numbers and columns.
+                // No query is ever returned.
                 ("result_format" | "return_unexpected_index_query", _) | (_, Value::Null) => {}
                 ("partial_unexpected_count", value) => {
                     match value.as_u64().and_then(|count| usize::try_from(count).ok()) {
@@ -87,7 +87,7 @@ impl Detail {
         Ok(detail)
     }
 
-    /// Whether a result tells other columns of the unexpected rows.
+    /// Whether the result includes other columns of unexpected rows.
     pub(crate) const fn wants_rows(&self) -> bool {
         !matches!(self.format, ResultFormat::BooleanOnly) && (self.rows || !self.index.is_empty())
     }

@@ -123,11 +123,10 @@ pub async fn evaluate(
     Ok(ValidationResult::new(suite, results, meta))
 }
 
-/// What a result tells, and the columns that were judged.
+/// Level of detail of a result, and the columns that were judged.
 type Told = (Detail, Vec<String>);
 
-/// Adds other columns of the unexpected rows to the results that want them: one more pass over the rows, up to the last of
-/// these.
+/// Adds other columns of unexpected rows to the results that include them. One more scan, up to the last such row.
 async fn tell_rows(
     source: &dyn Source,
     details: &[Told],

@@ -61,7 +61,7 @@ impl Evaluation {
         }
     }
 
-    /// What its result tells.
+    /// Level of detail of its result.
     pub(crate) const fn detail(&self) -> &Detail {
         &self.detail
     }

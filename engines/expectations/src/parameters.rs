@@ -41,7 +41,7 @@ fn replaced(value: &Value, given: &Map<String, Value>, now: NaiveDateTime) -> Re
     match value {
         Value::Object(fields) => match fields.get(MARK) {
             Some(Value::String(expression)) => {
-                // A value beside the name is that of a try.
+                // Great Expectations keeps trial values next to the expression: {"$PARAMETER": "m", "$PARAMETER.m": 7}.
                 let beside = fields.get(&format!("{MARK}.{expression}"));
                 beside.map_or_else(|| evaluated(expression, given, now), |value| Ok(value.clone()))
             }

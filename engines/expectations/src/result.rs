@@ -73,8 +73,8 @@ pub struct ExpectationResult {
     pub meta: Map<String, Value>,
     /// Why it could not be evaluated, if it could not.
     pub exception_info: Value,
-    /// Whether it was not checked, since it is wrong (an unknown type or argument) or does not fit the type of its column: that
-    /// it was not met says nothing about the data. Not serialized: `exception_info` is the field of the JSON.
+    /// Whether it was not checked: its type or an argument is invalid, or does not apply to the type of its column. Such a
+    /// result says nothing about the data. Not serialized: `exception_info` is the field of the JSON.
     #[serde(skip)]
     pub refused: bool,
     /// Row numbers (from 0) of the first unexpected values, at most [`COMPLETE_LIMIT`], for every result format. Not

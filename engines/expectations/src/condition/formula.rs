@@ -1,6 +1,6 @@
-//! Formulas: what a row condition computes from a row beyond comparisons of one column with literals.
+//! Formulas: row conditions beyond comparisons of one column with literals. Type-checked when built, evaluated row by row.
 
-use super::scalar::{Scalar, arithmetic, cell, function, part_of};
+use super::scalar::{Scalar, arithmetic, cell, function, opposite, part_of};
 use super::syntax::{Expression, FUNCTIONS, Operator};
 use crate::operand::moment;
 use crate::pattern::Pattern;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-/// What a formula gives.
+/// Result type of a formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sort {
     Truth,
@@ -69,6 +69,7 @@ pub(crate) enum Formula {
     In(Box<Formula>, Vec<Scalar<'static>>),
     IsNull(Box<Formula>),
     Arithmetic(&'static str, Box<Formula>, Box<Formula>),
+    Negative(Box<Formula>),
     Function(&'static str, Box<Formula>),
     OfText(OfText, Box<Formula>),
     OfMoment(&'static str, Box<Formula>),
@@ -93,7 +94,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// The formula of an expression, and what it gives.
+    /// The formula of an expression, and its result type.
     ///
     /// # Errors
     /// The table lacks a column, or values cannot be used in this way.
@@ -122,9 +123,8 @@ impl Builder<'_> {
             Expression::Any(parts) => (Formula::Any(self.truths(parts)?), Sort::Truth),
             Expression::Not(of) => (Formula::Not(Box::new(self.of(of, Sort::Truth)?)), Sort::Truth),
             Expression::Negative(of) => {
-                let zero = Formula::Constant(Scalar::Whole(0));
                 let of = self.of(of, Sort::Number)?;
-                (Formula::Arithmetic("-", Box::new(zero), Box::new(of)), Sort::Number)
+                (Formula::Negative(Box::new(of)), Sort::Number)
             }
             Expression::Arithmetic(operator, a, b) => {
                 let (a, b) = (self.of(a, Sort::Number)?, self.of(b, Sort::Number)?);
@@ -147,7 +147,7 @@ impl Builder<'_> {
         parts.iter().map(|part| self.of(part, Sort::Truth)).collect()
     }
 
-    /// A formula that has to give this.
+    /// The formula of an expression that must have this result type.
     fn of(&mut self, expression: &Expression, wanted: Sort) -> Result<Formula, BuildError> {
         let (formula, sort) = self.build(expression)?;
         let fits = sort == wanted || sort == Sort::Nothing || (wanted == Sort::Number && sort == Sort::Truth);
@@ -321,7 +321,7 @@ impl Formula {
     /// Whether a row meets it; null does not.
     ///
     /// # Errors
-    /// A regular expression was given up on a value.
+    /// The backtracking limit of a regular expression was exceeded.
     pub(super) fn holds(&self, columns: &[Column<'_>], row: usize) -> Result<bool, ArrowError> {
         Ok(match self {
             Self::All(parts) => {
@@ -367,6 +367,7 @@ impl Formula {
                 })
             }
             Self::Arithmetic(operator, a, b) => arithmetic(operator, &a.value(columns, row)?, &b.value(columns, row)?),
+            Self::Negative(of) => opposite(&of.value(columns, row)?),
             Self::Function(name, of) => function(name, &of.value(columns, row)?),
             Self::OfText(method, of) => match of.value(columns, row)? {
                 Scalar::Text(text) => of_text(method, &text)?,

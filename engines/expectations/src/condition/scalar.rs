@@ -106,18 +106,43 @@ pub(super) fn arithmetic(operator: &str, a: &Scalar<'_>, b: &Scalar<'_>) -> Scal
             return Scalar::Whole(whole);
         }
     }
-    let (Some(a), Some(b)) = (a.number(), b.number()) else {
-        return Scalar::Null;
+    let (a, b) = match (a.number(), b.number()) {
+        (Some(a), Some(b)) => (a, b),
+        // As NaN: one to whatever power is one, and so is whatever to the power of zero.
+        (a, b) if operator == "**" => (a.unwrap_or(f64::NAN), b.unwrap_or(f64::NAN)),
+        _ => return Scalar::Null,
     };
     number(match operator {
         "+" => a + b,
         "-" => a - b,
         "*" => a * b,
         "/" => a / b,
-        "//" => (a / b).floor(),
-        "%" => a - b * (a / b).floor(),
+        "//" => divided(a, b).0,
+        "%" => divided(a, b).1,
         _ => a.powf(b),
     })
+}
+
+/// Quotient towards minus infinity, and remainder with the sign of the divisor, as numpy has them.
+fn divided(a: f64, b: f64) -> (f64, f64) {
+    if b == 0.0 {
+        return (a / b, f64::NAN);
+    }
+    let rest = a % b;
+    let quotient = (a - rest) / b;
+    if rest != 0.0 && (rest < 0.0) != (b < 0.0) {
+        ((quotient - 1.0).round(), rest + b)
+    } else {
+        (quotient.round(), rest)
+    }
+}
+
+/// The opposite of a number.
+pub(super) fn opposite(of: &Scalar<'_>) -> Scalar<'static> {
+    match of.whole().and_then(i128::checked_neg) {
+        Some(whole) => Scalar::Whole(whole),
+        None => of.number().map_or(Scalar::Null, |value| number(-value)),
+    }
 }
 
 /// A function of a number.

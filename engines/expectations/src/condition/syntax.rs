@@ -395,5 +395,7 @@ fn code(characters: &mut std::str::Chars<'_>, digits: u32) -> Option<char> {
 }
 
 fn negative(number: &Number) -> Option<Value> {
-    serde_json::from_str(&format!("-{number}")).ok()
+    let text = number.to_string();
+    let text = text.strip_prefix('-').map_or_else(|| format!("-{text}"), str::to_owned);
+    serde_json::from_str(&text).ok()
 }

@@ -33,13 +33,13 @@ impl Moments {
     }
 }
 
-/// What is known about the column.
+/// Statistics of the column.
 enum Description {
     Moments(Moments),
     Quartiles(Selection),
 }
 
-/// How far is too far.
+/// Definition of an outlier.
 #[derive(Debug, Clone, Copy)]
 enum Rule {
     /// Standard deviations above the mean; below it, too, if `both`.

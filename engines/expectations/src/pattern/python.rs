@@ -10,9 +10,9 @@ use std::fmt::Write;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Translated {
     pub(super) text: String,
-    /// It looks around, refers back or never gives back, which takes an engine that backtracks.
+    /// Needs a backtracking engine: look-around, back-references, possessive repetitions.
     pub(super) backtracks: bool,
-    /// It has a boundary of words, which Rust's `regex` knows in ASCII texts only (that are not empty).
+    /// Has a word boundary, which Rust's `regex` knows in ASCII texts only (that are not empty).
     pub(super) bounded: bool,
 }
 
@@ -27,7 +27,7 @@ struct Flags {
     multiline: bool,
     verbose: bool,
     ascii: bool,
-    /// It is looked behind.
+    /// Inside a look-behind.
     behind: bool,
 }
 

@@ -133,7 +133,8 @@ class OddMaker:
     def make(self):
         pick = self.random.choice
         mostly = pick([{}, {"mostly": pick([0.0, 0.25, 0.5, 0.9])}])
-        where = {"row_condition": pick(CONDITIONS), "condition_parser": "pandas"} if self.random.random() < 0.5 else {}
+        joined = [pick(CONDITIONS), f"({pick(CONDITIONS)}) and not ({pick(CONDITIONS)})", f"{pick(CONDITIONS)} or {pick(CONDITIONS)}"]
+        where = {"row_condition": pick(joined), "condition_parser": "pandas"} if self.random.random() < 0.5 else {}
         rows = {**mostly, **where}
         numbers = ["small", "narrow", "whole", "wide", "any", "single"]
         # Nor are infinities: the difference of two is none.
