@@ -1,23 +1,32 @@
 //! Row conditions: the rows that an expectation is restricted to.
 //!
 //! Both forms of Great Expectations are supported: condition objects (`comparison`, `nullity`, `and`, `or`), and texts in the
-//! subset of pandas' query language that row conditions use: `country == "SE" and (amount > 10 or note.isnull())`, also with
-//! `&`, `|`, `in [...]`, `not in [...]` and `col("country")`. Null compares as in pandas: it is different from
-//! everything, and neither smaller nor larger than anything.
+//! query language of pandas as far as row conditions use it: `country == "SE" and not (amount * 2 > limit or note.isnull())`.
+//! Null compares as in pandas: it is different from everything, and neither smaller nor larger than anything.
+//!
+//! Comparisons of a column with literals, by far the most frequent conditions, are evaluated as such; anything else is a
+//! [`formula`], evaluated row by row.
 
+use crate::operand::Operand;
 use crate::table::{BuildError, Table};
-use crate::value::{Column, Kind, Operand};
-use arrow::array::{BooleanArray, RecordBatch};
+use crate::value::{Column, array};
+use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::error::ArrowError;
-use serde_json::{Value, json};
+use formula::{Builder, Formula};
+use serde_json::Value;
+use syntax::{Expression, Operator, parse};
+
+mod formula;
+mod scalar;
+mod syntax;
 
 /// A condition on the columns of a row.
 #[derive(Debug)]
 pub(crate) enum Condition {
+    /// An operand that equals no value and is not comparable with any is left out.
     Comparison {
         column: String,
-        kind: Kind,
         operator: Operator,
         operands: Vec<Operand>,
     },
@@ -27,90 +36,113 @@ pub(crate) enum Condition {
     },
     All(Vec<Condition>),
     Any(Vec<Condition>),
-}
-
-/// How a value is compared with its operands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operator {
-    In,
-    NotIn,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
+    Not(Box<Condition>),
+    /// Anything else, with the columns that it reads.
+    Formula(Formula, Vec<String>),
 }
 
 impl Condition {
     /// Reads the argument `row_condition`.
     pub(crate) fn new(value: &Value, table: &Table) -> Result<Self, BuildError> {
-        match value {
-            Value::String(text) => Self::from_value(&parse(text)?, table),
-            other => Self::from_value(other, table),
+        let condition = Self::lowered(&expression(value)?, table)?;
+        let mut columns = Vec::new();
+        condition.add_columns(&mut columns);
+        if columns.is_empty() {
+            return Err(format!("{value} reads no column").into());
         }
+        Ok(condition)
     }
 
-    fn from_value(value: &Value, table: &Table) -> Result<Self, BuildError> {
-        let wrong = || BuildError::Problem(format!("{value} is no condition of Great Expectations"));
-        let column = || {
-            value
-                .pointer("/column/name")
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-                .ok_or_else(wrong)
+    fn lowered(expression: &Expression, table: &Table) -> Result<Self, BuildError> {
+        let all = |parts: &[Expression]| {
+            let parts = parts.iter().map(|part| Self::lowered(part, table));
+            parts.collect::<Result<Vec<_>, _>>()
         };
-        let parts = || -> Result<Vec<Self>, BuildError> {
-            let parts = value.get("conditions").and_then(Value::as_array).ok_or_else(wrong)?;
-            parts.iter().map(|part| Self::from_value(part, table)).collect()
-        };
-        match value.get("type").and_then(Value::as_str) {
-            Some("pass_through") => {
-                let text = value
-                    .get("pass_through_filter")
-                    .and_then(Value::as_str)
-                    .ok_or_else(wrong)?;
-                Self::from_value(&parse(text)?, table)
-            }
-            Some("and") => Ok(Self::All(parts()?)),
-            Some("or") => Ok(Self::Any(parts()?)),
-            Some("nullity") => {
-                let column = column()?;
-                table.kind(&column)?;
-                let wanted = value.get("is_null").and_then(Value::as_bool).ok_or_else(wrong)?;
-                Ok(Self::Null { column, wanted })
-            }
-            Some("comparison") => {
-                let column = column()?;
-                let kind = table.kind(&column)?;
-                let parameter = value.get("parameter").ok_or_else(wrong)?;
-                let operator = match value.get("operator").and_then(Value::as_str) {
-                    Some("==" | "IN") => Operator::In,
-                    Some("!=" | "NOT_IN") => Operator::NotIn,
-                    Some("<") => Operator::Less,
-                    Some("<=") => Operator::LessOrEqual,
-                    Some(">") => Operator::Greater,
-                    Some(">=") => Operator::GreaterOrEqual,
-                    _ => return Err(wrong()),
+        match expression {
+            Expression::All(parts) => return Ok(Self::All(all(parts)?)),
+            Expression::Any(parts) => return Ok(Self::Any(all(parts)?)),
+            Expression::Not(of) => return Ok(Self::Not(Box::new(Self::lowered(of, table)?))),
+            Expression::Call(name, of, arguments) if arguments.is_empty() => {
+                let wanted = match name.as_str() {
+                    "isnull" | "isna" => Some(true),
+                    "notnull" | "notna" | "notNull" => Some(false),
+                    _ => None,
                 };
-                let one = std::slice::from_ref(parameter);
-                let literals = parameter.as_array().map_or(one, Vec::as_slice);
-                let operands = literals.iter().map(|literal| {
-                    Operand::new(kind, literal).ok_or_else(|| {
-                        BuildError::Problem(format!(
-                            "{literal} cannot be compared with column {column} of {}",
-                            kind.name()
-                        ))
-                    })
-                });
-                let operands = operands.collect::<Result<_, _>>()?;
-                Ok(Self::Comparison {
-                    column,
-                    kind,
-                    operator,
-                    operands,
-                })
+                if let (Some(wanted), Expression::Column(column)) = (wanted, of.as_ref()) {
+                    table.any(column)?;
+                    let column = column.clone();
+                    return Ok(Self::Null { column, wanted });
+                }
             }
-            _ => Err(wrong()),
+            Expression::Comparison(first, compared) => {
+                if let [(operator, second)] = compared.as_slice() {
+                    let simple = match (first.as_ref(), second) {
+                        (Expression::Column(column), Expression::Literal(literal)) => {
+                            Self::comparison(column, *operator, literal, table)?
+                        }
+                        (Expression::Literal(literal), Expression::Column(column)) => match reversed(*operator) {
+                            Some(operator) => Self::comparison(column, operator, literal, table)?,
+                            None => None,
+                        },
+                        _ => None,
+                    };
+                    if let Some(simple) = simple {
+                        return Ok(simple);
+                    }
+                }
+            }
+            _ => {}
         }
+        let mut builder = Builder {
+            table,
+            columns: Vec::new(),
+        };
+        let (formula, sort) = builder.build(expression)?;
+        if sort != formula::Sort::Truth {
+            return Err("it is neither true nor false: compare it with something"
+                .to_owned()
+                .into());
+        }
+        Ok(Self::Formula(formula, builder.columns))
+    }
+
+    /// A column compared with a literal or a list of them; `None` if that takes a formula.
+    fn comparison(
+        column: &str,
+        operator: Operator,
+        literal: &Value,
+        table: &Table,
+    ) -> Result<Option<Self>, BuildError> {
+        let kind = table.kind(column)?;
+        let operator = match operator {
+            Operator::Equal => Operator::In,
+            Operator::NotEqual => Operator::NotIn,
+            other => other,
+        };
+        let is_equality = matches!(operator, Operator::In | Operator::NotIn);
+        let one = std::slice::from_ref(literal);
+        let literals = match literal {
+            Value::Array(items) if is_equality => items.as_slice(),
+            Value::Array(_) => return Ok(None),
+            _ => one,
+        };
+        let mut operands = Vec::with_capacity(literals.len());
+        for literal in literals {
+            match Operand::new(kind, literal) {
+                Some(operand) => operands.push(operand),
+                // A text is no number, whichever one.
+                None if is_equality => {}
+                None => {
+                    let kind = kind.name();
+                    return Err(format!("{literal} cannot be compared with column {column} of {kind}").into());
+                }
+            }
+        }
+        Ok(Some(Self::Comparison {
+            column: column.to_owned(),
+            operator,
+            operands,
+        }))
     }
 
     /// Appends the columns that it reads.
@@ -118,13 +150,15 @@ impl Condition {
         match self {
             Self::Comparison { column, .. } | Self::Null { column, .. } => columns.push(column.clone()),
             Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.add_columns(columns)),
+            Self::Not(of) => of.add_columns(columns),
+            Self::Formula(_, names) => columns.extend(names.iter().cloned()),
         }
     }
 
     /// Whether each row meets it; never null.
     ///
     /// # Errors
-    /// As [`Column::in_batch`].
+    /// As [`Column::in_batch`], or the backtracking limit of a regular expression was exceeded.
     pub(crate) fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {
         Ok(BooleanArray::new(self.rows(batch)?, None))
     }
@@ -141,267 +175,119 @@ impl Condition {
             Self::Any(parts) => parts.iter().try_fold(BooleanBuffer::new_unset(rows), |kept, part| {
                 Ok(&kept | &part.rows(batch)?)
             }),
+            Self::Not(of) => Ok(!&of.rows(batch)?),
             Self::Null { column, wanted } => {
-                let column = Column::in_batch(batch, column)?;
-                Ok(BooleanBuffer::collect_bool(rows, |row| column.is_null(row) == *wanted))
+                let nulls = array(batch, column)?.logical_nulls();
+                let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+                Ok(BooleanBuffer::collect_bool(rows, |row| is_null(row) == *wanted))
             }
             Self::Comparison {
                 column,
-                kind,
                 operator,
                 operands,
             } => {
                 let column = Column::in_batch(batch, column)?;
-                let meets = |row| compares(&column, row, *kind, *operator, operands);
+                let meets = |row| compares(&column, row, *operator, operands);
                 Ok(BooleanBuffer::collect_bool(rows, meets))
+            }
+            Self::Formula(formula, names) => {
+                let columns = formula::columns(batch, names)?;
+                let mut kept = Vec::with_capacity(rows);
+                for row in 0..rows {
+                    kept.push(formula.holds(&columns, row)?);
+                }
+                Ok(BooleanBuffer::from(kept))
             }
         }
     }
 }
 
-fn compares(column: &Column<'_>, row: usize, kind: Kind, operator: Operator, operands: &[Operand]) -> bool {
+fn compares(column: &Column<'_>, row: usize, operator: Operator, operands: &[Operand]) -> bool {
+    use std::cmp::Ordering;
     if column.is_null(row) {
         return operator == Operator::NotIn;
     }
-    let order = |operand: &Operand| operand.order(column, kind, row);
-    let any = |wanted: fn(std::cmp::Ordering) -> bool| operands.iter().filter_map(order).any(wanted);
+    let order = |operand: &Operand| operand.order(column, row);
+    let any = |wanted: fn(Ordering) -> bool| operands.iter().filter_map(order).any(wanted);
     match operator {
-        Operator::In => any(std::cmp::Ordering::is_eq),
-        Operator::NotIn => !any(std::cmp::Ordering::is_eq),
-        Operator::Less => any(std::cmp::Ordering::is_lt),
-        Operator::LessOrEqual => any(std::cmp::Ordering::is_le),
-        Operator::Greater => any(std::cmp::Ordering::is_gt),
-        Operator::GreaterOrEqual => any(std::cmp::Ordering::is_ge),
+        Operator::In | Operator::Equal => any(Ordering::is_eq),
+        Operator::NotIn | Operator::NotEqual => !any(Ordering::is_eq),
+        Operator::Less => any(Ordering::is_lt),
+        Operator::LessOrEqual => any(Ordering::is_le),
+        Operator::Greater => any(Ordering::is_gt),
+        Operator::GreaterOrEqual => any(Ordering::is_ge),
     }
 }
 
-/// Parses a text into a condition object.
-fn parse(text: &str) -> Result<Value, BuildError> {
-    let wrong = |place: &str| {
-        let place = if place.is_empty() {
-            "its end".to_owned()
-        } else {
-            format!("'{place}'")
-        };
-        BuildError::Problem(format!(
-            "'{text}' is not understood at {place}: write comparisons such as country == \"SE\", joined by and, or"
-        ))
+/// The operator for the two sides exchanged.
+const fn reversed(operator: Operator) -> Option<Operator> {
+    Some(match operator {
+        Operator::Equal => Operator::Equal,
+        Operator::NotEqual => Operator::NotEqual,
+        Operator::Less => Operator::Greater,
+        Operator::LessOrEqual => Operator::GreaterOrEqual,
+        Operator::Greater => Operator::Less,
+        Operator::GreaterOrEqual => Operator::LessOrEqual,
+        Operator::In | Operator::NotIn => return None,
+    })
+}
+
+/// The expression of a condition in either form.
+fn expression(value: &Value) -> Result<Expression, BuildError> {
+    let wrong = || BuildError::Problem(format!("{value} is no condition of Great Expectations"));
+    let field = |name: &str| value.get(name).ok_or_else(wrong);
+    let text = |value: &Value| {
+        let text = value.as_str().ok_or_else(wrong)?;
+        parse(text).map_err(|rest| {
+            let place = if rest.is_empty() { "its end".to_owned() } else { format!("'{rest}'") };
+            BuildError::Problem(format!(
+                "'{text}' is not understood at {place}: write comparisons such as country == \"SE\", joined by and, or, not"
+            ))
+        })
     };
-    let mut parser = Parser { rest: text.trim() };
-    match parser.any() {
-        Some(condition) if parser.rest.is_empty() => Ok(condition),
-        _ => Err(wrong(parser.rest)),
-    }
-}
-
-/// Recursive-descent parser; `rest` is the unread text.
-struct Parser<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Parser<'a> {
-    /// Consumes a symbol or a word if it comes next.
-    fn take(&mut self, token: &str) -> bool {
-        let Some(rest) = self.rest.strip_prefix(token) else {
-            return false;
-        };
-        let is_word = token.ends_with(|last: char| last.is_alphanumeric());
-        if is_word && rest.starts_with(|next: char| next.is_alphanumeric() || next == '_') {
-            return false;
+    let column = || {
+        let name = value
+            .pointer("/column/name")
+            .and_then(Value::as_str)
+            .ok_or_else(wrong)?;
+        Ok::<_, BuildError>(Box::new(Expression::Column(name.to_owned())))
+    };
+    let parts = || -> Result<Vec<Expression>, BuildError> {
+        field("conditions")?
+            .as_array()
+            .ok_or_else(wrong)?
+            .iter()
+            .map(expression)
+            .collect()
+    };
+    match value.get("type").and_then(Value::as_str) {
+        None if value.is_string() => text(value),
+        Some("pass_through") => text(field("pass_through_filter")?),
+        Some("and") => Ok(Expression::All(parts()?)),
+        Some("or") => Ok(Expression::Any(parts()?)),
+        Some("nullity") => {
+            let is_null = field("is_null")?.as_bool().ok_or_else(wrong)?;
+            let name = if is_null { "isnull" } else { "notnull" };
+            Ok(Expression::Call(name.to_owned(), column()?, Vec::new()))
         }
-        self.rest = rest.trim_start();
-        true
-    }
-
-    fn any(&mut self) -> Option<Value> {
-        let mut parts = vec![self.all()?];
-        while self.take("or") || self.take("|") {
-            parts.push(self.all()?);
+        Some("comparison") => {
+            let operator = match field("operator")?.as_str() {
+                Some("==") => Operator::Equal,
+                Some("!=") => Operator::NotEqual,
+                Some("<") => Operator::Less,
+                Some("<=") => Operator::LessOrEqual,
+                Some(">") => Operator::Greater,
+                Some(">=") => Operator::GreaterOrEqual,
+                Some("IN") => Operator::In,
+                Some("NOT_IN") => Operator::NotIn,
+                _ => return Err(wrong()),
+            };
+            let parameter = Expression::Literal(field("parameter")?.clone());
+            Ok(Expression::Comparison(column()?, vec![(operator, parameter)]))
         }
-        Some(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            json!({"type": "or", "conditions": parts})
-        })
-    }
-
-    fn all(&mut self) -> Option<Value> {
-        let mut parts = vec![self.one()?];
-        while self.take("and") || self.take("&") {
-            parts.push(self.one()?);
-        }
-        Some(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            json!({"type": "and", "conditions": parts})
-        })
-    }
-
-    fn one(&mut self) -> Option<Value> {
-        if self.take("(") {
-            let inner = self.any()?;
-            return self.take(")").then_some(inner);
-        }
-        let column = json!({"name": self.column()?});
-        for (call, is_null) in [
-            (".isnull()", true),
-            (".isna()", true),
-            (".notnull()", false),
-            (".notNull()", false),
-            (".notna()", false),
-        ] {
-            if self.take(call) {
-                return Some(json!({"type": "nullity", "column": column, "is_null": is_null}));
-            }
-        }
-        let operators = [
-            ("==", "=="),
-            ("!=", "!="),
-            ("<=", "<="),
-            (">=", ">="),
-            ("<", "<"),
-            (">", ">"),
-            ("not in", "NOT_IN"),
-            ("in", "IN"),
-        ];
-        let (_, operator) = operators.into_iter().find(|(token, _)| self.take(token))?;
-        let parameter = if operator.ends_with("IN") {
-            self.list()?
-        } else {
-            self.literal()?
-        };
-        Some(json!({"type": "comparison", "column": column, "operator": operator, "parameter": parameter}))
-    }
-
-    /// A name, `` `a name` `` or `col("a name")`.
-    fn column(&mut self) -> Option<&'a str> {
-        if self.take("col(") {
-            let name = self.quoted()?;
-            return self.take(")").then_some(name);
-        }
-        if self.rest.starts_with('`') {
-            return self.quoted();
-        }
-        let end = self
-            .rest
-            .find(|next: char| !next.is_alphanumeric() && next != '_')
-            .unwrap_or(self.rest.len());
-        let (name, rest) = self.rest.split_at(end);
-        self.rest = rest.trim_start();
-        (!name.is_empty()).then_some(name)
-    }
-
-    /// A quoted text.
-    fn quoted(&mut self) -> Option<&'a str> {
-        let quote = self
-            .rest
-            .chars()
-            .next()
-            .filter(|quote| matches!(quote, '"' | '\'' | '`'))?;
-        let (text, rest) = self.rest[1..].split_once(quote)?;
-        self.rest = rest.trim_start();
-        Some(text)
-    }
-
-    fn list(&mut self) -> Option<Value> {
-        let close = if self.take("[") {
-            "]"
-        } else {
-            self.take("(").then_some(")")?
-        };
-        let mut items = Vec::new();
-        while !self.take(close) {
-            items.push(self.literal()?);
-            self.take(",");
-        }
-        Some(Value::Array(items))
-    }
-
-    fn literal(&mut self) -> Option<Value> {
-        if self.rest.starts_with(['"', '\'']) {
-            return self.quoted().map(Value::from);
-        }
-        for (word, truth) in [("True", true), ("true", true), ("False", false), ("false", false)] {
-            if self.take(word) {
-                return Some(Value::Bool(truth));
-            }
-        }
-        let end = self
-            .rest
-            .find(|next: char| !next.is_ascii_alphanumeric() && !matches!(next, '.' | '-' | '+'));
-        let (number, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
-        let number = serde_json::from_str(number).ok().filter(Value::is_number)?;
-        self.rest = rest.trim_start();
-        Some(number)
+        _ => Err(wrong()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use arrow::array::{ArrayRef, Int64Array, StringArray};
-    use std::sync::Arc;
-
-    fn kept(condition: &Value) -> Result<Vec<usize>, BuildError> {
-        let countries: ArrayRef = Arc::new(StringArray::from(vec![Some("SE"), Some("NO"), None, Some("SE")]));
-        let amounts: ArrayRef = Arc::new(Int64Array::from(vec![Some(5), Some(50), Some(500), None]));
-        let batch = RecordBatch::try_from_iter([("country", countries), ("amount", amounts)]).unwrap();
-        let table = Table {
-            schema: batch.schema(),
-            rows: 4,
-            reference_rows: 0,
-            hashing: 1,
-        };
-        let condition = Condition::new(condition, &table)?;
-        Ok(condition.evaluate(&batch).unwrap().values().set_indices().collect())
-    }
-
-    #[test]
-    fn texts_and_objects_select_the_rows_that_pandas_selects() {
-        for (condition, expected) in [
-            (json!("country == \"SE\""), vec![0, 3]),
-            (json!("country=='SE' and amount<10"), vec![0]),
-            (json!("(country == \"NO\") | (amount >= 500)"), vec![1, 2]),
-            (json!("country != \"SE\""), vec![1, 2]),
-            (json!("country.isnull() or amount.isnull()"), vec![2, 3]),
-            (json!("amount in [5, 50]"), vec![0, 1]),
-            (json!("amount not in [5, 50]"), vec![2, 3]),
-            (json!("col(\"amount\") > 7.5"), vec![1, 2]),
-            (
-                json!({"type": "pass_through", "pass_through_filter": "country==\"SE\""}),
-                vec![0, 3],
-            ),
-            (
-                json!({"type": "nullity", "column": {"name": "amount"}, "is_null": false}),
-                vec![0, 1, 2],
-            ),
-            (
-                json!({"type": "and", "conditions": [
-                    {"type": "comparison", "column": {"name": "country"}, "operator": "IN", "parameter": ["SE", "NO"]},
-                    {"type": "comparison", "column": {"name": "amount"}, "operator": ">", "parameter": 5},
-                ]}),
-                vec![1],
-            ),
-        ] {
-            assert_eq!(kept(&condition).unwrap(), expected, "{condition}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_understood_is_shown() {
-        let problem = |condition: &str| match kept(&json!(condition)).unwrap_err() {
-            BuildError::Problem(problem) => problem,
-            BuildError::MissingColumn(column) => panic!("{column}"),
-        };
-        assert!(problem("amount ~ 5").contains("'amount ~ 5' is not understood at '~ 5'"));
-        assert!(problem("amount >").contains("is not understood at its end"));
-        assert_eq!(
-            problem("amount == \"x\""),
-            "\"x\" cannot be compared with column amount of whole numbers"
-        );
-        assert_eq!(
-            kept(&json!("nope == 1")).unwrap_err(),
-            BuildError::MissingColumn("nope".to_owned())
-        );
-    }
-}
+mod tests;

@@ -1,17 +1,18 @@
 //! The evaluation of a suite on a table, on all processors.
 
+use crate::detail::Detail;
 use crate::evaluation::{Evaluation, build, hashing};
 use crate::expectations::check::CheckError;
-use crate::normalise::{NormaliseError, normalised};
+use crate::normalise::{NormaliseError, normalised, show};
 use crate::result::{ExpectationResult, ResultFormat, ValidationResult};
 use crate::source::{Batches, Source, SourceError};
-use crate::suite::{Suite, SuiteError};
+use crate::suite::Suite;
 use crate::table::Table;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use futures::TryStreamExt;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,9 +25,6 @@ const BATCHES_AHEAD: usize = 4;
 /// Why a suite could not be evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
-    /// The suite is wrong.
-    #[error(transparent)]
-    Suite(#[from] SuiteError),
     /// The source cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -62,6 +60,8 @@ impl From<CheckError> for EvaluationError {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Batch(source) => Self::Batch(source),
+            // An evaluation keeps it to itself.
+            CheckError::Undecided(error) => Self::Batch(ArrowError::ExternalError(Box::new(error))),
             CheckError::Spill(source) => Self::Spill {
                 folder: std::env::temp_dir(),
                 source,
@@ -84,7 +84,8 @@ impl From<NormaliseError> for EvaluationError {
 /// of the result; pages show its `rows` as the number of rows.
 ///
 /// # Errors
-/// An expectation of an unknown type or with a wrong argument, or a source that cannot be read.
+/// A source that cannot be read. An expectation of an unknown type, with a wrong argument or for another type of column is
+/// no error: see [`ExpectationResult::refused`].
 pub async fn evaluate(
     suite: &Suite,
     source: &dyn Source,
@@ -97,7 +98,7 @@ pub async fn evaluate(
         reference_rows: source.reference_rows(),
         hashing: hashing(suite),
     };
-    let mut evaluations = build(suite, &table)?;
+    let mut evaluations = build(suite, &table, format, chrono::Utc::now().naive_utc());
     while evaluations.iter().any(Evaluation::needs_rows) {
         let batches = source.scan(&columns(&evaluations, Evaluation::needs_rows));
         evaluations = pass(evaluations, batches, Evaluation::needs_rows, true).await?;
@@ -108,9 +109,69 @@ pub async fn evaluate(
         evaluations = end_pass(evaluations).await?;
     }
     let results = suite.expectations.iter().zip(&mut evaluations);
-    let results =
-        results.map(|(expectation, evaluation)| ExpectationResult::new(expectation, evaluation.finish(format), format));
-    Ok(ValidationResult::new(&suite.name, results.collect(), meta))
+    let results = results.map(|(expectation, evaluation)| {
+        let outcome = evaluation.finish();
+        ExpectationResult::new(expectation, outcome, evaluation.detail().format)
+    });
+    let mut results: Vec<ExpectationResult> = results.collect();
+    let details: Vec<Told> = evaluations
+        .iter()
+        .map(|each| (each.detail().clone(), each.domain()))
+        .collect();
+    drop(evaluations);
+    tell_rows(source, &details, &mut results).await?;
+    Ok(ValidationResult::new(suite, results, meta))
+}
+
+/// Level of detail of a result, and the columns that were judged.
+type Told = (Detail, Vec<String>);
+
+/// Adds other columns of unexpected rows to the results that include them. One more scan, up to the last such row.
+async fn tell_rows(
+    source: &dyn Source,
+    details: &[Told],
+    results: &mut [ExpectationResult],
+) -> Result<(), EvaluationError> {
+    let mut columns = BTreeSet::new();
+    let mut wanted = BTreeSet::new();
+    let all = || source.schema().fields().iter().map(|field| field.name().clone());
+    for ((detail, domain), result) in details.iter().zip(&*results) {
+        if detail.wants_rows() && !result.unexpected_rows.is_empty() {
+            wanted.extend(result.unexpected_rows.iter().copied());
+            columns.extend(detail.index.iter().cloned().chain(domain.iter().cloned()));
+            if detail.rows {
+                columns.extend(all());
+            }
+        }
+    }
+    let columns: Vec<String> = all().filter(|name| columns.contains(name)).collect();
+    let mut cells = HashMap::with_capacity(wanted.len());
+    if let Some(last) = wanted.last() {
+        let mut batches = source.scan(&columns);
+        let mut first_row = 0;
+        while first_row <= *last
+            && let Some(batch) = batches.try_next().await?
+        {
+            let end = first_row + batch.num_rows() as u64;
+            let mut rows = wanted.range(first_row..end).peekable();
+            if rows.peek().is_some() {
+                let batch = normalised(&batch, None)?;
+                for row in rows {
+                    let place = usize::try_from(row - first_row).unwrap_or(usize::MAX);
+                    let shown = columns.iter().zip(batch.columns());
+                    let shown = shown.map(|(name, array)| (name.clone(), show(array, place)));
+                    cells.insert(*row, shown.collect::<Map<_, _>>());
+                }
+            }
+            first_row = end;
+        }
+    }
+    for ((detail, domain), result) in details.iter().zip(results) {
+        if detail.wants_rows() {
+            detail.tell_rows(&mut result.result, &result.unexpected_rows, &cells, domain);
+        }
+    }
+    Ok(())
 }
 
 /// The columns that some of the expectations read.

@@ -2,13 +2,16 @@
 
 use crate::arguments::Arguments;
 use crate::condition::Condition;
+use crate::detail::Detail;
 use crate::expectations::SUPPORTED;
 use crate::expectations::check::{Check, CheckError, Rows};
-use crate::result::{Outcome, ResultFormat};
-use crate::suite::{ExpectationConfiguration, Suite, SuiteError};
+use crate::parameters::resolved;
+use crate::result::{NotEvaluated, Outcome, ResultFormat};
+use crate::suite::{ExpectationConfiguration, Suite};
 use crate::table::{BuildError, Problem, Table};
 use crate::tally::Positions;
 use arrow::array::{BooleanArray, RecordBatch};
+use chrono::NaiveDateTime;
 
 /// Expectations that also read the reference rows.
 const UNIQUE: [&str; 2] = [
@@ -16,7 +19,9 @@ const UNIQUE: [&str; 2] = [
     "expect_compound_columns_to_be_unique",
 ];
 /// Expectations that count distinct values.
-const DISTINCT: [&str; 2] = [
+const DISTINCT: [&str; 4] = [
+    "expect_column_distinct_values_to_be_in_set",
+    "expect_column_distinct_values_to_equal_set",
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_unique_value_count_to_be_between",
 ];
@@ -40,15 +45,35 @@ pub(crate) fn hashing(suite: &Suite) -> u64 {
 
 /// An expectation of the suite, ready to take in rows.
 pub(crate) struct Evaluation {
-    check: Result<Box<dyn Check>, String>,
+    check: Result<Box<dyn Check>, NotEvaluated>,
     condition: Option<Condition>,
     needs_rows: bool,
+    detail: Detail,
 }
 
 impl Evaluation {
+    fn undecided(reason: NotEvaluated) -> Self {
+        Self {
+            check: Err(reason),
+            condition: None,
+            needs_rows: false,
+            detail: ResultFormat::default().into(),
+        }
+    }
+
+    /// Level of detail of its result.
+    pub(crate) const fn detail(&self) -> &Detail {
+        &self.detail
+    }
+
+    /// The columns that it judges.
+    pub(crate) fn domain(&self) -> Vec<String> {
+        self.check.as_ref().map_or_else(|_| Vec::new(), |check| check.columns())
+    }
+
     /// Columns that it reads, those of its row condition included.
     pub(crate) fn columns(&self) -> Vec<String> {
-        let mut columns = self.check.as_ref().map_or_else(|_| Vec::new(), |check| check.columns());
+        let mut columns = self.domain();
         if let Some(condition) = &self.condition {
             condition.add_columns(&mut columns);
         }
@@ -93,7 +118,8 @@ impl Evaluation {
         };
         let Some(condition) = &self.condition else {
             let positions = Positions { first_row, kept: None };
-            return take(&Rows { batch, positions });
+            let taken = take(&Rows { batch, positions });
+            return self.decided_by(taken);
         };
         let kept: BooleanArray = condition.evaluate(batch)?;
         let filtered = arrow::compute::filter_record_batch(batch, &kept)?;
@@ -102,10 +128,22 @@ impl Evaluation {
             first_row,
             kept: Some(&rows),
         };
-        take(&Rows {
+        let taken = take(&Rows {
             batch: &filtered,
             positions,
-        })
+        });
+        self.decided_by(taken)
+    }
+
+    /// A value that cannot be judged ends this expectation, not the evaluation.
+    fn decided_by(&mut self, taken: Result<(), CheckError>) -> Result<(), CheckError> {
+        match taken {
+            Err(CheckError::Undecided(error)) => {
+                *self = Self::undecided(NotEvaluated::Refused(error.to_string()));
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Ends a pass.
@@ -119,24 +157,26 @@ impl Evaluation {
     }
 
     /// The outcome.
-    pub(crate) fn finish(&mut self, format: ResultFormat) -> Outcome {
+    pub(crate) fn finish(&mut self) -> Outcome {
         match &mut self.check {
-            Ok(check) => check.finish(format),
-            Err(message) => Outcome::exception(message.clone()),
+            Ok(check) => check.finish(&self.detail),
+            Err(reason) => Outcome::not_evaluated(reason.clone()),
         }
     }
 }
 
-/// Builds the evaluations of a suite.
-pub(crate) fn build(suite: &Suite, table: &Table) -> Result<Vec<Evaluation>, SuiteError> {
-    let numbered = suite.expectations.iter().enumerate();
-    let built = numbered.map(|(index, expectation)| {
-        evaluation(expectation, table).map_err(|problem| SuiteError::Expectation {
-            suite: suite.name.clone(),
-            position: index + 1,
-            expectation_type: expectation.expectation_type.clone(),
-            problem,
-        })
+/// Builds the evaluations of a suite. What cannot be evaluated has that as its outcome.
+pub(crate) fn build(suite: &Suite, table: &Table, format: ResultFormat, now: NaiveDateTime) -> Vec<Evaluation> {
+    let built = suite.expectations.iter().map(|expectation| {
+        let evaluation = match resolved(expectation, &suite.suite_parameters, now) {
+            Ok(None) => evaluation(expectation, table, format),
+            Ok(Some(kwargs)) => {
+                let expectation_type = expectation.expectation_type.clone();
+                evaluation(&ExpectationConfiguration::new(expectation_type, kwargs), table, format)
+            }
+            Err(problem) => Err(problem),
+        };
+        evaluation.unwrap_or_else(|problem| Evaluation::undecided(NotEvaluated::Refused(problem)))
     });
     built.collect()
 }
@@ -157,24 +197,43 @@ fn unknown(name: &str) -> Problem {
     format!("this type is unknown{suggestion} (supported: {})", supported.join(", "))
 }
 
-fn evaluation(expectation: &ExpectationConfiguration, table: &Table) -> Result<Evaluation, Problem> {
+fn evaluation(
+    expectation: &ExpectationConfiguration,
+    table: &Table,
+    format: ResultFormat,
+) -> Result<Evaluation, Problem> {
     let name = expectation.expectation_type.as_str();
     let Some((_, build)) = SUPPORTED.iter().find(|(supported, _)| *supported == name) else {
         return Err(unknown(name));
     };
     let arguments = Arguments::new(expectation);
-    let missing = |column: String| format!("Error: The column \"{column}\" in BatchData does not exist.");
+    let detail = Detail::of(expectation.kwargs.get("result_format"), format)?;
+    if let Some(column) = detail
+        .index
+        .iter()
+        .find(|name| table.schema.field_with_name(name).is_err())
+    {
+        return Err(format!(
+            "argument 'result_format' names the column '{column}', which is not there"
+        ));
+    }
+    let missing =
+        |column: String| NotEvaluated::Failed(format!("Error: The column \"{column}\" in BatchData does not exist."));
+    match arguments.optional_text("condition_parser")? {
+        None | Some("pandas" | "great_expectations" | "great_expectations__experimental__") => {}
+        Some(other) => {
+            return Err(format!(
+                "argument 'condition_parser' is '{other}': give pandas or great_expectations"
+            ));
+        }
+    }
     let condition = match expectation.kwargs.get("row_condition").filter(|value| !value.is_null()) {
         None => None,
         Some(value) => match Condition::new(value, table) {
             Ok(condition) => Some(condition),
             Err(BuildError::Problem(problem)) => return Err(format!("argument 'row_condition': {problem}")),
             Err(BuildError::MissingColumn(column)) => {
-                return Ok(Evaluation {
-                    check: Err(missing(column)),
-                    condition: None,
-                    needs_rows: false,
-                });
+                return Ok(Evaluation::undecided(missing(column)));
             }
         },
     };
@@ -186,11 +245,12 @@ fn evaluation(expectation: &ExpectationConfiguration, table: &Table) -> Result<E
         Err(BuildError::Problem(problem)) => return Err(problem),
         Err(BuildError::MissingColumn(column)) => Err(missing(column)),
     };
-    let needs_rows = check.as_ref().is_ok_and(|check| !check.columns().is_empty());
+    let needs_rows = check.as_ref().is_ok_and(|check| check.needs_rows());
     Ok(Evaluation {
         check,
         condition,
         needs_rows,
+        detail,
     })
 }
 
@@ -209,18 +269,24 @@ mod tests {
             reference_rows: 0,
             hashing: 1,
         };
-        let error = |text: &str| build(&suite(text), &table).err().unwrap().to_string();
+        let error = |text: &str| {
+            let mut outcomes = build(&suite(text), &table, ResultFormat::Basic, NaiveDateTime::default());
+            match outcomes.pop().unwrap().finish().exception {
+                Some(NotEvaluated::Refused(problem)) => problem,
+                other => panic!("{other:?}"),
+            }
+        };
         let unknown = error(r#"{"name":"s","expectations":[{"type":"expect_column_values_to_be_odd","kwargs":{}}]}"#);
         assert!(
             unknown.starts_with(
-                "suite s, expectation 1 (expect_column_values_to_be_odd): this type is unknown, did you mean \
+                "this type is unknown, did you mean \
                  expect_column_values_to_be_null? (supported: expect_column_distinct_values_to_be_in_set, "
             ),
             "{unknown}"
         );
         let nothing = error(r#"{"name":"s","expectations":[{"type":"not_null","kwargs":{}}]}"#);
         assert!(
-            nothing.contains("(not_null): this type is unknown (supported: expect_"),
+            nothing.starts_with("this type is unknown (supported: expect_"),
             "{nothing}"
         );
         let swapped =
@@ -236,7 +302,7 @@ mod tests {
         );
         assert_eq!(
             misspelt,
-            "suite s, expectation 2 (expect_column_values_to_be_between): argument 'min' is unknown: it takes column, \
+            "argument 'min' is unknown: it takes column, \
              max_value, min_value, mostly, strict_max, strict_min"
         );
     }

@@ -6,10 +6,12 @@ mod aggregates;
 mod cardinality;
 pub(crate) mod check;
 mod distinct;
+mod formats;
 mod hashing;
 mod lengths;
 mod nulls;
 mod order;
+mod outliers;
 mod pairs;
 mod patterns;
 mod quantiles;
@@ -39,6 +41,10 @@ pub(crate) const SUPPORTED: &[(&str, Build)] = &[
     ("expect_column_pair_values_to_be_equal", pairs::equal),
     ("expect_column_pair_values_to_be_in_set", pairs::in_set),
     (
+        "expect_column_proportion_of_non_null_values_to_be_between",
+        nulls::proportion,
+    ),
+    (
         "expect_column_proportion_of_unique_values_to_be_between",
         cardinality::proportion,
     ),
@@ -46,24 +52,39 @@ pub(crate) const SUPPORTED: &[(&str, Build)] = &[
     ("expect_column_stdev_to_be_between", aggregates::standard_deviation),
     ("expect_column_sum_to_be_between", aggregates::sum),
     ("expect_column_to_exist", schema::column_to_exist),
+    ("expect_column_type_to_be", types::of_type),
     (
         "expect_column_unique_value_count_to_be_between",
         cardinality::value_count,
     ),
     ("expect_column_value_lengths_to_be_between", lengths::between),
     ("expect_column_value_lengths_to_equal", lengths::equal),
+    ("expect_column_value_z_scores_to_be_less_than", outliers::z_scores),
     ("expect_column_values_to_be_between", ranges::between),
     ("expect_column_values_to_be_decreasing", order::decreasing),
     ("expect_column_values_to_be_in_set", sets::in_set),
     ("expect_column_values_to_be_in_type_list", types::in_type_list),
     ("expect_column_values_to_be_increasing", order::increasing),
+    ("expect_column_values_to_be_json_parseable", formats::json),
     ("expect_column_values_to_be_null", nulls::null),
     ("expect_column_values_to_be_of_type", types::of_type),
     ("expect_column_values_to_be_unique", unique::values),
+    ("expect_column_values_to_match_like_pattern", patterns::is_like),
+    (
+        "expect_column_values_to_match_like_pattern_list",
+        patterns::is_like_list,
+    ),
     ("expect_column_values_to_match_regex", patterns::matches),
     ("expect_column_values_to_match_regex_list", patterns::matches_list),
+    ("expect_column_values_to_match_strftime_format", formats::strftime),
     ("expect_column_values_to_not_be_in_set", sets::not_in_set),
     ("expect_column_values_to_not_be_null", nulls::not_null),
+    ("expect_column_values_to_not_be_outliers", outliers::none),
+    ("expect_column_values_to_not_match_like_pattern", patterns::is_not_like),
+    (
+        "expect_column_values_to_not_match_like_pattern_list",
+        patterns::is_like_none,
+    ),
     ("expect_column_values_to_not_match_regex", patterns::matches_not),
     (
         "expect_column_values_to_not_match_regex_list",
@@ -71,6 +92,8 @@ pub(crate) const SUPPORTED: &[(&str, Build)] = &[
     ),
     ("expect_compound_columns_to_be_unique", unique::compound),
     ("expect_multicolumn_sum_to_equal", pairs::sum_to_equal),
+    ("expect_multicolumn_values_to_be_equal", pairs::all_equal),
+    ("expect_multicolumn_values_to_be_unique", pairs::unique_within_record),
     (
         "expect_select_column_values_to_be_unique_within_record",
         pairs::unique_within_record,

@@ -9,21 +9,26 @@
 //! just the columns needed, time is linear in their number, and memory is bounded: what uniqueness keeps of each value
 //! beyond 64 MiB goes to a temporary file, 8 bytes a row.
 //!
-//! Failure: an unknown type of expectation or a wrong argument is an error that names it; so is a source that cannot be
-//! read. An expectation that is not met is part of the result, not an error.
+//! Failure: a source that cannot be read is an error. An expectation that is not met is part of the result; so is one that is
+//! not checked, because its type or an argument is unknown or does not fit its column ([`ExpectationResult::refused`]).
 
 mod arguments;
 mod condition;
+mod detail;
 mod docs;
 mod evaluate;
 mod evaluation;
 mod expectations;
 mod normalise;
+mod operand;
+mod parameters;
 mod parquet_table;
 mod pattern;
 mod result;
 mod source;
+mod spelling;
 mod spill;
+mod strptime;
 mod suite;
 mod table;
 mod tally;

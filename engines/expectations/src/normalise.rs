@@ -2,7 +2,7 @@
 
 use crate::value::{Column, Kind};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, RecordBatchOptions};
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Schema};
 use arrow::error::ArrowError;
 use serde_json::Value;
@@ -10,19 +10,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Casts a column to the Arrow type of its kind, NaN to null. A column without a kind stays as it is; so does
-/// dictionary-encoded text with 32-bit keys, unless `plain`.
+/// dictionary-encoded text with 32-bit keys, unless `plain`. A value that the type of the kind cannot hold is an error.
 pub(crate) fn normalise(array: &ArrayRef, plain: bool) -> Result<ArrayRef, ArrowError> {
-    let Some(kind) = Kind::of(array.data_type()) else {
+    let kind = Kind::of(array.data_type());
+    let Some(wanted) = kind.data_type() else {
         return Ok(Arc::clone(array));
     };
     if !plain && is_text_dictionary(array.data_type()) {
         return Ok(Arc::clone(array));
     }
-    let wanted = kind.data_type();
     let array = if *array.data_type() == wanted {
         Arc::clone(array)
     } else {
-        cast(array, &wanted)?
+        let strict = CastOptions {
+            safe: false,
+            ..CastOptions::default()
+        };
+        cast_with_options(array, &wanted, &strict)?
     };
     if kind == Kind::Float {
         let floats = array.as_primitive::<Float64Type>();
@@ -71,7 +75,7 @@ pub(crate) fn is_text_dictionary(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Dictionary(key, value) if **key == DataType::Int32 && **value == DataType::Utf8)
 }
 
-/// The value of a row of a normalised array as results show it; null for a column without a kind.
+/// The value of a row of a normalised array as results show it; null for a column that is not normalised.
 pub(crate) fn show(array: &ArrayRef, row: usize) -> Value {
     let Some(dictionary) = array.as_dictionary_opt::<Int32Type>() else {
         return Column::of(array).map_or(Value::Null, |column| column.json(row));

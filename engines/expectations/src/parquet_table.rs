@@ -8,7 +8,7 @@ use crate::source::{Batches, Source, SourceError};
 use arrow::array::{
     ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
 };
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use futures::future::BoxFuture;
@@ -321,7 +321,14 @@ impl OpenFile {
                     {
                         Arc::clone(array)
                     }
-                    (Some(array), _) => cast(array, field.data_type()).map_err(column)?,
+                    // A wider one may not fit: a null in place of a value would be judged as such.
+                    (Some(array), _) => {
+                        let strict = CastOptions {
+                            safe: false,
+                            ..CastOptions::default()
+                        };
+                        cast_with_options(array, field.data_type(), &strict).map_err(column)?
+                    }
                     (None, Some(Some(value))) => constant(value, field.data_type(), rows).map_err(column)?,
                     (None, _) => new_null_array(field.data_type(), rows),
                 },

@@ -1,6 +1,6 @@
 //! Validation results: the JSON of Great Expectations 1.x.
 
-use crate::suite::{ExpectationConfiguration, Severity};
+use crate::suite::{ExpectationConfiguration, Severity, Suite};
 use crate::text::thousands;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -37,7 +37,7 @@ pub struct ValidationResult {
     pub results: Vec<ExpectationResult>,
     /// Name of the suite.
     pub suite_name: String,
-    /// Always empty: suite parameters are not supported.
+    /// The values of the suite's parameters.
     pub suite_parameters: Map<String, Value>,
     /// Counts of expectations.
     pub statistics: Statistics,
@@ -73,10 +73,23 @@ pub struct ExpectationResult {
     pub meta: Map<String, Value>,
     /// Why it could not be evaluated, if it could not.
     pub exception_info: Value,
+    /// Whether it was not checked: its type or an argument is invalid, or does not apply to the type of its column. Such a
+    /// result says nothing about the data. Not serialized: `exception_info` is the field of the JSON.
+    #[serde(skip)]
+    pub refused: bool,
     /// Row numbers (from 0) of the first unexpected values, at most [`COMPLETE_LIMIT`], for every result format. Not
     /// serialized: `unexpected_index_list` is the field of the JSON.
     #[serde(skip)]
     pub unexpected_rows: Vec<u64>,
+}
+
+/// Why an expectation was not evaluated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotEvaluated {
+    /// The table lacks a column: a failed expectation.
+    Failed(String),
+    /// The expectation is wrong, or cannot be evaluated on the values of its column: nothing is known.
+    Refused(String),
 }
 
 /// The outcome of evaluating one expectation.
@@ -87,7 +100,7 @@ pub(crate) struct Outcome {
     /// Row numbers of the first unexpected values.
     pub(crate) rows: Vec<u64>,
     /// Why it could not be evaluated.
-    pub(crate) exception: Option<String>,
+    pub(crate) exception: Option<NotEvaluated>,
 }
 
 impl Outcome {
@@ -112,10 +125,15 @@ impl Outcome {
         self
     }
 
+    /// Not checked, for this reason.
+    pub(crate) fn refused(problem: String) -> Self {
+        Self::not_evaluated(NotEvaluated::Refused(problem))
+    }
+
     /// Not evaluated.
-    pub(crate) fn exception(message: String) -> Self {
+    pub(crate) fn not_evaluated(reason: NotEvaluated) -> Self {
         Self {
-            exception: Some(message),
+            exception: Some(reason),
             ..Self::plain(false)
         }
     }
@@ -123,9 +141,10 @@ impl Outcome {
 
 impl ExpectationResult {
     pub(crate) fn new(expectation: &ExpectationConfiguration, outcome: Outcome, format: ResultFormat) -> Self {
+        let refused = matches!(outcome.exception, Some(NotEvaluated::Refused(_)));
         let exception_info = match outcome.exception {
             None => json!({"raised_exception": false, "exception_traceback": null, "exception_message": null}),
-            Some(message) => json!({
+            Some(NotEvaluated::Failed(message) | NotEvaluated::Refused(message)) => json!({
                 (expectation.expectation_type.as_str()): {
                     "exception_message": message, "exception_traceback": "", "raised_exception": true,
                 }
@@ -142,6 +161,7 @@ impl ExpectationResult {
             result,
             meta: Map::new(),
             exception_info,
+            refused,
             unexpected_rows: outcome.rows,
         }
     }
@@ -171,7 +191,8 @@ impl ExpectationResult {
     #[must_use]
     pub fn found(&self) -> String {
         if let Some(message) = self.exception_message() {
-            return message.to_owned();
+            let checked = if self.refused { "not checked: " } else { "" };
+            return format!("{checked}{message}");
         }
         let count = |name: &str| self.result.get(name).and_then(Value::as_u64).map(thousands);
         let mut found = String::new();
@@ -194,6 +215,9 @@ impl ExpectationResult {
                 found.push_str(if found.is_empty() { "" } else { ", " });
                 found.push_str(&format!("{words} {}", shown.join(", ")));
             }
+        }
+        if found.is_empty() && self.result.get("observed_value") == Some(&Value::Null) {
+            "found no value".clone_into(&mut found);
         }
         found
     }
@@ -223,14 +247,14 @@ impl ExpectationResult {
 }
 
 impl ValidationResult {
-    pub(crate) fn new(suite_name: &str, results: Vec<ExpectationResult>, meta: Map<String, Value>) -> Self {
+    pub(crate) fn new(suite: &Suite, results: Vec<ExpectationResult>, meta: Map<String, Value>) -> Self {
         let evaluated = results.len() as u64;
         let successful = results.iter().filter(|result| result.success).count() as u64;
         Self {
             success: successful == evaluated,
             results,
-            suite_name: suite_name.to_owned(),
-            suite_parameters: Map::new(),
+            suite_name: suite.name.clone(),
+            suite_parameters: suite.suite_parameters.clone(),
             statistics: Statistics {
                 evaluated_expectations: evaluated,
                 successful_expectations: successful,
@@ -246,6 +270,22 @@ impl ValidationResult {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.meta.get("rows").and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// The expectations that were not checked, a sentence each: see [`ExpectationResult::refused`].
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        let refused = self.results.iter().enumerate().filter(|(_, result)| result.refused);
+        let sentence = |(place, result): (usize, &ExpectationResult)| {
+            let name = &result.expectation_config.expectation_type;
+            let problem = result.exception_message().unwrap_or_default();
+            format!(
+                "suite {}, expectation {} ({name}): {problem}",
+                self.suite_name,
+                place + 1
+            )
+        };
+        refused.map(sentence).collect()
     }
 
     /// Expectations of a severity that were not met.

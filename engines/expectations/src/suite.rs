@@ -3,7 +3,7 @@
 //! The field `expectation_type` of older versions is accepted as well. Fields without influence on the evaluation (notes,
 //! descriptions, identifiers) are kept and written back into results.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// An expectation suite.
@@ -15,9 +15,17 @@ pub struct Suite {
     /// Its expectations, in order.
     #[serde(default)]
     pub expectations: Vec<ExpectationConfiguration>,
+    /// Values of its parameters (`{"$PARAMETER": "name"}` in arguments), by name; a run may give others.
+    #[serde(default, alias = "evaluation_parameters", deserialize_with = "or_none")]
+    pub suite_parameters: Map<String, Value>,
     /// Free-form notes of the authors.
     #[serde(default)]
     pub meta: Map<String, Value>,
+}
+
+/// An object, or nothing at all.
+fn or_none<'a, D: Deserializer<'a>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// The severity of a failed expectation.
@@ -71,6 +79,21 @@ pub struct ExpectationConfiguration {
     pub description: Option<Value>,
 }
 
+impl ExpectationConfiguration {
+    /// An expectation with these arguments only.
+    pub(crate) const fn new(expectation_type: String, kwargs: Map<String, Value>) -> Self {
+        Self {
+            expectation_type,
+            kwargs,
+            meta: None,
+            id: None,
+            severity: Severity::Critical,
+            notes: None,
+            description: None,
+        }
+    }
+}
+
 /// Why a suite cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
@@ -81,18 +104,6 @@ pub enum SuiteError {
         file: String,
         /// Position and reason.
         source: serde_json::Error,
-    },
-    /// An expectation has an unknown type or a wrong argument.
-    #[error("suite {suite}, expectation {position} ({expectation_type}): {problem}")]
-    Expectation {
-        /// Name of the suite.
-        suite: String,
-        /// Its position in the suite, from 1.
-        position: usize,
-        /// Its type.
-        expectation_type: String,
-        /// What is wrong, and what is accepted.
-        problem: String,
     },
 }
 

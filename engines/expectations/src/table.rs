@@ -22,7 +22,7 @@ pub(crate) struct Table {
 /// Why an expectation cannot be evaluated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BuildError {
-    /// The expectation itself is wrong: the suite is refused.
+    /// The expectation itself is wrong: it is not checked.
     Problem(Problem),
     /// The table lacks the column: a failed expectation, as in Great Expectations.
     MissingColumn(String),
@@ -35,13 +35,26 @@ impl From<Problem> for BuildError {
 }
 
 impl Table {
-    /// The kind of a column's values.
-    pub(crate) fn kind(&self, column: &str) -> Result<Kind, BuildError> {
+    /// The kind of a column's values, whatever they are.
+    pub(crate) fn any(&self, column: &str) -> Result<Kind, BuildError> {
         let field = self.schema.field_with_name(column);
         let field = field.map_err(|_| BuildError::MissingColumn(column.to_owned()))?;
-        let data_type = field.data_type();
-        Kind::of(data_type)
-            .ok_or_else(|| BuildError::Problem(format!("column '{column}' holds {data_type}, which it cannot read")))
+        Ok(Kind::of(field.data_type()))
+    }
+
+    /// The kind of a column's values, which must have an order.
+    pub(crate) fn kind(&self, column: &str) -> Result<Kind, BuildError> {
+        match self.any(column)? {
+            Kind::Other => {
+                let data_type = self
+                    .schema
+                    .field_with_name(column)
+                    .map(|field| field.data_type().to_string());
+                let data_type = data_type.unwrap_or_default();
+                Err(format!("column '{column}' holds {data_type}, whose values it cannot judge").into())
+            }
+            kind => Ok(kind),
+        }
     }
 
     /// As [`Self::kind`], numbers only.

@@ -1,6 +1,7 @@
 //! Counts and examples of unexpected values, for expectations that judge rows.
 
-use crate::result::{COMPLETE_LIMIT, DEFAULT_PARTIAL_UNEXPECTED_COUNT, Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::{COMPLETE_LIMIT, Outcome, ResultFormat};
 use arrow::array::{Array, BooleanArray};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
@@ -80,7 +81,7 @@ impl Tally {
 
     /// The outcome. `counts_missing`: whether the result has the count of missing values, which expectations about nulls
     /// themselves do not have.
-    pub(crate) fn outcome(&mut self, mostly: f64, counts_missing: bool, format: ResultFormat) -> Outcome {
+    pub(crate) fn outcome(&mut self, mostly: f64, counts_missing: bool, detail: &Detail) -> Outcome {
         let (elements, unexpected) = (self.elements, self.unexpected);
         let considered = elements - self.missing;
         let success = considered == 0 || (considered - unexpected) as f64 / considered as f64 >= mostly;
@@ -88,16 +89,16 @@ impl Tally {
             0 => Value::Null,
             _ => Value::from(part as f64 / whole as f64 * 100.0),
         };
-        let examples = || self.listed.iter().take(DEFAULT_PARTIAL_UNEXPECTED_COUNT);
-        let complete = format >= ResultFormat::Complete;
+        let shown = &self.listed[..self.listed.len().min(detail.examples)];
+        let complete = detail.format >= ResultFormat::Complete;
         let mut outcome = Outcome::plain(success)
             .with("element_count", elements)
             .with("unexpected_count", unexpected)
-            .with("unexpected_percent", percent(unexpected, considered))
-            .with(
-                "partial_unexpected_list",
-                examples().map(|(value, _)| value.clone()).collect::<Vec<_>>(),
-            );
+            .with("unexpected_percent", percent(unexpected, considered));
+        if !detail.without_values {
+            let values = shown.iter().map(|(value, _)| value.clone());
+            outcome = outcome.with("partial_unexpected_list", values.collect::<Vec<_>>());
+        }
         if counts_missing {
             outcome = outcome
                 .with("missing_count", self.missing)
@@ -105,29 +106,28 @@ impl Tally {
                 .with("unexpected_percent_total", percent(unexpected, elements))
                 .with("unexpected_percent_nonmissing", percent(unexpected, considered));
         }
-        if format >= ResultFormat::Summary {
-            let shown = &self.listed[..self.listed.len().min(DEFAULT_PARTIAL_UNEXPECTED_COUNT)];
-            let rows: Vec<u64> = examples().map(|(_, row)| *row).collect();
-            outcome = outcome
-                .with(
-                    "partial_unexpected_counts",
-                    most_frequent(if complete { &self.listed } else { shown }),
-                )
-                .with("partial_unexpected_index_list", rows);
+        if detail.format >= ResultFormat::Summary && detail.examples > 0 {
+            if !detail.without_values {
+                let counted = if complete { &self.listed } else { shown };
+                outcome = outcome.with("partial_unexpected_counts", most_frequent(counted, detail.examples));
+            }
+            let rows: Vec<u64> = shown.iter().map(|(_, row)| *row).collect();
+            outcome = outcome.with("partial_unexpected_index_list", rows);
         }
         outcome.rows = self.listed.iter().map(|(_, row)| *row).collect();
         if complete {
             let (values, rows): (Vec<Value>, Vec<u64>) = self.listed.iter().cloned().unzip();
-            outcome = outcome
-                .with("unexpected_list", values)
-                .with("unexpected_index_list", rows);
+            if !detail.without_values {
+                outcome = outcome.with("unexpected_list", values);
+            }
+            outcome = outcome.with("unexpected_index_list", rows);
         }
         outcome
     }
 }
 
 /// The most frequent of the listed values, then by value. As in Great Expectations, a SUMMARY counts its examples only.
-fn most_frequent(listed: &[(Value, u64)]) -> Vec<Value> {
+fn most_frequent(listed: &[(Value, u64)], most: usize) -> Vec<Value> {
     let mut counts: Vec<(&Value, u64)> = Vec::new();
     for (value, _) in listed {
         match counts.iter_mut().find(|(known, _)| *known == value) {
@@ -137,7 +137,7 @@ fn most_frequent(listed: &[(Value, u64)]) -> Vec<Value> {
     }
     // Stable: between equals the first to appear stays.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counts.truncate(DEFAULT_PARTIAL_UNEXPECTED_COUNT);
+    counts.truncate(most);
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| order(a.0, b.0)));
     let entry = |value: &Value, count: u64| {
         let value = match value {
@@ -160,10 +160,8 @@ pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         (Value::Number(a), Value::Number(b)) => match (a.as_i64(), b.as_i64()) {
             (Some(a), Some(b)) => a.cmp(&b),
-            _ => a
-                .as_f64()
-                .unwrap_or_default()
-                .total_cmp(&b.as_f64().unwrap_or_default()),
+            // Zero has no sign.
+            _ => a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal),
         },
         (Value::Array(a), Value::Array(b)) => {
             let first = a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| order.is_ne());
@@ -177,6 +175,10 @@ pub(crate) fn order(a: &Value, b: &Value) -> Ordering {
                 .find(|order| order.is_ne());
             first.unwrap_or(Ordering::Equal)
         }
+        // Infinities are texts.
+        (Value::Number(_), Value::String(infinity)) if infinity == "Infinity" => Ordering::Less,
+        (Value::Number(_), Value::String(infinity)) if infinity == "-Infinity" => Ordering::Greater,
+        (Value::String(_), Value::Number(_)) => order(b, a).reverse(),
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Less,
         (_, Value::Null) => Ordering::Greater,
@@ -198,8 +200,8 @@ mod tests {
             kept: None,
         };
         tally.add_verdicts(&verdicts, &positions, |_| json!("x"));
-        assert!(tally.outcome(0.75, true, ResultFormat::Summary).success);
-        let outcome = tally.outcome(0.76, true, ResultFormat::Summary);
+        assert!(tally.outcome(0.75, true, &ResultFormat::Summary.into()).success);
+        let outcome = tally.outcome(0.76, true, &ResultFormat::Summary.into());
         assert!(!outcome.success);
         assert_eq!(outcome.result["unexpected_percent"], json!(25.0));
         assert_eq!(outcome.result["unexpected_percent_total"], json!(20.0));
@@ -210,7 +212,7 @@ mod tests {
     fn the_most_frequent_values_come_first_then_the_smallest() {
         let listed: Vec<(Value, u64)> = ["b", "a", "c", "c"].map(|value| (json!(value), 0)).into();
         let expected = json!([{"value": "c", "count": 2}, {"value": "a", "count": 1}, {"value": "b", "count": 1}]);
-        assert_eq!(Value::from(most_frequent(&listed)), expected);
+        assert_eq!(Value::from(most_frequent(&listed, 20)), expected);
     }
 
     #[test]

@@ -1,19 +1,19 @@
-//! Columns by the kind of their values, and literals of a suite converted to such a kind.
+//! Columns by the kind of their values.
 //!
 //! Normalised batches have one array type per [`Kind`], so that expectations are written once per kind. As in pandas, NaN counts as null.
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    StringArray, TimestampMicrosecondArray, TimestampNanosecondArray,
 };
-use arrow::compute::kernels::cast_utils::parse_decimal;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampNanosecondType,
 };
 use arrow::error::ArrowError;
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use arrow::util::display::array_value_to_string;
+use chrono::{NaiveDateTime, Timelike};
 use serde_json::Value;
-use std::cmp::Ordering;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 /// The kind of a column's values.
@@ -22,18 +22,30 @@ pub(crate) enum Kind {
     Text,
     Integer,
     Float,
-    Decimal { precision: u8, scale: i8 },
+    /// Also whole numbers that only unsigned 64 bits hold.
+    Decimal {
+        precision: u8,
+        scale: i8,
+    },
     Boolean,
     Date,
-    Timestamp { zoned: bool },
+    /// `fine`: in nanoseconds, else in microseconds.
+    Timestamp {
+        zoned: bool,
+        fine: bool,
+    },
+    /// Nulls only, of no type: compares with everything.
+    Nothing,
+    /// Values that are there or not, and that are the same or not, but have no order: lists, times of day, bytes.
+    Other,
 }
 
 impl Kind {
-    /// The kind of an Arrow type; `None` for types that expectations on values do not support.
-    pub(crate) fn of(data_type: &DataType) -> Option<Self> {
-        Some(match data_type {
+    /// The kind of an Arrow type.
+    pub(crate) fn of(data_type: &DataType) -> Self {
+        match data_type {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
-            DataType::Dictionary(_, values) => Self::of(values)?,
+            DataType::Dictionary(_, values) => Self::of(values),
             DataType::Int8
             | DataType::Int16
             | DataType::Int32
@@ -41,29 +53,45 @@ impl Kind {
             | DataType::UInt8
             | DataType::UInt16
             | DataType::UInt32 => Self::Integer,
+            DataType::UInt64 => Self::Decimal {
+                precision: 20,
+                scale: 0,
+            },
             DataType::Float16 | DataType::Float32 | DataType::Float64 => Self::Float,
             DataType::Decimal128(precision, scale) => Self::Decimal {
                 precision: *precision,
                 scale: *scale,
             },
             DataType::Boolean => Self::Boolean,
-            DataType::Date32 => Self::Date,
-            DataType::Timestamp(_, zone) => Self::Timestamp { zoned: zone.is_some() },
-            _ => return None,
-        })
+            DataType::Date32 | DataType::Date64 => Self::Date,
+            DataType::Timestamp(unit, zone) => Self::Timestamp {
+                zoned: zone.is_some(),
+                fine: *unit == TimeUnit::Nanosecond,
+            },
+            DataType::Null => Self::Nothing,
+            _ => Self::Other,
+        }
     }
 
-    /// The one Arrow type of this kind.
-    pub(crate) fn data_type(self) -> DataType {
-        match self {
-            Self::Text => DataType::Utf8,
+    /// The one Arrow type of this kind; none for [`Self::Other`], whose arrays stay as they are.
+    pub(crate) fn data_type(self) -> Option<DataType> {
+        Some(match self {
+            Self::Text | Self::Nothing => DataType::Utf8,
             Self::Integer => DataType::Int64,
             Self::Float => DataType::Float64,
             Self::Decimal { precision, scale } => DataType::Decimal128(precision, scale),
             Self::Boolean => DataType::Boolean,
             Self::Date => DataType::Date32,
-            Self::Timestamp { zoned } => DataType::Timestamp(TimeUnit::Microsecond, zoned.then(|| "UTC".into())),
-        }
+            Self::Timestamp { zoned, fine } => {
+                let unit = if fine {
+                    TimeUnit::Nanosecond
+                } else {
+                    TimeUnit::Microsecond
+                };
+                DataType::Timestamp(unit, zoned.then(|| "UTC".into()))
+            }
+            Self::Other => return None,
+        })
     }
 
     /// Its name in messages.
@@ -75,12 +103,17 @@ impl Kind {
             Self::Boolean => "truth values",
             Self::Date => "dates",
             Self::Timestamp { .. } => "timestamps",
+            Self::Nothing => "nulls",
+            Self::Other => "values without an order",
         }
     }
 
     /// Whether values can be added up.
     pub(crate) const fn is_number(self) -> bool {
-        matches!(self, Self::Integer | Self::Float | Self::Decimal { .. })
+        matches!(
+            self,
+            Self::Integer | Self::Float | Self::Decimal { .. } | Self::Boolean | Self::Nothing
+        )
     }
 }
 
@@ -106,19 +139,27 @@ pub(crate) enum Column<'a> {
     Boolean(&'a BooleanArray),
     Date(&'a Date32Array),
     Timestamp(&'a TimestampMicrosecondArray),
+    Nanoseconds(&'a TimestampNanosecondArray),
+    Other(&'a ArrayRef),
 }
 
 impl<'a> Column<'a> {
-    /// A normalised array; `None` if it has no kind.
+    /// A normalised array; `None` if it is not normalised.
     pub(crate) fn of(array: &'a ArrayRef) -> Option<Self> {
-        Some(match Kind::of(array.data_type())? {
-            Kind::Text => Self::Text(array.as_string_opt()?),
+        Some(match Kind::of(array.data_type()) {
+            Kind::Text | Kind::Nothing => Self::Text(array.as_string_opt()?),
             Kind::Integer => Self::Integer(array.as_primitive_opt::<Int64Type>()?),
             Kind::Float => Self::Float(array.as_primitive_opt::<Float64Type>()?),
             Kind::Decimal { .. } => Self::Decimal(array.as_primitive_opt::<Decimal128Type>()?),
             Kind::Boolean => Self::Boolean(array.as_boolean_opt()?),
             Kind::Date => Self::Date(array.as_primitive_opt::<Date32Type>()?),
-            Kind::Timestamp { .. } => Self::Timestamp(array.as_primitive_opt::<TimestampMicrosecondType>()?),
+            Kind::Timestamp { fine: false, .. } => {
+                Self::Timestamp(array.as_primitive_opt::<TimestampMicrosecondType>()?)
+            }
+            Kind::Timestamp { fine: true, .. } => {
+                Self::Nanoseconds(array.as_primitive_opt::<TimestampNanosecondType>()?)
+            }
+            Kind::Other => Self::Other(array),
         })
     }
 
@@ -144,12 +185,46 @@ impl<'a> Column<'a> {
             Self::Boolean(array) => *array,
             Self::Date(array) => *array,
             Self::Timestamp(array) => *array,
+            Self::Nanoseconds(array) => *array,
+            Self::Other(array) => *array,
         }
     }
 
     /// Whether values are numbers.
     pub(crate) const fn is_number(&self) -> bool {
         matches!(self, Self::Integer(_) | Self::Float(_) | Self::Decimal(_))
+    }
+
+    /// The value of a row, which must not be null, as a whole number: of days, of micro- or nanoseconds, unscaled for
+    /// decimals; `None` if values of its kind are none.
+    #[inline]
+    pub(crate) fn exact(&self, row: usize) -> Option<i128> {
+        Some(match self {
+            Self::Integer(array) => i128::from(array.value(row)),
+            Self::Decimal(array) => array.value(row),
+            Self::Boolean(array) => i128::from(array.value(row)),
+            Self::Date(array) => i128::from(array.value(row)),
+            Self::Timestamp(array) => i128::from(array.value(row)),
+            Self::Nanoseconds(array) => i128::from(array.value(row)),
+            Self::Text(_) | Self::Float(_) | Self::Other(_) => return None,
+        })
+    }
+
+    /// By which power of ten [`Self::exact`] is divided to be compared with that of another column of numbers, or of another
+    /// column of times.
+    pub(crate) fn scale(&self) -> i32 {
+        match self {
+            Self::Decimal(array) => i32::from(array.scale()),
+            // Nanoseconds are thousandths of microseconds.
+            Self::Nanoseconds(_) => 3,
+            _ => 0,
+        }
+    }
+
+    /// Whatever the value of a row is, as text.
+    pub(crate) fn text(&self, row: usize) -> String {
+        // The formatter refuses no type that a row can be read from.
+        array_value_to_string(self.array(), row).unwrap_or_default()
     }
 
     /// Whether the value of a row is null.
@@ -162,40 +237,36 @@ impl<'a> Column<'a> {
         if self.is_null(row) {
             return Value::Null;
         }
+        let moment = |time: Option<NaiveDateTime>, zoned: bool| {
+            time.map_or(Value::Null, |time| Value::from(iso_moment(time, zoned)))
+        };
         match self {
             Self::Text(array) => Value::from(array.value(row)),
             Self::Integer(array) => Value::from(array.value(row)),
-            Self::Float(array) => Value::from(array.value(row)),
-            Self::Decimal(array) => Value::from(decimal_to_f64(array.value(row), array.scale())),
+            Self::Float(array) => float(array.value(row)),
+            Self::Decimal(array) => decimal(array.value(row), array.scale()),
             Self::Boolean(array) => Value::from(array.value(row)),
             Self::Date(array) => array
                 .value_as_date(row)
                 .map_or(Value::Null, |date| Value::from(date.to_string())),
-            Self::Timestamp(array) => array.value_as_datetime(row).map_or(Value::Null, |time| {
-                let zone = if array.timezone().is_some() { "+00:00" } else { "" };
-                let fraction = if time.and_utc().timestamp_subsec_micros() == 0 {
-                    ""
-                } else {
-                    "%.6f"
-                };
-                Value::from(format!(
-                    "{}{zone}",
-                    time.format(&format!("%Y-%m-%dT%H:%M:%S{fraction}"))
-                ))
-            }),
+            Self::Timestamp(array) => moment(array.value_as_datetime(row), array.timezone().is_some()),
+            Self::Nanoseconds(array) => moment(array.value_as_datetime(row), array.timezone().is_some()),
+            Self::Other(_) => Value::from(self.text(row)),
         }
     }
 
-    /// The value of a row as a number; dates and timestamps as their count of days or microseconds. Zero for text.
+    /// The value of a row as a number; dates and timestamps as their count of days, micro- or
+    /// nanoseconds. Zero for the rest.
     pub(crate) fn number(&self, row: usize) -> f64 {
         match self {
-            Self::Text(_) => 0.0,
+            Self::Text(_) | Self::Other(_) => 0.0,
             Self::Integer(array) => array.value(row) as f64,
             Self::Float(array) => array.value(row),
             Self::Decimal(array) => decimal_to_f64(array.value(row), array.scale()),
             Self::Boolean(array) => f64::from(u8::from(array.value(row))),
             Self::Date(array) => f64::from(array.value(row)),
             Self::Timestamp(array) => array.value(row) as f64,
+            Self::Nanoseconds(array) => array.value(row) as f64,
         }
     }
 
@@ -226,8 +297,39 @@ impl<'a> Column<'a> {
             Self::Boolean(array) => use_bytes(&[u8::from(array.value(row))]),
             Self::Date(array) => use_bytes(&array.value(row).to_le_bytes()),
             Self::Timestamp(array) => use_bytes(&array.value(row).to_le_bytes()),
+            Self::Nanoseconds(array) => use_bytes(&array.value(row).to_le_bytes()),
+            Self::Other(_) => use_bytes(self.text(row).as_bytes()),
         }
     }
+}
+
+/// A floating-point number in JSON, which has no infinities: those are texts, as Python writes them.
+pub(crate) fn float(value: f64) -> Value {
+    match value {
+        f64::INFINITY => Value::from("Infinity"),
+        f64::NEG_INFINITY => Value::from("-Infinity"),
+        value => Value::from(value),
+    }
+}
+
+/// An unscaled decimal in JSON: whole without a scale, else the nearest floating-point number.
+fn decimal(value: i128, scale: i8) -> Value {
+    match (i64::try_from(value), u64::try_from(value)) {
+        (Ok(whole), _) if scale == 0 => Value::from(whole),
+        (_, Ok(whole)) if scale == 0 => Value::from(whole),
+        _ => Value::from(decimal_to_f64(value, scale)),
+    }
+}
+
+/// A moment as Python's `isoformat` writes it.
+fn iso_moment(time: NaiveDateTime, zoned: bool) -> String {
+    let fraction = match time.nanosecond() {
+        0 => "",
+        nanoseconds if nanoseconds % 1000 == 0 => "%.6f",
+        _ => "%.9f",
+    };
+    let zone = if zoned { "+00:00" } else { "" };
+    format!("{}{zone}", time.format(&format!("%Y-%m-%dT%H:%M:%S{fraction}")))
 }
 
 /// The nearest floating-point number of an unscaled decimal.
@@ -235,130 +337,11 @@ pub(crate) fn decimal_to_f64(value: i128, scale: i8) -> f64 {
     value as f64 / 10_f64.powi(i32::from(scale))
 }
 
-/// A literal of a suite, converted to a kind.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Operand {
-    Text(String),
-    /// A whole number, days since 1970 or microseconds since 1970.
-    Integer(i64),
-    Float(f64),
-    /// Unscaled, with the scale of the column.
-    Decimal(i128),
-    Boolean(bool),
-}
-
-impl Operand {
-    /// Converts the literal to the kind; `None` if no value of the kind can be compared with it.
-    pub(crate) fn new(kind: Kind, literal: &Value) -> Option<Self> {
-        match (kind, literal) {
-            (Kind::Text, Value::String(text)) => Some(Self::Text(text.clone())),
-            (Kind::Boolean, Value::Bool(truth)) => Some(Self::Boolean(*truth)),
-            (Kind::Integer, Value::Number(number)) => match number.as_i64() {
-                Some(whole) => Some(Self::Integer(whole)),
-                None => number.as_f64().map(|number| match exact_integer(number) {
-                    Some(whole) => Self::Integer(whole),
-                    None => Self::Float(number),
-                }),
-            },
-            (Kind::Float, Value::Number(number)) => number.as_f64().map(Self::Float),
-            (Kind::Decimal { precision, scale }, Value::Number(number)) => {
-                let text = number.to_string();
-                let places = text
-                    .split_once('.')
-                    .map_or(0, |(_, places)| places.trim_end_matches('0').len());
-                let exact = !text.contains(['e', 'E']) && i8::try_from(places).is_ok_and(|places| places <= scale);
-                if exact && let Ok(unscaled) = parse_decimal::<Decimal128Type>(&text, precision, scale) {
-                    return Some(Self::Decimal(unscaled));
-                }
-                number.as_f64().map(Self::Float)
-            }
-            (Kind::Date, Value::String(text)) => {
-                parse_timestamp(text).map(|time| Self::Integer(i64::from(time.date().to_epoch_days())))
-            }
-            (Kind::Timestamp { .. }, Value::String(text)) => {
-                parse_timestamp(text).map(|time| Self::Integer(time.and_utc().timestamp_micros()))
-            }
-            _ => None,
-        }
-    }
-
-    /// Compares the value of a row, which must not be null, with this literal; `None` if they are not comparable.
-    pub(crate) fn order(&self, column: &Column<'_>, kind: Kind, row: usize) -> Option<Ordering> {
-        match (column, self) {
-            (Column::Text(array), Self::Text(text)) => Some(array.value(row).cmp(text)),
-            (Column::Integer(array), Self::Integer(value)) => Some(array.value(row).cmp(value)),
-            (Column::Timestamp(array), Self::Integer(value)) => Some(array.value(row).cmp(value)),
-            (Column::Decimal(array), Self::Decimal(value)) => Some(array.value(row).cmp(value)),
-            (_, Self::Text(_)) | (Column::Text(_), _) => None,
-            (column, operand) => column.number(row).partial_cmp(&operand.number(kind)),
-        }
-    }
-
-    /// As a number, with the scale of the column for decimals.
-    pub(crate) fn number(&self, kind: Kind) -> f64 {
-        match (self, kind) {
-            (Self::Integer(value), _) => *value as f64,
-            (Self::Float(value), _) => *value,
-            (Self::Decimal(value), Kind::Decimal { scale, .. }) => decimal_to_f64(*value, scale),
-            (Self::Decimal(value), _) => *value as f64,
-            (Self::Boolean(value), _) => f64::from(u8::from(*value)),
-            (Self::Text(_), _) => 0.0,
-        }
-    }
-}
-
-fn exact_integer(number: f64) -> Option<i64> {
-    let whole = number as i64;
-    (number.fract() == 0.0 && number.abs() < 9.0e15).then_some(whole)
-}
-
-/// A date, or a date and time, with or without an offset; the result is in UTC.
-fn parse_timestamp(text: &str) -> Option<NaiveDateTime> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.naive_utc());
-    }
-    if let Ok(date) = text.parse::<NaiveDate>() {
-        return date.and_hms_opt(0, 0, 0);
-    }
-    let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
-    formats
-        .iter()
-        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
     use std::sync::Arc;
-
-    #[test]
-    fn literals_take_the_form_of_the_column() {
-        let amount = Kind::Decimal {
-            precision: 18,
-            scale: 2,
-        };
-        let check = |kind, literal, expected| assert_eq!(Operand::new(kind, &literal), expected);
-        check(Kind::Integer, json!(5), Some(Operand::Integer(5)));
-        check(Kind::Integer, json!(5.0), Some(Operand::Integer(5)));
-        check(Kind::Integer, json!(5.5), Some(Operand::Float(5.5)));
-        check(Kind::Integer, json!("5"), None);
-        check(amount, json!(0.1), Some(Operand::Decimal(10)));
-        check(amount, json!(100), Some(Operand::Decimal(10_000)));
-        check(amount, json!(0.125), Some(Operand::Float(0.125)));
-        check(Kind::Date, json!("1970-01-03"), Some(Operand::Integer(2)));
-        check(
-            Kind::Timestamp { zoned: true },
-            json!("1970-01-01T09:00:01+09:00"),
-            Some(Operand::Integer(1_000_000)),
-        );
-        check(
-            Kind::Timestamp { zoned: false },
-            json!("1970-01-01 00:00:01"),
-            Some(Operand::Integer(1_000_000)),
-        );
-        check(Kind::Text, json!(1), None);
-    }
 
     #[test]
     fn values_are_shown_in_iso_form() {

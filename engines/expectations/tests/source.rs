@@ -2,15 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers fail their test")]
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use cardlake_expectations::{
-    Batches, EvaluationError, ResultFormat, Source, SourceError, Suite, ValidationResult, evaluate,
-    needs_reference_rows,
+    Batches, EvaluationError, LocalFile, ParquetTable, ResultFormat, Source, SourceError, Suite, TableFile,
+    ValidationResult, evaluate, needs_reference_rows,
 };
 use futures::StreamExt;
+use parquet::arrow::ArrowWriter;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Batches in memory.
@@ -164,4 +168,33 @@ async fn a_source_that_returns_other_columns_is_an_error_not_a_success() {
     let expectations = json!([{"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}}]);
     let error = run(&expectations, &failing).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot read orders: the disk is gone");
+}
+
+/// A Parquet file with one column.
+fn parquet(folder: &Path, name: &str, column: ArrayRef) -> TableFile {
+    let path = folder.join(name);
+    let batch = RecordBatch::try_from_iter([("id", column)]).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    TableFile {
+        file: Arc::new(LocalFile(path)),
+        partition_values: BTreeMap::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_fit_the_type_of_the_table_is_an_error_not_a_null() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |later: i64| {
+        let files = vec![
+            parquet(folder.path(), "a.parquet", Arc::new(Int32Array::from(vec![1]))),
+            parquet(folder.path(), "b.parquet", Arc::new(Int64Array::from(vec![later]))),
+        ];
+        ParquetTable::open(files, &Schema::empty()).await.unwrap()
+    };
+    let expectations = json!([{"type": "expect_column_sum_to_be_between", "kwargs": {"column": "id", "max_value": 9}}]);
+    assert!(run(&expectations, &open(8).await).await.unwrap().success);
+    let error = run(&expectations, &open(1 << 40).await).await.unwrap_err();
+    assert!(error.to_string().starts_with("cannot read column 'id' of "), "{error}");
 }

@@ -110,7 +110,6 @@ impl StageError for ValidatorError {
             Self::Delta(error) => error.kind(),
             Self::Docs(_) | Self::Json(_) => ErrorKind::Internal,
             Self::Evaluation(error) => match error {
-                EvaluationError::Suite(_) => ErrorKind::Configuration,
                 EvaluationError::Source(error) => source_kind(error),
                 EvaluationError::Column { .. } => ErrorKind::Corrupt,
                 EvaluationError::Worker(_) | EvaluationError::Batch(_) | EvaluationError::Spill { .. } => {

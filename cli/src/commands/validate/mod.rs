@@ -5,7 +5,7 @@ mod data;
 mod text;
 
 use crate::error::{CliError, printed};
-use cardlake_expectations::{DocsPage, EvaluationError, ResultFormat, Severity, Suite, ValidationResult, evaluate};
+use cardlake_expectations::{DocsPage, ResultFormat, Severity, Suite, ValidationResult, evaluate};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use std::io::Write;
@@ -34,7 +34,7 @@ newest version of that table. Parts of a path such as day=2026-01-15 are partiti
 of a CSV column is the narrowest one that fits all its values; a column of digits holds numbers.
 
 Exit code: 0 if no expectation of the severity of --fail-on or above failed, 1 if one did or the data cannot be read, \
-2 for wrong usage or an invalid suite.")]
+2 for wrong usage, an invalid suite, or expectations that could not be checked.")]
 pub(crate) struct ValidateArgs {
     /// The suite: a file in the JSON of Great Expectations 1.x (or older).
     #[arg(long, value_name = "FILE")]
@@ -42,6 +42,9 @@ pub(crate) struct ValidateArgs {
     /// The data to validate.
     #[arg(long, value_name = "FILE|DIR")]
     data: PathBuf,
+    /// Value of a parameter of the suite; as JSON, or else a text. Repeatable.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    parameters: Vec<(String, Value)>,
     /// Level of detail of --json.
     #[arg(long, value_enum, default_value_t = Format::Summary, ignore_case = true)]
     result_format: Format,
@@ -109,7 +112,8 @@ impl From<FailOn> for Severity {
 /// # Errors
 /// Wrong usage, or the data cannot be read.
 pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
-    let suite = read_suite(&args.suite)?;
+    let mut suite = read_suite(&args.suite)?;
+    suite.suite_parameters.extend(args.parameters);
     let started = Instant::now();
     let table = data::open(&args.data).await?;
     let rows = table.rows();
@@ -121,12 +125,7 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
         asked.max(ResultFormat::Summary)
     };
     let result = evaluate(&suite, table.as_ref(), format, meta(&suite, &args.data, rows)).await;
-    let mut result = result.map_err(|error| match error {
-        EvaluationError::Suite(_) => {
-            CliError::usage(error.to_string()).hint("correct the suite, or the data it is for")
-        }
-        _ => CliError::caused("validate the data", &error),
-    })?;
+    let mut result = result.map_err(|error| CliError::caused("validate the data", &error))?;
     if let Some(path) = &args.docs {
         write_docs(path, &args.data, &result)?;
     }
@@ -142,8 +141,23 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
         let seconds = started.elapsed().as_secs_f64();
         write!(out, "{}", text::table(&result, rows, seconds, args.all))
     })?;
+    let refusals = result.refusals();
+    if let Some(first) = refusals.first() {
+        let more = match refusals.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more that were not checked)"),
+        };
+        return Err(CliError::usage(format!("{first}{more}")).hint("correct the suite, or the data it is for"));
+    }
     let failed = result.failed_at_least(args.fail_on.into());
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// A parameter of the suite.
+fn parse_parameter(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("give a name and a value, e.g. limit=100")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((name.to_owned(), value))
 }
 
 fn read_suite(path: &Path) -> Result<Suite, CliError> {

@@ -17,6 +17,8 @@ pub(super) fn table(result: &ValidationResult, rows: u64, seconds: f64, all: boo
             table.add_row([
                 if each.success {
                     good(Cell::new("met"))
+                } else if each.refused {
+                    bad(Cell::new("NOT CHECKED"))
                 } else {
                     bad(Cell::new("NOT MET"))
                 },

@@ -3,13 +3,15 @@
 use super::check::{Check, CheckError, Rows};
 use super::ranges::{Bounds, KindBounds};
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
-use crate::value::{Column, Kind, array, decimal_to_f64};
+use crate::value::{Column, Kind, array, decimal_to_f64, float};
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{concat, max_boolean, min_boolean, take};
 use arrow::error::ArrowError;
 use serde_json::Value;
+use std::cmp::Ordering;
 
 /// Which end of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +44,12 @@ impl Extreme {
         match column {
             Column::Text(array) => best!(array, |a: &str, b: &str| a.cmp(b)),
             Column::Integer(array) => best!(array, |a: i64, b: i64| a.cmp(&b)),
-            Column::Float(array) => best!(array, |a: f64, b: f64| a.total_cmp(&b)),
+            Column::Float(array) => best!(array, |a: f64, b: f64| a.partial_cmp(&b).unwrap_or(Ordering::Equal)),
             Column::Decimal(array) => best!(array, |a: i128, b: i128| a.cmp(&b)),
             Column::Date(array) => best!(array, |a: i32, b: i32| a.cmp(&b)),
             Column::Timestamp(array) => best!(array, |a: i64, b: i64| a.cmp(&b)),
+            Column::Nanoseconds(array) => best!(array, |a: i64, b: i64| a.cmp(&b)),
+            Column::Other(_) => None,
             Column::Boolean(array) => {
                 let wanted = match self.end {
                     End::Minimum => min_boolean(array)?,
@@ -80,7 +84,7 @@ impl Check for Extreme {
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         match self.best.as_ref().and_then(Column::of) {
             None => Outcome::observed(false, Value::Null),
             Some(column) => {
@@ -124,9 +128,12 @@ struct Moments {
     column: String,
     moment: Moment,
     bounds: Bounds<f64>,
+    /// The bounds of a sum that is exact.
+    exact_bounds: Option<KindBounds>,
     kind: Kind,
     count: u64,
-    exact: i128,
+    /// `None`: more than 128 bits hold.
+    exact: Option<i128>,
     sum: f64,
     compensation: f64,
     mean: f64,
@@ -144,11 +151,17 @@ impl Moments {
         self.sum = sum;
     }
 
+    fn add_exact(&mut self, sum: Option<i128>) {
+        self.exact = self.exact.zip(sum).and_then(|(before, sum)| before.checked_add(sum));
+    }
+
     fn total(&self) -> f64 {
         match self.kind {
-            Kind::Decimal { scale, .. } => decimal_to_f64(self.exact, scale),
-            Kind::Integer => self.exact as f64,
-            _ => self.sum + self.compensation,
+            Kind::Decimal { scale, .. } => decimal_to_f64(self.exact.unwrap_or_default(), scale),
+            Kind::Integer | Kind::Boolean => self.exact.unwrap_or_default() as f64,
+            // An infinite sum leaves nothing to compensate.
+            _ if self.sum.is_finite() => self.sum + self.compensation,
+            _ => self.sum,
         }
     }
 }
@@ -172,43 +185,59 @@ impl Check for Moments {
         }
         self.count += (column.array().len() - column.array().null_count()) as u64;
         match column {
-            Column::Integer(array) => self.exact += array.iter().flatten().map(i128::from).sum::<i128>(),
-            Column::Decimal(array) => self.exact += array.iter().flatten().sum::<i128>(),
+            // A batch of whole numbers of 64 bits cannot exceed 128.
+            Column::Integer(array) => self.add_exact(Some(array.iter().flatten().map(i128::from).sum::<i128>())),
+            Column::Boolean(array) => self.add_exact(Some(array.true_count() as i128)),
+            Column::Decimal(array) => self.add_exact(array.iter().flatten().try_fold(0, i128::checked_add)),
             Column::Float(array) => array.iter().flatten().for_each(|value| self.add_float(value)),
             _ => {}
         }
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
+        let Some(exact) = self.exact else {
+            return Outcome::refused(format!("the sum of column '{}' has more than 38 digits", self.column));
+        };
         let observed = match (self.moment, self.count) {
             (Moment::Sum, _) => Some(self.total()),
             (Moment::Mean, 0) | (Moment::StandardDeviation, 0 | 1) => None,
             (Moment::Mean, count) => Some(self.total() / count as f64),
             (Moment::StandardDeviation, count) => Some((self.squares / (count - 1) as f64).sqrt()),
         };
-        let Some(observed) = observed else {
+        // The sum of two opposite infinities is no number.
+        let Some(observed) = observed.filter(|observed| !observed.is_nan()) else {
             return Outcome::observed(false, Value::Null);
         };
-        let whole = self.moment == Moment::Sum && self.kind == Kind::Integer;
-        let shown = match i64::try_from(self.exact) {
+        let whole = self.moment == Moment::Sum && matches!(self.kind, Kind::Integer | Kind::Boolean | Kind::Nothing);
+        let shown = match i64::try_from(exact) {
             Ok(sum) if whole => Value::from(sum),
-            _ => Value::from(observed),
+            _ => float(observed),
         };
-        Outcome::observed(self.bounds.hold(observed), shown)
+        let holds = match &self.exact_bounds {
+            Some(bounds) => bounds.hold_exact(exact),
+            None => self.bounds.hold(observed),
+        };
+        Outcome::observed(holds, shown)
     }
 }
 
 fn moment(arguments: &Arguments<'_>, table: &Table, moment: Moment) -> Result<Box<dyn Check>, BuildError> {
     let column = arguments.text("column")?.to_owned();
     let kind = table.number(&column)?;
+    let exact_bounds = match (moment, kind) {
+        (Moment::Sum, Kind::Integer | Kind::Decimal { .. }) => Some(KindBounds::of(arguments, kind)?),
+        (Moment::Sum, Kind::Boolean) => Some(KindBounds::of(arguments, Kind::Integer)?),
+        _ => None,
+    };
     Ok(Box::new(Moments {
+        exact_bounds,
         column,
         moment,
         bounds: Bounds::of_numbers(arguments)?,
         kind,
         count: 0,
-        exact: 0,
+        exact: Some(0),
         sum: 0.0,
         compensation: 0.0,
         mean: 0.0,

@@ -7,11 +7,13 @@ use super::check::{Check, CheckError, Rows};
 use super::hashing::{HASH_MEMORY, Identity};
 use super::ranges::Bounds;
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::Outcome;
 use crate::spill::Spill;
 use crate::table::{BuildError, Table};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::io;
 
 /// Bytes of memory for each value of the table, while it grows.
 const BYTES_EACH: usize = 64;
@@ -23,48 +25,48 @@ enum Values {
     Many(Spill<16>),
 }
 
-/// Counts distinct values.
-struct Cardinality {
-    column: String,
-    bounds: Bounds<f64>,
-    proportion: bool,
+/// Counts distinct values by their wide hashes.
+pub(super) struct Distinct {
     rows: u64,
     /// Bytes for hashes.
     memory: usize,
     values: Values,
-    present: u64,
-    distinct: u64,
 }
 
-impl Check for Cardinality {
-    fn columns(&self) -> Vec<String> {
-        vec![self.column.clone()]
+impl Distinct {
+    /// For a column of the table.
+    pub(super) fn new(table: &Table) -> Self {
+        Self {
+            rows: table.rows,
+            memory: HASH_MEMORY / table.hashing.max(1) as usize,
+            values: Values::Few(Hashes::default()),
+        }
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
-        let column = rows.column(&self.column)?;
-        for row in (0..rows.batch.num_rows()).filter(|row| !column.is_null(*row)) {
-            self.present += 1;
-            let hash = column.wide_hash(row, 0);
-            match &mut self.values {
-                Values::Few(few) => {
-                    few.insert(hash);
-                    if few.len() * BYTES_EACH > self.memory {
-                        let mut many = Spill::new(self.rows, self.memory);
-                        for hash in std::mem::take(few) {
-                            many.push(hash as u64, &hash.to_le_bytes())?;
-                        }
-                        self.values = Values::Many(many);
+    /// Takes in a value; false if it is known to have been taken in before.
+    pub(super) fn add(&mut self, hash: u128) -> io::Result<bool> {
+        match &mut self.values {
+            Values::Few(few) => {
+                let new = few.insert(hash);
+                if few.len() * BYTES_EACH > self.memory {
+                    let mut many = Spill::new(self.rows, self.memory);
+                    for hash in std::mem::take(few) {
+                        many.push(hash as u64, &hash.to_le_bytes())?;
                     }
+                    self.values = Values::Many(many);
                 }
-                Values::Many(many) => many.push(hash as u64, &hash.to_le_bytes())?,
+                Ok(new)
+            }
+            Values::Many(many) => {
+                many.push(hash as u64, &hash.to_le_bytes())?;
+                Ok(true)
             }
         }
-        Ok(())
     }
 
-    fn next_pass(&mut self) -> Result<bool, CheckError> {
-        self.distinct = match &self.values {
+    /// The number of distinct values; none are left.
+    pub(super) fn count(&mut self) -> io::Result<u64> {
+        let count = match &self.values {
             Values::Few(few) => few.len() as u64,
             Values::Many(many) => {
                 let counts = many.on_partitions(
@@ -82,10 +84,40 @@ impl Check for Cardinality {
             }
         };
         self.values = Values::Few(Hashes::default());
+        Ok(count)
+    }
+}
+
+/// The number of distinct values of a column, or their share.
+struct Cardinality {
+    column: String,
+    bounds: Bounds<f64>,
+    proportion: bool,
+    values: Distinct,
+    present: u64,
+    distinct: u64,
+}
+
+impl Check for Cardinality {
+    fn columns(&self) -> Vec<String> {
+        vec![self.column.clone()]
+    }
+
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
+        let column = rows.column(&self.column)?;
+        for row in (0..rows.batch.num_rows()).filter(|row| !column.is_null(*row)) {
+            self.present += 1;
+            self.values.add(column.wide_hash(row, 0))?;
+        }
+        Ok(())
+    }
+
+    fn next_pass(&mut self) -> Result<bool, CheckError> {
+        self.distinct = self.values.count()?;
         Ok(false)
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         if !self.proportion {
             return Outcome::observed(self.bounds.hold(self.distinct as f64), self.distinct);
         }
@@ -102,14 +134,12 @@ impl Check for Cardinality {
 
 fn cardinality(arguments: &Arguments<'_>, table: &Table, proportion: bool) -> Result<Box<dyn Check>, BuildError> {
     let column = arguments.text("column")?.to_owned();
-    table.kind(&column)?;
+    table.any(&column)?;
     Ok(Box::new(Cardinality {
         column,
         bounds: Bounds::of_numbers(arguments)?,
         proportion,
-        rows: table.rows,
-        memory: HASH_MEMORY / table.hashing.max(1) as usize,
-        values: Values::Few(Hashes::default()),
+        values: Distinct::new(table),
         present: 0,
         distinct: 0,
     }))
@@ -149,9 +179,7 @@ mod tests {
                     strict_maximum: false,
                 },
                 proportion: false,
-                rows: values.len() as u64,
-                memory,
-                values: Values::Few(Hashes::default()),
+                values: Distinct { rows: values.len() as u64, memory, values: Values::Few(Hashes::default()) },
                 present: 0,
                 distinct: 0,
             };

@@ -2,7 +2,9 @@
 //! needs to decide, after the last one, whether the expectation is met.
 
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::pattern::GaveUp;
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use crate::tally::Positions;
 use crate::value::Column;
@@ -43,12 +45,20 @@ pub(crate) enum CheckError {
     /// The temporary file cannot be written or read.
     #[error(transparent)]
     Spill(#[from] io::Error),
+    /// A value cannot be judged: this expectation stays undecided, the others do not.
+    #[error(transparent)]
+    Undecided(#[from] GaveUp),
 }
 
 /// The evaluation of one expectation.
 pub(crate) trait Check: Send {
     /// Columns whose values it needs; none: schema and number of rows decide it.
     fn columns(&self) -> Vec<String>;
+
+    /// Whether it needs the rows, if only to count them.
+    fn needs_rows(&self) -> bool {
+        !self.columns().is_empty()
+    }
 
     /// Whether it also reads dictionary-encoded text: see [`crate::normalise::normalise`].
     fn reads_dictionaries(&self) -> bool {
@@ -83,7 +93,7 @@ pub(crate) trait Check: Send {
     }
 
     /// Decides whether the expectation is met.
-    fn finish(&mut self, format: ResultFormat) -> Outcome;
+    fn finish(&mut self, detail: &Detail) -> Outcome;
 }
 
 /// Builds the check of one type of expectation.

@@ -1,13 +1,16 @@
 //! The distinct values of a column.
 
+use super::cardinality::Distinct;
 use super::check::{Check, CheckError, Rows};
 use super::rows::column;
-use super::sets::{ValueSet, bits, not};
+use super::sets::{ValueSet, not};
 use crate::arguments::Arguments;
-use crate::result::{DEFAULT_PARTIAL_UNEXPECTED_COUNT, Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::operand::Operand;
+use crate::result::{DEFAULT_PARTIAL_UNEXPECTED_COUNT, Outcome};
 use crate::table::{BuildError, Table};
 use crate::tally::order;
-use crate::value::{Kind, Operand};
+use crate::value::Kind;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -32,8 +35,11 @@ struct DistinctValues {
     awaited: ValueSet,
     /// The list.
     listed: Vec<Value>,
-    /// Values that are not listed, by hash.
-    unexpected: HashMap<u64, Value>,
+    /// Values that are not listed.
+    unexpected: Distinct,
+    unexpected_count: u64,
+    /// The smallest of them.
+    examples: Vec<Value>,
 }
 
 impl DistinctValues {
@@ -49,8 +55,22 @@ impl DistinctValues {
             expected: ValueSet::new(kind, values),
             awaited: ValueSet::new(kind, values),
             listed,
-            unexpected: HashMap::new(),
+            unexpected: Distinct::new(table),
+            unexpected_count: 0,
+            examples: Vec::new(),
         }))
+    }
+}
+
+impl DistinctValues {
+    /// Keeps the value if it is one of the smallest.
+    fn show(&mut self, value: Value) {
+        if let Err(place) = self.examples.binary_search_by(|known| order(known, &value))
+            && place < DEFAULT_PARTIAL_UNEXPECTED_COUNT
+        {
+            self.examples.truncate(DEFAULT_PARTIAL_UNEXPECTED_COUNT - 1);
+            self.examples.insert(place, value);
+        }
     }
 }
 
@@ -64,10 +84,8 @@ impl Check for DistinctValues {
         if self.wanted != Wanted::Contain {
             let outside = not(&self.expected.contains(column));
             for row in outside.values().set_indices().filter(|row| !column.is_null(*row)) {
-                if self.unexpected.len() < COUNTED_VALUES {
-                    self.unexpected
-                        .entry(column.hash(row, 0))
-                        .or_insert_with(|| column.json(row));
+                if self.unexpected.add(column.wide_hash(row, 0))? {
+                    self.show(column.json(row));
                 }
             }
         }
@@ -77,31 +95,33 @@ impl Check for DistinctValues {
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
-        let mut unexpected: Vec<Value> = std::mem::take(&mut self.unexpected).into_values().collect();
-        unexpected.sort_by(order);
+    fn next_pass(&mut self) -> Result<bool, CheckError> {
+        self.unexpected_count = self.unexpected.count()?;
+        Ok(false)
+    }
+
+    fn finish(&mut self, _: &Detail) -> Outcome {
         let mut missing: Vec<Value> = if self.wanted == Wanted::BeIn {
             Vec::new()
         } else {
             let occurred = |value: &Value| {
                 let operand = Operand::new(self.kind, value);
-                operand.is_some_and(|operand| !self.awaited.has(&operand))
+                operand.is_some_and(|operand| self.expected.has(&operand) && !self.awaited.has(&operand))
             };
             let missing = self.listed.iter().filter(|value| !occurred(value));
             missing.cloned().collect()
         };
         missing.sort_by(order);
-        let mut outcome = Outcome::observed(unexpected.is_empty() && missing.is_empty(), Value::Null);
+        let mut outcome = Outcome::observed(self.unexpected_count == 0 && missing.is_empty(), Value::Null);
         if self.wanted != Wanted::Contain {
-            outcome = outcome.with("unexpected_count", unexpected.len());
+            outcome = outcome.with("unexpected_count", self.unexpected_count);
         }
         if self.wanted != Wanted::BeIn {
             outcome = outcome.with("missing_count", missing.len());
         }
-        unexpected.truncate(DEFAULT_PARTIAL_UNEXPECTED_COUNT);
         missing.truncate(DEFAULT_PARTIAL_UNEXPECTED_COUNT);
         if self.wanted != Wanted::Contain {
-            outcome = outcome.with("partial_unexpected_list", unexpected);
+            outcome = outcome.with("partial_unexpected_list", std::mem::take(&mut self.examples));
         }
         if self.wanted != Wanted::BeIn {
             outcome = outcome.with("partial_missing_list", missing);
@@ -125,10 +145,10 @@ pub(super) fn to_equal_set(arguments: &Arguments<'_>, table: &Table) -> Result<B
 /// The most frequent value.
 struct MostCommon {
     column: String,
-    kind: Kind,
-    expected: Vec<Value>,
+    expected: ValueSet,
     ties_okay: bool,
-    counts: HashMap<u64, (u64, Value)>,
+    /// By hash: how often a value occurred, whether it is expected, and the value.
+    counts: HashMap<u64, (u64, bool, Value)>,
     too_many: bool,
 }
 
@@ -141,10 +161,11 @@ impl Check for MostCommon {
         let column = rows.column(&self.column)?;
         for row in (0..rows.batch.num_rows()).filter(|row| !column.is_null(*row)) {
             let hash = column.hash(row, 0);
-            if let Some((count, _)) = self.counts.get_mut(&hash) {
+            if let Some((count, ..)) = self.counts.get_mut(&hash) {
                 *count += 1;
             } else if self.counts.len() < COUNTED_VALUES {
-                self.counts.insert(hash, (1, column.json(row)));
+                let expected = self.expected.has(&Operand::of(&column, row));
+                self.counts.insert(hash, (1, expected, column.json(row)));
             } else {
                 self.too_many = true;
             }
@@ -152,29 +173,18 @@ impl Check for MostCommon {
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         if self.too_many {
-            return Outcome::exception(format!(
+            return Outcome::refused(format!(
                 "column '{}' has more than {COUNTED_VALUES} different values: its most common one is not looked for",
                 self.column
             ));
         }
-        let highest = self.counts.values().map(|(count, _)| *count).max();
-        let mut values: Vec<Value> = self
-            .counts
-            .values()
-            .filter(|(count, _)| Some(*count) == highest)
-            .map(|(_, value)| value.clone())
-            .collect();
+        let highest = self.counts.values().map(|(count, ..)| *count).max();
+        let most = || self.counts.values().filter(|(count, ..)| Some(*count) == highest);
+        let expected = most().filter(|(_, expected, _)| *expected).count();
+        let mut values: Vec<Value> = most().map(|(_, _, value)| value.clone()).collect();
         values.sort_by(order);
-        // Numbers are the same whether whole or not.
-        let number = |value: &Value| value.as_f64().filter(|_| self.kind.is_number());
-        let numbers: HashSet<u64> = self.expected.iter().filter_map(number).map(bits).collect();
-        let others: HashSet<&Value> = self.expected.iter().collect();
-        let is_expected = |value: &&Value| {
-            others.contains(*value) || number(value).is_some_and(|number| numbers.contains(&bits(number)))
-        };
-        let expected = values.iter().filter(is_expected).count();
         let success = if self.ties_okay {
             expected > 0
         } else {
@@ -188,8 +198,7 @@ pub(super) fn most_common_value(arguments: &Arguments<'_>, table: &Table) -> Res
     let kind = column(arguments, table)?;
     Ok(Box::new(MostCommon {
         column: arguments.text("column")?.to_owned(),
-        kind,
-        expected: arguments.list("value_set")?.clone(),
+        expected: ValueSet::new(kind, arguments.list("value_set")?),
         ties_okay: arguments.flag("ties_okay")?,
         counts: HashMap::new(),
         too_many: false,

@@ -4,25 +4,21 @@ use super::check::Check;
 use super::ranges::Bounds;
 use super::rows::{ColumnCheck, column};
 use crate::arguments::Arguments;
+use crate::pattern::GaveUp;
+use crate::spelling::judge_text;
 use crate::table::{BuildError, Table};
-use crate::value::{Column, Kind};
-use arrow::array::BooleanArray;
 
 fn check(arguments: &Arguments<'_>, table: &Table, bounds: Bounds<u64>) -> Result<Box<dyn Check>, BuildError> {
-    let kind = column(arguments, table)?;
-    if kind != Kind::Text {
-        return Err(format!("its column holds {}, it needs text", kind.name()).into());
-    }
-    ColumnCheck::boxed(arguments, move |column| match column {
-        Column::Text(array) => BooleanArray::from_unary(array, |text| {
+    column(arguments, table)?;
+    ColumnCheck::boxed(arguments, move |column| {
+        judge_text(column, |text| {
             let length = if text.is_ascii() {
                 text.len()
             } else {
                 text.chars().count()
             };
-            !bounds.hold(length as u64)
-        }),
-        other => BooleanArray::new_null(other.array().len()),
+            Ok::<_, GaveUp>(!bounds.hold(length as u64))
+        })
     })
 }
 

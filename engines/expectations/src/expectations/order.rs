@@ -5,7 +5,7 @@ use super::rows::{ColumnCheck, column};
 use crate::arguments::Arguments;
 use crate::table::{BuildError, Table};
 use crate::value::Column;
-use arrow::array::BooleanArray;
+use arrow::array::{Array, BooleanArray};
 use std::cmp::Ordering;
 
 /// The previous value, across batches.
@@ -28,12 +28,13 @@ impl Before {
             Column::Integer(array) => in_rows(array.iter(), |value| exact(i128::from(value))),
             Column::Date(array) => in_rows(array.iter(), |value| exact(i128::from(value))),
             Column::Timestamp(array) => in_rows(array.iter(), |value| exact(i128::from(value))),
+            Column::Nanoseconds(array) => in_rows(array.iter(), |value| exact(i128::from(value))),
             Column::Boolean(array) => in_rows(array.iter(), |value| exact(i128::from(value))),
             Column::Decimal(array) => in_rows(array.iter(), exact),
             Column::Float(array) => in_rows(array.iter(), |value| {
                 self.float
                     .replace(value)
-                    .is_some_and(|before| unexpected(value.total_cmp(&before)))
+                    .is_some_and(|before| value.partial_cmp(&before).is_some_and(&unexpected))
             }),
             Column::Text(array) => in_rows(array.iter(), |value| {
                 let verdict = self.text.as_deref().is_some_and(|before| unexpected(value.cmp(before)));
@@ -42,6 +43,7 @@ impl Before {
                 before.push_str(value);
                 verdict
             }),
+            Column::Other(array) => BooleanArray::new_null(array.len()),
         }
     }
 }
@@ -56,7 +58,7 @@ fn check(arguments: &Arguments<'_>, table: &Table, wanted: Ordering) -> Result<B
     let strictly = arguments.flag("strictly")?;
     let mut before = Before::default();
     ColumnCheck::in_order(arguments, move |column| {
-        before.judge(column, |order| order != wanted && (strictly || order.is_ne()))
+        Ok(before.judge(column, |order| order != wanted && (strictly || order.is_ne())))
     })
 }
 

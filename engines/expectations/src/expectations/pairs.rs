@@ -4,7 +4,9 @@ use super::check::{Check, CheckError, Rows};
 use super::rows::Ignore;
 use super::sets::ValueIds;
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::operand::{Operand, scaled};
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use crate::tally::Tally;
 use crate::value::{Column, Kind};
@@ -48,8 +50,8 @@ impl<J: Fn(&[Column<'_>], usize) -> bool + Send> Check for ColumnsCheck<J> {
         Ok(())
     }
 
-    fn finish(&mut self, format: ResultFormat) -> Outcome {
-        self.tally.outcome(self.mostly, true, format)
+    fn finish(&mut self, detail: &Detail) -> Outcome {
+        self.tally.outcome(self.mostly, true, detail)
     }
 }
 
@@ -118,10 +120,28 @@ fn compare(a: &Column<'_>, b: &Column<'_>, row: usize) -> Option<Ordering> {
     }
     match (a, b) {
         (Column::Text(a), Column::Text(b)) => Some(a.value(row).cmp(b.value(row))),
-        (Column::Integer(a), Column::Integer(b)) => Some(a.value(row).cmp(&b.value(row))),
-        (Column::Timestamp(a), Column::Timestamp(b)) => Some(a.value(row).cmp(&b.value(row))),
-        (Column::Decimal(a), Column::Decimal(b)) if a.scale() == b.scale() => Some(a.value(row).cmp(&b.value(row))),
-        _ => a.number(row).partial_cmp(&b.number(row)),
+        (Column::Float(_), _) | (_, Column::Float(_)) => a.number(row).partial_cmp(&b.number(row)),
+        _ => {
+            let (value, other) = (a.exact(row)?, b.exact(row)?);
+            // The nearest of two numbers of different scales is not the same one.
+            Some(match a.scale() - b.scale() {
+                0 => value.cmp(&other),
+                more @ 1.. => order_scaled(other, more, value).reverse(),
+                less => order_scaled(value, -less, other),
+            })
+        }
+    }
+}
+
+/// Compares a number times ten to the power of `places` with another one.
+fn order_scaled(value: i128, places: i32, other: i128) -> Ordering {
+    let power = u32::try_from(places)
+        .ok()
+        .and_then(|places| 10_i128.checked_pow(places));
+    match power.and_then(|power| value.checked_mul(power)) {
+        Some(value) => value.cmp(&other),
+        // It is farther from zero than any number of 128 bits.
+        None => value.cmp(&0),
     }
 }
 
@@ -136,7 +156,8 @@ fn same(a: &Column<'_>, b: &Column<'_>, row: usize) -> bool {
         (Column::Date(a), Column::Date(b)) => a.value(row) == b.value(row),
         (a, b) => {
             let numbers = a.is_number() && b.is_number();
-            let times = matches!((a, b), (Column::Timestamp(_), Column::Timestamp(_)));
+            let is_time = |column: &Column<'_>| matches!(column, Column::Timestamp(_) | Column::Nanoseconds(_));
+            let times = is_time(a) && is_time(b);
             (numbers || times) && compare(a, b, row) == Some(Ordering::Equal)
         }
     }
@@ -177,10 +198,8 @@ pub(super) fn in_set(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn
     }
     pair(arguments, move |columns, row| match columns {
         [first, second] => {
-            let seconds = of_b.of(second, row);
-            let second = || seconds.into_iter().flatten();
-            let mut first = of_a.of(first, row).into_iter().flatten();
-            !first.any(|first| second().any(|second| pairs.contains(&[first, second])))
+            let pair = of_a.of(first, row).zip(of_b.of(second, row));
+            !pair.is_some_and(|(first, second)| pairs.contains(&[first, second]))
         }
         _ => true,
     })
@@ -194,9 +213,55 @@ pub(super) fn sum_to_equal(arguments: &Arguments<'_>, table: &Table) -> Result<B
     let Some(total) = arguments.number("sum_total")? else {
         return Err("argument 'sum_total' is missing: give a number".to_owned().into());
     };
+    let Some(exact) = exact_sum(arguments, table, &names)? else {
+        return list(arguments, names, move |columns, row| {
+            let incomplete = columns.iter().any(|column| column.is_null(row));
+            incomplete || columns.iter().map(|column| column.number(row)).sum::<f64>() != total
+        });
+    };
     list(arguments, names, move |columns, row| {
-        let whole = columns.iter().any(|column| column.is_null(row));
-        whole || columns.iter().map(|column| column.number(row)).sum::<f64>() != total
+        exact.sum(columns, row) != Some(exact.total)
+    })
+}
+
+/// The sum of whole numbers and decimals, as a whole number of the largest scale.
+struct ExactSum {
+    total: i128,
+    /// What the values of each column are multiplied with.
+    powers: Vec<i128>,
+}
+
+impl ExactSum {
+    /// The sum of a row; `None` with a null.
+    fn sum(&self, columns: &[Column<'_>], row: usize) -> Option<i128> {
+        let mut values = columns.iter().zip(&self.powers);
+        values.try_fold(0_i128, |sum, (column, power)| {
+            let value = (!column.is_null(row)).then(|| column.exact(row))??;
+            sum.checked_add(value.checked_mul(*power)?)
+        })
+    }
+}
+
+/// `None` unless all columns hold whole numbers or decimals, and the total is such a number.
+fn exact_sum(arguments: &Arguments<'_>, table: &Table, names: &[String]) -> Result<Option<ExactSum>, BuildError> {
+    let mut scales = Vec::with_capacity(names.len());
+    for name in names {
+        match table.kind(name)? {
+            Kind::Integer | Kind::Boolean => scales.push(0),
+            Kind::Decimal { scale, .. } => scales.push(i32::from(scale)),
+            _ => return Ok(None),
+        }
+    }
+    let scale = scales.iter().copied().max().unwrap_or(0).max(0);
+    let total = match arguments.optional("sum_total") {
+        Some(Value::Number(total)) => scaled(total, scale),
+        _ => None,
+    };
+    let power = |of: i32| 10_i128.checked_pow(u32::try_from(scale - of).ok()?);
+    let powers: Option<Vec<i128>> = scales.into_iter().map(power).collect();
+    Ok(match (total, powers) {
+        (Some(Operand::Exact(total)), Some(powers)) => Some(ExactSum { total, powers }),
+        _ => None,
     })
 }
 
@@ -217,9 +282,21 @@ pub(super) fn unique_within_record(arguments: &Arguments<'_>, table: &Table) -> 
     })
 }
 
+pub(super) fn all_equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    let names = arguments.texts("column_list")?;
+    for name in &names {
+        table.kind(name)?;
+    }
+    list(arguments, names, |columns, row| match columns {
+        [first, others @ ..] => others.iter().any(|other| !same(first, other, row)),
+        [] => false,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::ResultFormat;
     use crate::tally::Positions;
     use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
     use proptest::prelude::*;
@@ -231,8 +308,8 @@ mod tests {
         if literal.is_null() || column.is_null(row) {
             return literal.is_null() && column.is_null(row);
         }
-        let operand = crate::value::Operand::new(kind, literal);
-        operand.is_some_and(|operand| operand.order(column, kind, row) == Some(Ordering::Equal))
+        let operand = Operand::new(kind, literal);
+        operand.is_some_and(|operand| operand.order(column, row) == Some(Ordering::Equal))
     }
 
     fn literal() -> impl Strategy<Value = Value> {
@@ -288,7 +365,7 @@ mod tests {
             let table = Table { schema: batch.schema(), rows: 12, reference_rows: 0, hashing: 0 };
             let mut check = in_set(&Arguments::new(&expectation), &table).ok().unwrap();
             check.update(&Rows { batch: &batch, positions: Positions { first_row: 0, kept: None } }).unwrap();
-            let outcome = check.finish(ResultFormat::Complete);
+            let outcome = check.finish(&ResultFormat::Complete.into());
 
             let (kind_a, kind_b) = (table.kind("a").unwrap(), table.kind("b").unwrap());
             let columns = ["a", "b"].map(|name| Column::in_batch(&batch, name).unwrap());
@@ -316,7 +393,7 @@ mod tests {
             for part in [batch.slice(0, 5), batch.slice(5, 7)] {
                 check.update(&Rows { batch: &part, positions: Positions { first_row: 0, kept: None } }).unwrap();
             }
-            let outcome = check.finish(ResultFormat::Complete);
+            let outcome = check.finish(&ResultFormat::Complete.into());
 
             let (kind, column) = (table.kind("a").unwrap(), Column::in_batch(&batch, "a").unwrap());
             let mut missing: Vec<&Value> = Vec::new();

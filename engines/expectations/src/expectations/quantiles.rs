@@ -6,8 +6,10 @@
 use super::check::{Check, CheckError, Rows};
 use super::ranges::Bounds;
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
+use crate::value::float;
 use serde_json::{Value, json};
 
 const BITS_EACH_PASS: u32 = 16;
@@ -43,7 +45,7 @@ enum Interpolation {
 }
 
 /// Finds the values of several ranks.
-struct Selection {
+pub(super) struct Selection {
     column: String,
     quantiles: Vec<f64>,
     interpolation: Interpolation,
@@ -54,6 +56,11 @@ struct Selection {
 }
 
 impl Selection {
+    /// The search for quantiles, interpolated between values.
+    pub(super) fn linear(column: String, quantiles: Vec<f64>) -> Self {
+        Self::new(column, quantiles, Interpolation::Linear)
+    }
+
     fn new(column: String, quantiles: Vec<f64>, interpolation: Interpolation) -> Self {
         Self {
             column,
@@ -65,7 +72,11 @@ impl Selection {
         }
     }
 
-    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
+    /// Takes in some rows.
+    ///
+    /// # Errors
+    /// As [`Rows::column`].
+    pub(super) fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
         let column = rows.column(&self.column)?;
         let keys = (0..rows.batch.num_rows())
             .filter(|row| !column.is_null(*row))
@@ -90,7 +101,8 @@ impl Selection {
         Ok(())
     }
 
-    fn next_pass(&mut self) -> bool {
+    /// Ends a pass; true asks for another one.
+    pub(super) fn next_pass(&mut self) -> bool {
         if self.pass == 0 {
             if self.count == 0 {
                 return false;
@@ -122,7 +134,7 @@ impl Selection {
     }
 
     /// The quantiles, in the requested order; empty without values.
-    fn values(&self) -> Vec<f64> {
+    pub(super) fn values(&self) -> Vec<f64> {
         let position = |quantile: f64| quantile * (self.count.saturating_sub(1)) as f64;
         let pairs = self.searches.chunks_exact(2).zip(&self.quantiles);
         pairs
@@ -130,6 +142,8 @@ impl Selection {
                 let (below, above) = (number(pair[0].found), number(pair[1].found));
                 let fraction = position(*quantile).fract();
                 match self.interpolation {
+                    // Between equals there is nothing to interpolate, infinite or not.
+                    Interpolation::Linear if below == above || fraction == 0.0 => below,
                     Interpolation::Linear => below + (above - below) * fraction,
                     Interpolation::Lower => below,
                     Interpolation::Higher => above,
@@ -167,10 +181,11 @@ impl Check for Median {
         Ok(self.selection.next_pass())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         match self.selection.values().first() {
             None => Outcome::observed(false, Value::Null),
-            Some(median) => Outcome::observed(self.bounds.hold(*median), *median),
+            Some(median) if median.is_nan() => Outcome::observed(false, Value::Null),
+            Some(median) => Outcome::observed(self.bounds.hold(*median), float(*median)),
         }
     }
 }
@@ -179,7 +194,7 @@ pub(super) fn median(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn
     let column = arguments.text("column")?.to_owned();
     table.number(&column)?;
     Ok(Box::new(Median {
-        selection: Selection::new(column, vec![0.5], Interpolation::Linear),
+        selection: Selection::linear(column, vec![0.5]),
         bounds: Bounds::of_numbers(arguments)?,
     }))
 }
@@ -202,7 +217,7 @@ impl Check for Quantiles {
         Ok(self.selection.next_pass())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         let values = self.selection.values();
         // Great Expectations tolerates a relative deviation of 1e-4.
         let close = |value: f64, bound: f64| (value - bound).abs() <= 1.0e-4 * bound.abs();
@@ -216,7 +231,9 @@ impl Check for Quantiles {
             .enumerate()
             .map(|(index, range)| values.get(index).is_some_and(|value| inside(*value, *range)))
             .collect();
-        let shown: Vec<Value> = (0..self.ranges.len()).map(|index| json!(values.get(index))).collect();
+        let shown: Vec<Value> = (0..self.ranges.len())
+            .map(|index| values.get(index).copied().map_or(Value::Null, float))
+            .collect();
         let observed = json!({"quantiles": self.selection.quantiles, "values": shown});
         Outcome::observed(details.iter().all(|met| *met), observed).with("details", json!({"success_details": details}))
     }

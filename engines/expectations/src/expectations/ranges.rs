@@ -3,9 +3,11 @@
 use super::check::Check;
 use super::rows::{ColumnCheck, column};
 use crate::arguments::Arguments;
+use crate::operand::Operand;
 use crate::table::{BuildError, Table};
-use crate::value::{Column, Kind, Operand, decimal_to_f64};
+use crate::value::{Column, Kind};
 use arrow::array::BooleanArray;
+use serde_json::Value;
 
 /// Two bounds, each of which may be missing or excluded.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,25 +88,34 @@ impl KindBounds {
             strict_minimum: arguments.flag("strict_min")?,
             strict_maximum: arguments.flag("strict_max")?,
         };
-        let number = |operand: &Option<Operand>| operand.as_ref().map(|operand| operand.number(kind));
-        ordered(number(&bounds.minimum), number(&bounds.maximum))?;
-        let operands = || bounds.minimum.iter().chain(&bounds.maximum);
-        if kind == Kind::Text {
-            return Ok(Self::Text(bounds.map(|operand| match operand {
+        if bounds
+            .minimum
+            .as_ref()
+            .zip(bounds.maximum.as_ref())
+            .is_some_and(|(minimum, maximum)| minimum > maximum)
+        {
+            let given = |name| arguments.optional(name).unwrap_or(&Value::Null);
+            let (minimum, maximum) = (given("min_value"), given("max_value"));
+            return Err(
+                format!("argument 'min_value' is {minimum}: give at most 'max_value', which is {maximum}").into(),
+            );
+        }
+        Ok(match kind {
+            Kind::Text | Kind::Nothing => Self::Text(bounds.map(|operand| match operand {
                 Operand::Text(text) => text.clone(),
                 _ => String::new(),
-            })));
-        }
-        // One bound with a fraction requires a floating-point comparison.
-        if kind == Kind::Float || operands().any(|operand| matches!(operand, Operand::Float(_))) {
-            return Ok(Self::Float(bounds.map(|operand| operand.number(kind))));
-        }
-        Ok(Self::Exact(bounds.map(|operand| match operand {
-            Operand::Integer(value) => i128::from(*value),
-            Operand::Decimal(value) => *value,
-            Operand::Boolean(value) => i128::from(*value),
-            Operand::Text(_) | Operand::Float(_) => 0,
-        })))
+            })),
+            Kind::Float => Self::Float(bounds.map(|operand| match operand {
+                Operand::Float(number) => *number,
+                _ => f64::NAN,
+            })),
+            _ => Self::Exact(exact(&bounds)),
+        })
+    }
+
+    /// Whether a whole number, an unscaled decimal or a number of days or moments lies inside.
+    pub(super) fn hold_exact(&self, value: i128) -> bool {
+        matches!(self, Self::Exact(bounds) if bounds.hold(value))
     }
 
     /// Whether both bounds are missing.
@@ -133,9 +144,9 @@ impl KindBounds {
             }
             (Self::Exact(bounds), column) => {
                 // 128 bits only where decimals need them.
-                let clamp = |value: &i128| (*value).clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
-                let bounds = bounds.map(clamp);
+                let bounds = narrow(bounds);
                 match column {
+                    Column::Nanoseconds(array) => BooleanArray::from_unary(array, |value| !bounds.hold(value)),
                     Column::Integer(array) => BooleanArray::from_unary(array, |value| !bounds.hold(value)),
                     Column::Timestamp(array) => BooleanArray::from_unary(array, |value| !bounds.hold(value)),
                     Column::Date(array) => BooleanArray::from_unary(array, |value| !bounds.hold(i64::from(value))),
@@ -144,15 +155,39 @@ impl KindBounds {
                 }
             }
             (Self::Float(bounds), Column::Float(array)) => BooleanArray::from_unary(array, |value| !bounds.hold(value)),
-            (Self::Float(bounds), Column::Integer(array)) => {
-                BooleanArray::from_unary(array, |value| !bounds.hold(value as f64))
-            }
-            (Self::Float(bounds), Column::Decimal(array)) => {
-                let scale = array.scale();
-                BooleanArray::from_unary(array, |value| !bounds.hold(decimal_to_f64(value, scale)))
-            }
             (_, other) => all(other),
         }
+    }
+}
+
+/// Literals between two values exclude both of them from one side.
+fn exact(bounds: &Bounds<Operand>) -> Bounds<i128> {
+    let value = |operand: &Operand| match operand {
+        Operand::Exact(value) | Operand::Between(value) => *value,
+        Operand::Text(_) | Operand::Float(_) => 0,
+    };
+    let between = |bound: &Option<Operand>| matches!(bound, Some(Operand::Between(_)));
+    Bounds {
+        strict_minimum: bounds.strict_minimum || between(&bounds.minimum),
+        strict_maximum: bounds.strict_maximum && !between(&bounds.maximum),
+        ..bounds.map(value)
+    }
+}
+
+/// The same bounds for numbers of 64 bits.
+fn narrow(bounds: &Bounds<i128>) -> Bounds<i64> {
+    let (least, most) = (i128::from(i64::MIN), i128::from(i64::MAX));
+    // No number is above the greatest or below the least one.
+    let (above, below) = (
+        bounds.minimum.is_some_and(|minimum| minimum > most),
+        bounds.maximum.is_some_and(|maximum| maximum < least),
+    );
+    let clamp = |value: i128| value.clamp(least, most) as i64;
+    Bounds {
+        minimum: bounds.minimum.filter(|minimum| *minimum >= least).map(clamp),
+        maximum: bounds.maximum.filter(|maximum| *maximum <= most).map(clamp),
+        strict_minimum: bounds.strict_minimum || above,
+        strict_maximum: bounds.strict_maximum || below,
     }
 }
 
@@ -174,5 +209,5 @@ pub(super) fn between(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dy
                 .into(),
         );
     }
-    ColumnCheck::boxed(arguments, move |column| bounds.outside(column))
+    ColumnCheck::boxed(arguments, move |column| Ok(bounds.outside(column)))
 }

@@ -2,8 +2,9 @@
 
 use super::check::{Check, CheckError, Rows};
 use crate::arguments::Arguments;
+use crate::detail::Detail;
 use crate::normalise::show;
-use crate::result::{Outcome, ResultFormat};
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use crate::tally::Tally;
 use crate::value::{Column, Kind, array};
@@ -25,7 +26,7 @@ pub(super) struct ColumnCheck<J> {
     tally: Tally,
 }
 
-impl<J: FnMut(Column<'_>) -> BooleanArray + Send + 'static> ColumnCheck<J> {
+impl<J: FnMut(Column<'_>) -> Result<BooleanArray, CheckError> + Send + 'static> ColumnCheck<J> {
     /// Reads the arguments `column` and `mostly`; a verdict depends on the value only.
     pub(super) fn boxed(arguments: &Arguments<'_>, judge: J) -> Result<Box<dyn Check>, BuildError> {
         Self::of(arguments, judge, true)
@@ -48,15 +49,15 @@ impl<J: FnMut(Column<'_>) -> BooleanArray + Send + 'static> ColumnCheck<J> {
     }
 }
 
-impl<J: FnMut(Column<'_>) -> BooleanArray + Send> ColumnCheck<J> {
+impl<J: FnMut(Column<'_>) -> Result<BooleanArray, CheckError> + Send> ColumnCheck<J> {
     /// The verdicts on the rows of a dictionary array; each distinct value is judged once.
-    fn judge_dictionary(&mut self, array: &DictionaryArray<Int32Type>) -> Result<BooleanArray, ArrowError> {
+    fn judge_dictionary(&mut self, array: &DictionaryArray<Int32Type>) -> Result<BooleanArray, CheckError> {
         let values = array.values();
         let verdicts = match &self.judged {
             Some((known, verdicts)) if Arc::ptr_eq(known, values) => verdicts.clone(),
             _ => {
                 let unsupported = || ArrowError::SchemaError(format!("a dictionary of {}", values.data_type()));
-                let verdicts = (self.judge)(Column::of(values).ok_or_else(unsupported)?);
+                let verdicts = (self.judge)(Column::of(values).ok_or_else(unsupported)?)?;
                 self.judged = Some((Arc::clone(values), verdicts.clone()));
                 verdicts
             }
@@ -80,7 +81,7 @@ fn verdict(verdicts: &BooleanArray, key: i32) -> Option<bool> {
     verdicts.is_valid(key).then(|| verdicts.value(key))
 }
 
-impl<J: FnMut(Column<'_>) -> BooleanArray + Send> Check for ColumnCheck<J> {
+impl<J: FnMut(Column<'_>) -> Result<BooleanArray, CheckError> + Send> Check for ColumnCheck<J> {
     fn columns(&self) -> Vec<String> {
         vec![self.column.clone()]
     }
@@ -93,15 +94,15 @@ impl<J: FnMut(Column<'_>) -> BooleanArray + Send> Check for ColumnCheck<J> {
         let array = array(rows.batch, &self.column)?;
         let verdicts = match array.as_dictionary_opt::<Int32Type>() {
             Some(dictionary) => self.judge_dictionary(dictionary)?,
-            None => (self.judge)(rows.column(&self.column)?),
+            None => (self.judge)(rows.column(&self.column)?)?,
         };
         self.tally
             .add_verdicts(&verdicts, &rows.positions, |row| show(array, row));
         Ok(())
     }
 
-    fn finish(&mut self, format: ResultFormat) -> Outcome {
-        self.tally.outcome(self.mostly, true, format)
+    fn finish(&mut self, detail: &Detail) -> Outcome {
+        self.tally.outcome(self.mostly, true, detail)
     }
 }
 

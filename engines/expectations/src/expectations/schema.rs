@@ -3,7 +3,8 @@
 use super::check::{Check, CheckError, Rows};
 use super::ranges::Bounds;
 use crate::arguments::Arguments;
-use crate::result::{Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::Outcome;
 use crate::table::{BuildError, Table};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ impl Check for Decided {
         Ok(())
     }
 
-    fn finish(&mut self, _: ResultFormat) -> Outcome {
+    fn finish(&mut self, _: &Detail) -> Outcome {
         self.0.clone()
     }
 }
@@ -89,32 +90,83 @@ pub(super) fn columns_in_order(arguments: &Arguments<'_>, table: &Table) -> Resu
     })
 }
 
-fn count_between(arguments: &Arguments<'_>, count: u64) -> Result<Box<dyn Check>, BuildError> {
-    let bounds = Bounds {
-        minimum: arguments.count("min_value")?,
-        maximum: arguments.count("max_value")?,
-        strict_minimum: arguments.flag("strict_min")?,
-        strict_maximum: arguments.flag("strict_max")?,
-    };
-    decided(Outcome::observed(bounds.hold(count), count))
+/// Whether there is as many of something as wanted.
+#[derive(Debug, Clone)]
+enum Wanted {
+    Exactly(u64),
+    Between(Bounds<u64>),
 }
 
-fn count_equal(arguments: &Arguments<'_>, count: u64) -> Result<Box<dyn Check>, BuildError> {
-    decided(Outcome::observed(arguments.required_count("value")? == count, count))
+impl Wanted {
+    /// The argument `value`.
+    fn exactly(arguments: &Arguments<'_>) -> Result<Self, BuildError> {
+        Ok(Self::Exactly(arguments.required_count("value")?))
+    }
+
+    /// The arguments `min_value`, `max_value`, `strict_min`, `strict_max`.
+    fn between(arguments: &Arguments<'_>) -> Result<Self, BuildError> {
+        Ok(Self::Between(Bounds {
+            minimum: arguments.count("min_value")?,
+            maximum: arguments.count("max_value")?,
+            strict_minimum: arguments.flag("strict_min")?,
+            strict_maximum: arguments.flag("strict_max")?,
+        }))
+    }
+
+    fn outcome(&self, count: u64) -> Outcome {
+        let met = match self {
+            Self::Exactly(wanted) => *wanted == count,
+            Self::Between(bounds) => bounds.hold(count),
+        };
+        Outcome::observed(met, count)
+    }
+}
+
+/// The number of rows that meet a row condition.
+struct MatchingRows {
+    wanted: Wanted,
+    count: u64,
+}
+
+impl Check for MatchingRows {
+    fn columns(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn needs_rows(&self) -> bool {
+        true
+    }
+
+    fn update(&mut self, rows: &Rows<'_>) -> Result<(), CheckError> {
+        self.count += rows.batch.num_rows() as u64;
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &Detail) -> Outcome {
+        self.wanted.outcome(self.count)
+    }
+}
+
+/// Without a condition the table knows the number of its rows.
+fn row_count(arguments: &Arguments<'_>, table: &Table, wanted: Wanted) -> Result<Box<dyn Check>, BuildError> {
+    if arguments.optional("row_condition").is_some() {
+        return Ok(Box::new(MatchingRows { wanted, count: 0 }));
+    }
+    decided(wanted.outcome(table.rows))
 }
 
 pub(super) fn column_count_between(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
-    count_between(arguments, table.schema.fields().len() as u64)
+    decided(Wanted::between(arguments)?.outcome(table.schema.fields().len() as u64))
 }
 
 pub(super) fn column_count_equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
-    count_equal(arguments, table.schema.fields().len() as u64)
+    decided(Wanted::exactly(arguments)?.outcome(table.schema.fields().len() as u64))
 }
 
 pub(super) fn row_count_between(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
-    count_between(arguments, table.rows)
+    row_count(arguments, table, Wanted::between(arguments)?)
 }
 
 pub(super) fn row_count_equal(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
-    count_equal(arguments, table.rows)
+    row_count(arguments, table, Wanted::exactly(arguments)?)
 }

@@ -3,9 +3,10 @@
 use super::check::Check;
 use super::rows::{ColumnCheck, column};
 use crate::arguments::Arguments;
+use crate::operand::Operand;
 use crate::table::{BuildError, Table};
-use crate::value::{Column, Kind, Operand, decimal_to_f64};
-use arrow::array::BooleanArray;
+use crate::value::{Column, Kind};
+use arrow::array::{Array, BooleanArray};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +16,7 @@ pub(super) struct ValueSet {
     texts: HashSet<String>,
     /// Whole numbers, days, microseconds, unscaled decimals, truth values.
     exact: HashSet<i128>,
-    /// Bits of numbers that are not whole (or not exact for decimals).
+    /// Bits of floating-point numbers.
     floats: HashSet<u64>,
 }
 
@@ -26,9 +27,8 @@ impl ValueSet {
         for operand in literals.iter().filter_map(|literal| Operand::new(kind, literal)) {
             match operand {
                 Operand::Text(text) => drop(set.texts.insert(text)),
-                Operand::Integer(value) => drop(set.exact.insert(i128::from(value))),
-                Operand::Decimal(value) => drop(set.exact.insert(value)),
-                Operand::Boolean(value) => drop(set.exact.insert(i128::from(value))),
+                Operand::Exact(value) => drop(set.exact.insert(value)),
+                Operand::Between(_) => {}
                 Operand::Float(value) => drop(set.floats.insert(bits(value))),
             }
         }
@@ -39,9 +39,8 @@ impl ValueSet {
     pub(super) fn has(&self, operand: &Operand) -> bool {
         match operand {
             Operand::Text(text) => self.texts.contains(text),
-            Operand::Integer(value) => self.exact.contains(&i128::from(*value)),
-            Operand::Decimal(value) => self.exact.contains(value),
-            Operand::Boolean(value) => self.exact.contains(&i128::from(*value)),
+            Operand::Exact(value) => self.exact.contains(value),
+            Operand::Between(_) => false,
             Operand::Float(value) => self.floats.contains(&bits(*value)),
         }
     }
@@ -55,16 +54,8 @@ impl ValueSet {
         for row in found.values().set_indices().filter(|row| !column.is_null(*row)) {
             match column {
                 Column::Text(array) => drop(self.texts.remove(array.value(row))),
-                Column::Integer(array) => drop(self.exact.remove(&i128::from(array.value(row)))),
-                Column::Date(array) => drop(self.exact.remove(&i128::from(array.value(row)))),
-                Column::Timestamp(array) => drop(self.exact.remove(&i128::from(array.value(row)))),
-                Column::Boolean(array) => drop(self.exact.remove(&i128::from(array.value(row)))),
                 Column::Float(array) => drop(self.floats.remove(&bits(array.value(row)))),
-                Column::Decimal(array) => {
-                    self.exact.remove(&array.value(row));
-                    self.floats
-                        .remove(&bits(decimal_to_f64(array.value(row), array.scale())));
-                }
+                column => drop(column.exact(row).map(|value| self.exact.remove(&value))),
             }
         }
     }
@@ -79,12 +70,9 @@ impl ValueSet {
             Column::Timestamp(array) => BooleanArray::from_unary(array, |value| exact(i128::from(value))),
             Column::Boolean(array) => BooleanArray::from_unary(array, |value| exact(i128::from(value))),
             Column::Float(array) => BooleanArray::from_unary(array, |value| self.floats.contains(&bits(value))),
-            Column::Decimal(array) => {
-                let scale = array.scale();
-                let inexact =
-                    |value| !self.floats.is_empty() && self.floats.contains(&bits(decimal_to_f64(value, scale)));
-                BooleanArray::from_unary(array, |value| exact(value) || inexact(value))
-            }
+            Column::Nanoseconds(array) => BooleanArray::from_unary(array, |value| exact(i128::from(value))),
+            Column::Decimal(array) => BooleanArray::from_unary(array, exact),
+            Column::Other(array) => BooleanArray::new_null(array.len()),
         }
     }
 }
@@ -110,33 +98,22 @@ impl ValueIds {
         let next = (self.texts.len() + self.exact.len() + self.floats.len()) as u32;
         Some(match Operand::new(kind, literal)? {
             Operand::Text(text) => *self.texts.entry(text).or_insert(next),
-            Operand::Integer(value) => *self.exact.entry(i128::from(value)).or_insert(next),
-            Operand::Decimal(value) => *self.exact.entry(value).or_insert(next),
-            Operand::Boolean(value) => *self.exact.entry(i128::from(value)).or_insert(next),
+            Operand::Exact(value) => *self.exact.entry(value).or_insert(next),
+            Operand::Between(_) => return None,
             Operand::Float(value) => *self.floats.entry(bits(value)).or_insert(next),
         })
     }
 
-    /// The numbers of the literals that equal the value of a row: an exact one, and one that is equal as a
-    /// floating-point number.
-    pub(super) fn of(&self, column: &Column<'_>, row: usize) -> [Option<u32>; 2] {
+    /// The number of the literal that equals the value of a row.
+    pub(super) fn of(&self, column: &Column<'_>, row: usize) -> Option<u32> {
         if column.is_null(row) {
-            return [Some(NULL), None];
+            return Some(NULL);
         }
-        let exact = match column {
-            Column::Text(array) => return [self.texts.get(array.value(row)).copied(), None],
-            Column::Float(_) => None,
-            Column::Integer(array) => Some(i128::from(array.value(row))),
-            Column::Date(array) => Some(i128::from(array.value(row))),
-            Column::Timestamp(array) => Some(i128::from(array.value(row))),
-            Column::Boolean(array) => Some(i128::from(array.value(row))),
-            Column::Decimal(array) => Some(array.value(row)),
-        };
-        let float = (!self.floats.is_empty()).then(|| bits(column.number(row)));
-        [
-            exact.and_then(|value| self.exact.get(&value)).copied(),
-            float.and_then(|value| self.floats.get(&value)).copied(),
-        ]
+        match column {
+            Column::Text(array) => self.texts.get(array.value(row)).copied(),
+            Column::Float(array) => self.floats.get(&bits(array.value(row))).copied(),
+            column => self.exact.get(&column.exact(row)?).copied(),
+        }
     }
 }
 
@@ -152,20 +129,20 @@ pub(super) fn in_set(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn
         .optional_list("value_set")?
         .map(|values| ValueSet::new(kind, values));
     ColumnCheck::boxed(arguments, move |column| match &set {
-        Some(set) => not(&set.contains(column)),
-        None => nothing(column),
+        Some(set) => Ok(not(&set.contains(column))),
+        None => Ok(nothing(column)),
     })
 }
 
 pub(super) fn not_in_set(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     let kind = column(arguments, table)?;
     let set = ValueSet::new(kind, arguments.list("value_set")?);
-    ColumnCheck::boxed(arguments, move |column| set.contains(column))
+    ColumnCheck::boxed(arguments, move |column| Ok(set.contains(column)))
 }
 
 /// Negates each verdict; nulls stay.
 pub(super) fn not(verdicts: &BooleanArray) -> BooleanArray {
-    BooleanArray::new(!verdicts.values(), arrow::array::Array::nulls(verdicts).cloned())
+    BooleanArray::new(!verdicts.values(), verdicts.nulls().cloned())
 }
 
 /// Nothing is unexpected.

@@ -11,7 +11,8 @@ use super::hashing::{HASH_MEMORY, hash, wide_hash};
 use super::order::Before;
 use super::rows::Ignore;
 use crate::arguments::Arguments;
-use crate::result::{COMPLETE_LIMIT, Outcome, ResultFormat};
+use crate::detail::Detail;
+use crate::result::{COMPLETE_LIMIT, Outcome};
 use crate::spill::Spill;
 use crate::table::{BuildError, Table};
 use crate::tally::Tally;
@@ -68,9 +69,9 @@ impl Unique {
     fn new(columns: Vec<String>, ignore: Ignore, mostly: f64, table: &Table) -> Self {
         let rows = table.rows + table.reference_rows;
         let memory = HASH_MEMORY / table.hashing.max(1) as usize;
-        // Reference rows have an order of their own, and zero is two floating-point numbers.
+        // Reference rows have an order of their own, zero is two floating-point numbers, and some values have no order.
         let ordered = match columns.as_slice() {
-            [column] => table.reference_rows == 0 && table.kind(column) != Ok(Kind::Float),
+            [column] => table.reference_rows == 0 && !matches!(table.any(column), Ok(Kind::Float | Kind::Other)),
             _ => false,
         };
         Self {
@@ -215,8 +216,8 @@ impl Check for Unique {
         Ok(!matches!(self.pass, Pass::Done))
     }
 
-    fn finish(&mut self, format: ResultFormat) -> Outcome {
-        self.tally.outcome(self.mostly, true, format)
+    fn finish(&mut self, detail: &Detail) -> Outcome {
+        self.tally.outcome(self.mostly, true, detail)
     }
 }
 
@@ -251,7 +252,7 @@ fn show(names: &[String], compound: bool, columns: &[Column<'_>], row: usize) ->
 
 pub(super) fn values(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     let column = arguments.text("column")?.to_owned();
-    table.kind(&column)?;
+    table.any(&column)?;
     let check = Unique::new(vec![column], Ignore::AllMissing, arguments.mostly()?, table);
     Ok(Box::new(check))
 }
@@ -266,7 +267,7 @@ pub(super) fn compound(arguments: &Arguments<'_>, table: &Table) -> Result<Box<d
         .into());
     }
     for column in &columns {
-        table.kind(column)?;
+        table.any(column)?;
     }
     let check = Unique::new(columns, Ignore::of(arguments)?, arguments.mostly()?, table);
     Ok(Box::new(check))

@@ -2,22 +2,26 @@
 
     run.py FOLDER
 
-For each case FOLDER gets NAME.parquet, NAME.suite.json and, for each result format, NAME.FORMAT.json. What a run stamps
-(times, fingerprints, tracebacks) is left out.
+For each case FOLDER gets NAME.parquet, NAME.suite.json and, for each result format, NAME.FORMAT.json; a format that is more than
+a name is in NAME.DETAILED.format.json, and its results are in NAME.DETAILED.json. What a run stamps (times, fingerprints,
+tracebacks) is left out. JSON has no infinities: they are texts.
 """
 
 import datetime
 import decimal
 import json
+import math
 import pathlib
 import sys
 
 import great_expectations as gx
 import great_expectations.expectations as gxe
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from great_expectations.expectations.row_conditions import Column
+from odd_cases import odd_cases
 from random_cases import random_cases
 
 RESULT_FORMATS = ["BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE"]
@@ -148,16 +152,6 @@ def expectations() -> list:
     return pairs
 
 
-def clean(result: dict) -> dict:
-    """Drops what a run stamps, and tells whether an exception was raised."""
-    for entry in result["results"]:
-        info = entry.pop("exception_info")
-        entry["raised"] = info.get("raised_exception") is not False
-        entry["expectation_config"]["kwargs"].pop("batch_id", None)
-        entry["result"].pop("unexpected_index_query", None)
-    return {key: result[key] for key in ("success", "results", "statistics", "suite_name")}
-
-
 def typed_table() -> pa.Table:
     """Decimals, dates, timestamps without zone, truth values; with nulls."""
     rows = 40
@@ -234,19 +228,31 @@ def plain(value: object) -> object:
     return value.item() if hasattr(value, "item") else float(value)
 
 
+def without_infinities(value: object) -> object:
+    """Infinities as texts, NaN as nothing."""
+    if isinstance(value, dict):
+        return {key: without_infinities(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_infinities(each) for each in value]
+    if isinstance(value, (float, np.floating)) and not math.isfinite(value):
+        return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
 def main() -> None:
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     cases = [
-        ("full", table(), expectations()),
-        ("empty", table().slice(0, 0), expectations()),
-        ("typed", typed_table(), typed_expectations()),
-        *random_cases(),
+        ("full", table(), expectations(), None),
+        ("empty", table().slice(0, 0), expectations(), None),
+        ("typed", typed_table(), typed_expectations(), None),
+        *((*case, None) for case in random_cases()),
+        *odd_cases(),
     ]
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("pandas")
-    for name, data, expected in cases:
+    for name, data, expected, detailed in cases:
         suite = gx.ExpectationSuite(name="differential")
         for number, expectation in enumerate(expected):
             expectation.id = f"00000000-0000-0000-0000-{number:012d}"
@@ -256,10 +262,14 @@ def main() -> None:
         asset = source.add_dataframe_asset(name)
         frame = pd.read_parquet(folder / f"{name}.parquet")
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-        for result_format in RESULT_FORMATS if name == "full" else ["COMPLETE"]:
+        formats = {result_format: result_format for result_format in (RESULT_FORMATS if name == "full" else ["COMPLETE"])}
+        if detailed is not None:
+            formats["DETAILED"] = detailed
+            (folder / f"{name}.DETAILED.format.json").write_text(json.dumps(detailed))
+        for label, result_format in formats.items():
             result = batch.validate(suite, result_format=result_format).to_json_dict()
-            text = json.dumps(clean(result), indent=1, default=plain)
-            (folder / f"{name}.{result_format}.json").write_text(text)
+            text = json.dumps(without_infinities(clean(result)), indent=1, default=plain, allow_nan=False)
+            (folder / f"{name}.{label}.json").write_text(text)
 
 
 if __name__ == "__main__":

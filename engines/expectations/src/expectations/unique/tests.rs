@@ -1,4 +1,5 @@
 use super::*;
+use crate::result::ResultFormat;
 use crate::tally::Positions;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use proptest::prelude::*;
@@ -69,7 +70,7 @@ fn found(columns: &[&str], model: &Model) -> (u64, Vec<u64>, Value, u32) {
             break;
         }
     }
-    let outcome = check.finish(ResultFormat::Complete);
+    let outcome = check.finish(&ResultFormat::Complete.into());
     let count = outcome.result["unexpected_count"].as_u64().unwrap();
     (count, outcome.rows, outcome.result["unexpected_list"].clone(), passes)
 }
