@@ -91,7 +91,7 @@ const WORDS: [&str; 19] = [
 ];
 
 /// Names that are personal data as a whole, without punctuation.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     "accountnumber",
     "birthdate",
     "cardno",
@@ -100,6 +100,7 @@ const NAMES: [&str; 21] = [
     "cell",
     "cvv2",
     "dateofbirth",
+    "email",
     "emailaddress",
     "familyname",
     "forename",
