@@ -56,8 +56,11 @@ async fn anonymous(address: std::net::SocketAddr, request: &str) -> String {
 #[tokio::test]
 async fn no_statement_reaches_a_file_of_the_machine() {
     let fixture = Fixture::start().await;
-    let folder = tempfile::tempdir().unwrap();
+    // In lower case, as names are folded even in quotes: an attempt has to name a file that exists.
+    let name = format!("cardlake-{}-", std::process::id());
+    let folder = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir().unwrap();
     let secret = folder.path().join("secret.csv");
+    assert_eq!(secret.to_str().unwrap(), secret.to_str().unwrap().to_lowercase());
     std::fs::write(&secret, "key\n5105105105105100\n").unwrap();
     let json = folder.path().join("secret.json");
     std::fs::write(&json, "{\"key\":\"5105105105105100\"}").unwrap();
