@@ -67,7 +67,7 @@ fn what_is_personal_is_masked_and_counted() {
     );
     assert_eq!(rows["d"], row("***", r#"{"***":1}"#));
     assert_eq!(rows["e"], row(";***", r#"{"note":"***"}"#));
-    let counts = ["***", "city", "contact", "full_name", "memo", "note", "visits"].map(|name| name.to_owned());
+    let counts = ["***", "city", "contact", "full_name", "memo", "note", "visits"].map(str::to_owned);
     assert_eq!(drift, counts.into_iter().zip([1, 4, 1, 1, 1, 1, 1]).collect());
     assert_eq!(quarantine, "");
 
