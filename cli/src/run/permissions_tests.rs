@@ -80,6 +80,12 @@ const EXCEPTIONS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         WAREHOUSE,
+        "s3:GetEncryptionConfiguration",
+        "arn:aws:s3:::cardlake-gold",
+        "Redshift looks for the key of the bucket before UNLOAD with ENCRYPTED AUTO",
+    ),
+    (
+        WAREHOUSE,
         "s3:GetObject",
         "arn:aws:s3:::cardlake-gold/",
         "Redshift asks it of those who unload (its guide: GET, LIST and PUT)",

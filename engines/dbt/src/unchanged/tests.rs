@@ -103,7 +103,6 @@ impl Shop {
         let mut first = states.clone();
         schedule.settle(&mut first);
         for task in schedule.tasks(&mut first, 100) {
-            let pending = |id: &&String| first.get(*id).is_some_and(|state| state.status == Status::Pending);
             // Of an ephemeral model its readers read what it reads.
             let mut inputs: Vec<&String> = task
                 .nodes
