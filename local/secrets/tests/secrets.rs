@@ -223,7 +223,7 @@ async fn errors_are_the_typed_ones_of_the_service() {
         .send()
         .await;
     assert_eq!(parameter.unwrap_err().code(), Some("ValidationException"));
-    let operation = client.delete_secret().secret_id("s").send().await.unwrap_err();
+    let operation = client.rotate_secret().secret_id("s").send().await.unwrap_err();
     assert_eq!(operation.code(), Some("UnknownOperationException"));
 }
 

@@ -17,6 +17,7 @@ kind: DataContract
 version: 1.0.0
 schema:
   - name: texts
+    customProperties: [{property: onPersonalData, value: allow}]
     properties:
       - {name: id, logicalType: string, physicalType: VARCHAR(1000), primaryKey: true}
       - {name: a, logicalType: string, physicalType: VARCHAR(65535)}
