@@ -21,7 +21,9 @@ cargo test --release --locked --workspace --doc
 
 awk '/^test result: / { passed += $4; failed += $6; ignored += $8 }
   END { printf "\ntest: %d passed, %d failed, %d ignored; the slowest:\n", passed, failed, ignored }' "$log"
-sed -nE 's/^test (.*) \.\.\. ok <([0-9.]+)s>$/\2 \1/p' "$log" | sort -rn | head -10 | awk '{ printf "%8.1f s  %s\n", $1, $2 }'
+# Read to its end: with `head` in its place, sort would be killed by the closed pipe, and the script with it.
+sed -nE 's/^test (.*) \.\.\. ok <([0-9.]+)s>$/\2 \1/p' "$log" | sort -rn \
+  | awk 'NR <= 10 { printf "%8.1f s  %s\n", $1, $2 }'
 if [ "${CHROMIUM:-}" = none ]; then
   echo "test: SKIPPED what only a browser can tell, as CHROMIUM=none" >&2
 fi
