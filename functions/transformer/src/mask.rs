@@ -34,7 +34,7 @@ impl MaskPolicy {
     /// Whether the name of an unknown field is data itself: a card number, or an e-mail address in a row that took the place of
     /// a header.
     pub(crate) fn hides_name(&self, name: &str) -> bool {
-        self.finds && matches!(mask_personal_data(name), Cow::Owned(_))
+        self.masks_text(name)
     }
 
     /// Whether an unknown field is masked whatever its value is. Otherwise a renamed column would store personal data in the clear.

@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use cardlake_loopback::{NoSpaceLog, durable};
@@ -106,6 +106,8 @@ impl Drop for RemoveOnDrop {
 pub(crate) struct Store {
     root: PathBuf,
     locks: Vec<Mutex<()>>,
+    /// Held for writing while folders are made: nobody answers for an object in a folder that is not on the disk yet.
+    folders: RwLock<()>,
     tags: TagCache,
     no_space: NoSpaceLog,
 }
@@ -126,6 +128,7 @@ impl Store {
         Ok(Self {
             root: root.to_owned(),
             locks,
+            folders: RwLock::default(),
             tags: TagCache::open(&attributes.join(TAGS)),
             no_space: NoSpaceLog::default(),
         })
@@ -285,7 +288,7 @@ impl Store {
         finished.file.sync_data().map_err(at("write", &finished.path))?;
         let _guard = self.lock(&path);
         self.check(&path, key, condition)?;
-        place(&finished.path, &path, key, *condition == Condition::Absent)?;
+        self.place(&finished.path, &path, key, *condition == Condition::Absent)?;
         let metadata = fs::metadata(&path).map_err(at("examine", &path))?;
         self.tags.remember(&path, &metadata, &finished.tag);
         attributes.save(&self.root, bucket, key, &finished.tag)?;
@@ -299,6 +302,61 @@ impl Store {
             finished.keep();
         }
         Ok(info)
+    }
+
+    /// Moves `from` to `to`, making folders on the way; `absent` asks that `to` does not exist, atomically, and leaves
+    /// `from` where it is.
+    fn place(&self, from: &Path, to: &Path, key: &str, absent: bool) -> Result<()> {
+        let unusable = |reason| StoreError::UnusableKey {
+            key: key.to_owned(),
+            reason,
+        };
+        let folder = to.parent().unwrap_or(to);
+        for _ in 0..MAX_FOLDER_RACES {
+            match self.make_folders(folder) {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists
+                    ) =>
+                {
+                    return Err(unusable(
+                        "a part of it is an object already, and a file cannot be a folder",
+                    ));
+                }
+                // Another writer, or a delete, was quicker.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                created => created.map_err(at("create the folder", folder))?,
+            }
+            let placed = if absent {
+                fs::hard_link(from, to)
+            } else {
+                fs::rename(from, to)
+            };
+            match placed {
+                Ok(()) => return sync_existing(folder),
+                Err(_) if to.is_dir() => {
+                    return Err(unusable("other keys start with it, and a folder cannot be a file"));
+                }
+                Err(error) if absent && error.kind() == io::ErrorKind::AlreadyExists => {
+                    return Err(StoreError::PreconditionFailed);
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(at("write", to)(error)),
+            }
+        }
+        Err(at("write", to)(io::Error::from(io::ErrorKind::NotFound)))
+    }
+
+    fn make_folders(&self, folder: &Path) -> io::Result<()> {
+        {
+            let _made = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+            if folder.is_dir() {
+                return Ok(());
+            }
+        }
+        let _making = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+        durable::create_folders(folder)
     }
 
     fn check(&self, path: &Path, key: &str, condition: &Condition) -> Result<()> {
@@ -345,48 +403,6 @@ impl Store {
     pub(crate) fn sync(&self, folders: impl IntoIterator<Item = PathBuf>) -> Result<()> {
         folders.into_iter().try_for_each(|folder| sync_existing(&folder))
     }
-}
-
-/// Moves `from` to `to`, making folders on the way; `absent` asks that `to` does not exist, atomically, and leaves
-/// `from` where it is.
-fn place(from: &Path, to: &Path, key: &str, absent: bool) -> Result<()> {
-    let unusable = |reason| StoreError::UnusableKey {
-        key: key.to_owned(),
-        reason,
-    };
-    let folder = to.parent().unwrap_or(to);
-    for _ in 0..MAX_FOLDER_RACES {
-        match durable::create_folders(folder) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists
-                ) =>
-            {
-                return Err(unusable(
-                    "a part of it is an object already, and a file cannot be a folder",
-                ));
-            }
-            // Another writer, or a delete, was quicker.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            created => created.map_err(at("create the folder", folder))?,
-        }
-        let placed = if absent {
-            fs::hard_link(from, to)
-        } else {
-            fs::rename(from, to)
-        };
-        match placed {
-            Ok(()) => return sync_existing(folder),
-            Err(_) if to.is_dir() => return Err(unusable("other keys start with it, and a folder cannot be a file")),
-            Err(error) if absent && error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(StoreError::PreconditionFailed);
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(at("write", to)(error)),
-        }
-    }
-    Err(at("write", to)(io::Error::from(io::ErrorKind::NotFound)))
 }
 
 /// Puts the names in a folder on the disk, unless a delete has taken the folder, too.
