@@ -167,6 +167,7 @@ impl Environment {
             listen: listen(servers.redshift_port),
             database_file: data_dir.join(WAREHOUSE_FILE),
             database: DATABASE.to_owned(),
+            workgroup: Some(WORKGROUP.to_owned()),
             s3: Aws::new(sdk_config(&credentials.of(WAREHOUSE)), endpoints.clone()).s3(),
             credentials: credentials.clone(),
             region: REGION.to_owned(),
@@ -339,6 +340,7 @@ impl Environment {
             ("AWS_ENDPOINT_URL_REDSHIFT_DATA", self.redshift.endpoint_url()),
             ("AWS_ENDPOINT_URL_S3", self.s3_endpoint.clone()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets.endpoint_url()),
+            ("AWS_ENDPOINT_URL_STS", self.secrets.endpoint_url()),
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key.clone()),
             // A token left over from real credentials does not belong to this key.

@@ -380,6 +380,10 @@ class DataApi(unittest.TestCase):
         self.refused("ValidationException", self.client.describe_statement, Id="not an id")
         self.refused("ValidationException", execute, Sql="select 1", Database="cardlake")
         self.refused("ValidationException", execute, Sql="select 1", WorkgroupName="cardlake")
+        for elsewhere in ({"WorkgroupName": "other"}, {"ClusterIdentifier": "cluster-1"}):
+            answer = self.refused("ValidationException", execute, Sql="select 1", Database="cardlake", **elsewhere)
+            self.assertIn("endpoint doesn't exist", answer["Error"]["Message"])
+        self.finish(execute(Sql="select 1", Database="cardlake", WorkgroupName="arn:aws:redshift-serverless:us-east-1:000000000000:workgroup/cardlake"))
         both = {**WHERE, "ClusterIdentifier": "cluster-1"}
         self.refused("ValidationException", execute, Sql="select 1", **both)
         self.refused("ValidationException", execute, Sql="select 1", DbUser="me", **WHERE)
@@ -456,6 +460,9 @@ class DataApi(unittest.TestCase):
         self.assertEqual([entry["Size"] for entry in listed["Contents"]], [9_000_000])
         secret = self.server.cli("secretsmanager", "describe-secret", "--secret-id", "cardlake/token-keys")
         self.assertEqual(json.loads(secret.stdout)["Name"], "cardlake/token-keys")
+        identity = self.server.cli("sts", "get-caller-identity")
+        self.assertEqual(identity.returncode, 0, identity.stderr)
+        self.assertEqual(json.loads(identity.stdout)["Account"], "000000000000")
 
     def test_zz_every_operation_of_the_model_was_called(self):
         model = botocore.session.get_session().get_service_model("redshift-data")
@@ -470,7 +477,7 @@ class Up(unittest.TestCase):
                 names = [line.split("=")[0].removeprefix("export ") for line in server.lines]
                 for name in (
                     "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_REDSHIFT_DATA", "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-                    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "CARDLAKE_BRONZE_BUCKET",
+                    "AWS_ENDPOINT_URL_STS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "CARDLAKE_BRONZE_BUCKET",
                     "CARDLAKE_SILVER_BUCKET", "CARDLAKE_GOLD_BUCKET", "CARDLAKE_REDSHIFT_WORKGROUP",
                     "CARDLAKE_REDSHIFT_DATABASE", "CARDLAKE_TOKEN_KEY_SECRET",
                 ):

@@ -50,6 +50,7 @@ impl Fixture {
             listen: "127.0.0.1:0".parse().unwrap(),
             database_file: folder.path().join("warehouse.duckdb"),
             database: "cardlake".to_owned(),
+            workgroup: None,
             s3: lake.aws().s3(),
             credentials: LoopbackLake::credentials(),
             region: "us-east-1".to_owned(),

@@ -75,6 +75,7 @@ pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftE
         statements: Arc::clone(&statements),
         credentials: options.credentials,
         known_secrets: options.known_secrets,
+        workgroup: options.workgroup,
         access_log: options.access_log,
     });
     let router = Router::new()

@@ -12,5 +12,7 @@ pub(crate) struct Service {
     pub(crate) statements: Arc<Statements>,
     pub(crate) credentials: ServerCredentials,
     pub(crate) known_secrets: Arc<dyn KnownSecrets>,
+    /// The workgroup to be named, if only one is taken.
+    pub(crate) workgroup: Option<String>,
     pub(crate) access_log: Option<AccessLog>,
 }

@@ -1,4 +1,4 @@
-//! The HTTP server: AWS JSON requests to operations.
+//! The HTTP server: AWS JSON requests to operations, and those of the Query protocol to the identity.
 
 use std::error::Error;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use cardlake_loopback::{AccessLog, ListenError, ServerCredentials, SignedRequest, listen, signature};
 use chrono::Utc;
@@ -17,6 +17,7 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::identity;
 use crate::operations::{self, ServiceError};
 use crate::vault::Vault;
 
@@ -142,20 +143,12 @@ pub async fn start(options: SecretsServerOptions) -> Result<SecretsServer, Secre
 }
 
 async fn handle(State(server): State<Server>, request: Request) -> Response {
-    match answer(server, request).await {
-        Ok(body) => respond(StatusCode::OK, &body),
-        Err(error) => respond(
-            error.status(),
-            &json!({ "__type": error.code(), "Message": error.to_string() }),
-        ),
-    }
-}
-
-async fn answer(server: Server, request: Request) -> Result<serde_json::Value, ServiceError> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, MAX_REQUEST_BYTES)
-        .await
-        .map_err(|_| ServiceError::Validation(format!("the request has more than {MAX_REQUEST_BYTES} bytes")))?;
+    let Ok(body) = to_bytes(body, MAX_REQUEST_BYTES).await else {
+        return refuse(&ServiceError::Validation(format!(
+            "the request has more than {MAX_REQUEST_BYTES} bytes"
+        )));
+    };
     let signed = SignedRequest {
         method: parts.method.as_str(),
         path: parts.uri.path(),
@@ -163,12 +156,23 @@ async fn answer(server: Server, request: Request) -> Result<serde_json::Value, S
         headers: &parts.headers,
         body: &body,
     };
-    signature::verify(&signed, &server.credentials, SIGNING_NAME, Utc::now())?;
-    if let Some(log) = &server.access_log {
-        log.record_json(SIGNING_NAME, &parts.headers, &server.credentials);
+    if identity::is_query(&parts.headers) {
+        return identity::answer(&signed, &server.credentials, Utc::now());
     }
-    let target = parts
-        .headers
+    if let Err(error) = signature::verify(&signed, &server.credentials, SIGNING_NAME, Utc::now()) {
+        return refuse(&error.into());
+    }
+    match answer(server, &parts.headers, body).await {
+        Ok(body) => respond(StatusCode::OK, &body),
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn answer(server: Server, headers: &HeaderMap, body: Bytes) -> Result<serde_json::Value, ServiceError> {
+    if let Some(log) = &server.access_log {
+        log.record_json(SIGNING_NAME, headers, &server.credentials);
+    }
+    let target = headers
         .get("x-amz-target")
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
@@ -176,6 +180,13 @@ async fn answer(server: Server, request: Request) -> Result<serde_json::Value, S
     spawn_blocking(move || operations::call(&server.vault, &operation, &body))
         .await
         .map_err(|_| ServiceError::Internal)?
+}
+
+fn refuse(error: &ServiceError) -> Response {
+    respond(
+        error.status(),
+        &json!({ "__type": error.code(), "Message": error.to_string() }),
+    )
 }
 
 fn respond(status: StatusCode, body: &serde_json::Value) -> Response {

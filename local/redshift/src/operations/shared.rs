@@ -44,6 +44,17 @@ pub(crate) fn check_target(service: &Service, target: &Target) -> Result<(), Api
     {
         return Err(ApiError::validation(format!("invalid WorkgroupName '{name}'")));
     }
+    if let Some(workgroup) = &service.workgroup {
+        let names_it = |name: &String| {
+            let of_arn = || name.rsplit_once(":workgroup/").is_some_and(|(_, id)| id == workgroup);
+            name == workgroup || of_arn()
+        };
+        let other = target.cluster_identifier.is_some() || !target.workgroup_name.as_ref().is_none_or(names_it);
+        if other {
+            // As the service says it: https://github.com/aws/aws-cdk/issues/30536
+            return Err(ApiError::validation("Redshift endpoint doesn't exist in this region."));
+        }
+    }
     if target.database.as_ref().is_none_or(String::is_empty) {
         return Err(ApiError::validation("Database is required"));
     }

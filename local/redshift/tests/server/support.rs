@@ -193,6 +193,7 @@ pub(crate) fn options(folder: &TempDir, s3: &aws_sdk_s3::Client) -> RedshiftOpti
         listen: "127.0.0.1:0".parse().unwrap(),
         database_file: folder.path().join("warehouse.duckdb"),
         database: "cardlake".to_owned(),
+        workgroup: None,
         s3: s3.clone(),
         credentials: credentials(),
         region: REGION.to_owned(),
