@@ -1,4 +1,4 @@
-//! What an object has besides its bytes: content type, encoding, metadata. Kept beside the buckets, not in them.
+//! What an object has besides its bytes: content type, encoding, metadata, tags. Kept beside the buckets, not in them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::error::{Result, at};
+use crate::tags::Tags;
 
 /// The folder of the attributes, beside the buckets.
 pub(crate) const FOLDER: &str = ".attributes";
@@ -34,6 +35,11 @@ pub(crate) struct Attributes {
     /// `x-amz-meta-…`, without that prefix.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metadata: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tags: Tags,
+    /// Bytes of each part of a multipart upload, if there were several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<u64>,
 }
 
 /// Attributes and the content they were written with: they do not pass on to what another program puts there.

@@ -101,6 +101,7 @@ mod tests {
             length: 1,
             modified: UNIX_EPOCH + Duration::from_millis(100_500),
             tag: "mine".to_owned(),
+            checksums: Default::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Errors of the store, and the S3 error codes they are answered with.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +61,13 @@ impl StoreError {
     }
 }
 
+/// An error whose code the protocol's crate does not know.
+pub(crate) fn custom(code: &'static str, status: StatusCode, message: impl Into<Cow<'static, str>>) -> S3Error {
+    let mut error = S3Error::with_message(S3ErrorCode::Custom(code.into()), message);
+    error.set_status_code(status);
+    error
+}
+
 impl From<StoreError> for S3Error {
     fn from(error: StoreError) -> Self {
         let code = match &error {
@@ -76,9 +84,7 @@ impl From<StoreError> for S3Error {
             StoreError::Io { .. } if error.no_space() == Some(NoSpace::FileTooLarge) => S3ErrorCode::EntityTooLarge,
             // Ceph's code: clients do not retry it, as they would retry a server error.
             StoreError::Io { .. } if error.no_space().is_some() => {
-                let mut refused = Self::with_message(S3ErrorCode::Custom("QuotaExceeded".into()), error.to_string());
-                refused.set_status_code(StatusCode::FORBIDDEN);
-                return refused;
+                return custom("QuotaExceeded", StatusCode::FORBIDDEN, error.to_string());
             }
             StoreError::Io { .. } => {
                 tracing::error!(%error, "an object could not be read or written");

@@ -6,8 +6,8 @@
 //! after a restart, and a file that another program wrote has one too.
 //!
 //! Tags are remembered with the version of the file they belong to, in memory and in a journal beside the buckets, so
-//! that a listing after a restart does not read the whole lake. The journal may be lost or damaged: what is not in it
-//! is computed again.
+//! that a listing after a restart does not read the whole lake, along with the checksums that came with the content. The
+//! journal may be lost or damaged: a tag that is not in it is computed again, and of the checksums the CRC-64/NVME stays.
 
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -16,7 +16,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use s3s::crypto::{Checksum, Crc64Nvme};
+
+use crate::checksums::{Algorithm, Checksums};
 
 /// How much is read at a time, in bytes.
 const READ_BYTES: usize = 1 << 18;
@@ -62,6 +66,58 @@ impl TagBuilder {
     }
 }
 
+/// A tag, and the checksums of the content, that of the tag among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    /// Without quotes.
+    pub(crate) tag: String,
+    checksums: Checksums,
+}
+
+impl Fingerprint {
+    pub(crate) fn new(tag: String, checksums: Checksums) -> Self {
+        Self { tag, checksums }
+    }
+
+    /// The checksums that were asked for when the content was written, else the one that S3 keeps by default.
+    pub(crate) fn checksums(&self) -> Checksums {
+        if self.checksums.is_empty() {
+            default_checksum(&self.tag).into_iter().collect()
+        } else {
+            self.checksums.clone()
+        }
+    }
+
+    /// A word of the journal: the tag, then each checksum behind a comma.
+    fn to_word(&self) -> String {
+        let mut word = self.tag.clone();
+        for (algorithm, value) in &self.checksums {
+            word.push_str(&format!(",{}:{value}", algorithm.name()));
+        }
+        word
+    }
+
+    fn from_word(word: &str) -> Self {
+        let mut parts = word.split(',');
+        let tag = parts.next().unwrap_or_default().to_owned();
+        let checksums = parts.filter_map(|part| {
+            let (name, value) = part.split_once(':')?;
+            Some((Algorithm::of_name(name)?, value.to_owned()))
+        });
+        Self {
+            checksums: checksums.collect(),
+            tag,
+        }
+    }
+}
+
+/// The CRC-64/NVME in a tag.
+pub(crate) fn default_checksum(tag: &str) -> Option<(Algorithm, String)> {
+    let (checksum, _) = tag.split_once('-')?;
+    let bytes = hex::decode(checksum).ok()?;
+    Some((Algorithm::Crc64Nvme, STANDARD.encode(bytes)))
+}
+
 /// Which version of a file a tag belongs to: a changed file differs in at least one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Version {
@@ -84,17 +140,18 @@ impl Version {
 
 impl Version {
     /// A line of the journal. The path comes last, because it may hold blanks.
-    fn to_line(self, tag: &str, path: &str) -> String {
+    fn to_line(self, fingerprint: &Fingerprint, path: &str) -> String {
+        let word = fingerprint.to_word();
         let Self {
             inode,
             seconds,
             nanoseconds,
             length,
         } = self;
-        format!("{inode} {seconds} {nanoseconds} {length} {tag} {path}\n")
+        format!("{inode} {seconds} {nanoseconds} {length} {word} {path}\n")
     }
 
-    fn from_line(line: &str) -> Option<(Self, &str, &str)> {
+    fn from_line(line: &str) -> Option<(Self, Fingerprint, &str)> {
         let mut fields = line.splitn(6, ' ');
         let version = Self {
             inode: fields.next()?.parse().ok()?,
@@ -102,7 +159,7 @@ impl Version {
             nanoseconds: fields.next()?.parse().ok()?,
             length: fields.next()?.parse().ok()?,
         };
-        Some((version, fields.next()?, fields.next()?))
+        Some((version, Fingerprint::from_word(fields.next()?), fields.next()?))
     }
 }
 
@@ -112,7 +169,7 @@ pub(crate) struct TagCache(Mutex<Remembered>);
 
 #[derive(Debug)]
 struct Remembered {
-    tags: HashMap<PathBuf, (Version, String)>,
+    tags: HashMap<PathBuf, (Version, Fingerprint)>,
     /// `None` if it cannot be written: the tags are then remembered in memory alone.
     journal: Option<File>,
 }
@@ -129,7 +186,7 @@ impl TagCache {
         Self(Mutex::new(Remembered { tags, journal }))
     }
 
-    pub(crate) fn remember(&self, path: &Path, metadata: &Metadata, tag: &str) {
+    pub(crate) fn remember(&self, path: &Path, metadata: &Metadata, fingerprint: &Fingerprint) {
         let version = Version::of(metadata);
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Remembered { tags, journal } = &mut *guard;
@@ -138,22 +195,22 @@ impl TagCache {
         }
         if let (Some(file), Some(name)) = (journal.as_mut(), path.to_str().filter(|name| !name.contains('\n'))) {
             // One write per line, so that lines of two processes do not mix.
-            if let Err(error) = file.write_all(version.to_line(tag, name).as_bytes()) {
+            if let Err(error) = file.write_all(version.to_line(fingerprint, name).as_bytes()) {
                 tracing::warn!(%error, "tags are not kept for the next start");
                 *journal = None;
             }
         }
-        tags.insert(path.to_owned(), (version, tag.to_owned()));
+        tags.insert(path.to_owned(), (version, fingerprint.clone()));
     }
 
     /// The tag of an open file; reads it from the start if it is new or was changed by another program, and leaves the
     /// position at the start.
-    pub(crate) fn tag(&self, path: &Path, file: &mut File, metadata: &Metadata) -> io::Result<String> {
+    pub(crate) fn fingerprint(&self, path: &Path, file: &mut File, metadata: &Metadata) -> io::Result<Fingerprint> {
         let version = Version::of(metadata);
-        if let Some((known, tag)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).tags.get(path)
+        if let Some((known, fingerprint)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).tags.get(path)
             && *known == version
         {
-            return Ok(tag.clone());
+            return Ok(fingerprint.clone());
         }
         let mut builder = TagBuilder::new();
         let mut buffer = vec![0; READ_BYTES];
@@ -166,36 +223,36 @@ impl TagCache {
             }
         }
         file.seek(SeekFrom::Start(0))?;
-        let (tag, _) = builder.finish();
-        self.remember(path, metadata, &tag);
-        Ok(tag)
+        let fingerprint = Fingerprint::new(builder.finish().0, Checksums::new());
+        self.remember(path, metadata, &fingerprint);
+        Ok(fingerprint)
     }
 }
 
 /// The tags in a journal, and its number of lines. A line that cannot be read counts, and no more.
-fn load(path: &Path) -> (HashMap<PathBuf, (Version, String)>, usize) {
+fn load(path: &Path) -> (HashMap<PathBuf, (Version, Fingerprint)>, usize) {
     let (mut tags, mut lines) = (HashMap::new(), 0);
     let Ok(file) = File::open(path) else {
         return (tags, lines);
     };
     for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
         lines += 1;
-        if let Some((version, tag, name)) = std::str::from_utf8(&line).ok().and_then(Version::from_line)
+        if let Some((version, fingerprint, name)) = std::str::from_utf8(&line).ok().and_then(Version::from_line)
             && (tags.len() < MAX_REMEMBERED || tags.contains_key(Path::new(name)))
         {
-            tags.insert(PathBuf::from(name), (version, tag.to_owned()));
+            tags.insert(PathBuf::from(name), (version, fingerprint));
         }
     }
     (tags, lines)
 }
 
 /// Writes the journal anew, with one line per tag.
-fn rewrite(path: &Path, tags: &HashMap<PathBuf, (Version, String)>) -> io::Result<()> {
+fn rewrite(path: &Path, tags: &HashMap<PathBuf, (Version, Fingerprint)>) -> io::Result<()> {
     let temporary = path.with_extension("part");
     let mut file = io::BufWriter::new(File::create(&temporary)?);
-    for (path, (version, tag)) in tags {
+    for (path, (version, fingerprint)) in tags {
         if let Some(name) = path.to_str() {
-            file.write_all(version.to_line(tag, name).as_bytes())?;
+            file.write_all(version.to_line(fingerprint, name).as_bytes())?;
         }
     }
     file.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -210,9 +267,13 @@ mod tests {
     fn tag(cache: &TagCache, path: &Path) -> String {
         let mut file = File::open(path).unwrap();
         let metadata = file.metadata().unwrap();
-        let tag = cache.tag(path, &mut file, &metadata).unwrap();
+        let found = cache.fingerprint(path, &mut file, &metadata).unwrap();
         assert_eq!(file.stream_position().unwrap(), 0);
-        tag
+        found.tag
+    }
+
+    fn as_remembered(tag: &str) -> Fingerprint {
+        Fingerprint::new(tag.to_owned(), Checksums::new())
     }
 
     #[test]
@@ -242,8 +303,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, journal) = (folder.path().join("a b=1"), folder.path().join("journal"));
         fs::write(&path, "content").unwrap();
-        TagCache::open(&journal).remember(&path, &fs::metadata(&path).unwrap(), "as-remembered");
+        TagCache::open(&journal).remember(&path, &fs::metadata(&path).unwrap(), &as_remembered("as-remembered"));
         assert_eq!(tag(&TagCache::open(&journal), &path), "as-remembered");
+    }
+
+    #[test]
+    fn a_journal_keeps_the_checksums_that_came_with_the_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, journal) = (folder.path().join("a"), folder.path().join("journal"));
+        fs::write(&path, "123456789").unwrap();
+        let found = |cache: &TagCache| {
+            let mut file = File::open(&path).unwrap();
+            let metadata = file.metadata().unwrap();
+            cache.fingerprint(&path, &mut file, &metadata).unwrap().checksums()
+        };
+        // The check values of CRC-64/NVME and CRC-32.
+        let default = Checksums::from([(Algorithm::Crc64Nvme, "rosUhgp5mIg=".to_owned())]);
+        let came = Checksums::from([(Algorithm::Crc32, "y/Q5Jg==".to_owned())]);
+        let cache = TagCache::open(&journal);
+        assert_eq!(found(&cache), default);
+        let fingerprint = Fingerprint::new("ae8b14860a799888-9".to_owned(), came.clone());
+        cache.remember(&path, &fs::metadata(&path).unwrap(), &fingerprint);
+        assert_eq!(found(&TagCache::open(&journal)), came);
     }
 
     #[test]
@@ -254,7 +335,7 @@ mod tests {
         fs::write(&journal, b"\xff\xff\n1 2 3\n\n7 8").unwrap();
         assert_eq!(tag(&TagCache::open(&journal), &path), "ae8b14860a799888-9");
         // What was appended behind the damage is found again.
-        TagCache::open(&journal).remember(&path, &fs::metadata(&path).unwrap(), "as-remembered");
+        TagCache::open(&journal).remember(&path, &fs::metadata(&path).unwrap(), &as_remembered("as-remembered"));
         assert_eq!(tag(&TagCache::open(&journal), &path), "as-remembered");
     }
 
@@ -265,7 +346,11 @@ mod tests {
         fs::write(&path, "content").unwrap();
         let cache = TagCache::open(&journal);
         for n in 0..100 {
-            cache.remember(&path, &fs::metadata(&path).unwrap(), &format!("tag-{n}"));
+            cache.remember(
+                &path,
+                &fs::metadata(&path).unwrap(),
+                &as_remembered(&format!("tag-{n}")),
+            );
         }
         assert_eq!(tag(&TagCache::open(&journal), &path), "tag-99");
         assert_eq!(fs::read_to_string(&journal).unwrap().lines().count(), 1);

@@ -17,21 +17,24 @@
 //! can both win), lists by reading the whole bucket, ignores continuation tokens, reads in steps of 4 KiB and computes
 //! an MD5 of all that is written.
 //!
-//! Not here: versions, access control lists, encryption, checksums that a client sends (they are not compared; on
-//! loopback TCP does that), keys that differ in case only on a file system that does not tell them apart, and keys that
+//! Not here: versions, access control lists, encryption, checksums of checksums of parts, keys that differ in case only on a file system that does not tell them apart, and keys that
 //! cannot be a path (empty parts, `.` and `..`, or a key that continues another key behind a slash).
 
 mod attributes;
+mod checksums;
 mod conditions;
 mod created;
 mod error;
 mod etag;
 mod listing;
 mod multipart;
+mod pages;
 mod server;
 mod service;
 mod store;
+mod tags;
 mod transfer;
+mod work;
 
 pub use created::CreatedObject;
 pub use server::{S3Server, S3ServerError, S3ServerOptions, start};

@@ -23,8 +23,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::created::CreatedObject;
-use crate::service::Service;
 use crate::store::Store;
+use crate::work::Service;
 
 /// Why the server cannot start.
 #[derive(Debug, Error)]

@@ -1,30 +1,20 @@
 //! The S3 operations on top of the store.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{Seek, SeekFrom};
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::spawn_blocking;
 
 use crate::attributes::{Attributes, DEFAULT_CONTENT_TYPE};
+use crate::checksums::{self, Algorithm, Claims};
 use crate::conditions::{ReadConditions, write_condition};
-use crate::created::CreatedObject;
-use crate::error::{StoreError, at};
-use crate::listing::{self, After, Entry, MAX_KEYS, Query};
-use crate::store::{Condition, ObjectInfo, Store};
+use crate::pages::{self, Encoding};
+use crate::store::{Condition, Store};
+use crate::tags::{self, Tags};
 use crate::transfer::{Span, receive, signed, stream};
-
-/// S3 on a store.
-#[derive(Debug, Clone)]
-pub(crate) struct Service {
-    store: Arc<Store>,
-    created: Option<UnboundedSender<CreatedObject>>,
-}
+use crate::work::{Service, checked_span, parts_count};
 
 /// The attributes in an input, whichever type it has.
 macro_rules! attributes {
@@ -36,61 +26,27 @@ macro_rules! attributes {
             content_language: $input.content_language,
             cache_control: $input.cache_control,
             metadata: $input.metadata.unwrap_or_default().into_iter().collect(),
+            tags: tags::of_header($input.tagging.as_deref())?,
+            parts: Vec::new(),
         }
         .normalised()
     };
 }
 
-fn strong(tag: String) -> Option<ETag> {
-    Some(ETag::Strong(tag))
+/// Sets the checksums of an output, whichever type it has.
+macro_rules! set_checksums {
+    ($output:ident, $checksum:expr) => {
+        let checksum: Checksum = $checksum;
+        $output.checksum_crc32 = checksum.checksum_crc32;
+        $output.checksum_crc32c = checksum.checksum_crc32c;
+        $output.checksum_crc64nvme = checksum.checksum_crc64nvme;
+        $output.checksum_sha1 = checksum.checksum_sha1;
+        $output.checksum_sha256 = checksum.checksum_sha256;
+    };
 }
 
-impl Service {
-    pub(crate) fn new(store: Arc<Store>, created: Option<UnboundedSender<CreatedObject>>) -> Self {
-        Self { store, created }
-    }
-
-    /// Notifies the receiver, if any, of a written object.
-    fn notify(&self, bucket: String, key: String, info: &ObjectInfo) {
-        if let Some(created) = &self.created {
-            // The receiver may have stopped.
-            let _ = created.send(CreatedObject {
-                bucket,
-                key,
-                etag: info.tag.clone(),
-                size: info.length,
-            });
-        }
-    }
-
-    /// Runs `work` on the store, away from the threads that serve requests.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> S3Result<T> {
-        let store = Arc::clone(&self.store);
-        let result = spawn_blocking(move || work(&store).map_err(|error| store.recorded(error)))
-            .await
-            .map_err(S3Error::internal_error)?;
-        Ok(result?)
-    }
-
-    async fn open(&self, bucket: String, key: String) -> S3Result<(File, ObjectInfo, Attributes)> {
-        self.blocking(move |store| {
-            let (file, info) = store.read(&bucket, &key)?;
-            let attributes = Attributes::load(store.root(), &bucket, &key, &info.tag)?;
-            Ok((file, info, attributes))
-        })
-        .await
-    }
-
-    async fn delete(&self, bucket: String, key: String, condition: Condition) -> S3Result<()> {
-        self.blocking(move |store| {
-            let changed = store.delete(&bucket, &key, &condition)?;
-            store.sync(changed)
-        })
-        .await
-    }
+fn strong(tag: String) -> Option<ETag> {
+    Some(ETag::Strong(tag))
 }
 
 #[async_trait]
@@ -144,8 +100,9 @@ impl S3 for Service {
             unmodified_since: input.if_unmodified_since,
         }
         .check(&info)?;
-        let span = Span::of(input.range, info.length)?;
-        let output = HeadObjectOutput {
+        let asked = (input.range, input.part_number, input.checksum_mode.as_ref());
+        let (span, checksum) = checked_span(asked, &info, &attributes.parts)?;
+        let mut output = HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             cache_control: attributes.cache_control,
             content_disposition: attributes.content_disposition,
@@ -159,8 +116,11 @@ impl S3 for Service {
             e_tag: strong(info.tag),
             last_modified: Some(Timestamp::from(info.modified)),
             metadata: metadata_output(attributes.metadata),
+            parts_count: parts_count(input.part_number, &attributes.parts),
+            checksum_type: checksum.checksum_type.clone(),
             ..HeadObjectOutput::default()
         };
+        set_checksums!(output, checksum);
         Ok(S3Response::new(output))
     }
 
@@ -174,12 +134,14 @@ impl S3 for Service {
             unmodified_since: input.if_unmodified_since,
         }
         .check(&info)?;
-        let span = Span::of(input.range, info.length)?;
+        let asked = (input.range, input.part_number, input.checksum_mode.as_ref());
+        let (span, checksum) = checked_span(asked, &info, &attributes.parts)?;
         if span.start > 0 {
             file.seek(SeekFrom::Start(span.start))
                 .map_err(S3Error::internal_error)?;
         }
-        let output = GetObjectOutput {
+        let tag_count = i32::try_from(attributes.tags.len()).ok();
+        let mut output = GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             body: Some(stream(file, span.length)),
             cache_control: attributes.cache_control,
@@ -194,43 +156,41 @@ impl S3 for Service {
             e_tag: strong(info.tag),
             last_modified: Some(Timestamp::from(info.modified)),
             metadata: metadata_output(attributes.metadata),
+            parts_count: parts_count(input.part_number, &attributes.parts),
+            tag_count: tag_count.filter(|count| *count > 0),
+            checksum_type: checksum.checksum_type.clone(),
             ..GetObjectOutput::default()
         };
+        set_checksums!(output, checksum);
         Ok(S3Response::new(output))
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let claims = Claims::of(&request)?;
         let input = request.input;
         let condition = write_condition(input.if_match, input.if_none_match)?;
         let attributes = attributes!(input);
         let (bucket, key) = (input.bucket, input.key);
         self.store.bucket(&bucket)?;
-        let finished = receive(&self.store, input.body).await?;
+        let finished = receive(&self.store, input.body, claims).await?;
         let (to_bucket, to_key) = (bucket.clone(), key.clone());
         let info = self
             .blocking(move |store| store.commit(&to_bucket, &to_key, finished, &condition, &attributes))
             .await?;
         self.notify(bucket, key, &info);
-        Ok(S3Response::new(PutObjectOutput {
+        let checksum = checksums::output(&info.checksums);
+        let mut output = PutObjectOutput {
             e_tag: strong(info.tag),
+            checksum_type: checksum.checksum_type.clone(),
             ..PutObjectOutput::default()
-        }))
+        };
+        set_checksums!(output, checksum);
+        Ok(S3Response::new(output))
     }
 
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
         let input = request.input;
-        let CopySource::Bucket {
-            bucket: from_bucket,
-            key: from_key,
-            ..
-        } = input.copy_source
-        else {
-            return Err(S3Error::with_message(
-                S3ErrorCode::NotImplemented,
-                "a copy source must be a bucket and a key",
-            ));
-        };
-        let (file, info, source_attributes) = self.open(from_bucket.into(), from_key.into()).await?;
+        let (file, info, source_attributes) = self.open_source(input.copy_source).await?;
         ReadConditions {
             tag_matches: input.copy_source_if_match,
             tag_differs: input.copy_source_if_none_match,
@@ -241,20 +201,40 @@ impl S3 for Service {
         let replace = input
             .metadata_directive
             .is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
-        let attributes = if replace { attributes!(input) } else { source_attributes };
-        let finished = receive(&self.store, Some(stream(file, info.length))).await?;
+        let replace_tags = input
+            .tagging_directive
+            .as_ref()
+            .is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
+        let tags = if replace_tags {
+            tags::of_header(input.tagging.as_deref())?
+        } else {
+            source_attributes.tags.clone()
+        };
+        let algorithm = match &input.checksum_algorithm {
+            Some(asked) => Algorithm::of_name(asked.as_str()),
+            None => info.checksums.keys().next().copied(),
+        };
+        let mut attributes = if replace { attributes!(input) } else { source_attributes };
+        attributes.tags = tags;
+        // A copy is one part.
+        attributes.parts = Vec::new();
+        let body = Some(stream(file, info.length));
+        let finished = receive(&self.store, body, Claims::none(algorithm)).await?;
         let (bucket, key) = (input.bucket.clone(), input.key.clone());
         let info = self
             .blocking(move |store| store.commit(&bucket, &key, finished, &Condition::Always, &attributes))
             .await?;
         self.notify(input.bucket, input.key, &info);
-        let copy_object_result = Some(CopyObjectResult {
+        let checksum = checksums::output(&info.checksums);
+        let mut result = CopyObjectResult {
             e_tag: strong(info.tag),
             last_modified: Some(Timestamp::from(info.modified)),
+            checksum_type: checksum.checksum_type.clone(),
             ..CopyObjectResult::default()
-        });
+        };
+        set_checksums!(result, checksum);
         Ok(S3Response::new(CopyObjectOutput {
-            copy_object_result,
+            copy_object_result: Some(result),
             ..CopyObjectOutput::default()
         }))
     }
@@ -316,56 +296,104 @@ impl S3 for Service {
         &self,
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let mut input = request.input;
+        let encoding = Encoding::of(input.encoding_type.take())?;
+        let query = pages::query_v2(&input)?;
+        let (page, query) = self.list(input.bucket.clone(), query).await?;
+        Ok(S3Response::new(page.into_v2(input, &query, encoding)))
+    }
+
+    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
+        let mut input = request.input;
+        let encoding = Encoding::of(input.encoding_type.take())?;
+        let query = pages::query_v1(&input)?;
+        let (page, query) = self.list(input.bucket.clone(), query).await?;
+        Ok(S3Response::new(page.into_v1(input, &query, encoding)))
+    }
+
+    async fn get_object_attributes(
+        &self,
+        request: S3Request<GetObjectAttributesInput>,
+    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
         let input = request.input;
-        let after = match (&input.continuation_token, &input.start_after) {
-            (Some(token), _) => After::from_token(token).ok_or_else(|| {
-                S3Error::with_message(
-                    S3ErrorCode::InvalidArgument,
-                    "the continuation token is not one of this server",
-                )
-            })?,
-            (None, start_after) => After::Key(start_after.clone().unwrap_or_default()),
+        let (_, info, attributes) = self.open(input.bucket, input.key).await?;
+        let asks = |name| input.object_attributes.iter().any(|asked| asked.as_str() == name);
+        let parts_count = i32::try_from(attributes.parts.len()).ok();
+        let parts = (1..).zip(&attributes.parts).map(|(number, length)| ObjectPart {
+            part_number: Some(number),
+            size: Some(signed(*length)),
+            ..ObjectPart::default()
+        });
+        let object_parts = || GetObjectAttributesParts {
+            is_truncated: Some(false),
+            total_parts_count: parts_count,
+            parts: Some(parts.collect()),
+            ..GetObjectAttributesParts::default()
         };
-        let max_keys = match usize::try_from(input.max_keys.unwrap_or(i32::MAX)) {
-            Ok(max_keys) => max_keys.min(MAX_KEYS),
-            Err(_) => {
-                return Err(S3Error::with_message(
-                    S3ErrorCode::InvalidArgument,
-                    "max-keys must not be negative",
-                ));
-            }
-        };
-        let (prefix, delimiter) = (
-            input.prefix.clone().unwrap_or_default(),
-            input.delimiter.clone().unwrap_or_default(),
-        );
-        let query = Query {
-            prefix,
-            delimiter,
-            after,
-            max_keys,
-        };
-        let bucket = input.bucket.clone();
-        let ListedPage {
-            contents,
-            common_prefixes,
-            next,
-        } = self.blocking(move |store| list_page(store, &bucket, &query)).await?;
-        let count = contents.len() + common_prefixes.len();
-        Ok(S3Response::new(ListObjectsV2Output {
-            name: Some(input.bucket),
-            prefix: input.prefix,
-            delimiter: input.delimiter,
-            start_after: input.start_after,
-            continuation_token: input.continuation_token,
-            max_keys: i32::try_from(max_keys).ok(),
-            key_count: i32::try_from(count).ok(),
-            is_truncated: Some(next.is_some()),
-            next_continuation_token: next.map(|next| next.to_token()),
-            contents: Some(contents),
-            common_prefixes: Some(common_prefixes),
-            ..ListObjectsV2Output::default()
+        let is_multipart = !attributes.parts.is_empty();
+        Ok(S3Response::new(GetObjectAttributesOutput {
+            checksum: asks(ObjectAttributes::CHECKSUM).then(|| checksums::output(&info.checksums)),
+            object_size: asks(ObjectAttributes::OBJECT_SIZE).then(|| signed(info.length)),
+            object_parts: (is_multipart && asks(ObjectAttributes::OBJECT_PARTS)).then(object_parts),
+            storage_class: asks(ObjectAttributes::STORAGE_CLASS)
+                .then(|| StorageClass::from_static(StorageClass::STANDARD)),
+            last_modified: Some(Timestamp::from(info.modified)),
+            e_tag: if asks(ObjectAttributes::ETAG) {
+                strong(info.tag)
+            } else {
+                None
+            },
+            ..GetObjectAttributesOutput::default()
         }))
+    }
+
+    async fn get_object_tagging(
+        &self,
+        request: S3Request<GetObjectTaggingInput>,
+    ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        let (_, _, attributes) = self.open(request.input.bucket, request.input.key).await?;
+        Ok(S3Response::new(GetObjectTaggingOutput {
+            tag_set: tags::output(attributes.tags),
+            version_id: None,
+        }))
+    }
+
+    async fn put_object_tagging(
+        &self,
+        request: S3Request<PutObjectTaggingInput>,
+    ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        let PutObjectTaggingInput {
+            bucket, key, tagging, ..
+        } = request.input;
+        let tags = tags::of_body(tagging)?;
+        self.blocking(move |store| store.tag(&bucket, &key, tags)).await?;
+        Ok(S3Response::new(PutObjectTaggingOutput::default()))
+    }
+
+    async fn delete_object_tagging(
+        &self,
+        request: S3Request<DeleteObjectTaggingInput>,
+    ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+        let DeleteObjectTaggingInput { bucket, key, .. } = request.input;
+        self.blocking(move |store| store.tag(&bucket, &key, Tags::new()))
+            .await?;
+        Ok(S3Response::new(DeleteObjectTaggingOutput::default()))
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let bucket = request.input.bucket.clone();
+        let started = self.blocking(move |store| store.started_uploads(&bucket)).await?;
+        Ok(S3Response::new(pages::uploads(request.input, started)?))
+    }
+
+    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        let input = request.input;
+        let (bucket, key, id) = (input.bucket.clone(), input.key.clone(), input.upload_id.clone());
+        let parts = self.blocking(move |store| store.parts(&bucket, &key, &id)).await?;
+        Ok(S3Response::new(pages::parts(input, parts)?))
     }
 
     async fn create_multipart_upload(
@@ -387,6 +415,7 @@ impl S3 for Service {
     }
 
     async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        let claims = Claims::of(&request)?;
         let UploadPartInput {
             body,
             bucket,
@@ -395,19 +424,54 @@ impl S3 for Service {
             upload_id,
             ..
         } = request.input;
-        if !(1..=10_000).contains(&part_number) {
-            return Err(S3Error::with_message(
-                S3ErrorCode::InvalidArgument,
-                "part numbers go from 1 to 10000",
-            ));
-        }
-        let part = receive(&self.store, body).await?;
-        let tag = self
-            .blocking(move |store| store.add_part(&bucket, &key, &upload_id, part_number, part))
+        let (tag, checksum) = self
+            .add_part((bucket, key), upload_id, part_number, body, claims)
             .await?;
-        Ok(S3Response::new(UploadPartOutput {
+        let mut output = UploadPartOutput {
             e_tag: strong(tag),
             ..UploadPartOutput::default()
+        };
+        set_checksums!(output, checksum);
+        Ok(S3Response::new(output))
+    }
+
+    async fn upload_part_copy(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let input = request.input;
+        let (mut file, info, _) = self.open_source(input.copy_source).await?;
+        ReadConditions {
+            tag_matches: input.copy_source_if_match,
+            tag_differs: input.copy_source_if_none_match,
+            modified_since: input.copy_source_if_modified_since,
+            unmodified_since: input.copy_source_if_unmodified_since,
+        }
+        .check_copy(&info)?;
+        let range = input.copy_source_range.as_deref().map(|range| {
+            Range::parse(range).map_err(|_| {
+                S3Error::with_message(
+                    S3ErrorCode::InvalidArgument,
+                    "The x-amz-copy-source-range value must be of the form bytes=first-last",
+                )
+            })
+        });
+        let span = Span::of(range.transpose()?, info.length)?;
+        file.seek(SeekFrom::Start(span.start))
+            .map_err(S3Error::internal_error)?;
+        let body = Some(stream(file, span.length));
+        let part = (input.bucket, input.key);
+        let (tag, _) = self
+            .add_part(part, input.upload_id, input.part_number, body, Claims::default())
+            .await?;
+        let result = CopyPartResult {
+            e_tag: strong(tag),
+            last_modified: Some(Timestamp::from(std::time::SystemTime::now())),
+            ..CopyPartResult::default()
+        };
+        Ok(S3Response::new(UploadPartCopyOutput {
+            copy_part_result: Some(result),
+            ..UploadPartCopyOutput::default()
         }))
     }
 
@@ -415,6 +479,7 @@ impl S3 for Service {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let claims = Claims::of(&request)?;
         let input = request.input;
         let condition = write_condition(input.if_match, input.if_none_match)?;
         let parts = input
@@ -427,16 +492,26 @@ impl S3 for Service {
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| S3Error::with_message(S3ErrorCode::InvalidPart, "every part needs its number and ETag"))?;
         let (bucket, key, id) = (input.bucket.clone(), input.key.clone(), input.upload_id);
+        let digests = claims.digests();
+        let joined = self
+            .blocking(move |store| store.join_multipart((&bucket, &key), &id, &parts, digests))
+            .await?;
+        claims.check(joined.finished.md5, &joined.finished.all_checksums())?;
+        let (bucket, key) = (input.bucket.clone(), input.key.clone());
         let info = self
-            .blocking(move |store| store.complete_multipart(&bucket, &key, &id, &parts, &condition))
+            .blocking(move |store| store.commit_joined(&bucket, &key, joined, &condition))
             .await?;
         self.notify(input.bucket.clone(), input.key.clone(), &info);
-        Ok(S3Response::new(CompleteMultipartUploadOutput {
+        let checksum = checksums::output(&info.checksums);
+        let mut output = CompleteMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
             e_tag: strong(info.tag),
+            checksum_type: checksum.checksum_type.clone(),
             ..CompleteMultipartUploadOutput::default()
-        }))
+        };
+        set_checksums!(output, checksum);
+        Ok(S3Response::new(output))
     }
 
     async fn abort_multipart_upload(
@@ -450,41 +525,6 @@ impl S3 for Service {
             .await?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
-}
-
-/// One page of a listing, with what is known of each object.
-struct ListedPage {
-    contents: Vec<Object>,
-    common_prefixes: Vec<CommonPrefix>,
-    next: Option<After>,
-}
-
-fn list_page(store: &Store, bucket: &str, query: &Query) -> Result<ListedPage, StoreError> {
-    let folder = store.bucket(bucket)?;
-    let page = listing::list(&folder, query).map_err(at("list the folder", &folder))?;
-    let (mut contents, mut common_prefixes) = (Vec::new(), Vec::new());
-    for entry in page.entries {
-        match entry {
-            Entry::CommonPrefix(prefix) => common_prefixes.push(CommonPrefix { prefix: Some(prefix) }),
-            Entry::Object { key, path } => match store.read_path(&path, &key) {
-                Ok((_, info)) => contents.push(Object {
-                    key: Some(key),
-                    size: Some(signed(info.length)),
-                    last_modified: Some(Timestamp::from(info.modified)),
-                    e_tag: strong(info.tag),
-                    ..Object::default()
-                }),
-                // Deleted since the folder was read.
-                Err(StoreError::NoSuchKey(_)) => {}
-                Err(error) => return Err(error),
-            },
-        }
-    }
-    Ok(ListedPage {
-        contents,
-        common_prefixes,
-        next: page.next,
-    })
 }
 
 fn metadata_output(metadata: std::collections::BTreeMap<String, String>) -> Option<Metadata> {

@@ -21,8 +21,10 @@ use cardlake_loopback::{NoSpaceLog, durable};
 use uuid::Uuid;
 
 use crate::attributes::{self, Attributes};
+use crate::checksums::{Checksums, Digests};
 use crate::error::{Result, StoreError, at};
-use crate::etag::{TagBuilder, TagCache};
+use crate::etag::{Fingerprint, TagBuilder, TagCache, default_checksum};
+use crate::tags::Tags;
 
 /// The folder of files that are not objects yet.
 const UPLOADS: &str = ".uploads";
@@ -59,6 +61,8 @@ pub(crate) struct ObjectInfo {
     pub(crate) modified: SystemTime,
     /// Without quotes.
     pub(crate) tag: String,
+    /// Of its bytes.
+    pub(crate) checksums: Checksums,
 }
 
 /// A file in `.uploads`; dropping it removes the file.
@@ -67,6 +71,7 @@ pub(crate) struct Upload {
     path: PathBuf,
     file: File,
     tag: TagBuilder,
+    digests: Digests,
     guard: RemoveOnDrop,
 }
 
@@ -79,10 +84,23 @@ pub(crate) struct Finished {
     pub(crate) tag: String,
     /// Bytes.
     pub(crate) length: u64,
+    /// If it was asked for.
+    pub(crate) md5: Option<[u8; 16]>,
+    /// Those that were asked for.
+    pub(crate) checksums: Checksums,
     guard: RemoveOnDrop,
 }
 
 impl Finished {
+    /// The checksums that were asked for, and that of the tag.
+    pub(crate) fn all_checksums(&self) -> Checksums {
+        self.checksums
+            .clone()
+            .into_iter()
+            .chain(default_checksum(&self.tag))
+            .collect()
+    }
+
     /// The file has been renamed: there is nothing to remove.
     pub(crate) fn keep(mut self) {
         self.guard.0 = None;
@@ -251,20 +269,22 @@ impl Store {
         if !metadata.is_file() {
             return Err(StoreError::NoSuchKey(key.to_owned()));
         }
-        let tag = self.tags.tag(path, &mut file, &metadata).map_err(at("read", path))?;
+        let fingerprint = self.tags.fingerprint(path, &mut file, &metadata);
+        let fingerprint = fingerprint.map_err(at("read", path))?;
         let modified = metadata.modified().map_err(at("examine", path))?;
         Ok((
             file,
             ObjectInfo {
                 length: metadata.len(),
                 modified,
-                tag,
+                checksums: fingerprint.checksums(),
+                tag: fingerprint.tag,
             },
         ))
     }
 
     /// Starts to write a file that is no object yet.
-    pub(crate) fn start_upload(&self) -> Result<Upload> {
+    pub(crate) fn start_upload(&self, digests: Digests) -> Result<Upload> {
         let path = self.uploads().join(format!("{}.part", Uuid::new_v4()));
         let file = durable::create_file(&path).map_err(at("create", &path))?;
         Ok(Upload {
@@ -272,6 +292,7 @@ impl Store {
             path,
             file,
             tag: TagBuilder::new(),
+            digests,
         })
     }
 
@@ -290,13 +311,15 @@ impl Store {
         self.check(&path, key, condition)?;
         self.place(&finished.path, &path, key, *condition == Condition::Absent)?;
         let metadata = fs::metadata(&path).map_err(at("examine", &path))?;
-        self.tags.remember(&path, &metadata, &finished.tag);
+        let fingerprint = Fingerprint::new(finished.tag.clone(), finished.checksums.clone());
+        self.tags.remember(&path, &metadata, &fingerprint);
         attributes.save(&self.root, bucket, key, &finished.tag)?;
         let modified = metadata.modified().map_err(at("examine", &path))?;
         let info = ObjectInfo {
             length: finished.length,
             modified,
-            tag: finished.tag.clone(),
+            checksums: fingerprint.checksums(),
+            tag: fingerprint.tag,
         };
         if *condition != Condition::Absent {
             finished.keep();
@@ -399,6 +422,16 @@ impl Store {
         Ok(changed.map(Path::to_owned))
     }
 
+    /// Replaces the tags of an object.
+    pub(crate) fn tag(&self, bucket: &str, key: &str, tags: Tags) -> Result<()> {
+        let path = self.object_path(bucket, key)?;
+        let _guard = self.lock(&path);
+        let (_, info) = self.read_path(&path, key)?;
+        let mut attributes = Attributes::load(&self.root, bucket, key, &info.tag)?;
+        attributes.tags = tags;
+        attributes.save(&self.root, bucket, key, &info.tag)
+    }
+
     /// Puts on the disk what deletes have changed.
     pub(crate) fn sync(&self, folders: impl IntoIterator<Item = PathBuf>) -> Result<()> {
         folders.into_iter().try_for_each(|folder| sync_existing(&folder))
@@ -434,12 +467,16 @@ fn sweep(uploads: &Path) -> io::Result<()> {
 impl Upload {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.tag.update(bytes);
+        self.digests.update(bytes);
         self.file.write_all(bytes).map_err(at("write", &self.path))
     }
 
     pub(crate) fn finish(self) -> Finished {
         let (tag, length) = self.tag.finish();
+        let (md5, checksums) = self.digests.finish();
         Finished {
+            md5,
+            checksums,
             path: self.path,
             file: self.file,
             tag,

@@ -12,11 +12,13 @@ pub use upload::Upload;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::{get_object::GetObjectOutput, head_object::HeadObjectError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, Object, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, EncodingType, Object, ObjectIdentifier};
 use aws_smithy_types::DateTime as SmithyDateTime;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode_str;
 use serde::{Serialize, de::DeserializeOwned};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Most objects of one delete request: a rule of S3.
@@ -234,13 +236,15 @@ impl Storage {
             .list_objects_v2()
             .bucket(bucket)
             .prefix(prefix)
+            .encoding_type(EncodingType::Url)
             .into_paginator()
             .send();
         let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| StorageError::of_request("list", bucket, prefix, error))?;
+            let encoding = page.encoding_type();
             for object in page.contents() {
-                objects.push(listed(bucket, prefix, object)?);
+                objects.push(listed(bucket, prefix, object, encoding)?);
             }
         }
         Ok(objects)
@@ -260,6 +264,7 @@ impl Storage {
     ) -> Result<Listing, StorageError> {
         let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix);
         let mut answers = request
+            .encoding_type(EncodingType::Url)
             .set_delimiter(delimiter.map(str::to_owned))
             .into_paginator()
             .send();
@@ -267,11 +272,16 @@ impl Storage {
         for _ in 0..pages {
             let Some(page) = answers.next().await else { break };
             let page = page.map_err(|error| StorageError::of_request("list", bucket, prefix, error))?;
+            let encoding = page.encoding_type();
             for object in page.contents() {
-                listing.objects.push(listed(bucket, prefix, object)?);
+                listing.objects.push(listed(bucket, prefix, object, encoding)?);
             }
-            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
-            listing.folders.extend(folders.map(str::to_owned));
+            for folder in page.common_prefixes().iter().filter_map(|folder| folder.prefix()) {
+                let folder = decoded(folder, encoding);
+                let folder =
+                    folder.ok_or_else(|| StorageError::incomplete("list", bucket, prefix, "folder in UTF-8"))?;
+                listing.folders.push(folder);
+            }
             listing.is_cut = page.is_truncated() == Some(true);
         }
         Ok(listing)
@@ -345,15 +355,32 @@ async fn collect(output: GetObjectOutput, bucket: &str, key: &str) -> Result<Byt
 }
 
 /// An entry of a listing.
-fn listed(bucket: &str, prefix: &str, object: &Object) -> Result<ObjectMeta, StorageError> {
+fn listed(
+    bucket: &str,
+    prefix: &str,
+    object: &Object,
+    encoding: Option<&EncodingType>,
+) -> Result<ObjectMeta, StorageError> {
     let key = object.key().unwrap_or(prefix);
     let incomplete = |what| StorageError::incomplete("list", bucket, key, what);
+    let decoded = object.key().and_then(|key| decoded(key, encoding));
     Ok(ObjectMeta {
-        key: object.key().ok_or_else(|| incomplete("key"))?.to_owned(),
+        key: decoded.ok_or_else(|| incomplete("key"))?,
         size: size(object.size()).ok_or_else(|| incomplete("size"))?,
         etag: etag(object.e_tag()),
         last_modified: time(object.last_modified()).ok_or_else(|| incomplete("time of the last write"))?,
     })
+}
+
+/// A name in a listing. Names may hold what XML cannot, so they are asked for in percent signs, a blank as `+`; not every store does
+/// so. `None` if it is not UTF-8.
+fn decoded(name: &str, encoding: Option<&EncodingType>) -> Option<String> {
+    if encoding != Some(&EncodingType::Url) {
+        return Some(name.to_owned());
+    }
+    let name = name.replace('+', " ");
+    let name = percent_decode_str(&name).decode_utf8();
+    name.ok().map(Cow::into_owned)
 }
 
 fn size(length: Option<i64>) -> Option<u64> {

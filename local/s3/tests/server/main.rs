@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail loudly, as tests do")]
 
+mod checksums;
 mod hooks;
 mod lease;
+mod listings;
 mod object_store;
 mod objects;
 mod security;

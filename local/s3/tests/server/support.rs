@@ -44,6 +44,19 @@ impl Fixture {
         client(&self.server, SECRET_ACCESS_KEY)
     }
 
+    /// The client of the stages.
+    pub fn storage(&self) -> cardlake_aws::storage::Storage {
+        cardlake_aws::storage::Storage::new(self.client())
+    }
+
+    /// The same folder behind another server.
+    pub async fn restarted(self) -> Self {
+        let Self { folder, server } = self;
+        server.shutdown().await;
+        let server = serve(folder.path(), None).await;
+        Self { folder, server }
+    }
+
     pub fn file(&self, key: &str) -> std::path::PathBuf {
         self.folder.path().join(BUCKET).join(key)
     }

@@ -155,7 +155,13 @@ async fn parts_become_one_object_in_their_order() {
         .unwrap();
     let id = created.upload_id.unwrap();
     let mut parts = Vec::new();
-    for (number, byte, length) in [(2, b'b', 5 << 20), (7, b'c', 3), (1, b'x', 9), (1, b'a', 5 << 20)] {
+    for (number, byte, length) in [
+        (2, b'b', 5 << 20),
+        (7, b'c', 3),
+        (1, b'x', 9),
+        (1, b'a', 5 << 20),
+        (9, b'd', 1),
+    ] {
         let body = ByteStream::from(vec![byte; length]);
         let part = client
             .upload_part()
@@ -177,10 +183,12 @@ async fn parts_become_one_object_in_their_order() {
             .multipart_upload(upload)
             .send()
     };
-    let (second, last, small, first) = (parts[0].clone(), parts[1].clone(), parts[2].clone(), parts[3].clone());
+    let (second, last, replaced, first) = (parts[0].clone(), parts[1].clone(), parts[2].clone(), parts[3].clone());
     let order = complete(vec![second.clone(), first.clone()]).await.unwrap_err();
     assert_eq!(error(&order), (400, "InvalidPartOrder".to_owned()));
-    let too_small = complete(vec![small, second.clone()]).await.unwrap_err();
+    let replaced = complete(vec![replaced, second.clone()]).await.unwrap_err();
+    assert_eq!(error(&replaced), (400, "InvalidPart".to_owned()));
+    let too_small = complete(vec![last.clone(), parts[4].clone()]).await.unwrap_err();
     assert_eq!(error(&too_small), (400, "EntityTooSmall".to_owned()));
     let unknown = CompletedPart::builder().part_number(3).e_tag("\"../../x\"").build();
     let unknown = complete(vec![first.clone(), unknown]).await.unwrap_err();
