@@ -36,25 +36,21 @@ impl RecordSplitter {
     ) -> Result<Option<(Self, Framing)>, PipelineError> {
         match format {
             InputFormat::Csv => Self::open_csv(plan, source),
-            InputFormat::Json => Self::open_json(plan, source).map(Some),
+            InputFormat::Json => Ok(Some(Self::open_json(plan, source))),
             // A Parquet file that gets here is empty.
             InputFormat::Parquet | InputFormat::Detected => {
                 let (head, _) = source.head();
                 let text = &head[mark_length(head)..];
                 match text.trim_ascii_start().first() {
-                    Some(b'{' | b'[') => Self::open_json(plan, source).map(Some),
+                    Some(b'{' | b'[') => Ok(Some(Self::open_json(plan, source))),
                     _ => Self::open_csv(plan, source),
                 }
             }
         }
     }
 
-    fn open_json(plan: &TransformPlan, source: &mut TextSource<'_>) -> Result<(Self, Framing), PipelineError> {
+    fn open_json(plan: &TransformPlan, source: &mut TextSource<'_>) -> (Self, Framing) {
         let (head, _) = source.head();
-        let starts_record = |line: &[u8]| matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
-        if !is_text(head) && !head.split(|byte| *byte == b'\n').any(starts_record) {
-            return Err(PipelineError::Rejected("the file is not UTF-8 text".to_owned()));
-        }
         let mark = mark_length(head);
         let framing = if has_line_for_each_object(&head[mark..]) {
             Framing::Lines
@@ -63,7 +59,7 @@ impl RecordSplitter {
         };
         let rows = JsonRows::new(plan, matches!(framing, Framing::Lines));
         source.consume(mark);
-        Ok((Self::Json(rows), framing))
+        (Self::Json(rows), framing)
     }
 
     fn open_csv(plan: &TransformPlan, source: &mut TextSource<'_>) -> Result<Option<(Self, Framing)>, PipelineError> {
@@ -164,7 +160,7 @@ fn mark_length(head: &[u8]) -> usize {
 }
 
 /// Whether the head of a file is UTF-8, apart from a character at its end that is cut.
-fn is_text(head: &[u8]) -> bool {
+pub(crate) fn is_text(head: &[u8]) -> bool {
     std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 

@@ -338,3 +338,20 @@ proptest! {
         prop_assert_eq!(summary.counts.quarantined, 1);
     }
 }
+
+/// Where lines in another encoding stand decides nothing: rows before and behind them are rows.
+#[test]
+fn long_lines_in_another_encoding_cost_themselves_alone() {
+    let mut latin = vec![b'\xe9'; 7_000];
+    latin.push(b'\n');
+    let latin = latin.repeat(13);
+    let rows: String = (0..2_000).map(|id| format!("{}\n", object(id))).collect();
+    let first = [&latin, rows.as_bytes()].concat();
+    let last = [rows.as_bytes(), &latin].concat();
+    for text in [first, last] {
+        let (kept, quarantined, _) = counts(&text, FileFormat::Jsonl);
+        assert_eq!((kept, quarantined), (2_000, 13));
+    }
+    let nothing_else = run(&latin, FileFormat::Jsonl, &plan(NOTES), &LIMITS);
+    assert_eq!(nothing_else.unwrap_err(), "the file is not UTF-8 text");
+}
