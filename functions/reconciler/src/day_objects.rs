@@ -7,11 +7,15 @@ use cardlake_aws::storage::ObjectMeta;
 use cardlake_core::records::{FORMAT_VERSION, ObjectRecord};
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt, stream};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Object records read at a time.
 const CONCURRENT_READS: usize = 16;
 /// Keys named in an error message.
 const EXAMPLES: usize = 5;
+/// Reasons named in an error message.
+const NAMED_REASONS: usize = 3;
 
 /// All input objects of a dataset and day, each with its object record.
 #[derive(Debug)]
@@ -101,6 +105,8 @@ impl DayObjects {
         if share <= threshold {
             return Ok(());
         }
+        let files = readable.iter().filter_map(|record| record.quarantine.as_ref());
+        let reasons = files.flat_map(|file| &file.reasons);
         let described = readable
             .iter()
             .filter_map(|record| record.quarantine.as_ref().map(|file| file.key.clone()))
@@ -116,10 +122,28 @@ impl DayObjects {
             allowed: threshold * 100.0,
             quarantined,
             bronze_rows,
+            reasons: most_frequent(reasons),
             rejected: rejected.len(),
             objects: self.records.len(),
             look_at: examples(described),
         })
+    }
+}
+
+/// The reasons that most rows are quarantined for, with their numbers, as a message has them.
+fn most_frequent<'r>(reasons: impl Iterator<Item = (&'r String, &'r u64)>) -> String {
+    let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
+    for (reason, count) in reasons {
+        *rows.entry(reason).or_default() += count;
+    }
+    let mut rows: Vec<(&str, u64)> = rows.into_iter().collect();
+    rows.sort_by_key(|(reason, count)| (Reverse(*count), *reason));
+    let named = rows.iter().take(NAMED_REASONS);
+    let named: Vec<String> = named.map(|(reason, count)| format!("{reason}, {count} rows")).collect();
+    if named.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", named.join("; "))
     }
 }
 
@@ -165,4 +189,30 @@ fn check(record: &ObjectRecord, dataset: &str, key: &str) -> Result<(), Reconcil
         object: key.to_owned(),
         problem,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_most_frequent_reasons() {
+        let first = [("amount: required", 2), ("mcc: unknown", 9), ("status: unknown", 2)];
+        let second = [("amount: required", 1), ("txn_ts: not a time", 1)];
+        let rows = |pairs: &[(&str, u64)]| -> BTreeMap<String, u64> {
+            pairs
+                .iter()
+                .map(|(reason, rows)| ((*reason).to_owned(), *rows))
+                .collect()
+        };
+        let files = [rows(&first), rows(&second)];
+        assert_eq!(
+            most_frequent(files.iter().flatten()),
+            " (mcc: unknown, 9 rows; amount: required, 3 rows; status: unknown, 2 rows)"
+        );
+        assert_eq!(
+            most_frequent([].iter().flat_map(|file: &BTreeMap<String, u64>| file)),
+            ""
+        );
+    }
 }

@@ -55,7 +55,7 @@ pub enum ReconcilerError {
     /// Too much of the batch is unusable.
     #[error(
         "{share:.2} % of {dataset} for {batch_date} is unusable, allowed are {allowed:.2} %: {quarantined} of \
-         {bronze_rows} rows quarantined, {rejected} of {objects} objects rejected; look at {look_at}; mend the input, or \
+         {bronze_rows} rows quarantined{reasons}, {rejected} of {objects} objects rejected; look at {look_at}; mend the input, or \
          raise the threshold: --quarantine-threshold of `cardlake run`, {} of the deployed reconciler",
         cardlake_core::env::QUARANTINE_THRESHOLD
     )]
@@ -72,6 +72,8 @@ pub enum ReconcilerError {
         quarantined: u64,
         /// Rows read.
         bronze_rows: u64,
+        /// The most frequent reasons, between brackets; empty if there are none.
+        reasons: String,
         /// Objects that could not be read.
         rejected: usize,
         /// Objects of the day.
