@@ -131,6 +131,24 @@ fn a_build_can_be_narrowed_fail_and_go_on_from_where_it_failed() {
         "{failure}"
     );
 
+    // For people: what failed comes first, what was skipped is one line, and the SQL is a file.
+    let shown = lake.cardlake(&[&["build"], broken.as_slice()].concat());
+    let lines: Vec<&str> = shown.stdout.lines().collect();
+    assert!(lines[1].contains("mart_ltv_customer"), "{}", shown.stdout);
+    assert!(lines.iter().all(|line| line.chars().count() <= 100), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("Skipped, since they depend on what failed: "),
+        "{}",
+        shown.stdout
+    );
+    assert!(!shown.stdout.contains(" skipped "), "{}", shown.stdout);
+    let path = shown
+        .stderr
+        .split("compiled SQL: ")
+        .nth(1)
+        .and_then(|rest| rest.split(';').next());
+    assert!(std::path::Path::new(path.unwrap()).is_file(), "{}", shown.stderr);
+
     let (code, report) = build(&lake, &["--select", "result:error", "result:skipped"]);
     assert_eq!((code, &report["status"]), (0, &json!("succeeded")), "{report:#}");
     assert_eq!(ends(&report, "mart_ltv_customer").unwrap(), "success");
@@ -143,6 +161,15 @@ fn a_build_can_be_narrowed_fail_and_go_on_from_where_it_failed() {
         "{}",
         outcome.stderr
     );
+    let nowhere = std::path::PathBuf::from(lake.path("nowhere"));
+    let outcome = lake.cardlake(&["build", "--data-dir", nowhere.to_str().unwrap()]);
+    assert_eq!(outcome.code, 1);
+    assert!(
+        outcome.stderr.contains("there is no warehouse in"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!nowhere.exists());
     let outcome = lake.cardlake(&["build", "--project", "no/such/folder"]);
     assert_eq!(outcome.code, 2);
     assert!(

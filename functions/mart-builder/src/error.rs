@@ -7,6 +7,7 @@ use cardlake_core::config::ConfigError;
 use cardlake_core::error::{ErrorKind, StageError};
 use cardlake_dbt::{DocsError, ProjectError, SelectionError};
 use cardlake_report::{DefinitionError, RenderError};
+use std::fmt;
 
 /// Why a tick failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +45,8 @@ pub enum MartBuilderError {
         error: String,
     },
     /// Models could not be built, or data tests of severity error failed.
-    #[error("{}", .failures.join("; "))]
-    BuildFailed {
-        /// One sentence for each: model or test, file, error, key of the compiled SQL.
-        failures: Vec<String>,
-    },
+    #[error("{0}")]
+    BuildFailed(BuildFailures),
     /// A definition of the dashboard is wrong.
     #[error(transparent)]
     DashboardDefinition(#[from] DefinitionError),
@@ -75,9 +73,72 @@ impl StageError for MartBuilderError {
             Self::Storage(error) => error.kind(),
             Self::DataApi(error) => error.kind(),
             Self::Statement { .. } => ErrorKind::StatementFailed,
-            Self::BuildFailed { .. } => ErrorKind::BuildFailed,
+            Self::BuildFailed(_) => ErrorKind::BuildFailed,
             Self::Docs(_) | Self::Dashboard(_) | Self::Internal { .. } => ErrorKind::Internal,
         }
+    }
+}
+
+/// Failures that a message names; the state of the run has them all.
+const NAMED: usize = 5;
+
+/// Models and tests that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildFailures {
+    /// By id.
+    pub failed: Vec<NodeFailure>,
+    /// Models and tests that did not run, since they depend on them.
+    pub skipped: u64,
+    /// The silver bucket, which holds the compiled SQL.
+    pub bucket: String,
+}
+
+/// A model or test that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeFailure {
+    /// `model`, `snapshot`, `seed` or `test`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The file of the project that defines it.
+    pub file: String,
+    /// Redshift's error, or a test's finding.
+    pub message: String,
+    /// Key of the compiled SQL.
+    pub compiled: String,
+}
+
+impl BuildFailures {
+    /// The message, with the compiled SQL in the folder or bucket `place`.
+    #[must_use]
+    pub fn message(&self, place: &str) -> String {
+        let sentence = |node: &NodeFailure| {
+            let NodeFailure {
+                kind,
+                name,
+                file,
+                message,
+                compiled,
+            } = node;
+            format!("{kind} {name} ({file}) failed: {message}; compiled SQL: {place}/{compiled}")
+        };
+        let mut sentences: Vec<String> = self.failed.iter().take(NAMED).map(sentence).collect();
+        if self.failed.len() > NAMED {
+            sentences.push(format!("{} more failed", self.failed.len() - NAMED));
+        }
+        if self.skipped > 0 {
+            sentences.push(format!(
+                "{} models and tests that depend on them were skipped",
+                self.skipped
+            ));
+        }
+        sentences.join("; ")
+    }
+}
+
+impl fmt::Display for BuildFailures {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message(&format!("s3://{}", self.bucket)))
     }
 }
 

@@ -46,6 +46,6 @@ mod state_store;
 mod tests;
 
 pub use context::Context;
-pub use error::MartBuilderError;
+pub use error::{BuildFailures, MartBuilderError, NodeFailure};
 pub use handler::handle;
 pub use invocation::TARGET_SCHEMA;

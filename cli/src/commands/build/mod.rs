@@ -7,6 +7,7 @@ use crate::arguments::{DataDir, parse_date};
 use crate::console::Console;
 use crate::environment::{Environment, SILVER};
 use crate::error::{CliError, print};
+use crate::interrupt::Interrupt;
 use crate::remote::{Stack, silver_bucket};
 use cardlake_aws::clients::Aws;
 use cardlake_aws::lease::EXPIRY;
@@ -30,7 +31,6 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Between two ticks: statements of a local warehouse take milliseconds, those of a deployed one seconds.
 const WAIT: Duration = Duration::from_millis(20);
@@ -46,6 +46,8 @@ struct Place {
     aws: Aws,
     storage: Storage,
     silver_bucket: String,
+    /// Where a reader finds the objects of the silver bucket.
+    silver: String,
     wait: Duration,
 }
 
@@ -56,17 +58,25 @@ impl Place {
             aws: environment.aws().clone(),
             storage: environment.storage().clone(),
             silver_bucket: SILVER.to_owned(),
+            silver: environment
+                .object_path(SILVER, "")
+                .display()
+                .to_string()
+                .trim_end_matches('/')
+                .to_owned(),
             wait: WAIT,
         }
     }
 
     async fn deployed() -> Result<Self, CliError> {
         let stack = Stack::connect().await?;
+        let silver_bucket = silver_bucket()?;
         Ok(Self {
             variables: Variables::from_process(),
             aws: stack.aws().clone(),
             storage: stack.storage(),
-            silver_bucket: silver_bucket()?,
+            silver: format!("s3://{silver_bucket}"),
+            silver_bucket,
             wait: WAIT_FOR_AWS,
         })
     }
@@ -172,6 +182,10 @@ pub(crate) async fn build(args: BuildArgs, console: Console) -> Result<ExitCode,
         let report = run(Place::deployed().await?, &args, files.as_deref(), console).await?;
         (report, None)
     } else {
+        // Another project may do without rows: its first build makes the warehouse.
+        if args.project.is_none() {
+            Environment::require(&args.data.data_dir)?;
+        }
         let environment = Environment::open(&args.data.data_dir).await?;
         let built = run(Place::local(&environment), &args, files.as_deref(), console).await;
         let shortage = environment.shortage();
@@ -235,7 +249,7 @@ async fn run(
         cursor: None,
     };
     // From here on Ctrl-C cancels the build instead of ending the process, so that the lease is released.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed(&error))?;
+    let mut interrupt = Interrupt::listen().map_err(|error| failed(&error))?;
     let started = Instant::now();
     let mut display = Display::new(console.shows_progress(args.json));
     let outcome = loop {
@@ -251,7 +265,7 @@ async fn run(
         // A tick is never interrupted, so that its submissions are known.
         tokio::select! {
             () = tokio::time::sleep(place.wait) => {}
-            _ = interrupt.recv() => {
+            () = interrupt.requested() => {
                 display.finish();
                 return Err(stopped(&context, &event.run_id).await);
             }
@@ -268,6 +282,7 @@ async fn run(
             started.elapsed(),
             nodes,
             outcome,
+            &place.silver,
         )),
     }
 }

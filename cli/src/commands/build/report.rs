@@ -13,8 +13,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Status of a node that did not run.
+/// Status of a node that did not run, since nothing has changed.
 const UNCHANGED: &str = "unchanged";
+/// Status of a node that did not run, since it depends on one that failed.
+const SKIPPED: &str = "skipped";
+/// Columns of the table where there is no terminal.
+const WIDTH: u16 = 100;
 
 /// A finished build.
 #[derive(Debug, Serialize)]
@@ -38,12 +42,14 @@ pub(super) struct BuildReport {
 }
 
 impl BuildReport {
+    /// `silver`: where a reader finds the objects of the silver bucket.
     pub(super) fn new(
         as_of: NaiveDate,
         run_id: &str,
         elapsed: Duration,
         mut nodes: Vec<NodeProgress>,
         outcome: Result<MartBuilderOutput, MartBuilderError>,
+        silver: &str,
     ) -> Self {
         for node in &mut nodes {
             node.seconds = rounded(node.seconds);
@@ -52,6 +58,9 @@ impl BuildReport {
             |is_meant: &dyn Fn(&NodeProgress) -> bool| nodes.iter().filter(|node| is_meant(node)).count() as u64;
         let (marts, warnings, failure) = match outcome {
             Ok(output) => (output.marts, output.warnings, None),
+            Err(MartBuilderError::BuildFailed(failures)) => {
+                (BTreeMap::new(), Vec::new(), Some(failures.message(silver)))
+            }
             Err(error) => (BTreeMap::new(), Vec::new(), Some(error.to_string())),
         };
         Self {
@@ -75,8 +84,21 @@ impl BuildReport {
 
     pub(super) fn text(&self) -> String {
         let mut table = new_table(&["kind", "name", "status", "seconds", "what happened"]);
+        if table.width().is_none() {
+            table.set_width(WIDTH);
+        }
         let is_notable = |node: &&NodeProgress| node.kind != "test" || !matches!(node.status, "pass" | UNCHANGED);
-        for node in self.nodes.iter().filter(is_notable) {
+        let mut shown: Vec<&NodeProgress> = self.nodes.iter().filter(is_notable).collect();
+        let skipped = shown.len();
+        shown.retain(|node| node.status != SKIPPED);
+        let skipped = skipped - shown.len();
+        // What somebody has to look at stands first.
+        shown.sort_by_key(|node| match node.status {
+            "error" | "fail" => 0,
+            "warn" => 1,
+            _ => 2,
+        });
+        for node in shown {
             table.add_row(vec![
                 Cell::new(node.kind),
                 Cell::new(&node.name),
@@ -92,6 +114,12 @@ impl BuildReport {
             "As of {}: {} tests passed, {} s",
             self.batch_date, self.tests_passed, self.seconds
         );
+        if skipped > 0 {
+            let _ = writeln!(
+                text,
+                "Skipped, since they depend on what failed: {skipped} models and tests"
+            );
+        }
         if self.unchanged_models + self.unchanged_tests > 0 {
             let _ = writeln!(
                 text,

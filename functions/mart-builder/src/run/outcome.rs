@@ -3,7 +3,7 @@
 use super::build::Run;
 use super::publish;
 use super::results::run_results_json;
-use crate::error::MartBuilderError;
+use crate::error::{BuildFailures, MartBuilderError, NodeFailure};
 use cardlake_aws::metrics::{self, Metric, Subject};
 use cardlake_core::paths;
 use cardlake_dbt::{Compiled, Node, Status};
@@ -55,32 +55,26 @@ impl Run<'_> {
 pub(crate) fn failure(run: &Run<'_>) -> MartBuilderError {
     match run.state.failure.clone() {
         Some((statement, error)) => MartBuilderError::Statement { statement, error },
-        None => MartBuilderError::BuildFailed {
-            failures: failures(run),
-        },
+        None => MartBuilderError::BuildFailed(failures(run)),
     }
 }
 
-/// One message for each failed model or test.
-fn failures(run: &Run<'_>) -> Vec<String> {
+fn failures(run: &Run<'_>) -> BuildFailures {
     let failed = run.state.nodes.iter().filter(|(_, state)| state.status.is_failure());
-    let mut sentences: Vec<_> = failed
-        .filter_map(|(id, state)| {
-            let node = run.manifest.nodes.get(id)?;
-            let kind = node.resource_type();
-            Some(format!(
-                "{kind} {} ({}) failed: {}; compiled SQL: s3://{}/{}",
-                node.name,
-                node.file,
-                state.message.as_deref().unwrap_or("no reason given"),
-                run.context.silver_bucket,
-                run.compiled_key(node)
-            ))
+    let failed = failed.filter_map(|(id, state)| {
+        let node = run.manifest.nodes.get(id)?;
+        let message = state.message.as_deref().unwrap_or("no reason given");
+        Some(NodeFailure {
+            kind: node.resource_type(),
+            name: node.name.clone(),
+            file: node.file.clone(),
+            message: message.to_owned(),
+            compiled: run.compiled_key(node),
         })
-        .collect();
-    let skipped = run.state.count(Status::Skipped);
-    if skipped > 0 {
-        sentences.push(format!("{skipped} models and tests that depend on them were skipped"));
+    });
+    BuildFailures {
+        failed: failed.collect(),
+        skipped: run.state.count(Status::Skipped),
+        bucket: run.context.silver_bucket.clone(),
     }
-    sentences
 }
