@@ -10,13 +10,16 @@ use cardlake_aws::storage::Storage;
 use cardlake_core::config::Variables;
 use cardlake_core::events::{Compression, FileFormat, GeneratorEvent, GeneratorOutput, GeneratorPart};
 use cardlake_core::paths::bronze_prefix;
-use cardlake_generator::{DayOptions, Destination, FolderSink, Sink, all_parts, upload_day, write_day};
+use cardlake_generator::{
+    DayOptions, Destination, FolderSink, Sink, all_parts, upload_day, write_burst_labels, write_day,
+};
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use comfy_table::Cell;
 use futures::future::{BoxFuture, try_join_all};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -73,6 +76,10 @@ pub(crate) struct GenerateArgs {
     /// Share of the transactions that belong to fraud-like bursts on one card. Default: 0.00025.
     #[arg(long, value_name = "F")]
     burst_rate: Option<f64>,
+    /// Also write the transactions of the bursts to a CSV file, with their cards: what a fraud model should find. It is no
+    /// part of the delivery.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     /// Day from which transactions have a field that the contract does not know.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_date)]
     drift_from: Option<NaiveDate>,
@@ -163,6 +170,11 @@ pub(crate) async fn generate(args: GenerateArgs, console: Console) -> Result<Exi
     let days: Vec<NaiveDate> = args.date.iter_days().take(usize::from(args.days)).collect();
     let parts: Vec<Vec<DayOptions>> = days.iter().map(|day| args.parts(*day)).collect::<Result<_, _>>()?;
     let target = Target::parse(&args.out).await?;
+    if let Some(path) = &args.labels {
+        let first_parts = parts.iter().filter_map(|parts| parts.first());
+        write_labels(path, first_parts)
+            .map_err(|error| CliError::caused(&format!("write {}", path.display()), &error).writing(path))?;
+    }
     let visible = console.shows_progress(args.json);
     let progress = RowProgress::new(visible, args.rows.saturating_mul(u64::from(args.days)));
     let mut outcome = Outcome {
@@ -198,6 +210,16 @@ pub(crate) async fn generate(args: GenerateArgs, console: Console) -> Result<Exi
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the labels of some days, with a header.
+fn write_labels<'o>(path: &Path, days: impl Iterator<Item = &'o DayOptions>) -> io::Result<()> {
+    let mut out = io::BufWriter::new(File::create(path)?);
+    out.write_all(b"transaction_id,card_id\n")?;
+    for day in days {
+        write_burst_labels(day, &mut out)?;
+    }
+    out.flush()
 }
 
 /// Where files go.

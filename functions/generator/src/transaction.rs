@@ -236,6 +236,15 @@ impl World {
         (u64::from(scale(key.number(), 1_000_000)) < self.bursts).then_some(key)
     }
 
+    /// The events of the batch day that belong to bursts, of its first `events` ones.
+    pub(crate) fn burst_events(&self, events: u64) -> impl Iterator<Item = Transaction> {
+        let day = self.days[0];
+        let firsts = (0..events).step_by(BURST_GROUP as usize);
+        let bursts = firsts.filter(move |event| self.burst_key(&day, *event).is_some());
+        let events = bursts.flat_map(move |first| first..(first + BURST_GROUP).min(events));
+        events.filter_map(move |event| self.burst(&day, event))
+    }
+
     /// Card fraud: several online purchases within minutes, with rising amounts, until the issuer declines.
     fn burst(&self, day: &DayKeys, event: u64) -> Option<Transaction> {
         let mut stream = self.burst_key(day, event)?.stream();
