@@ -16,6 +16,7 @@ use crate::commands::validate::ValidateArgs;
 use crate::console::{Console, Standard};
 use crate::error::CliError;
 use crate::full_disk;
+use crate::interrupt;
 use crate::usage;
 use crate::welcome;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -127,7 +128,7 @@ pub fn main() -> ExitCode {
         }
         tokio::select! {
             outcome = execute(command, console) => outcome,
-            _ = tokio::signal::ctrl_c() => Err(interrupted()),
+            _ = interrupt::requested() => Err(interrupted()),
         }
     });
     // Abandons work on other threads, such as a running warehouse statement.

@@ -14,6 +14,7 @@ mod error;
 mod full_disk;
 mod holder;
 mod input;
+mod interrupt;
 mod invoker;
 mod lake_action;
 mod outcome;

@@ -2,6 +2,7 @@
 //! state machines and warehouse in the variables that Terraform prints.
 
 use crate::error::CliError;
+use crate::interrupt;
 use crate::outcome::failure_message;
 use crate::progress::Progress;
 use aws_credential_types::provider::ProvideCredentials as _;
@@ -104,7 +105,7 @@ impl Stack {
         // A call that does not come back must not keep anybody from leaving.
         let ended = tokio::select! {
             ended = self.follow(&execution, progress) => ended?,
-            _ = tokio::signal::ctrl_c() => {
+            _ = interrupt::requested() => {
                 return Err(CliError::interrupted(format!("{execution} goes on")).hint(format!(
                     "see how it ends with `cardlake status --aws`, stop it with \
                      `aws stepfunctions stop-execution --execution-arn {execution}`"

@@ -186,8 +186,13 @@ pub fn cardlake(lake: &Lake, arguments: &[&str]) -> Command {
 
 /// Ctrl-C.
 pub fn interrupt(child: &Child) {
+    send("INT", child);
+}
+
+/// Sends a signal.
+pub fn send(signal: &str, child: &Child) {
     let sent = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args([format!("-{signal}"), child.id().to_string()])
         .status()
         .unwrap();
     assert!(sent.success());

@@ -1,6 +1,6 @@
 //! `--aws`: the servers of another process stand for the deployed stack, reached by nothing but what they print.
 
-use crate::harness::{Lake, cardlake, ended, interrupt};
+use crate::harness::{Lake, cardlake, ended, interrupt, send};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Child;
@@ -127,11 +127,18 @@ fn a_deployed_warehouse_is_built_in_like_ones_own() {
 }
 
 #[test]
-fn ctrl_c_in_a_build_gives_the_warehouse_back_at_once() {
+fn ctrl_c_or_kill_in_a_build_gives_the_warehouse_back_at_once() {
     let stack = Stack::start();
     let elsewhere = Lake::new();
-    let select = ["build", "--aws", "--select", "mart_sales_daily"];
-    let mut child = cardlake(&elsewhere, &select)
+    for signal in ["INT", "TERM"] {
+        a_signal_in_a_build_gives_the_warehouse_back(signal, &stack, &elsewhere);
+    }
+    stack.stop();
+}
+
+fn a_signal_in_a_build_gives_the_warehouse_back(signal: &str, stack: &Stack, elsewhere: &Lake) {
+    let select = ["build", "--aws", "--select", "mart_sales_daily", "--force"];
+    let mut child = cardlake(elsewhere, &select)
         .envs(stack.variables())
         .env("RUST_LOG", "info")
         .spawn()
@@ -140,7 +147,7 @@ fn ctrl_c_in_a_build_gives_the_warehouse_back_at_once() {
     let begun = lines.any(|line| line.unwrap().contains("build begins"));
     assert!(begun);
     assert!(stack.is_taken(), "the build has the warehouse");
-    interrupt(&child);
+    send(signal, &child);
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(ended(child).code, 130, "{rest:#?}");
     let last = rest.last().unwrap();
@@ -151,5 +158,4 @@ fn ctrl_c_in_a_build_gives_the_warehouse_back_at_once() {
     assert!(!stack.is_taken(), "nobody is kept waiting");
     let again = elsewhere.cardlake_with(&select, &stack.variables());
     assert_eq!(again.code, 0, "{}", again.stderr);
-    stack.stop();
 }

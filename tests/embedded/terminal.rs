@@ -1,6 +1,6 @@
 //! What a person at a terminal meets: help, completions, pages of the manual, Ctrl-C, a check-up.
 
-use crate::harness::{Lake, cardlake, ended, interrupt};
+use crate::harness::{Lake, cardlake, ended, send};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -142,6 +142,15 @@ fn a_check_up_says_what_is_in_the_way() {
 
 #[test]
 fn ctrl_c_leaves_what_a_second_run_completes() {
+    a_signal_leaves_what_a_second_run_completes("INT");
+}
+
+#[test]
+fn kill_leaves_what_a_second_run_completes() {
+    a_signal_leaves_what_a_second_run_completes("TERM");
+}
+
+fn a_signal_leaves_what_a_second_run_completes(signal: &str) {
     let lake = Lake::new();
     let day = ["run", "--date", "2026-01-15", "--rows", "2000"];
     // The first log line of the reconciler's commit: something is visible by then, and most is still to be done.
@@ -149,7 +158,7 @@ fn ctrl_c_leaves_what_a_second_run_completes() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let committed = lines.any(|line| line.unwrap().contains("batch committed"));
     assert!(committed);
-    interrupt(&child);
+    send(signal, &child);
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     let outcome = ended(child);
     assert_eq!(outcome.code, 130, "{rest:#?}");

@@ -5,6 +5,7 @@ use crate::arguments::ReportArgs;
 use crate::commands::sql::LOOK_EVERY;
 use crate::environment::SILVER;
 use crate::error::{CliError, printed};
+use crate::interrupt;
 use axum::Router;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -151,7 +152,7 @@ async fn serve(listener: TcpListener, page: String) -> Result<(), CliError> {
     let router = Router::new().route("/", get(answer));
     let ended = async {
         // Without a signal there is nothing to wait for.
-        let _ = tokio::signal::ctrl_c().await;
+        let _ = interrupt::requested().await;
     };
     let serving = axum::serve(listener, router).with_graceful_shutdown(ended).await;
     serving.map_err(|error| CliError::caused("serve the report", &error))

@@ -3,12 +3,12 @@
 use crate::arguments::UpArgs;
 use crate::environment::{Environment, Servers};
 use crate::error::{CliError, printed};
+use crate::interrupt::Interrupt;
 use crate::invoker::StageInvoker;
 use crate::s3_events;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 
 /// Starts the servers, prints what reaches them as export lines, and serves until Ctrl-C or a request to end.
@@ -17,7 +17,7 @@ use tokio::sync::mpsc::unbounded_channel;
 /// A port is in use, another process has the folder open, or a statement does not stop at the end.
 pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
     let waiting = |error: std::io::Error| CliError::caused("wait for Ctrl-C", &error);
-    let mut ended = signal(SignalKind::terminate()).map_err(waiting)?;
+    let mut interrupt = Interrupt::listen().map_err(waiting)?;
     let (announce, created) = unbounded_channel();
     let servers = Servers {
         s3_port: args.s3_port,
@@ -49,10 +49,7 @@ pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
         "serving {}, Ctrl-C stops",
         args.data.data_dir.display()
     );
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(waiting)?,
-        _ = ended.recv() => {}
-    }
+    interrupt.requested().await;
     environment.close().await?;
     Ok(ExitCode::SUCCESS)
 }
