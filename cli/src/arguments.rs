@@ -293,6 +293,9 @@ pub struct SqlArgs {
     /// Output format.
     #[arg(long, value_enum, default_value_t = SqlFormat::Table)]
     pub format: SqlFormat,
+    /// In CSV, put an apostrophe before texts that a spreadsheet would take for formulas (= + - @).
+    #[arg(long)]
+    pub escape_formulas: bool,
     /// Query the warehouse of the deployed stack (as named by the environment).
     #[arg(long)]
     pub aws: bool,

@@ -19,6 +19,7 @@ use crate::full_disk;
 use crate::interrupt;
 use crate::usage;
 use crate::welcome;
+use cardlake_core::text::printable;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
 use std::path::Path;
@@ -201,7 +202,7 @@ impl Command {
 fn report(error: &CliError) -> ExitCode {
     let label = console::style(error.label()).for_stderr().red().bold();
     // Standard error may be closed.
-    let _ = writeln!(std::io::stderr(), "{label}: {}", error.description());
+    let _ = writeln!(std::io::stderr(), "{label}: {}", printable(&error.description()));
     error.exit_code()
 }
 

@@ -380,10 +380,11 @@ class DataApi(unittest.TestCase):
         self.refused("ValidationException", self.client.describe_statement, Id="not an id")
         self.refused("ValidationException", execute, Sql="select 1", Database="cardlake")
         self.refused("ValidationException", execute, Sql="select 1", WorkgroupName="cardlake")
-        for elsewhere in ({"WorkgroupName": "other"}, {"ClusterIdentifier": "cluster-1"}):
-            answer = self.refused("ValidationException", execute, Sql="select 1", Database="cardlake", **elsewhere)
-            self.assertIn("endpoint doesn't exist", answer["Error"]["Message"])
-        self.finish(execute(Sql="select 1", Database="cardlake", WorkgroupName="arn:aws:redshift-serverless:us-east-1:000000000000:workgroup/cardlake"))
+        elsewhere = {"WorkgroupName": "other", "Database": "cardlake"}
+        answer = self.refused("ValidationException", execute, Sql="select 1", **elsewhere)
+        self.assertIn("endpoint doesn't exist", answer["Error"]["Message"])
+        arn = "arn:aws:redshift-serverless:us-east-1:000000000000:workgroup/cardlake/cardlake"
+        self.assertEqual(self.finish(execute(Sql="select 1", Database="cardlake", WorkgroupName=arn))["Status"], "FINISHED")
         both = {**WHERE, "ClusterIdentifier": "cluster-1"}
         self.refused("ValidationException", execute, Sql="select 1", **both)
         self.refused("ValidationException", execute, Sql="select 1", DbUser="me", **WHERE)

@@ -17,6 +17,7 @@ mod generated;
 mod harness;
 mod input;
 mod lineage;
+mod names;
 mod panels;
 mod rebuilds;
 mod sql;

@@ -15,6 +15,7 @@ use cardlake_core::config::Variables;
 use cardlake_core::contract::Contracts;
 use cardlake_core::env;
 use cardlake_core::events::UnreadFile;
+use cardlake_core::text::printable;
 use chrono::{Days, NaiveDate, Utc};
 use serde_json::{Value, json};
 use std::fs;
@@ -43,7 +44,7 @@ pub(crate) async fn run(args: RunArgs, console: Console) -> Result<ExitCode, Cli
     environment.limit_quarantine(args.quarantine_threshold);
     let ignored = input.as_ref().map(|input| input.ignored.clone()).unwrap_or_default();
     for UnreadFile { file, reason } in &ignored {
-        console.note(&format!("not taken: {file}: {reason}\n"));
+        console.note(&format!("not taken: {}: {reason}\n", printable(file)));
     }
     let progress = Progress::new(console.shows_progress(args.json), days.len());
     let mut outcomes: Vec<DayOutcome> = Vec::new();

@@ -10,6 +10,7 @@ use crate::arguments::SqlArgs;
 use crate::error::CliError;
 use crate::remote::Stack;
 use session::Session;
+use show::Formulas;
 use std::future::pending;
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ pub(crate) async fn sql(args: SqlArgs) -> Result<ExitCode, CliError> {
             holder: None,
             format: args.format,
             limit: args.limit,
+            formulas: formulas(&args),
         };
         run(&session, text.as_deref(), &args).await?;
         return Ok(ExitCode::SUCCESS);
@@ -40,6 +42,7 @@ pub(crate) async fn sql(args: SqlArgs) -> Result<ExitCode, CliError> {
                 holder: access.holder(),
                 format: args.format,
                 limit: args.limit,
+                formulas: formulas(&args),
             };
             run(&session, text.as_deref(), &args).await
         }
@@ -84,6 +87,14 @@ fn text(args: &SqlArgs) -> Result<Option<String>, CliError> {
         return Err(nothing(&what));
     }
     Ok(Some(text))
+}
+
+fn formulas(args: &SqlArgs) -> Formulas {
+    if args.escape_formulas {
+        Formulas::Escaped
+    } else {
+        Formulas::Kept
+    }
 }
 
 async fn run(session: &Session, text: Option<&str>, args: &SqlArgs) -> Result<(), CliError> {

@@ -4,7 +4,7 @@ use crate::error::CliError;
 use crate::outcome::{DayOutcome, StageTime};
 use crate::table::{bad, count, faint, fit, new_table, notable, numbers_from, right};
 use cardlake_core::events::{DatasetBooks, UnreadFile};
-use cardlake_core::text::thousands;
+use cardlake_core::text::{printable, thousands};
 use chrono::NaiveDate;
 use comfy_table::{Cell, Table};
 use serde::Serialize;
@@ -129,7 +129,11 @@ impl RunsReport {
                 } else {
                     format!(" and {more} more objects")
                 };
-                let line = format!(" Ignored {} ({}){more}\n", first.file, first.reason);
+                let line = format!(
+                    " Ignored {} ({}){more}\n",
+                    printable(&first.file),
+                    printable(&first.reason)
+                );
                 // What lies outside of all days is found by the run of each day.
                 if !text.contains(&line) {
                     text.push_str(&line);
@@ -158,7 +162,7 @@ impl RunsReport {
         let label = console::style("Warning").yellow();
         for (day, warning) in all.into_iter().take(WARNINGS) {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, " {label} {day}: {warning}");
+            let _ = writeln!(text, " {label} {day}: {}", printable(warning));
         }
         if number > WARNINGS {
             let more = thousands((number - WARNINGS) as u64);

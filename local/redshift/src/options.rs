@@ -15,7 +15,8 @@ pub struct RedshiftOptions {
     pub database_file: PathBuf,
     /// The name of the one database, as clients give it in `Database`.
     pub database: String,
-    /// The one workgroup, as clients give it in `WorkgroupName`, by name or ARN; without it, every workgroup and cluster is taken.
+    /// The one workgroup, as clients give it in `WorkgroupName`, by name or ARN; without it, every workgroup is taken. A
+    /// cluster is never looked at closely: its name stands for the same database.
     pub workgroup: Option<String>,
     /// Reads and writes the objects of COPY and UNLOAD.
     pub s3: aws_sdk_s3::Client,

@@ -14,9 +14,13 @@ marked as (
 
     select
         *,
-        -- The earliest of the last few transactions of the card, this one included. Those of the same time need no order: whichever
-        -- comes first, as many of them end a burst.
-        lag(txn_ts, {{ burst_count - 1 }}) over (partition by card_id order by txn_ts asc) as burst_from,
+        -- The earliest of the last few online transactions of the card, this one included. Those of the same time need no order:
+        -- whichever comes first, as many of them end a burst. Stolen numbers are tried online; at a till, a few purchases within
+        -- minutes are a walk through a mall.
+        case
+            when channel = 'online'
+                then lag(txn_ts, {{ burst_count - 1 }}) over (partition by card_id, channel order by txn_ts asc)
+        end as burst_from,
         extract(hour from txn_ts) < 6 as is_at_night,
         is_approved and not is_refund as is_purchase
     from transactions
@@ -56,7 +60,7 @@ outliers as (
     from marked
     inner join cards on marked.card_id = cards.card_id
     where marked.is_purchase
-        and cards.purchase_count >= 5
+        and cards.purchase_count >= {{ var('outlier_purchases') }}
         and marked.amount * cards.purchase_count > {{ var('outlier_factor') }} * cards.purchase_amount
     group by marked.card_id
 
@@ -80,8 +84,8 @@ signals as (
         *,
         burst_txn_count > 0 as has_burst,
         outlier_count > 0 as has_outlier,
-        attempt_count >= 5 and night_share >= 0.5 as is_mostly_at_night,
-        attempt_count >= 5 and decline_rate >= 0.3 as is_often_declined
+        attempt_count >= {{ var('share_attempts') }} and night_share >= {{ var('night_share') }} as is_mostly_at_night,
+        attempt_count >= {{ var('share_attempts') }} and decline_rate >= {{ var('decline_share') }} as is_often_declined
     from measured
 
 ),

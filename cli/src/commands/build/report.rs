@@ -104,7 +104,7 @@ impl BuildReport {
                 Cell::new(&node.name),
                 status(node.status),
                 right(format!("{:.2}", node.seconds)),
-                Cell::new(node.message.as_deref().unwrap_or_default()),
+                Cell::new(message(node)),
             ]);
         }
         let mut text = format!("{table}\n");
@@ -140,6 +140,12 @@ impl BuildReport {
         }
         text
     }
+}
+
+/// Why it failed, or what a test found; the status says all of a node that did not run.
+fn message(node: &NodeProgress) -> &str {
+    let message = node.message.as_deref().filter(|_| node.status != UNCHANGED);
+    message.unwrap_or_default()
 }
 
 fn status(status: &str) -> Cell {

@@ -1,6 +1,6 @@
 //! A connection to a warehouse, and how to print what it says.
 
-use super::show::{self, Answer};
+use super::show::{self, Answer, Formulas};
 use crate::arguments::SqlFormat;
 use crate::error::{CliError, printed};
 use cardlake_aws::data_api::{
@@ -26,6 +26,7 @@ pub(super) struct Session {
     pub(super) format: SqlFormat,
     /// Rows to print of each result.
     pub(super) limit: Option<usize>,
+    pub(super) formulas: Formulas,
 }
 
 impl Session {
@@ -54,7 +55,7 @@ impl Session {
         let limit = self.limit.or_else(|| is_terminal.then_some(ROWS_ON_A_TERMINAL));
         let mut out = BufWriter::new(std::io::stdout().lock());
         let mut write = || -> std::io::Result<()> {
-            let note = show::write(&mut out, answer, self.format, limit)?;
+            let note = show::write(&mut out, answer, self.format, limit, self.formulas)?;
             if let Some(note) = note {
                 if self.format == SqlFormat::Table {
                     writeln!(out, "{note}")?;

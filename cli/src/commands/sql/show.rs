@@ -3,7 +3,7 @@
 use crate::arguments::SqlFormat;
 use crate::table::{faint, fit, new_table};
 use cardlake_aws::data_api::{ResultSet, Value};
-use cardlake_core::text::thousands;
+use cardlake_core::text::{printable, thousands};
 use comfy_table::{Cell, CellAlignment};
 use serde_json::{Map, json};
 use std::io::Write;
@@ -26,6 +26,7 @@ pub(super) fn write(
     answer: &Answer,
     format: SqlFormat,
     limit: Option<usize>,
+    formulas: Formulas,
 ) -> std::io::Result<Option<String>> {
     let rows = match answer {
         Answer::Rows(rows) => rows,
@@ -36,7 +37,7 @@ pub(super) fn write(
     let shown = &rows.rows[..limit.unwrap_or(all).min(all)];
     match format {
         SqlFormat::Table => table(out, &rows.columns, shown)?,
-        SqlFormat::Csv => csv(out, &rows.columns, shown)?,
+        SqlFormat::Csv => csv(out, &rows.columns, shown, formulas)?,
         SqlFormat::Json => {
             let object = |record: &Vec<Value>| -> Map<String, serde_json::Value> {
                 let values = record.iter().map(json_value);
@@ -71,11 +72,12 @@ fn json_value(value: &Value) -> serde_json::Value {
 }
 
 fn table(out: &mut impl Write, columns: &[String], rows: &[Vec<Value>]) -> std::io::Result<()> {
-    let mut table = new_table(columns);
+    let columns: Vec<_> = columns.iter().map(|name| printable(name)).collect();
+    let mut table = new_table(&columns);
     for record in rows {
         table.add_row(record.iter().map(|value| match value {
             Value::Null => faint(Cell::new(NULL)),
-            value => Cell::new(value.display()),
+            value => Cell::new(printable(&value.display())),
         }));
     }
     for (index, column) in table.column_iter_mut().enumerate() {
@@ -88,9 +90,27 @@ fn table(out: &mut impl Write, columns: &[String], rows: &[Vec<Value>]) -> std::
     writeln!(out, "{table}")
 }
 
+/// What becomes of a text in CSV that a spreadsheet would take for a formula.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Formulas {
+    /// It stays as it is.
+    Kept,
+    /// An apostrophe goes before it (<https://owasp.org/www-community/attacks/CSV_Injection>).
+    Escaped,
+}
+
+impl Formulas {
+    fn text(self, text: String) -> String {
+        match self {
+            Self::Escaped if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
+            _ => text,
+        }
+    }
+}
+
 /// As PostgreSQL's COPY: null is nothing, an empty text is two quotes.
-fn csv(out: &mut impl Write, columns: &[String], rows: &[Vec<Value>]) -> std::io::Result<()> {
-    let header = columns.iter().map(|name| Some(name.clone()));
+fn csv(out: &mut impl Write, columns: &[String], rows: &[Vec<Value>], formulas: Formulas) -> std::io::Result<()> {
+    let header = columns.iter().map(|name| Some(formulas.text(name.clone())));
     record(out, header)?;
     for values in rows {
         // A line with nothing in it would be no row to most readers.
@@ -99,6 +119,7 @@ fn csv(out: &mut impl Write, columns: &[String], rows: &[Vec<Value>]) -> std::io
             out,
             values.iter().map(|value| match value {
                 Value::Null => lone_null.then(String::new),
+                Value::Text(text) => Some(formulas.text(text.clone())),
                 value => Some(value.display()),
             }),
         )?;
@@ -140,7 +161,7 @@ mod tests {
 
     fn written(answer: &Answer, format: SqlFormat, limit: Option<usize>) -> (String, Option<String>) {
         let mut out = Vec::new();
-        let note = write(&mut out, answer, format, limit).unwrap();
+        let note = write(&mut out, answer, format, limit, Formulas::Kept).unwrap();
         (String::from_utf8(out).unwrap(), note)
     }
 
@@ -155,6 +176,23 @@ mod tests {
         let (json, _) = written(&rows(), SqlFormat::Json, None);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json[1], json!({"text": "", "number": null}));
+    }
+
+    #[test]
+    fn no_value_controls_the_terminal_or_a_spreadsheet() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let hostile = Answer::Rows(ResultSet {
+            columns: vec!["a".to_owned(), "b".to_owned()],
+            rows: vec![
+                vec![text("\u{1b}[2J"), text("=1+1")],
+                vec![Value::Integer(-1), text("-x")],
+            ],
+        });
+        let (table, _) = written(&hostile, SqlFormat::Table, None);
+        assert!(table.contains(r"\u{1b}[2J") && !table.contains('\u{1b}'), "{table}");
+        let mut out = Vec::new();
+        write(&mut out, &hostile, SqlFormat::Csv, None, Formulas::Escaped).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "a,b\n\u{1b}[2J,'=1+1\n-1,'-x\n");
     }
 
     #[test]

@@ -46,11 +46,10 @@ pub(crate) fn check_target(service: &Service, target: &Target) -> Result<(), Api
     }
     if let Some(workgroup) = &service.workgroup {
         let names_it = |name: &String| {
-            let of_arn = || name.rsplit_once(":workgroup/").is_some_and(|(_, id)| id == workgroup);
-            name == workgroup || of_arn()
+            let of_arn = |id: &str| id.split('/').any(|part| part == workgroup);
+            name == workgroup || name.rsplit_once(":workgroup/").is_some_and(|(_, id)| of_arn(id))
         };
-        let other = target.cluster_identifier.is_some() || !target.workgroup_name.as_ref().is_none_or(names_it);
-        if other {
+        if !target.workgroup_name.as_ref().is_none_or(names_it) {
             // As the service says it: https://github.com/aws/aws-cdk/issues/30536
             return Err(ApiError::validation("Redshift endpoint doesn't exist in this region."));
         }
