@@ -7,7 +7,7 @@ use crate::environment::SILVER;
 use crate::error::{CliError, printed};
 use crate::interrupt;
 use axum::Router;
-use axum::http::header;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use cardlake_aws::data_api::{DataApiError, Warehouse, client_token};
@@ -140,14 +140,21 @@ fn open(what: &str) -> Result<(), CliError> {
 }
 
 async fn serve(listener: TcpListener, page: String) -> Result<(), CliError> {
-    let answer = move || {
+    let answer = move |asked: HeaderMap| {
         let headers = [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
             (header::CACHE_CONTROL, "no-store"),
         ];
         let page = page.clone();
-        async move { (headers, page).into_response() }
+        async move {
+            // A page of another site whose name resolves to this address may not read it: the browser tells the name.
+            if names_this_machine(&asked) {
+                (headers, page).into_response()
+            } else {
+                (StatusCode::MISDIRECTED_REQUEST, "open the page as http://127.0.0.1\n").into_response()
+            }
+        }
     };
     let router = Router::new().route("/", get(answer));
     let ended = async {
@@ -156,6 +163,16 @@ async fn serve(listener: TcpListener, page: String) -> Result<(), CliError> {
     };
     let serving = axum::serve(listener, router).with_graceful_shutdown(ended).await;
     serving.map_err(|error| CliError::caused("serve the report", &error))
+}
+
+/// Whether a request is for this machine by its own name.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let name = host.map(|host| match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    });
+    name.is_some_and(|name| matches!(name, "127.0.0.1" | "localhost" | "[::1]"))
 }
 
 #[cfg(test)]
@@ -172,5 +189,19 @@ mod tests {
         assert_eq!(answer.text().await.unwrap(), "<p>page</p>");
         let other = reqwest::get(format!("http://{address}/../secret")).await.unwrap();
         assert_eq!(other.status(), 404);
+        let client = reqwest::Client::new();
+        for (host, status) in [
+            ("localhost:1", 200),
+            ("[::1]", 200),
+            ("evil.example", 421),
+            ("127.0.0.1.evil.example:80", 421),
+        ] {
+            let answer = client
+                .get(format!("http://{address}/"))
+                .header("host", host)
+                .send()
+                .await;
+            assert_eq!(answer.unwrap().status(), status, "{host}");
+        }
     }
 }
