@@ -12,6 +12,11 @@ scripts/fetch-duckdb.sh "$library"
 rm -rf target/wheel-data target/wheels
 mkdir -p target/wheel-data/data/lib
 cp "$library"/libduckdb.* target/wheel-data/data/lib/
+# A sixth of the prebuilt library are names of functions that nobody links to; what programs call by name stays. On macOS the
+# library is signed as it is.
+if [ "$(uname -s)" = Linux ]; then
+  strip --strip-unneeded target/wheel-data/data/lib/libduckdb.so
+fi
 
 python=$(scripts/python-env.sh target/python-wheel scripts/wheel-requirements.txt)
 # Nothing to repair: the one library that is not part of the system is the one carried along.
