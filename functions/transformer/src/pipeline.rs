@@ -23,7 +23,7 @@ use crate::plan::{Fill, TransformPlan};
 use crate::quarantine::{QuarantineSummary, QuarantinedRows};
 use crate::sort::{Sorted, sort};
 use crate::spill::{Spill, buckets};
-use crate::splitter::{RecordSplitter, is_text};
+use crate::splitter::{RecordSplitter, begins_with_json_text};
 use crate::text_source::TextSource;
 use crate::worker::Worker;
 use crate::zone::start_of_day;
@@ -165,7 +165,7 @@ impl Pipeline<'_> {
     ) -> Result<Summary, PipelineError> {
         let Self { plan, limits, .. } = *self;
         let mut summary = Summary::default();
-        let begins_with_text = is_text(source.head().0);
+        let may_be_binary = !begins_with_json_text(source.head().0);
         let Some((splitter, framing)) = RecordSplitter::open(format, plan, &mut source)? else {
             summary.text.read = source.bytes_read();
             summary.text.skipped = summary.text.read;
@@ -210,9 +210,8 @@ impl Pipeline<'_> {
             summary.repeated_fields += worker.splitter.count_drift(&mut summary.drift);
             summary.sum = summary.sum.plus(worker.sum);
         }
-        // Whether a file that begins with anything else is of another kind is known at its end: rows behind some lines in another
-        // encoding are rows.
-        if !begins_with_text && summary.counts.silver_rows == 0 && matches!(splitter, RecordSplitter::Json(_)) {
+        // Whether a file that begins so is of another kind is known at its end: rows behind some lines in another encoding are rows.
+        if may_be_binary && summary.counts.silver_rows == 0 && matches!(splitter, RecordSplitter::Json(_)) {
             return Err(PipelineError::Rejected("the file is not UTF-8 text".to_owned()));
         }
         if blocks.framing().ends_in_array() {

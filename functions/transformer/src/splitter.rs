@@ -159,9 +159,11 @@ fn mark_length(head: &[u8]) -> usize {
     }
 }
 
-/// Whether the head of a file is UTF-8, apart from a character at its end that is cut.
-pub(crate) fn is_text(head: &[u8]) -> bool {
-    std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true)
+/// Whether the head of a JSON file is UTF-8, apart from a character at its end that is cut, or has a line that begins as a record.
+pub(crate) fn begins_with_json_text(head: &[u8]) -> bool {
+    let is_text = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    let starts_record = |line: &[u8]| matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
+    is_text || head.split(|byte| *byte == b'\n').any(starts_record)
 }
 
 /// Whether a JSON file has one object in each line, by its head.

@@ -352,6 +352,9 @@ fn long_lines_in_another_encoding_cost_themselves_alone() {
         let (kept, quarantined, _) = counts(&text, FileFormat::Jsonl);
         assert_eq!((kept, quarantined), (2_000, 13));
     }
+    // A row in another encoding is a row that is quarantined, also if there is no other.
+    let (kept, quarantined, _) = counts(b"{\"id\":1,\"note\":\"\xe9\"}\n", FileFormat::Jsonl);
+    assert_eq!((kept, quarantined), (0, 1));
     let nothing_else = run(&latin, FileFormat::Jsonl, &plan(NOTES), &LIMITS);
     assert_eq!(nothing_else.unwrap_err(), "the file is not UTF-8 text");
 }
