@@ -82,7 +82,8 @@ impl Store {
             attributes,
         };
         let text = serde_json::to_vec(&manifest).map_err(|error| at("write", &path)(error.into()))?;
-        fs::write(&path, text).map_err(at("write", &path))?;
+        // Whole or absent: uploads are listed meanwhile.
+        durable::replace_file(&path, &folder.join("manifest.part"), &text).map_err(at("write", &path))?;
         Ok(id)
     }
 
@@ -92,6 +93,8 @@ impl Store {
         let tag = part.tag.clone();
         // The name carries the tag, so that completing does not have to read the part twice.
         let path = folder.join(format!("{number:05}.{tag}"));
+        // Two parts of one number at the same time would each remove the other.
+        let _guard = self.lock(&folder);
         fs::rename(&part.path, &path).map_err(at("write", &path))?;
         part.keep();
         for (earlier, other) in part_files(&folder)? {
@@ -106,6 +109,7 @@ impl Store {
     /// The parts of an upload, by number.
     pub(crate) fn parts(&self, bucket: &str, key: &str, id: &str) -> Result<Vec<UploadedPart>> {
         let (folder, _) = self.manifest(bucket, key, id)?;
+        let _guard = self.lock(&folder);
         let mut parts = Vec::new();
         for (number, tag) in part_files(&folder)? {
             let path = folder.join(format!("{number:05}.{tag}"));

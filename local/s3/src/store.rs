@@ -242,7 +242,7 @@ impl Store {
     }
 
     /// Holds back other writers of the key.
-    fn lock(&self, path: &Path) -> MutexGuard<'_, ()> {
+    pub(crate) fn lock(&self, path: &Path) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();
         path.hash(&mut hasher);
         let index = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or(0);

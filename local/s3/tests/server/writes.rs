@@ -262,3 +262,43 @@ async fn an_aborted_upload_leaves_nothing() {
         assert_eq!(error(&gone), (404, "NoSuchUpload".to_owned()));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_parts_of_one_number_at_the_same_time_one_stays() {
+    let fixture = Fixture::new().await;
+    let client = fixture.client();
+    let created = client
+        .create_multipart_upload()
+        .bucket(BUCKET)
+        .key("big")
+        .send()
+        .await
+        .unwrap();
+    let id = created.upload_id.unwrap();
+    for round in 0..16 {
+        let writers = (0..8).map(|writer| {
+            let part = client
+                .upload_part()
+                .bucket(BUCKET)
+                .key("big")
+                .upload_id(&id)
+                .part_number(1);
+            part.body(format!("{round} {writer}").into_bytes().into()).send()
+        });
+        let tags: Vec<_> = join_all(writers)
+            .await
+            .into_iter()
+            .map(|part| part.unwrap().e_tag)
+            .collect();
+        let parts = client
+            .list_parts()
+            .bucket(BUCKET)
+            .key("big")
+            .upload_id(&id)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(parts.parts().len(), 1);
+        assert!(tags.contains(&parts.parts()[0].e_tag));
+    }
+}
