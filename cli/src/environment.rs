@@ -10,7 +10,7 @@
 use crate::error::CliError;
 use crate::holder::{self, Holder, RunningServers};
 use crate::shortage::{Place, Shortage};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
 use base64::Engine as _;
 use cardlake_aws::clients::{Aws, Endpoints};
@@ -416,6 +416,8 @@ pub(crate) fn sdk_config(credentials: &ServerCredentials) -> SdkConfig {
     );
     let provider = aws_credential_types::provider::SharedCredentialsProvider::new(keys);
     SdkConfig::builder()
+        // By this name the local S3 knows its own clients. It is a valid one.
+        .set_app_name(AppName::new("cardlake").ok())
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .credentials_provider(provider)

@@ -37,6 +37,9 @@ pub(crate) struct Attributes {
     pub(crate) metadata: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) tags: Tags,
+    /// In hexadecimal digits, if it is the ETag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) md5: Option<String>,
     /// Bytes of each part of a multipart upload, if there were several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<u64>,

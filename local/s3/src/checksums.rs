@@ -90,7 +90,13 @@ pub(crate) struct Claims {
     trailer: Option<TrailingHeaders>,
     /// The algorithm that the client names, with or without a value.
     named: Option<Algorithm>,
+    /// Whether the ETag will be the MD5.
+    etag: bool,
 }
+
+/// In the user agents of the lake's own clients, the application's name as the SDKs write it. They do not look for an MD5 in
+/// an ETag, and it would cost them over a second per gigabyte.
+const OWN_CLIENT: &str = "app/cardlake";
 
 impl Claims {
     /// # Errors
@@ -114,6 +120,7 @@ impl Claims {
             trailers: Algorithm::ALL.into_iter().filter(promised).collect(),
             trailer: request.trailing_headers.clone(),
             named: header("x-amz-sdk-checksum-algorithm").and_then(Algorithm::of_name),
+            etag: false,
         };
         if claims.values.len() + claims.trailers.len() > 1 {
             return Err(S3Error::with_message(
@@ -132,11 +139,17 @@ impl Claims {
         }
     }
 
+    /// The same for an object in one piece, by the headers of the request: clients look for its MD5 in the ETag.
+    pub(crate) fn with_etag(self, headers: &HeaderMap) -> Self {
+        let own = text(headers, "user-agent").is_some_and(|agent| agent.split(' ').any(|word| word == OWN_CLIENT));
+        Self { etag: !own, ..self }
+    }
+
     /// What has to be computed while the body passes by.
     pub(crate) fn digests(&self) -> Digests {
         let algorithms = self.values.keys().chain(&self.trailers).chain(&self.named);
         let mut digests = Digests {
-            md5: self.md5.as_ref().map(|_| Md5::new()),
+            md5: (self.etag || self.md5.is_some()).then(Md5::new),
             ..Digests::default()
         };
         for algorithm in algorithms {

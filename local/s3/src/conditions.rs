@@ -56,7 +56,7 @@ impl ReadConditions {
     fn check_with(&self, info: &ObjectInfo, unchanged: S3ErrorCode) -> S3Result<()> {
         let matches = |condition: &ETagCondition| match condition {
             ETagCondition::Any => true,
-            ETagCondition::ETag(tag) => tag.value() == info.tag,
+            ETagCondition::ETag(tag) => tag.value() == info.etag(),
         };
         let modified = || Timestamp::from(whole_seconds(info.modified));
         let fulfilled = match (&self.tag_matches, &self.unmodified_since) {
@@ -101,6 +101,7 @@ mod tests {
             length: 1,
             modified: UNIX_EPOCH + Duration::from_millis(100_500),
             tag: "mine".to_owned(),
+            md5: None,
             checksums: Default::default(),
         }
     }

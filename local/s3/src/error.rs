@@ -28,8 +28,8 @@ pub(crate) enum StoreError {
     InvalidPartOrder,
     #[error("part {0} is smaller than 5 MiB and not the last one")]
     EntityTooSmall(i32),
-    #[error("the key `{key}` cannot be kept as a file here: {reason}")]
-    UnusableKey { key: String, reason: &'static str },
+    #[error("your key is too long: {0} bytes, where 1024 are allowed")]
+    KeyTooLong(usize),
     #[error("a precondition of the request does not hold")]
     PreconditionFailed,
     #[error("cannot {action} {path}: {source}")]
@@ -79,7 +79,7 @@ impl From<StoreError> for S3Error {
             StoreError::InvalidPart(_) => S3ErrorCode::InvalidPart,
             StoreError::InvalidPartOrder => S3ErrorCode::InvalidPartOrder,
             StoreError::EntityTooSmall(_) => S3ErrorCode::EntityTooSmall,
-            StoreError::UnusableKey { .. } => S3ErrorCode::InvalidArgument,
+            StoreError::KeyTooLong(_) => S3ErrorCode::KeyTooLongError,
             StoreError::PreconditionFailed => S3ErrorCode::PreconditionFailed,
             StoreError::Io { .. } if error.no_space() == Some(NoSpace::FileTooLarge) => S3ErrorCode::EntityTooLarge,
             // Ceph's code: clients do not retry it, as they would retry a server error.

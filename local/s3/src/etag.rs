@@ -3,7 +3,8 @@
 //! The tag is the CRC-64/NVME of the bytes, the checksum that S3 itself keeps by default, and their number. It is not
 //! an MD5, which would cost over a second per gigabyte; on AWS the tags of objects with KMS encryption and of multipart
 //! uploads are no MD5 either, and the hyphen tells clients so. Because it follows from the content, it is the same
-//! after a restart, and a file that another program wrote has one too.
+//! after a restart, and a file that another program wrote has one too. It is the ETag of all objects but those that a
+//! client other than the lake's own has written in one piece: theirs is the MD5 that many clients look for.
 //!
 //! Tags are remembered with the version of the file they belong to, in memory and in a journal beside the buckets, so
 //! that a listing after a restart does not read the whole lake, along with the checksums that came with the content. The
@@ -28,6 +29,9 @@ const READ_BYTES: usize = 1 << 18;
 const MAX_REMEMBERED: usize = 262_144;
 /// The journal is written anew when it is opened with this many lines per tag.
 const MAX_LINES_PER_TAG: usize = 4;
+
+/// What the journal calls the digest that is an ETag.
+const MD5: &str = "MD5";
 
 /// Computes a tag while the bytes pass by.
 pub(crate) struct TagBuilder {
@@ -57,12 +61,9 @@ impl TagBuilder {
         self.length += bytes.len() as u64;
     }
 
-    /// The tag without quotes, and the number of bytes.
-    pub(crate) fn finish(self) -> (String, u64) {
-        (
-            format!("{}-{:x}", hex::encode(self.checksum.finalize()), self.length),
-            self.length,
-        )
+    /// The tag without quotes.
+    pub(crate) fn finish(self) -> String {
+        format!("{}-{:x}", hex::encode(self.checksum.finalize()), self.length)
     }
 }
 
@@ -71,12 +72,14 @@ impl TagBuilder {
 pub(crate) struct Fingerprint {
     /// Without quotes.
     pub(crate) tag: String,
+    /// In hexadecimal digits, if it is the ETag.
+    pub(crate) md5: Option<String>,
     checksums: Checksums,
 }
 
 impl Fingerprint {
-    pub(crate) fn new(tag: String, checksums: Checksums) -> Self {
-        Self { tag, checksums }
+    pub(crate) fn new(tag: String, md5: Option<String>, checksums: Checksums) -> Self {
+        Self { tag, md5, checksums }
     }
 
     /// The checksums that were asked for when the content was written, else the one that S3 keeps by default.
@@ -91,6 +94,9 @@ impl Fingerprint {
     /// A word of the journal: the tag, then each checksum behind a comma.
     fn to_word(&self) -> String {
         let mut word = self.tag.clone();
+        if let Some(md5) = &self.md5 {
+            word.push_str(&format!(",{MD5}:{md5}"));
+        }
         for (algorithm, value) in &self.checksums {
             word.push_str(&format!(",{}:{value}", algorithm.name()));
         }
@@ -99,15 +105,15 @@ impl Fingerprint {
 
     fn from_word(word: &str) -> Self {
         let mut parts = word.split(',');
-        let tag = parts.next().unwrap_or_default().to_owned();
-        let checksums = parts.filter_map(|part| {
-            let (name, value) = part.split_once(':')?;
-            Some((Algorithm::of_name(name)?, value.to_owned()))
-        });
-        Self {
-            checksums: checksums.collect(),
-            tag,
+        let mut found = Self::new(parts.next().unwrap_or_default().to_owned(), None, Checksums::new());
+        for (name, value) in parts.filter_map(|part| part.split_once(':')) {
+            if name == MD5 {
+                found.md5 = Some(value.to_owned());
+            } else if let Some(algorithm) = Algorithm::of_name(name) {
+                found.checksums.insert(algorithm, value.to_owned());
+            }
         }
+        found
     }
 }
 
@@ -203,30 +209,28 @@ impl TagCache {
         tags.insert(path.to_owned(), (version, fingerprint.clone()));
     }
 
-    /// The tag of an open file; reads it from the start if it is new or was changed by another program, and leaves the
-    /// position at the start.
-    pub(crate) fn fingerprint(&self, path: &Path, file: &mut File, metadata: &Metadata) -> io::Result<Fingerprint> {
-        let version = Version::of(metadata);
-        if let Some((known, fingerprint)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).tags.get(path)
-            && *known == version
-        {
-            return Ok(fingerprint.clone());
-        }
-        let mut builder = TagBuilder::new();
-        let mut buffer = vec![0; READ_BYTES];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => builder.update(&buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        file.seek(SeekFrom::Start(0))?;
-        let fingerprint = Fingerprint::new(builder.finish().0, Checksums::new());
-        self.remember(path, metadata, &fingerprint);
-        Ok(fingerprint)
+    /// What is known of the file at `path`; `None` if it is new or was changed by another program.
+    pub(crate) fn known(&self, path: &Path, metadata: &Metadata) -> Option<Fingerprint> {
+        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (version, fingerprint) = guard.tags.get(path)?;
+        (*version == Version::of(metadata)).then(|| fingerprint.clone())
     }
+}
+
+/// The tag of an open file: reads it to its end, and leaves the position at the start.
+pub(crate) fn of_file(file: &mut File) -> io::Result<String> {
+    let mut builder = TagBuilder::new();
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => builder.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok(builder.finish())
 }
 
 /// The tags in a journal, and its number of lines. A line that cannot be read counts, and no more.
@@ -263,17 +267,21 @@ fn rewrite(path: &Path, tags: &HashMap<PathBuf, (Version, Fingerprint)>) -> io::
 mod tests {
     use super::*;
 
-    /// The tag of the file through a cache.
+    /// The tag of the file: remembered, or of what it holds.
     fn tag(cache: &TagCache, path: &Path) -> String {
         let mut file = File::open(path).unwrap();
         let metadata = file.metadata().unwrap();
-        let found = cache.fingerprint(path, &mut file, &metadata).unwrap();
+        if let Some(known) = cache.known(path, &metadata) {
+            return known.tag;
+        }
+        let tag = of_file(&mut file).unwrap();
         assert_eq!(file.stream_position().unwrap(), 0);
-        found.tag
+        cache.remember(path, &metadata, &as_remembered(&tag));
+        tag
     }
 
     fn as_remembered(tag: &str) -> Fingerprint {
-        Fingerprint::new(tag.to_owned(), Checksums::new())
+        Fingerprint::new(tag.to_owned(), None, Checksums::new())
     }
 
     #[test]
@@ -282,7 +290,7 @@ mod tests {
         builder.update(b"1234");
         builder.update(b"56789");
         // The check value of CRC-64/NVME.
-        assert_eq!(builder.finish(), ("ae8b14860a799888-9".to_owned(), 9));
+        assert_eq!(builder.finish(), "ae8b14860a799888-9");
     }
 
     #[test]
@@ -312,19 +320,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, journal) = (folder.path().join("a"), folder.path().join("journal"));
         fs::write(&path, "123456789").unwrap();
-        let found = |cache: &TagCache| {
-            let mut file = File::open(&path).unwrap();
-            let metadata = file.metadata().unwrap();
-            cache.fingerprint(&path, &mut file, &metadata).unwrap().checksums()
-        };
-        // The check values of CRC-64/NVME and CRC-32.
-        let default = Checksums::from([(Algorithm::Crc64Nvme, "rosUhgp5mIg=".to_owned())]);
+        let metadata = fs::metadata(&path).unwrap();
+        assert_eq!(TagCache::open(&journal).known(&path, &metadata), None);
+        // The check values of CRC-64/NVME, MD5 and CRC-32.
         let came = Checksums::from([(Algorithm::Crc32, "y/Q5Jg==".to_owned())]);
-        let cache = TagCache::open(&journal);
-        assert_eq!(found(&cache), default);
-        let fingerprint = Fingerprint::new("ae8b14860a799888-9".to_owned(), came.clone());
-        cache.remember(&path, &fs::metadata(&path).unwrap(), &fingerprint);
-        assert_eq!(found(&TagCache::open(&journal)), came);
+        let md5 = Some("25f9e794323b453885f5181f1b624d0b".to_owned());
+        for (md5, checksums) in [(md5, came), (None, Checksums::new())] {
+            let fingerprint = Fingerprint::new("ae8b14860a799888-9".to_owned(), md5, checksums);
+            TagCache::open(&journal).remember(&path, &metadata, &fingerprint);
+            assert_eq!(TagCache::open(&journal).known(&path, &metadata), Some(fingerprint));
+        }
+        let default = as_remembered("ae8b14860a799888-9").checksums();
+        assert_eq!(
+            default,
+            Checksums::from([(Algorithm::Crc64Nvme, "rosUhgp5mIg=".to_owned())])
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Input: the AWS SDKs' S3 requests, path style, signed with the server's credentials (SigV4; `s3s` parses requests and
 //! checks signatures). Output: S3's answers. The objects are the files `<root>/<bucket>/<key>`, byte for byte, so that
 //! any program that reads folders (a Delta reader, a CSV viewer) reads the lake without the server, and the files it
-//! adds or changes are objects immediately.
+//! adds or changes are objects immediately. Objects whose keys cannot be paths are kept aside (`keys`).
 //!
 //! Guarantee: objects are whole or absent; of any number of writers with `If-None-Match: *` exactly one succeeds, also
 //! across processes, and of those with the same `If-Match` exactly one; listings are complete, in S3's order, and never
@@ -17,8 +17,8 @@
 //! can both win), lists by reading the whole bucket, ignores continuation tokens, reads in steps of 4 KiB and computes
 //! an MD5 of all that is written.
 //!
-//! Not here: versions, access control lists, encryption, checksums of checksums of parts, keys that differ in case only on a file system that does not tell them apart, and keys that
-//! cannot be a path (empty parts, `.` and `..`, or a key that continues another key behind a slash).
+//! Not here: versions, access control lists, encryption, checksums of checksums of parts, and keys that differ in case
+//! only on a file system that does not tell them apart.
 
 mod attributes;
 mod checksums;
@@ -26,6 +26,7 @@ mod conditions;
 mod created;
 mod error;
 mod etag;
+mod keys;
 mod listing;
 mod multipart;
 mod pages;

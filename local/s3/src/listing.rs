@@ -4,11 +4,15 @@
 //! `a-b` comes before `a/b`, because `-` comes before `/`.
 
 use std::io;
+use std::iter::Peekable;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::vec::IntoIter;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::keys;
 
 /// The most entries of one page.
 pub(crate) const MAX_KEYS: usize = 1_000;
@@ -73,8 +77,8 @@ pub(crate) struct Page {
     pub(crate) next: Option<After>,
 }
 
-/// Lists the bucket whose files are in `bucket`.
-pub(crate) fn list(bucket: &Path, query: &Query) -> io::Result<Page> {
+/// Lists the bucket whose files are in `bucket`, and `aside`: the keys that are kept elsewhere, in order.
+pub(crate) fn list(bucket: &Path, aside: Vec<(String, PathBuf)>, query: &Query) -> io::Result<Page> {
     let (after, rolled_up) = match &query.after {
         After::Key(key) => (key.as_str(), None),
         After::Prefix(prefix) => (prefix.as_str(), Some(prefix.clone())),
@@ -83,6 +87,7 @@ pub(crate) fn list(bucket: &Path, query: &Query) -> io::Result<Page> {
         query,
         after,
         rolled_up,
+        aside: aside.into_iter().peekable(),
         page: Page::default(),
     };
     if query.max_keys == 0 {
@@ -90,19 +95,20 @@ pub(crate) fn list(bucket: &Path, query: &Query) -> io::Result<Page> {
     }
     // Everything lies in the folder that the prefix names, whatever else the bucket holds.
     let folder = query.prefix.rfind('/').map_or("", |slash| &query.prefix[..=slash]);
-    if folder
-        .split('/')
-        .rev()
-        .skip(1)
-        .any(|name| matches!(name, "" | "." | ".."))
-    {
-        return Ok(walk.page);
+    let is_folder = folder.is_empty() || folder.strip_suffix('/').is_some_and(keys::is_path);
+    let flow = if is_folder {
+        match walk.visit(&bucket.join(folder), folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => ControlFlow::Continue(()),
+            visited => visited?,
+        }
+    } else {
+        ControlFlow::Continue(())
+    };
+    if flow.is_continue() {
+        // Whether the page is full now does not matter any more.
+        let _ = walk.offer_aside(None);
     }
-    match walk.visit(&bucket.join(folder), folder) {
-        Ok(_) => Ok(walk.page),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(walk.page),
-        Err(error) => Err(error),
-    }
+    Ok(walk.page)
 }
 
 struct Walk<'a> {
@@ -110,6 +116,7 @@ struct Walk<'a> {
     after: &'a str,
     /// The common prefix that was listed last: what it covers is passed over.
     rolled_up: Option<String>,
+    aside: Peekable<IntoIter<(String, PathBuf)>>,
     page: Page,
 }
 
@@ -138,6 +145,8 @@ impl Walk<'_> {
                 } else {
                     ControlFlow::Continue(())
                 }
+            } else if self.offer_aside(Some(&key)).is_break() {
+                ControlFlow::Break(())
             } else {
                 self.offer(key, path)
             };
@@ -153,6 +162,17 @@ impl Walk<'_> {
         let prefix = self.query.prefix.as_str();
         (folder.starts_with(prefix) || prefix.starts_with(folder))
             && (folder > self.after || self.after.starts_with(folder))
+    }
+
+    /// Offers the keys that are kept elsewhere and come before this one; without one, all that are left.
+    fn offer_aside(&mut self, before: Option<&str>) -> ControlFlow<()> {
+        while let Some((key, path)) = self
+            .aside
+            .next_if(|(key, _)| before.is_none_or(|before| key.as_str() < before))
+        {
+            self.offer(key, path)?;
+        }
+        ControlFlow::Continue(())
     }
 
     /// Takes a key into the page, or passes it over; breaks once the page is full.
@@ -220,14 +240,31 @@ fn names(entries: std::fs::ReadDir) -> io::Result<Vec<String>> {
 mod tests {
     use super::*;
 
-    fn bucket(keys: &[&str]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for key in keys {
-            let path = folder.path().join(key);
+    fn bucket(names: &[&str]) -> Bucket {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("bucket");
+        for key in names {
+            let path = if keys::is_path(key) {
+                folder.join(key)
+            } else {
+                keys::path(root.path(), "bucket", key)
+            };
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, key).unwrap();
         }
-        folder
+        Bucket { _root: root, folder }
+    }
+
+    /// A bucket in a folder that is removed in the end.
+    struct Bucket {
+        _root: tempfile::TempDir,
+        folder: PathBuf,
+    }
+
+    impl Bucket {
+        fn path(&self) -> &Path {
+            &self.folder
+        }
     }
 
     /// Every page of a listing, common prefixes in angle brackets.
@@ -238,9 +275,11 @@ mod tests {
             after: After::Key(start_after.to_owned()),
             max_keys,
         };
+        let root = bucket.parent().unwrap();
+        let aside = keys::list(root, bucket.file_name().unwrap().to_str().unwrap(), prefix).unwrap();
         let mut pages = Vec::new();
         loop {
-            let page = list(bucket, &query).unwrap();
+            let page = list(bucket, aside.clone(), &query).unwrap();
             let text = |entry| match entry {
                 Entry::Object { key, path } => {
                     assert_eq!(std::fs::read_to_string(path).unwrap(), key);
@@ -270,6 +309,11 @@ mod tests {
         "a/3",
         "a0",
         "b/deep/er/key",
+    ];
+
+    /// Some of them cannot be paths.
+    const WITH_ASIDE: [&str; 11] = [
+        "/x", "a-b", "a/", "a//", "a//b", "a/1", "a/2/", "a/2/x", "a0", "b/", "/",
     ];
 
     #[test]
@@ -319,9 +363,28 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_cannot_be_paths_are_in_their_places() {
+        let folder = bucket(&WITH_ASIDE);
+        let mut sorted = WITH_ASIDE;
+        sorted.sort_unstable();
+        assert_eq!(all(folder.path(), "", "", ""), sorted);
+        assert_eq!(all(folder.path(), "", "/", ""), ["</>", "a-b", "<a/>", "a0", "<b/>"]);
+        assert_eq!(all(folder.path(), "a/", "/", ""), ["a/", "<a//>", "a/1", "<a/2/>"]);
+        assert_eq!(all(folder.path(), "a//", "/", ""), ["a//", "a//b"]);
+        assert_eq!(all(folder.path(), "b/", "/", ""), ["b/"]);
+        assert_eq!(
+            all(folder.path(), "", "", "a//"),
+            ["a//b", "a/1", "a/2/", "a/2/x", "a0", "b/"]
+        );
+    }
+
+    #[test]
     fn pages_of_every_size_add_up_to_the_whole() {
-        let folder = bucket(&KEYS);
-        for (prefix, delimiter) in [("", ""), ("", "/"), ("a/", "/"), ("a", "2"), ("a/2", "")] {
+        for (names, prefix, delimiter) in [KEYS.as_slice(), &WITH_ASIDE]
+            .into_iter()
+            .flat_map(|names| [("", ""), ("", "/"), ("a/", "/"), ("a", "2"), ("a/2", "")].map(|(p, d)| (names, p, d)))
+        {
+            let folder = bucket(names);
             let whole = all(folder.path(), prefix, delimiter, "");
             for max_keys in 1..=whole.len() {
                 let pages = pages(folder.path(), prefix, delimiter, "", max_keys);

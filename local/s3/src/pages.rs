@@ -5,6 +5,7 @@ use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::error::{StoreError, at};
+use crate::keys;
 use crate::listing::{self, After, Entry, MAX_KEYS, Query};
 use crate::multipart::{StartedUpload, UploadedPart};
 use crate::store::Store;
@@ -102,17 +103,18 @@ pub(crate) struct ListedPage {
 
 pub(crate) fn list_page(store: &Store, bucket: &str, query: &Query) -> Result<ListedPage, StoreError> {
     let folder = store.bucket(bucket)?;
-    let page = listing::list(&folder, query).map_err(at("list the folder", &folder))?;
+    let aside = keys::list(store.root(), bucket, &query.prefix).map_err(at("list the folder", &folder))?;
+    let page = listing::list(&folder, aside, query).map_err(at("list the folder", &folder))?;
     let (mut contents, mut common_prefixes) = (Vec::new(), Vec::new());
     for entry in page.entries {
         match entry {
             Entry::CommonPrefix(prefix) => common_prefixes.push(CommonPrefix { prefix: Some(prefix) }),
-            Entry::Object { key, path } => match store.read_path(&path, &key) {
+            Entry::Object { key, path } => match store.read_path(&path, bucket, &key) {
                 Ok((_, info)) => contents.push(Object {
                     key: Some(key),
                     size: Some(signed(info.length)),
                     last_modified: Some(Timestamp::from(info.modified)),
-                    e_tag: Some(ETag::Strong(info.tag)),
+                    e_tag: Some(ETag::Strong(info.etag().to_owned())),
                     ..Object::default()
                 }),
                 // Deleted since the folder was read.

@@ -27,6 +27,7 @@ macro_rules! attributes {
             cache_control: $input.cache_control,
             metadata: $input.metadata.unwrap_or_default().into_iter().collect(),
             tags: tags::of_header($input.tagging.as_deref())?,
+            md5: None,
             parts: Vec::new(),
         }
         .normalised()
@@ -113,7 +114,7 @@ impl S3 for Service {
             content_type: attributes
                 .content_type
                 .or_else(|| Some(DEFAULT_CONTENT_TYPE.to_owned())),
-            e_tag: strong(info.tag),
+            e_tag: strong(info.etag().to_owned()),
             last_modified: Some(Timestamp::from(info.modified)),
             metadata: metadata_output(attributes.metadata),
             parts_count: parts_count(input.part_number, &attributes.parts),
@@ -153,7 +154,7 @@ impl S3 for Service {
             content_type: attributes
                 .content_type
                 .or_else(|| Some(DEFAULT_CONTENT_TYPE.to_owned())),
-            e_tag: strong(info.tag),
+            e_tag: strong(info.etag().to_owned()),
             last_modified: Some(Timestamp::from(info.modified)),
             metadata: metadata_output(attributes.metadata),
             parts_count: parts_count(input.part_number, &attributes.parts),
@@ -166,13 +167,14 @@ impl S3 for Service {
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        let claims = Claims::of(&request)?;
+        let claims = Claims::of(&request)?.with_etag(&request.headers);
         let input = request.input;
         let condition = write_condition(input.if_match, input.if_none_match)?;
-        let attributes = attributes!(input);
+        let mut attributes = attributes!(input);
         let (bucket, key) = (input.bucket, input.key);
         self.store.bucket(&bucket)?;
         let finished = receive(&self.store, input.body, claims).await?;
+        attributes.md5 = finished.md5.map(hex::encode);
         let (to_bucket, to_key) = (bucket.clone(), key.clone());
         let info = self
             .blocking(move |store| store.commit(&to_bucket, &to_key, finished, &condition, &attributes))
@@ -180,7 +182,7 @@ impl S3 for Service {
         self.notify(bucket, key, &info);
         let checksum = checksums::output(&info.checksums);
         let mut output = PutObjectOutput {
-            e_tag: strong(info.tag),
+            e_tag: strong(info.etag().to_owned()),
             checksum_type: checksum.checksum_type.clone(),
             ..PutObjectOutput::default()
         };
@@ -219,7 +221,8 @@ impl S3 for Service {
         // A copy is one part.
         attributes.parts = Vec::new();
         let body = Some(stream(file, info.length));
-        let finished = receive(&self.store, body, Claims::none(algorithm)).await?;
+        let finished = receive(&self.store, body, Claims::none(algorithm).with_etag(&request.headers)).await?;
+        attributes.md5 = finished.md5.map(hex::encode);
         let (bucket, key) = (input.bucket.clone(), input.key.clone());
         let info = self
             .blocking(move |store| store.commit(&bucket, &key, finished, &Condition::Always, &attributes))
@@ -227,7 +230,7 @@ impl S3 for Service {
         self.notify(input.bucket, input.key, &info);
         let checksum = checksums::output(&info.checksums);
         let mut result = CopyObjectResult {
-            e_tag: strong(info.tag),
+            e_tag: strong(info.etag().to_owned()),
             last_modified: Some(Timestamp::from(info.modified)),
             checksum_type: checksum.checksum_type.clone(),
             ..CopyObjectResult::default()
@@ -339,7 +342,7 @@ impl S3 for Service {
                 .then(|| StorageClass::from_static(StorageClass::STANDARD)),
             last_modified: Some(Timestamp::from(info.modified)),
             e_tag: if asks(ObjectAttributes::ETAG) {
-                strong(info.tag)
+                strong(info.etag().to_owned())
             } else {
                 None
             },
@@ -479,7 +482,7 @@ impl S3 for Service {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        let claims = Claims::of(&request)?;
+        let claims = Claims::of(&request)?.with_etag(&request.headers);
         let input = request.input;
         let condition = write_condition(input.if_match, input.if_none_match)?;
         let parts = input
@@ -506,7 +509,7 @@ impl S3 for Service {
         let mut output = CompleteMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
-            e_tag: strong(info.tag),
+            e_tag: strong(info.etag().to_owned()),
             checksum_type: checksum.checksum_type.clone(),
             ..CompleteMultipartUploadOutput::default()
         };

@@ -2,16 +2,16 @@
 //!
 //! Layout below the root: `<bucket>/<key>` holds exactly the bytes of the object, so any program that reads folders
 //! reads the lake. All else lives in folders whose names no bucket can have: `.uploads` (files being written, parts of
-//! multipart uploads) and `.attributes` (content type, metadata and the like of the objects that have any, and the
-//! journal of the tags).
+//! multipart uploads), `.keys` (objects whose keys cannot be paths) and `.attributes` (content type, metadata and the
+//! like of the objects that have any, and the journal of the tags).
 //!
 //! Guarantee: an object appears whole or not at all, also when the process is killed: it is written to `.uploads` and
 //! then renamed, or linked where it must not exist yet, which the file system does for one writer only, whatever
 //! process it is in. The same holds for a power cut: the bytes are on the disk before the name points to them, and the
 //! name is before the write is answered.
 
-use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::fs::{self, File, Metadata};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
@@ -23,7 +23,8 @@ use uuid::Uuid;
 use crate::attributes::{self, Attributes};
 use crate::checksums::{Checksums, Digests};
 use crate::error::{Result, StoreError, at};
-use crate::etag::{Fingerprint, TagBuilder, TagCache, default_checksum};
+use crate::etag::{self, Fingerprint, TagBuilder, TagCache, default_checksum};
+use crate::keys;
 use crate::tags::Tags;
 
 /// The folder of files that are not objects yet.
@@ -34,8 +35,6 @@ const TAGS: &str = "tags";
 const LOCKS: usize = 64;
 /// The longest key S3 takes, in bytes.
 const MAX_KEY_BYTES: usize = 1_024;
-/// The longest name of a file, in bytes.
-const MAX_NAME_BYTES: usize = 255;
 /// How often a write starts over because its folder vanished: a delete removes folders that it emptied.
 const MAX_FOLDER_RACES: usize = 100;
 /// Files in `.uploads` that are older belong to a process that died.
@@ -59,10 +58,29 @@ pub(crate) struct ObjectInfo {
     /// Bytes.
     pub(crate) length: u64,
     pub(crate) modified: SystemTime,
-    /// Without quotes.
+    /// Of the content, without quotes.
     pub(crate) tag: String,
+    /// In hexadecimal digits, if the object was written so that its ETag is the MD5.
+    pub(crate) md5: Option<String>,
     /// Of its bytes.
     pub(crate) checksums: Checksums,
+}
+
+impl ObjectInfo {
+    /// The ETag, without quotes.
+    pub(crate) fn etag(&self) -> &str {
+        self.md5.as_deref().unwrap_or(&self.tag)
+    }
+
+    fn new(fingerprint: Fingerprint, metadata: &Metadata, path: &Path) -> Result<Self> {
+        Ok(Self {
+            length: metadata.len(),
+            modified: metadata.modified().map_err(at("examine", path))?,
+            checksums: fingerprint.checksums(),
+            md5: fingerprint.md5,
+            tag: fingerprint.tag,
+        })
+    }
 }
 
 /// A file in `.uploads`; dropping it removes the file.
@@ -82,8 +100,6 @@ pub(crate) struct Finished {
     file: File,
     /// Without quotes.
     pub(crate) tag: String,
-    /// Bytes.
-    pub(crate) length: u64,
     /// If it was asked for.
     pub(crate) md5: Option<[u8; 16]>,
     /// Those that were asked for.
@@ -212,55 +228,47 @@ impl Store {
 
     pub(crate) fn delete_bucket(&self, bucket: &str) -> Result<()> {
         let path = self.bucket(bucket)?;
+        let aside = keys::folder(&self.root, bucket);
+        let others = keys::list(&self.root, bucket, "").map_err(at("list the folder", &aside))?;
+        if !others.is_empty() {
+            return Err(StoreError::BucketNotEmpty(bucket.to_owned()));
+        }
         fs::remove_dir(&path).map_err(|error| match error.kind() {
             io::ErrorKind::DirectoryNotEmpty => StoreError::BucketNotEmpty(bucket.to_owned()),
             _ => at("delete the bucket", &path)(error),
         })
     }
 
-    /// Where the object is. Fails for keys that cannot be files.
+    /// Where the object is, or would be.
     fn object_path(&self, bucket: &str, key: &str) -> Result<PathBuf> {
-        let bucket = self.bucket(bucket)?;
-        let reason = if key.len() > MAX_KEY_BYTES {
-            Some("it is longer than 1,024 bytes")
-        } else if key.split('/').any(|name| name.len() > MAX_NAME_BYTES) {
-            Some("the part between two slashes is longer than 255 bytes")
-        } else if key.split('/').any(|name| matches!(name, "" | "." | "..")) {
-            Some("a part between two slashes is empty, `.` or `..`")
-        } else if key.contains('\0') {
-            Some("it holds a NUL")
-        } else {
-            None
-        };
-        match reason {
-            Some(reason) => Err(StoreError::UnusableKey {
-                key: key.to_owned(),
-                reason,
-            }),
-            None => Ok(bucket.join(key)),
+        let bucket_path = self.bucket(bucket)?;
+        if key.len() > MAX_KEY_BYTES {
+            return Err(StoreError::KeyTooLong(key.len()));
         }
+        let aside = keys::path(&self.root, bucket, key);
+        // An object stays aside once it is there, also when the key that was in its way is gone.
+        Ok(if !keys::is_path(key) || aside.exists() {
+            aside
+        } else {
+            bucket_path.join(key)
+        })
     }
 
-    /// Holds back other writers of the key.
-    pub(crate) fn lock(&self, path: &Path) -> MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        path.hash(&mut hasher);
-        let index = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or(0);
+    /// Holds back other writers of the same thing.
+    pub(crate) fn lock(&self, thing: &impl Hash) -> MutexGuard<'_, ()> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(thing);
+        let index = usize::try_from(hash % LOCKS as u64).unwrap_or(0);
         self.locks[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens an object for reading, at its start. What is read is this version, even if it is replaced meanwhile.
     pub(crate) fn read(&self, bucket: &str, key: &str) -> Result<(File, ObjectInfo)> {
-        match self.object_path(bucket, key) {
-            Ok(path) => self.read_path(&path, key),
-            // Such a key cannot have been written.
-            Err(StoreError::UnusableKey { key, .. }) => Err(StoreError::NoSuchKey(key)),
-            Err(error) => Err(error),
-        }
+        let path = self.object_path(bucket, key)?;
+        self.read_path(&path, bucket, key)
     }
 
     /// Like [`Store::read`], for an entry of a listing.
-    pub(crate) fn read_path(&self, path: &Path, key: &str) -> Result<(File, ObjectInfo)> {
+    pub(crate) fn read_path(&self, path: &Path, bucket: &str, key: &str) -> Result<(File, ObjectInfo)> {
         let mut file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StoreError::NoSuchKey(key.to_owned()),
             _ => at("open", path)(error),
@@ -269,18 +277,18 @@ impl Store {
         if !metadata.is_file() {
             return Err(StoreError::NoSuchKey(key.to_owned()));
         }
-        let fingerprint = self.tags.fingerprint(path, &mut file, &metadata);
-        let fingerprint = fingerprint.map_err(at("read", path))?;
-        let modified = metadata.modified().map_err(at("examine", path))?;
-        Ok((
-            file,
-            ObjectInfo {
-                length: metadata.len(),
-                modified,
-                checksums: fingerprint.checksums(),
-                tag: fingerprint.tag,
-            },
-        ))
+        let fingerprint = match self.tags.known(path, &metadata) {
+            Some(known) => known,
+            None => {
+                let tag = etag::of_file(&mut file).map_err(at("read", path))?;
+                let md5 = Attributes::load(&self.root, bucket, key, &tag)?.md5;
+                let fingerprint = Fingerprint::new(tag, md5, Checksums::new());
+                self.tags.remember(path, &metadata, &fingerprint);
+                fingerprint
+            }
+        };
+        let info = ObjectInfo::new(fingerprint, &metadata, path)?;
+        Ok((file, info))
     }
 
     /// Starts to write a file that is no object yet.
@@ -305,35 +313,32 @@ impl Store {
         condition: &Condition,
         attributes: &Attributes,
     ) -> Result<ObjectInfo> {
-        let path = self.object_path(bucket, key)?;
         finished.file.sync_data().map_err(at("write", &finished.path))?;
-        let _guard = self.lock(&path);
-        self.check(&path, key, condition)?;
-        self.place(&finished.path, &path, key, *condition == Condition::Absent)?;
+        let _guard = self.lock(&(bucket, key));
+        let mut path = self.object_path(bucket, key)?;
+        self.check(&path, (bucket, key), condition)?;
+        let absent = *condition == Condition::Absent;
+        if !self.place(&finished.path, &path, absent)? {
+            path = keys::path(&self.root, bucket, key);
+            if !self.place(&finished.path, &path, absent)? {
+                return Err(at("write", &path)(io::ErrorKind::NotADirectory.into()));
+            }
+        }
         let metadata = fs::metadata(&path).map_err(at("examine", &path))?;
-        let fingerprint = Fingerprint::new(finished.tag.clone(), finished.checksums.clone());
-        self.tags.remember(&path, &metadata, &fingerprint);
+        let md5 = attributes.md5.clone();
+        let fingerprint = Fingerprint::new(finished.tag.clone(), md5, finished.checksums.clone());
         attributes.save(&self.root, bucket, key, &finished.tag)?;
-        let modified = metadata.modified().map_err(at("examine", &path))?;
-        let info = ObjectInfo {
-            length: finished.length,
-            modified,
-            checksums: fingerprint.checksums(),
-            tag: fingerprint.tag,
-        };
-        if *condition != Condition::Absent {
+        self.tags.remember(&path, &metadata, &fingerprint);
+        let info = ObjectInfo::new(fingerprint, &metadata, &path)?;
+        if !absent {
             finished.keep();
         }
         Ok(info)
     }
 
     /// Moves `from` to `to`, making folders on the way; `absent` asks that `to` does not exist, atomically, and leaves
-    /// `from` where it is.
-    fn place(&self, from: &Path, to: &Path, key: &str, absent: bool) -> Result<()> {
-        let unusable = |reason| StoreError::UnusableKey {
-            key: key.to_owned(),
-            reason,
-        };
+    /// `from` where it is. Gives whether `to` can be: a part of it may be another object, or it may be a folder itself.
+    fn place(&self, from: &Path, to: &Path, absent: bool) -> Result<bool> {
         let folder = to.parent().unwrap_or(to);
         for _ in 0..MAX_FOLDER_RACES {
             match self.make_folders(folder) {
@@ -343,9 +348,7 @@ impl Store {
                         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists
                     ) =>
                 {
-                    return Err(unusable(
-                        "a part of it is an object already, and a file cannot be a folder",
-                    ));
+                    return Ok(false);
                 }
                 // Another writer, or a delete, was quicker.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -357,10 +360,8 @@ impl Store {
                 fs::rename(from, to)
             };
             match placed {
-                Ok(()) => return sync_existing(folder),
-                Err(_) if to.is_dir() => {
-                    return Err(unusable("other keys start with it, and a folder cannot be a file"));
-                }
+                Ok(()) => return sync_existing(folder).map(|()| true),
+                Err(_) if to.is_dir() => return Ok(false),
                 Err(error) if absent && error.kind() == io::ErrorKind::AlreadyExists => {
                     return Err(StoreError::PreconditionFailed);
                 }
@@ -382,13 +383,13 @@ impl Store {
         durable::create_folders(folder)
     }
 
-    fn check(&self, path: &Path, key: &str, condition: &Condition) -> Result<()> {
+    fn check(&self, path: &Path, (bucket, key): (&str, &str), condition: &Condition) -> Result<()> {
         let holds = match condition {
             Condition::Always => true,
             // Decided by the file system when the file is put in its place.
             Condition::Absent => true,
-            Condition::Present => self.read_path(path, key).is_ok(),
-            Condition::Tag(tag) => self.read_path(path, key)?.1.tag == *tag,
+            Condition::Present => self.read_path(path, bucket, key).is_ok(),
+            Condition::Tag(tag) => self.read_path(path, bucket, key)?.1.etag() == tag,
         };
         if holds {
             Ok(())
@@ -401,12 +402,9 @@ impl Store {
     ///
     /// Gives the folder whose names have changed, for [`Store::sync`].
     pub(crate) fn delete(&self, bucket: &str, key: &str, condition: &Condition) -> Result<Option<PathBuf>> {
-        let path = match self.object_path(bucket, key) {
-            Err(StoreError::UnusableKey { .. }) => return Ok(None),
-            path => path?,
-        };
-        let _guard = self.lock(&path);
-        self.check(&path, key, condition)?;
+        let _guard = self.lock(&(bucket, key));
+        let path = self.object_path(bucket, key)?;
+        self.check(&path, (bucket, key), condition)?;
         if path.is_dir() {
             return Ok(None);
         }
@@ -416,17 +414,16 @@ impl Store {
             Err(error) => return Err(at("delete", &path)(error)),
         }
         Attributes::default().save(&self.root, bucket, key, "")?;
-        let bucket = self.bucket(bucket)?;
+        let kept = [self.bucket(bucket)?, self.root.join(keys::FOLDER)];
         let mut folders = path.ancestors().skip(1);
-        let changed = folders.find(|folder| *folder == bucket || fs::remove_dir(folder).is_err());
+        let changed = folders.find(|folder| kept.iter().any(|kept| kept == folder) || fs::remove_dir(folder).is_err());
         Ok(changed.map(Path::to_owned))
     }
 
     /// Replaces the tags of an object.
     pub(crate) fn tag(&self, bucket: &str, key: &str, tags: Tags) -> Result<()> {
-        let path = self.object_path(bucket, key)?;
-        let _guard = self.lock(&path);
-        let (_, info) = self.read_path(&path, key)?;
+        let _guard = self.lock(&(bucket, key));
+        let (_, info) = self.read(bucket, key)?;
         let mut attributes = Attributes::load(&self.root, bucket, key, &info.tag)?;
         attributes.tags = tags;
         attributes.save(&self.root, bucket, key, &info.tag)
@@ -472,7 +469,7 @@ impl Upload {
     }
 
     pub(crate) fn finish(self) -> Finished {
-        let (tag, length) = self.tag.finish();
+        let tag = self.tag.finish();
         let (md5, checksums) = self.digests.finish();
         Finished {
             md5,
@@ -480,7 +477,6 @@ impl Upload {
             path: self.path,
             file: self.file,
             tag,
-            length,
             guard: self.guard,
         }
     }

@@ -36,7 +36,7 @@ impl Service {
             let _ = created.send(CreatedObject {
                 bucket,
                 key,
-                etag: info.tag.clone(),
+                etag: info.etag().to_owned(),
                 size: info.length,
             });
         }

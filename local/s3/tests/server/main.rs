@@ -8,6 +8,7 @@ mod lease;
 mod listings;
 mod object_store;
 mod objects;
+mod odd_keys;
 mod security;
 mod support;
 mod writes;
