@@ -159,7 +159,7 @@ async fn execute(command: Command, console: Console) -> Result<ExitCode, CliErro
         Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
         Command::Quarantine(args) => commands::quarantine::quarantine(args, console).await,
         Command::Build(args) => commands::build::build(args, console).await,
-        Command::Docs(args) => commands::docs::docs(&args),
+        Command::Docs(args) => commands::docs::docs(args).await,
         Command::Doctor(args) => commands::doctor::doctor(args).await,
         Command::Completions(args) => commands::manual::completions(&args, Cli::command()),
         Command::Man(args) => commands::manual::man(&args, Cli::command()),
@@ -180,8 +180,9 @@ impl Command {
             Self::Vacuum(args) => &args.data,
             Self::Quarantine(args) => args.data(),
             Self::Build(args) => &args.data,
+            Self::Docs(args) => &args.data,
             Self::Doctor(args) => &args.data,
-            Self::Generate(_) | Self::Validate(_) | Self::Docs(_) | Self::Completions(_) | Self::Man(_) => return None,
+            Self::Generate(_) | Self::Validate(_) | Self::Completions(_) | Self::Man(_) => return None,
         };
         Some(&data.data_dir)
     }

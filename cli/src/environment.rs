@@ -415,13 +415,13 @@ pub(crate) fn sdk_config(credentials: &ServerCredentials) -> SdkConfig {
         "cardlake",
     );
     let provider = aws_credential_types::provider::SharedCredentialsProvider::new(keys);
-    SdkConfig::builder()
-        // By this name the local S3 knows its own clients. It is a valid one.
-        .set_app_name(AppName::new("cardlake").ok())
+    let mut builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
-        .credentials_provider(provider)
-        .build()
+        .credentials_provider(provider);
+    // By this name the local S3 knows its own clients. It is a valid one.
+    builder.set_app_name(AppName::new("cardlake").ok());
+    builder.build()
 }
 
 /// The key of the tokens is made once for each data directory and never leaves it.

@@ -6,6 +6,7 @@ use crate::error::DbtError;
 use crate::graph::Graph;
 use crate::jinja::Invocation;
 use crate::manifest::Manifest;
+use crate::materialize::catalog::ColumnTypes;
 use crate::project::Project;
 use crate::selection::Selection;
 use serde_json::Value;
@@ -20,10 +21,21 @@ pub struct CompiledProject {
     pub files: BTreeMap<String, String>,
     /// `manifest.json`.
     pub manifest: Value,
-    /// The documentation: a self-contained HTML page.
-    pub docs: String,
     /// The lineage as SVG.
     pub lineage: String,
+}
+
+/// The documentation of a project: a self-contained HTML page, with the types of the columns that the warehouse has.
+///
+/// # Errors
+/// The project is wrong; a project error names file and line.
+pub fn documentation(project: &Project, invocation: Invocation, types: &ColumnTypes) -> Result<String, DbtError> {
+    let manifest = Manifest::parse(project, invocation)?;
+    let mut compiled = Compiled::new();
+    for node in manifest.nodes.values().filter(|node| !node.is_seed()) {
+        compiled.insert(node.id.clone(), manifest.compile(node, false)?);
+    }
+    Ok(docs::page(&manifest, &compiled, types)?)
 }
 
 /// Compiles a project.
@@ -50,7 +62,6 @@ pub fn compile(
         name: project.name.clone(),
         files,
         lineage: docs::lineage(&manifest)?,
-        docs: docs::page(project, &manifest, &compiled)?,
         manifest: manifest_json(&manifest, &compiled),
     })
 }

@@ -3,15 +3,27 @@
 use crate::artifacts::Compiled;
 use crate::error::DocsError;
 use crate::manifest::{Manifest, Node};
-use crate::project::Project;
+use crate::materialize::catalog::ColumnTypes;
 use crate::project::yaml::ColumnProperties;
+use cardlake_pages::Page;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const TEMPLATE: &str = include_str!("docs.html.j2");
-const LINEAGE: &str = include_str!("lineage.svg.j2");
+const PAGE: Page<'_> = Page {
+    template: include_str!("docs/page.html.j2"),
+    script: include_str!("docs/page.js"),
+};
+const STYLE: &str = include_str!("docs/page.css");
+const LINEAGE: &str = include_str!("docs/lineage.svg.j2");
+/// Kinds of nodes in the order of the contents, with their titles.
+const KINDS: [(&str, &str); 4] = [
+    ("source", "Sources"),
+    ("seed", "Seeds"),
+    ("snapshot", "Snapshots"),
+    ("model", "Models"),
+];
 
 /// Sizes of the drawing, in pixels.
 const WIDTH: usize = 210;
@@ -28,11 +40,11 @@ struct Drawn<'a> {
     parents: Vec<&'a str>,
 }
 
-/// The page, with the SQL of the nodes in `compiled`.
+/// The page, with the compiled SQL of the nodes in `compiled`, and the types of the columns that the warehouse has.
 ///
 /// # Errors
 /// A template cannot be rendered: an internal bug.
-pub fn page(project: &Project, manifest: &Manifest, compiled: &Compiled) -> Result<String, DocsError> {
+pub fn page(manifest: &Manifest, compiled: &Compiled, types: &ColumnTypes) -> Result<String, DocsError> {
     let drawn = drawn(manifest);
     let mut used_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in &drawn {
@@ -48,7 +60,7 @@ pub fn page(project: &Project, manifest: &Manifest, compiled: &Compiled) -> Resu
     let sections: Vec<Value> = drawn
         .iter()
         .map(|one| {
-            let mut section = section(manifest, one, compiled);
+            let mut section = section(manifest, one, compiled, types);
             section["parents"] = json!(links(&one.parents));
             section["children"] = json!(links(used_by.get(one.id).map_or(&[], Vec::as_slice)));
             section
@@ -59,14 +71,26 @@ pub fn page(project: &Project, manifest: &Manifest, compiled: &Compiled) -> Resu
         .clone()
         .filter(|node| node.test().is_some_and(|test| test.generic.is_none()));
     let singular = singular.map(|node| json!({"name": node.name, "file": node.file, "sql": node.raw_code}));
+    let groups = KINDS.iter().filter_map(|(kind, title)| {
+        let mut nodes: Vec<&Drawn<'_>> = drawn.iter().filter(|one| one.kind == *kind).collect();
+        nodes.sort_by_key(|one| &one.name);
+        let nodes: Vec<Value> = nodes
+            .into_iter()
+            .map(|one| json!({"id": one.id, "name": one.name}))
+            .collect();
+        (!nodes.is_empty()).then(|| json!({"kind": kind, "title": title, "nodes": nodes}))
+    });
     let context = json!({
-        "project": project.name,
+        "project": manifest.invocation().project,
+        "style": STYLE,
+        "types_note": if types.is_empty() { "" } else { "Column types are those of the warehouse." },
         "lineage": svg(&drawn, true)?,
+        "groups": groups.collect::<Vec<_>>(),
         "sections": sections,
         "tests": tests.count(),
         "singular": singular.collect::<Vec<_>>(),
     });
-    render("docs.html", TEMPLATE, context)
+    Ok(PAGE.html(context)?)
 }
 
 /// The lineage as SVG, from sources on the left to descendants on the right.
@@ -81,13 +105,9 @@ pub fn lineage(manifest: &Manifest) -> Result<String, DocsError> {
 fn svg(drawn: &[Drawn<'_>], linked: bool) -> Result<String, DocsError> {
     let mut context = drawing(drawn);
     context["linked"] = Value::from(linked);
-    render("lineage.svg.html", LINEAGE, context)
-}
-
-fn render(name: &str, template: &str, context: Value) -> Result<String, DocsError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let rendered = environment.render_named_str(name, template, Serde(context));
+    let rendered = environment.render_named_str("lineage.svg.html", LINEAGE, Serde(context));
     Ok(rendered?)
 }
 
@@ -109,19 +129,19 @@ fn drawn(manifest: &Manifest) -> Vec<Drawn<'_>> {
 }
 
 /// The section of a source or model.
-fn section(manifest: &Manifest, one: &Drawn<'_>, compiled: &Compiled) -> Value {
-    let (patch, materialized, sql) = match (manifest.nodes.get(one.id), manifest.sources.get(one.id)) {
-        (Some(node), _) => {
-            let model = node.model();
-            (
-                model.and_then(|model| model.patch.as_ref()),
-                model.map_or("", |model| model.config.materialization.name()),
-                compiled.get(one.id).map_or("", String::as_str),
-            )
-        }
-        (None, source) => (source.map(|source| &source.patch), "source", ""),
+fn section(manifest: &Manifest, one: &Drawn<'_>, compiled: &Compiled, types: &ColumnTypes) -> Value {
+    let (node, source) = (manifest.nodes.get(one.id), manifest.sources.get(one.id));
+    let model = node.and_then(Node::model);
+    let (patch, materialized) = match model {
+        Some(model) => (model.patch.as_ref(), model.config.materialization.name()),
+        None => (source.map(|source| &source.patch), "source"),
     };
-    let file = manifest.nodes.get(one.id).map(|node| node.file.as_str());
+    let relation = match (model, source) {
+        (Some(model), _) if !model.relation.ephemeral => Some((&model.relation.schema, &model.relation.identifier)),
+        (None, Some(source)) => Some((&source.schema, &source.identifier)),
+        _ => None,
+    };
+    let file = node.map(|node| node.file.as_str());
     let file = file
         .or_else(|| patch.map(|patch| patch.file.as_str()))
         .unwrap_or_default();
@@ -131,26 +151,44 @@ fn section(manifest: &Manifest, one: &Drawn<'_>, compiled: &Compiled) -> Value {
         .values()
         .filter(|node| node.test().is_some_and(|test| test.attached.as_deref() == Some(one.id)))
         .collect();
+    let found = relation.map_or(&[][..], |(schema, table)| types.of(schema, table));
+    let data_type = |name: &str| {
+        let found = found.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
+        found.map(|(_, data_type)| data_type.as_str())
+    };
     let column = |column: &ColumnProperties| {
         let own = tests.iter().filter_map(|node| node.test());
         let own = own.filter(|test| test.column.as_ref() == Some(&column.name));
         let own: BTreeSet<_> = own.filter_map(|test| test.generic.as_deref()).collect();
         json!({
             "name": column.name,
+            "data_type": data_type(&column.name).or(column.data_type.as_deref()).unwrap_or_default(),
             "description": column.description.trim(),
             "tests": own.into_iter().collect::<Vec<_>>().join(", "),
         })
     };
+    let mut shown: Vec<Value> = columns.iter().map(column).collect();
+    // The warehouse may have more than the files describe.
+    let others = found
+        .iter()
+        .filter(|(name, _)| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)));
+    shown.extend(
+        others.map(|(name, data_type)| json!({"name": name, "data_type": data_type, "description": "", "tests": ""})),
+    );
+    let seed = node.is_some_and(Node::is_seed);
     json!({
         "id": one.id,
         "name": one.name,
         "kind": one.kind,
+        "relation": relation.map_or(String::new(), |(schema, table)| format!("{schema}.{table}")),
+        "typed": shown.iter().any(|column| column["data_type"] != ""),
+        "raw": node.filter(|_| !seed).map_or("", |node| node.raw_code.trim()),
         "materialized": materialized,
         "file": file,
         "tags": manifest.nodes.get(one.id).map_or("".to_owned(), |node| node.tags.join(", ")),
         "description": patch.map_or("", |patch| patch.properties.description.trim()),
-        "columns": columns.iter().map(column).collect::<Vec<_>>(),
-        "sql": sql,
+        "columns": shown,
+        "sql": compiled.get(one.id).map_or("", String::as_str),
     })
 }
 
@@ -191,9 +229,8 @@ fn drawing(drawn: &[Drawn<'_>]) -> Value {
             let (to_x, to_y) = places.get(one.id)?;
             let (from_x, from_y, to_y) = (from_x + WIDTH, from_y + HEIGHT / 2, to_y + HEIGHT / 2);
             let middle = usize::midpoint(from_x, *to_x);
-            Some(format!(
-                "M{from_x},{from_y} C{middle},{from_y} {middle},{to_y} {to_x},{to_y}"
-            ))
+            let path = format!("M{from_x},{from_y} C{middle},{from_y} {middle},{to_y} {to_x},{to_y}");
+            Some(json!({"path": path, "from": parent, "to": one.id}))
         })
     });
     json!({

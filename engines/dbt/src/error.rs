@@ -48,5 +48,11 @@ pub struct SelectionError {
 
 /// The documentation cannot be rendered: an internal bug.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the documentation")]
-pub struct DocsError(#[from] minijinja::Error);
+pub enum DocsError {
+    /// The page.
+    #[error(transparent)]
+    Page(#[from] cardlake_pages::PageError),
+    /// The drawing of the lineage.
+    #[error("cannot draw the lineage: {0:#}")]
+    Lineage(#[from] minijinja::Error),
+}

@@ -43,13 +43,13 @@ mod sql;
 mod unchanged;
 
 pub use artifacts::{Compiled, RunResults, manifest_json, result_statuses, run_results_json};
-pub use compile::{CompiledProject, compile};
+pub use compile::{CompiledProject, compile, documentation};
 pub use data_tests::TestNode;
 pub use error::{DbtError, DocsError, ProjectError, SelectionError};
 pub use graph::{Graph, Ids};
 pub use jinja::{Invocation, Relation};
 pub use manifest::{Manifest, ModelNode, Node};
-pub use materialize::catalog::existing_relations;
+pub use materialize::catalog::{ColumnTypes, existing_relations};
 pub use materialize::{Column, Existing, Limits};
 pub use node_state::{NodeState, NodeStates, Status};
 pub use project::Project;

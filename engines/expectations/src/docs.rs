@@ -3,11 +3,14 @@
 use crate::result::{ExpectationResult, ValidationResult};
 use crate::suite::Severity;
 use crate::text::thousands;
-use minijinja::{Environment, UndefinedBehavior};
+use cardlake_pages::{Page, PageError};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-const TEMPLATE: &str = include_str!("docs.html.j2");
+const PAGE: Page<'_> = Page {
+    template: include_str!("docs.html.j2"),
+    script: "",
+};
 /// Examples of one expectation on the page.
 const EXAMPLES: usize = 10;
 /// Characters of an example, or of an argument, on the page.
@@ -19,8 +22,8 @@ const SHOWN_ELSEWHERE: [&str; 5] = ["column", "column_A", "column_B", "column_li
 
 /// The template cannot be rendered.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot render the page of a validation result: {0:#}")]
-pub struct DocsError(#[from] minijinja::Error);
+#[error(transparent)]
+pub struct DocsError(#[from] PageError);
 
 /// One run in the trend of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +76,9 @@ impl DocsPage<'_> {
     /// # Errors
     /// The template cannot be rendered.
     pub fn html(&self) -> Result<String, DocsError> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let mut environment = cardlake_pages::environment()?;
         environment.add_filter("thousands", thousands);
-        Ok(environment.render_named_str("docs.html", TEMPLATE, minijinja::value::Serde(self.content()))?)
+        Ok(PAGE.html_with(environment, self.content())?)
     }
 
     fn content(&self) -> Value {

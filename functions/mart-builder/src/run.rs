@@ -1,7 +1,7 @@
 //! A running build: polls running statements, submits ready nodes, publishes the result.
 
 mod advance;
-mod build;
+pub(crate) mod build;
 mod inspect;
 mod outcome;
 mod output;

@@ -20,7 +20,7 @@ use cardlake_core::env;
 use cardlake_core::error::with_causes;
 use cardlake_core::events::{MartBuilderEvent, MartBuilderOutput, TickStatus};
 use cardlake_core::run_record::RunOutcome;
-use cardlake_dbt::{CompiledProject, ProjectFile, read_folder};
+use cardlake_dbt::{ProjectFile, read_folder};
 use cardlake_mart_builder::compile::{Request, compile};
 use cardlake_mart_builder::{Context, cancel, handle, progress};
 use chrono::{Days, NaiveDate, Utc};
@@ -325,19 +325,16 @@ pub(super) fn project_files(folder: &Path) -> Result<Vec<ProjectFile>, CliError>
     read_folder(folder).map_err(|error| CliError::caused("read the project", &error))
 }
 
-/// Compiles the project in the folder, or the bundled one.
-pub(super) fn compiled(project: Option<&Path>, request: &Request<'_>) -> Result<CompiledProject, CliError> {
-    let files = match project {
-        Some(folder) => project_files(folder)?,
-        None => {
-            let assets = cardlake_assets::embedded().or_folder(std::env::var(env::ASSETS_DIR).ok());
-            let files = assets.list(AssetFolder::Warehouse);
-            let files = files.map_err(|error| CliError::caused("read the project", &error))?;
-            let files = files.into_iter();
-            files.map(|asset| ProjectFile::new(asset.path, asset.text)).collect()
-        }
+/// The files of the project in the folder, or of the bundled one.
+pub(super) fn files_of(project: Option<&Path>) -> Result<Vec<ProjectFile>, CliError> {
+    let Some(folder) = project else {
+        let assets = cardlake_assets::embedded().or_folder(std::env::var(env::ASSETS_DIR).ok());
+        let files = assets.list(AssetFolder::Warehouse);
+        let files = files.map_err(|error| CliError::caused("read the project", &error))?;
+        let files = files.into_iter();
+        return Ok(files.map(|asset| ProjectFile::new(asset.path, asset.text)).collect());
     };
-    compile(&files, request).map_err(|error| CliError::caused("compile the project", &error))
+    project_files(folder)
 }
 
 fn compile_only(args: &BuildArgs) -> Result<ExitCode, CliError> {
@@ -348,7 +345,8 @@ fn compile_only(args: &BuildArgs) -> Result<ExitCode, CliError> {
         exclude: exclude.as_deref(),
         vars: args.vars.clone(),
     };
-    let project = compiled(args.project.as_deref(), &request)?;
+    let files = files_of(args.project.as_deref())?;
+    let project = compile(&files, &request).map_err(|error| CliError::caused("compile the project", &error))?;
     let folder = args.out.join(&project.name);
     for (path, sql) in &project.files {
         write(&folder.join(path), sql)?;

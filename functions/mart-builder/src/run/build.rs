@@ -95,7 +95,7 @@ pub(super) fn first_number(result: &ResultSet) -> Option<u64> {
 }
 
 /// A result as the engine reads it.
-pub(super) fn rows(result: ResultSet) -> Vec<Row> {
+pub(crate) fn rows(result: ResultSet) -> Vec<Row> {
     let cell = |value| match value {
         Value::Null => Cell::Null,
         Value::Integer(number) => Cell::Integer(number),

@@ -2,7 +2,7 @@
 
 use crate::invocation;
 use cardlake_core::assets::AssetFolder;
-use cardlake_dbt::{Compiled, Graph, Ids, Manifest, Project, ProjectFile, docs, manifest_json};
+use cardlake_dbt::{ColumnTypes, Compiled, Graph, Ids, Manifest, Project, ProjectFile, docs, manifest_json};
 use serde_json::{Map, Value};
 use sqlparser::dialect::RedshiftSqlDialect;
 use sqlparser::parser::Parser;
@@ -100,10 +100,9 @@ fn every_node_of_the_project_can_be_reached() {
 }
 
 fn page_of_the_warehouse() -> String {
-    let project = Project::load(&files()).unwrap();
     let manifest = warehouse();
     let compiled = Compiled::from([("model.cardlake.dim_date".to_owned(), "select '<b>'".to_owned())]);
-    docs::page(&project, &manifest, &compiled).unwrap()
+    docs::page(&manifest, &compiled, &ColumnTypes::default()).unwrap()
 }
 
 #[test]
@@ -123,5 +122,10 @@ fn every_model_is_drawn_patch_and_linked() {
         "documentation blocks are written out"
     );
     assert!(page.contains("select &#x27;&lt;b&gt;&#x27;"), "SQL is escaped");
-    assert!(!page.contains("http"), "nothing is loaded from elsewhere");
+    assert!(page.contains("from {{ source("), "and SQL as it is written");
+    assert!(page.contains("<option value=\"model.cardlake.dim_date\">dim_date</option>"));
+    assert!(
+        !page.contains("http:") && !page.contains("https:"),
+        "nothing is loaded from elsewhere"
+    );
 }
