@@ -20,6 +20,7 @@
 //! Not here: versions, access control lists, encryption, checksums of checksums of parts, and keys that differ in case
 //! only on a file system that does not tell them apart.
 
+mod acl;
 mod attributes;
 mod checksums;
 mod conditions;

@@ -26,6 +26,9 @@ use crate::created::CreatedObject;
 use crate::store::Store;
 use crate::work::Service;
 
+/// The region that clients are told of. Signatures for any other are taken, too.
+const REGION: &str = "us-east-1";
+
 /// Why the server cannot start.
 #[derive(Debug, Error)]
 pub enum S3ServerError {
@@ -151,6 +154,9 @@ async fn serve(listener: TcpListener, service: S3Service) {
 struct Decision(Arc<Mutex<Option<HookDecision>>>);
 
 async fn answer(service: S3Service, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
+    if let Some(region) = unusable_region(&request) {
+        return Ok(other_region(&region));
+    }
     let decision = Decision::default();
     let mut request = request.map(Body::from);
     request.extensions_mut().insert(decision.clone());
@@ -165,6 +171,30 @@ async fn answer(service: S3Service, request: Request<Incoming>) -> Result<HttpRe
             .map_err(|error| HttpError::new(Box::new(error))),
         _ => Ok(response),
     }
+}
+
+/// The region that a request is signed for, if it is none: s3cmd begins with `US`, and learns the name from the answer.
+fn unusable_region(request: &Request<Incoming>) -> Option<String> {
+    let authorization = request.headers().get(hyper::header::AUTHORIZATION)?.to_str().ok()?;
+    let (_, credential) = authorization.split_once("Credential=")?;
+    let region = credential.split('/').nth(2)?;
+    let letters = |character: u8| character.is_ascii_lowercase() || character.is_ascii_digit() || character == b'-';
+    (!region.bytes().all(letters)).then(|| region.to_owned())
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>: the answer names the region.
+fn other_region(region: &str) -> HttpResponse {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AuthorizationHeaderMalformed</Code>\
+         <Message>The authorization header is malformed; the region '{}' is wrong; expecting '{REGION}'</Message>\
+         <Region>{REGION}</Region></Error>",
+        region.escape_default().to_string().replace(['<', '>', '&'], "?"),
+    );
+    let mut response = HttpResponse::new(Body::from(body));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let xml = hyper::header::HeaderValue::from_static("application/xml");
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, xml);
+    response
 }
 
 /// The error that a hook asks for.

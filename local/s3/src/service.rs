@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::acl;
 use crate::attributes::{Attributes, DEFAULT_CONTENT_TYPE};
 use crate::checksums::{self, Algorithm, Claims};
 use crate::conditions::{ReadConditions, write_condition};
@@ -62,6 +63,7 @@ impl S3 for Service {
         let buckets = Some(buckets.into_iter().map(bucket).collect());
         Ok(S3Response::new(ListBucketsOutput {
             buckets,
+            owner: Some(acl::owner()),
             ..ListBucketsOutput::default()
         }))
     }
@@ -77,6 +79,23 @@ impl S3 for Service {
     ) -> S3Result<S3Response<GetBucketLocationOutput>> {
         self.blocking(move |store| store.bucket(&request.input.bucket)).await?;
         Ok(S3Response::new(GetBucketLocationOutput::default()))
+    }
+
+    async fn get_bucket_acl(&self, request: S3Request<GetBucketAclInput>) -> S3Result<S3Response<GetBucketAclOutput>> {
+        self.blocking(move |store| store.bucket(&request.input.bucket)).await?;
+        Ok(S3Response::new(GetBucketAclOutput {
+            grants: Some(acl::grants()),
+            owner: Some(acl::owner()),
+        }))
+    }
+
+    /// There are no versions.
+    async fn get_bucket_versioning(
+        &self,
+        request: S3Request<GetBucketVersioningInput>,
+    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+        self.blocking(move |store| store.bucket(&request.input.bucket)).await?;
+        Ok(S3Response::new(GetBucketVersioningOutput::default()))
     }
 
     async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
@@ -123,6 +142,15 @@ impl S3 for Service {
         };
         set_checksums!(output, checksum);
         Ok(S3Response::new(output))
+    }
+
+    async fn get_object_acl(&self, request: S3Request<GetObjectAclInput>) -> S3Result<S3Response<GetObjectAclOutput>> {
+        self.open(request.input.bucket, request.input.key).await?;
+        Ok(S3Response::new(GetObjectAclOutput {
+            grants: Some(acl::grants()),
+            owner: Some(acl::owner()),
+            ..GetObjectAclOutput::default()
+        }))
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {

@@ -1,10 +1,12 @@
 //! What the server refuses.
 
+use aws_sdk_s3::types::Permission;
 use cardlake_local_s3::{S3ServerError, S3ServerOptions, start};
 use cardlake_loopback::ListenError;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::support::{BUCKET, Fixture, client, credentials, error};
+use crate::support::{BUCKET, Fixture, client, credentials, error, put};
 
 #[tokio::test]
 async fn the_server_listens_on_loopback_only() {
@@ -42,7 +44,7 @@ async fn a_wrong_secret_key_is_refused() {
 
 /// Sends a request without a signature and gives the first line of the answer.
 async fn anonymous(address: std::net::SocketAddr, request: &str) -> String {
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
         format!("{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -81,4 +83,43 @@ async fn a_root_that_is_a_file_is_an_error_with_its_cause() {
         .filter_map(|error| Some(error.downcast_ref::<std::io::Error>()?.kind()))
         .collect();
     assert_eq!(kinds, [std::io::ErrorKind::NotADirectory], "{error}");
+}
+
+#[tokio::test]
+async fn a_signature_for_no_region_is_answered_with_the_region() {
+    let fixture = Fixture::new().await;
+    let address = fixture.server.address();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let credential = "Credential=key/20260101/US<x>/s3/aws4_request, SignedHeaders=host, Signature=0";
+    let request = format!(
+        "GET / HTTP/1.1\r\nhost: {address}\r\nauthorization: AWS4-HMAC-SHA256 {credential}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("<Code>AuthorizationHeaderMalformed</Code>"), "{answer}");
+    assert!(answer.contains("<Region>us-east-1</Region>"), "{answer}");
+    assert!(answer.contains("'US?x?'"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_owner_has_full_control_and_there_are_no_versions() {
+    let fixture = Fixture::new().await;
+    let client = fixture.client();
+    put(&client, "a", "a").await;
+    let bucket = client.get_bucket_acl().bucket(BUCKET).send().await.unwrap();
+    let object = client.get_object_acl().bucket(BUCKET).key("a").send().await.unwrap();
+    assert_eq!(bucket.grants(), object.grants());
+    assert_eq!(bucket.grants()[0].permission(), Some(&Permission::FullControl));
+    let missing = client
+        .get_object_acl()
+        .bucket(BUCKET)
+        .key("b")
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(error(&missing), (404, "NoSuchKey".to_owned()));
+    let versioning = client.get_bucket_versioning().bucket(BUCKET).send().await.unwrap();
+    assert_eq!(versioning.status(), None);
 }
