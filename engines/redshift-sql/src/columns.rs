@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{Expr, Ident, ObjectNamePart, Query, SelectItem, SetExpr};
 
+use crate::functions;
 use crate::types::{MAX_VARCHAR_BYTES, RedshiftType};
 
 /// Gives the unnamed columns of the outermost query the name that Redshift gives them.
@@ -40,6 +41,9 @@ pub(crate) fn default_name(expr: &Expr) -> Option<String> {
         Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value == "sysdate" => {
             Some("timestamp".to_owned())
         }
+        Expr::Identifier(ident) if ident.quote_style.is_none() && functions::is_user(&ident.value) => {
+            Some("current_user".to_owned())
+        }
         Expr::Cast { expr, data_type, .. } => match expr.as_ref() {
             Expr::Identifier(ident) => Some(ident.value.clone()),
             Expr::CompoundIdentifier(parts) => parts.last().map(|ident| ident.value.clone()),
@@ -69,6 +73,7 @@ pub(crate) fn default_name(expr: &Expr) -> Option<String> {
 /// The name of the column of a function call: some functions are others by another name.
 fn function_column(name: &str) -> String {
     let column = match name {
+        "current_date" => "date",
         "dateadd" => "date_add",
         "datediff" => "date_diff",
         "date_part" | "datepart" => "pgdate_part",

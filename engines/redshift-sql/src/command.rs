@@ -87,4 +87,7 @@ pub struct Insert {
     pub columns: Vec<String>,
     /// The rows, as a DuckDB query or VALUES; `None` for DEFAULT VALUES.
     pub source: Option<String>,
+    /// String literals of VALUES, each with the position of its column: [`RedshiftType::check_text`] tells whether the column
+    /// takes them.
+    pub texts: Vec<(usize, String)>,
 }

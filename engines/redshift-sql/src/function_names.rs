@@ -25,11 +25,6 @@ pub(crate) const PASS_THROUGH: &[&str] = &[
     "count",
     "cube",
     "cume_dist",
-    "current_database",
-    "current_date",
-    "current_schema",
-    "current_timestamp",
-    "current_user",
     "date_cmp",
     "degrees",
     "dense_rank",
@@ -54,6 +49,7 @@ pub(crate) const PASS_THROUGH: &[&str] = &[
     "last_value",
     "lead",
     "least",
+    "left",
     "length",
     "ln",
     "lower",
@@ -73,6 +69,8 @@ pub(crate) const PASS_THROUGH: &[&str] = &[
     "random",
     "rank",
     "replace",
+    "reverse",
+    "right",
     "rollup",
     "round",
     "row_number",
@@ -94,7 +92,6 @@ pub(crate) const PASS_THROUGH: &[&str] = &[
     "var_pop",
     "var_samp",
     "variance",
-    "version",
 ];
 
 /// Functions with another name in DuckDB and the same arguments.

@@ -14,7 +14,7 @@ use crate::dates::{self, Case, FormatPiece};
 use crate::error::SqlError;
 use crate::function_names::{PASS_THROUGH, RENAMED};
 use crate::types::RedshiftType;
-use crate::{number_format, patterns};
+use crate::{number_format, operands, patterns};
 
 /// The replacement of a function call, if it needs one.
 ///
@@ -23,6 +23,12 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
     let name = call.name.to_string().to_lowercase();
     let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
     move_null_treatment(call);
+    check_frame(name, call)?;
+    if TEXT_ARGUMENT.contains(&name)
+        && let Some(text) = first_argument(call)
+    {
+        operands::make_text(text);
+    }
     if let Some((_, renamed)) = RENAMED.iter().find(|(redshift, _)| *redshift == name) {
         call.name = function(renamed, Vec::new()).name;
         return Ok(None);
@@ -31,10 +37,18 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         return Ok(None);
     }
     let replacement = match name {
+        // Not DuckDB's functions without parentheses: the alias that has their name would stand for itself.
+        "current_date" => build::call("rs_current_date", Vec::new()),
+        "current_timestamp" => build::call("now", Vec::new()),
+        "current_database" | "current_schema" => build::call(name, Vec::new()),
+        _ if is_user(name) => string(USER),
+        "version" => string(VERSION),
         // Replaced when the type of its argument is known.
         "avg" => return Ok(None),
         "concat" => {
-            let [left, right] = exact(name, call)?;
+            let [mut left, mut right] = exact(name, call)?;
+            operands::make_text(&mut left);
+            operands::make_text(&mut right);
             binary(left, BinaryOperator::StringConcat, right)
         }
         "decode" => decode(call)?,
@@ -70,14 +84,8 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         "add_months" | "convert_timezone" | "last_day" | "months_between" => {
             build::call(name, with_timestamps(name, arguments(call)?))
         }
-        "left" | "repeat" | "replicate" | "reverse" | "right" | "split_part" => {
-            let mut args = arguments(call)?;
-            if let Some(text) = args.first_mut() {
-                *text = build::call("rs_text", vec![text.clone()]);
-            }
-            let repeats = matches!(name, "repeat" | "replicate");
-            build::call(if repeats { "rs_repeat" } else { name }, args)
-        }
+        "repeat" | "replicate" => build::call("rs_repeat", arguments(call)?),
+        "split_part" => build::call("rs_split_part", arguments(call)?),
         "next_day" => next_day(call)?,
         "to_char" => to_char(call)?,
         "to_date" | "to_timestamp" => {
@@ -120,6 +128,89 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         _ => return Err(SqlError::unsupported(format!("function {name}"))),
     };
     Ok(Some(replacement))
+}
+
+/// The user of every connection.
+pub(crate) const USER: &str = "cardlake";
+
+/// Whether a name without parentheses is the user's.
+pub(crate) fn is_user(name: &str) -> bool {
+    matches!(name, "current_user" | "session_user" | "user")
+}
+
+/// In the form of Redshift's, which clients take apart. No release has this number.
+const VERSION: &str = "PostgreSQL 8.0.2 on x86_64-pc-linux-gnu, Redshift 1.0.0 (cardlake, DuckDB)";
+/// Functions whose first argument is text, or becomes text.
+const TEXT_ARGUMENT: &[&str] = &[
+    "ascii",
+    "btrim",
+    "char_length",
+    "character_length",
+    "initcap",
+    "left",
+    "len",
+    "length",
+    "lower",
+    "lpad",
+    "ltrim",
+    "md5",
+    "octet_length",
+    "regexp_count",
+    "regexp_instr",
+    "regexp_replace",
+    "regexp_substr",
+    "repeat",
+    "replace",
+    "replicate",
+    "reverse",
+    "right",
+    "rpad",
+    "rtrim",
+    "textlen",
+    "translate",
+    "trim",
+    "upper",
+];
+/// Functions whose window needs a frame if it has an order.
+const FRAMED: &[&str] = &[
+    "avg",
+    "count",
+    "first_value",
+    "last_value",
+    "max",
+    "min",
+    "nth_value",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
+];
+
+/// Redshift has no default frame.
+fn check_frame(name: &str, call: &Function) -> Result<(), SqlError> {
+    match &call.over {
+        Some(WindowType::WindowSpec(window))
+            if !window.order_by.is_empty() && window.window_frame.is_none() && FRAMED.contains(&name) =>
+        {
+            Err(SqlError::redshift(
+                "Aggregate window functions with an ORDER BY clause require a frame clause",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn first_argument(call: &mut Function) -> Option<&mut Expr> {
+    match &mut call.args {
+        FunctionArguments::List(list) => match list.args.first_mut()? {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// DuckDB wants IGNORE NULLS inside the parentheses, Redshift takes it behind them too.

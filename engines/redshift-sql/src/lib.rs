@@ -41,6 +41,7 @@ mod lex;
 mod merge;
 mod names;
 mod number_format;
+mod operands;
 mod parse;
 mod patterns;
 pub mod prelude;

@@ -6,8 +6,9 @@ use sqlparser::ast::{
     Expr, FromTable, Insert as AstInsert, ObjectName, Query, SchemaName, SetExpr, Statement as Ast, TableObject,
     visit_relations,
 };
-use sqlparser::tokenizer::TokenWithSpan;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use crate::build::string_literal;
 use crate::command::{Command, Insert};
 use crate::cursor::Cursor;
 use crate::definition::CreateTableAs;
@@ -44,7 +45,8 @@ pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlErro
             }
         }
         Some("create") if words.iter().flatten().any(|word| *word == "table") => {
-            let (tokens, storage) = storage::extract(tokens)?;
+            let (mut tokens, storage) = storage::extract(tokens)?;
+            type_names(&mut tokens);
             match ast(&tokens)? {
                 Ast::CreateTable(table) => ddl::create_table(table, storage, database),
                 _ => Err(SqlError::Syntax("expected CREATE TABLE".to_owned())),
@@ -64,6 +66,32 @@ pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlErro
             }
         }
         _ => from_ast(ast(tokens)?, database),
+    }
+}
+
+/// Gives types to the names in `CREATE TABLE t (a, b) AS …`: the parser wants them, and nobody reads them.
+fn type_names(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &TokenWithSpan, wanted: &Token| token.token == *wanted;
+    // A parenthesis behind AS belongs to the query.
+    let begin = tokens.iter().take_while(|token| word(token) != Some("as")).count();
+    let Some(open) = tokens[..begin].iter().position(|token| is(token, &Token::LParen)) else {
+        return;
+    };
+    let Some(close) = tokens[open..].iter().position(|token| is(token, &Token::RParen)) else {
+        return;
+    };
+    let close = open + close;
+    let list = &tokens[open + 1..close];
+    let alternate = list.iter().enumerate().all(|(index, token)| match index % 2 {
+        0 => name(token).is_some(),
+        _ => is(token, &Token::Comma),
+    });
+    if list.is_empty() || !alternate || tokens.get(close + 1).and_then(word) != Some("as") {
+        return;
+    }
+    for at in (open + 2..close + 1).step_by(2).rev() {
+        let span = tokens[at].span;
+        tokens.insert(at, TokenWithSpan::new(Token::make_keyword("SUPER"), span));
     }
 }
 
@@ -152,6 +180,12 @@ fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
     {
         return Err(SqlError::redshift("can't use subqueries in multi-row VALUES"));
     }
+    let texts = match &statement {
+        Ast::Insert(AstInsert {
+            source: Some(query), ..
+        }) => texts_of(query),
+        _ => Vec::new(),
+    };
     rewrite::statement(&mut statement, database)?;
     let Ast::Insert(insert) = statement else {
         return Err(SqlError::Syntax("expected INSERT".to_owned()));
@@ -164,7 +198,18 @@ fn insert(mut statement: Ast, database: &str) -> Result<Command, SqlError> {
         relation: Relation::new(table, database)?,
         columns: insert.columns.iter().map(last_part).collect(),
         source: insert.source.map(|source| source_of(&source, &target)),
+        texts,
     }))
+}
+
+/// The string literals of VALUES, with the positions of their columns.
+fn texts_of(source: &Query) -> Vec<(usize, String)> {
+    let SetExpr::Values(values) = source.body.as_ref() else {
+        return Vec::new();
+    };
+    let rows = values.rows.iter().flat_map(|row| row.content.iter().enumerate());
+    rows.filter_map(|(index, expr)| Some((index, string_literal(expr)?.to_owned())))
+        .collect()
 }
 
 /// The source of an INSERT. One that reads the target is materialized first: DuckDB runs the branches of a UNION ALL one after

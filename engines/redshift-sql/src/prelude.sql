@@ -1,40 +1,82 @@
 -- Functions that Redshift has and DuckDB lacks, or whose meaning differs. The translator calls those that begin with
 -- rs_; the others are called by their Redshift names.
 
-CREATE OR REPLACE MACRO rs_div(a, b) AS a / (CASE WHEN b = 0 THEN error('Divide by zero') ELSE b END);
-CREATE OR REPLACE MACRO rs_mod(a, b) AS a % (CASE WHEN b = 0 THEN error('Divide by zero') ELSE b END);
+-- Errors are casts that fail: DuckDB takes its function error() for a side effect, and an expression with one cannot be used
+-- again by its alias in the same SELECT. The engine's errors are translated to what is behind the prefix.
+CREATE OR REPLACE MACRO rs_fail(message) AS CAST(concat('rs: ', message) AS INTEGER);
+CREATE OR REPLACE MACRO rs_fail_text(message) AS CAST(rs_fail(message) AS VARCHAR);
+CREATE OR REPLACE MACRO rs_fail_like(message, prototype) AS cast_to_type(concat('rs: ', message), prototype);
+
+-- NULL divided by zero is NULL.
+CREATE OR REPLACE MACRO rs_divisor(a, b) AS
+    CASE WHEN b = 0 AND a IS NOT NULL THEN rs_fail_like('Divide by zero', b) ELSE b END;
+CREATE OR REPLACE MACRO rs_div(a, b) AS a / rs_divisor(a, b);
+CREATE OR REPLACE MACRO rs_mod(a, b) AS a % rs_divisor(a, b);
 CREATE OR REPLACE MACRO rs_avg_double(average, total, n) AS average;
 CREATE OR REPLACE MACRO rs_avg_integer(average, total, n) AS CAST(total // n AS BIGINT);
 -- Decimals are divided as whole numbers: a * left_unit and b * right_unit have no fraction, up and down give the quotient
 -- its digits, unit is the value of its last digit and prototype has its type.
 CREATE OR REPLACE MACRO rs_divide_decimal(left_unit, right_unit, up, down, unit, prototype, a, b) AS
     cast_to_type(CAST((CAST(a * left_unit AS HUGEINT) * up)
-        // (CASE WHEN b = 0 THEN error('Divide by zero') ELSE CAST(b * right_unit AS HUGEINT) * down END) AS DECIMAL(38, 0))
+        // (CAST(rs_divisor(a, b) * right_unit AS HUGEINT) * down) AS DECIMAL(38, 0))
         * unit, prototype);
 CREATE OR REPLACE MACRO rs_avg_decimal(left_unit, right_unit, up, down, unit, prototype, average, total, n) AS
     CASE WHEN n > 0 THEN cast_to_type(CAST((CAST(total * left_unit AS HUGEINT) * up)
         // (CAST(n AS HUGEINT) * right_unit * down) AS DECIMAL(38, 0)) * unit, prototype) END;
 
+-- Text to numbers: DuckDB also reads fractions and exponents as integers, hexadecimal digits, and underscores between digits.
+-- The engine's errors are translated to the first character behind the prefix that is no part of a number.
+CREATE OR REPLACE MACRO rs_number_text(x, pattern) AS
+    CASE WHEN regexp_full_match(x, pattern) THEN x WHEN x IS NOT NULL THEN concat('rs# ', x) END;
+CREATE OR REPLACE MACRO rs_to_integer(x, prototype) AS
+    CASE WHEN typeof(x) = 'VARCHAR' THEN cast_to_type(rs_number_text(CAST(x AS VARCHAR), '\s*[+-]?\d+\s*'), prototype)
+         ELSE cast_to_type(x, prototype) END;
+CREATE OR REPLACE MACRO rs_to_decimal(x, prototype) AS
+    CASE WHEN typeof(x) = 'VARCHAR'
+         THEN cast_to_type(rs_number_text(CAST(x AS VARCHAR), '\s*[+-]?(\d+\.?\d*|\.\d+)\s*'), prototype)
+         ELSE cast_to_type(x, prototype) END;
+CREATE OR REPLACE MACRO rs_to_double(x, prototype) AS
+    CASE WHEN typeof(x) = 'VARCHAR'
+         THEN cast_to_type(rs_number_text(CAST(x AS VARCHAR),
+              '(?i)\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf(inity)?)\s*'), prototype)
+         ELSE cast_to_type(x, prototype) END;
+
+-- Floating-point numbers have 15 digits as text, and REAL has six.
+CREATE OR REPLACE MACRO rs_float_text(x, format) AS
+    CASE WHEN isnan(x) THEN 'NaN' WHEN x = 'Infinity'::DOUBLE THEN 'Infinity' WHEN x = '-Infinity'::DOUBLE THEN '-Infinity'
+         ELSE printf(format, x) END;
 -- The text of a SUPER string has no quotation marks. The engine settles the case by the type, once for a statement.
 CREATE OR REPLACE MACRO rs_super_text(x) AS
-    CASE WHEN typeof(x) = 'JSON' THEN json_extract_string(TRY_CAST(x AS JSON), '$') ELSE CAST(x AS VARCHAR) END;
+    CASE typeof(x) WHEN 'JSON' THEN json_extract_string(TRY_CAST(x AS JSON), '$')
+         WHEN 'DOUBLE' THEN rs_float_text(TRY_CAST(x AS DOUBLE), '%.15g')
+         WHEN 'FLOAT' THEN rs_float_text(TRY_CAST(x AS DOUBLE), '%.6g')
+         ELSE CAST(x AS VARCHAR) END;
+-- A cast to VARCHAR.
+CREATE OR REPLACE MACRO rs_to_varchar(x) AS
+    CASE WHEN typeof(x) = 'BOOLEAN' THEN rs_fail_text('cannot cast type boolean to character varying')
+         ELSE rs_super_text(x) END;
 -- A plain string that is compared with x: a string for SUPER, or whatever type x has.
 CREATE OR REPLACE MACRO rs_literal_like(literal, x) AS
     cast_to_type(CASE WHEN typeof(x) = 'JSON' THEN CAST(to_json(literal) AS VARCHAR) ELSE literal END, x);
+-- Text functions take numbers and dates too.
+CREATE OR REPLACE MACRO rs_text(x) AS
+    CASE WHEN typeof(x) = 'BLOB' THEN rs_fail_text('this function of VARBYTE is not supported by the local Redshift')
+         ELSE rs_super_text(x) END;
 -- A cast to VARCHAR(n) keeps at most n bytes and never half a character (which has up to four bytes).
-CREATE OR REPLACE MACRO rs_varchar(x, n) AS
-    CASE WHEN strlen(rs_super_text(x)) <= n THEN rs_super_text(x)
-         ELSE coalesce(try(decode(encode(rs_super_text(x))[1:n])), try(decode(encode(rs_super_text(x))[1:n - 1])),
-                       try(decode(encode(rs_super_text(x))[1:n - 2])), try(decode(encode(rs_super_text(x))[1:n - 3])))
-    END;
+CREATE OR REPLACE MACRO rs_cut(x, n) AS
+    CASE WHEN strlen(x) <= n THEN x
+         ELSE coalesce(try(decode(encode(x)[1:n])), try(decode(encode(x)[1:n - 1])), try(decode(encode(x)[1:n - 2])),
+                       try(decode(encode(x)[1:n - 3]))) END;
+CREATE OR REPLACE MACRO rs_varchar(x, n) AS rs_cut(rs_to_varchar(x), n);
 CREATE OR REPLACE MACRO rs_substring
-    (s, f) AS substring(CAST(s AS VARCHAR), greatest(f, 1)),
-    (s, f, n) AS substring(CAST(s AS VARCHAR), greatest(f, 1),
-        CASE WHEN n < 0 THEN error('negative substring length not allowed') WHEN f < 1 THEN greatest(f + n - 1, 0) ELSE n END);
+    (s, f) AS substring(rs_text(s), greatest(f, 1)),
+    (s, f, n) AS substring(rs_text(s), greatest(f, 1),
+        CASE WHEN n < 0 THEN rs_fail('negative substring length not allowed') WHEN f < 1 THEN greatest(f + n - 1, 0) ELSE n END);
 
 -- Dates.
 CREATE OR REPLACE MACRO getdate() AS date_trunc('second', CAST(now() AS TIMESTAMP));
 CREATE OR REPLACE MACRO sysdate() AS CAST(now() AS TIMESTAMP);
+CREATE OR REPLACE MACRO rs_current_date() AS CAST(CAST(now() AS TIMESTAMP) AS DATE);
 -- A leap day that has no counterpart becomes the first of March; months stay in February.
 CREATE OR REPLACE MACRO rs_add_years(d, n) AS
     d + to_years(n) + to_days(CASE WHEN day(d) = 29 AND day(d + to_years(n)) = 28 THEN 1 ELSE 0 END);
@@ -75,7 +117,7 @@ CREATE OR REPLACE MACRO rs_next_day(d, dow) AS
 CREATE OR REPLACE MACRO rs_zone(zone) AS
     CASE WHEN regexp_full_match(zone, '.*[A-Za-z]\s*[+-]\d{1,2}') THEN concat('Etc/GMT', regexp_extract(zone, '[+-]\d+$'))
          WHEN regexp_full_match(zone, '.*[A-Za-z]\s*[+-]\d.*')
-         THEN error(concat('the time zone ', zone, ' is not supported by the local Redshift'))
+         THEN rs_fail_text(concat('the time zone ', zone, ' is not supported by the local Redshift'))
          WHEN NOT regexp_full_match(zone, '[A-Za-z]{3,5}') THEN zone
          ELSE CASE upper(zone)
               WHEN 'UTC' THEN 'UTC' WHEN 'GMT' THEN 'UTC' WHEN 'ZULU' THEN 'UTC' WHEN 'WET' THEN 'UTC'
@@ -85,28 +127,26 @@ CREATE OR REPLACE MACRO rs_zone(zone) AS
               WHEN 'CET' THEN 'Etc/GMT-1' WHEN 'BST' THEN 'Etc/GMT-1' WHEN 'CEST' THEN 'Etc/GMT-2' WHEN 'EET' THEN 'Etc/GMT-2'
               WHEN 'EEST' THEN 'Etc/GMT-3' WHEN 'MSK' THEN 'Etc/GMT-3' WHEN 'JST' THEN 'Etc/GMT-9' WHEN 'KST' THEN 'Etc/GMT-9'
               ELSE CASE WHEN zone IN ('Cuba', 'Egypt', 'Eire', 'Iran', 'Japan', 'Libya', 'PRC', 'ROC', 'ROK', 'UCT') THEN zone
-                   ELSE error(concat('the time zone ', zone, ' is not supported by the local Redshift')) END END END;
+                   ELSE rs_fail_text(concat('the time zone ', zone, ' is not supported by the local Redshift')) END END END;
 CREATE OR REPLACE MACRO convert_timezone
     (target, ts) AS timezone(rs_zone(target), timezone('UTC', CAST(ts AS TIMESTAMP))),
     (source, target, ts) AS timezone(rs_zone(target), timezone(rs_zone(source), CAST(ts AS TIMESTAMP)));
 -- TO_DATE and TO_TIMESTAMP with is_strict.
 CREATE OR REPLACE MACRO rs_strict_strptime(x, format) AS
     CASE WHEN x IS NOT NULL AND try_strptime(CAST(x AS VARCHAR), format) IS NULL
-         THEN error(concat('date/time field value out of range: ', x))
+         THEN make_timestamp(CAST(rs_fail(concat('date/time field value out of range: ', x)) AS BIGINT))
          ELSE try_strptime(CAST(x AS VARCHAR), format) END;
 CREATE OR REPLACE MACRO date_cmp(a, b) AS CASE WHEN a = b THEN 0 WHEN a > b THEN 1 ELSE -1 END;
 
 -- Text.
 CREATE OR REPLACE MACRO nvl2(x, a, b) AS CASE WHEN x IS NOT NULL THEN a ELSE b END;
--- Text functions take numbers and dates too.
-CREATE OR REPLACE MACRO rs_text(x) AS
-    CASE WHEN typeof(x) = 'BLOB' THEN error('this function of VARBYTE is not supported by the local Redshift')
-         ELSE CAST(x AS VARCHAR) END;
+CREATE OR REPLACE MACRO rs_split_part(s, delimiter, n) AS
+    split_part(rs_text(s), delimiter, CASE WHEN n <= 0 THEN rs_fail('field position must be greater than zero') ELSE n END);
 CREATE OR REPLACE MACRO rs_strpos(haystack, needle) AS strpos(rs_text(haystack), needle);
 CREATE OR REPLACE MACRO charindex(needle, haystack) AS rs_strpos(haystack, needle);
 -- A value has at most 16 MiB, as a VARCHAR of Redshift. What one call makes is not in DuckDB's memory limit.
 CREATE OR REPLACE MACRO rs_length(n) AS
-    CASE WHEN n > 16777216 THEN error('Value too long for character type DETAIL: a value has at most 16777216 bytes')
+    CASE WHEN n > 16777216 THEN rs_fail('Value too long for character type DETAIL: a value has at most 16777216 bytes')
          ELSE n END;
 CREATE OR REPLACE MACRO rs_repeat(s, n) AS
     repeat(s, CAST(CASE WHEN rs_length(CAST(n AS HUGEINT) * greatest(strlen(s), 1)) <= 0 THEN 0 ELSE n END AS BIGINT));
@@ -121,7 +161,7 @@ CREATE OR REPLACE MACRO strtol(s, base) AS
                     string_split(lower(regexp_replace(s, CASE base WHEN 16 THEN '^[+-]?(0[xX])?' ELSE '^[+-]?' END, '')), ''),
                     digit -> CASE WHEN instr(left('0123456789abcdefghijklmnopqrstuvwxyz', CAST(base AS INTEGER)), digit) > 0
                              THEN CAST(instr('0123456789abcdefghijklmnopqrstuvwxyz', digit) - 1 AS HUGEINT)
-                             ELSE error(concat('The input ', s, ' is not valid to be converted to base ', base)) END)),
+                             ELSE rs_fail(concat('The input ', s, ' is not valid to be converted to base ', base)) END)),
                 (value, digit) -> value * base + digit) AS BIGINT) END;
 CREATE OR REPLACE MACRO rs_regexp_count(s, p, f) AS len(regexp_extract_all(substring(s, f), p));
 CREATE OR REPLACE MACRO rs_regexp_substr(s, p, f, o, g) AS
@@ -176,7 +216,7 @@ CREATE OR REPLACE MACRO rs_to_char_number(text, negative, positions, zeros, has_
 CREATE OR REPLACE MACRO rs_json_valid(x) AS json_valid(x)
     AND NOT regexp_matches(regexp_replace(x, '"([^"\\]|\\.)*"', '""', 'g'), ',\s*[\]}]|(?i)nan|inf');
 CREATE OR REPLACE MACRO rs_json_checked(x) AS
-    CASE WHEN x IS NULL OR rs_json_valid(x) THEN x ELSE error(concat('JSON parsing error: invalid JSON ', x)) END;
+    CASE WHEN x IS NULL OR rs_json_valid(x) THEN x ELSE rs_fail_text(concat('JSON parsing error: invalid JSON ', x)) END;
 CREATE OR REPLACE MACRO json_parse(x) AS json(rs_json_checked(x));
 CREATE OR REPLACE MACRO can_json_parse(x) AS rs_json_valid(x);
 CREATE OR REPLACE MACRO is_valid_json(x) AS
@@ -186,7 +226,7 @@ CREATE OR REPLACE MACRO is_valid_json_array(x) AS
 CREATE OR REPLACE MACRO json_serialize(x) AS CAST(CAST(x AS JSON) AS VARCHAR);
 CREATE OR REPLACE MACRO json_typeof(x) AS
     CASE json_type(x) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' WHEN 'VARCHAR' THEN 'string'
-         WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null' ELSE 'number' END;
+         WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null' ELSE CASE WHEN json_type(x) IS NOT NULL THEN 'number' END END;
 CREATE OR REPLACE MACRO get_array_length(x) AS CASE WHEN json_type(x) = 'ARRAY' THEN CAST(json_array_length(x) AS BIGINT) END;
 CREATE OR REPLACE MACRO is_array(x) AS json_type(x) = 'ARRAY';
 CREATE OR REPLACE MACRO is_object(x) AS json_type(x) = 'OBJECT';

@@ -6,8 +6,9 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DateTimeField, Expr, Ident, LimitClause, ObjectName, PivotValueSource, Query, Select,
-    SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TopQuantity, UnaryOperator, Value, VisitMut, VisitorMut,
+    BinaryOperator, CastKind, DateTimeField, Distinct, Expr, Ident, LimitClause, ObjectName, PivotValueSource, Query,
+    Select, SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TopQuantity, UnaryOperator, Value, VisitMut,
+    VisitorMut,
 };
 
 use crate::arithmetic::placeholder::Kind;
@@ -17,6 +18,7 @@ use crate::dates;
 use crate::error::SqlError;
 use crate::functions;
 use crate::names;
+use crate::operands;
 use crate::scopes::Scopes;
 use crate::types::{MAX_VARCHAR_BYTES, RedshiftType};
 use crate::unnest;
@@ -167,6 +169,7 @@ fn check_select(select: &Select) -> Result<(), SqlError> {
         (select.into.is_some(), "SELECT … INTO here"),
         (!select.connect_by.is_empty(), "CONNECT BY"),
         (!select.lateral_views.is_empty(), "LATERAL VIEW"),
+        (matches!(select.distinct, Some(Distinct::On(_))), "SELECT DISTINCT ON"),
         (select.prewhere.is_some(), "PREWHERE"),
         (!select.cluster_by.is_empty(), "CLUSTER BY"),
         (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
@@ -240,6 +243,9 @@ fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
         Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value == "sysdate" => {
             Some(call("sysdate", Vec::new()))
         }
+        Expr::Identifier(ident) if ident.quote_style.is_none() && functions::is_user(&ident.value) => {
+            Some(string(functions::USER))
+        }
         Expr::Cast {
             kind,
             expr: inner,
@@ -295,12 +301,41 @@ fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
             args.extend(substring_for.as_deref_mut().map(take));
             Some(call("rs_substring", args))
         }
+        Expr::InList { expr: inner, list, .. } if operands::may_navigate(inner) => {
+            for item in list.iter_mut().filter(|item| string_literal(item).is_some()) {
+                *item = call("rs_literal_like", vec![take(item), inner.as_ref().clone()]);
+            }
+            None
+        }
+        Expr::Case {
+            operand: Some(operand),
+            conditions,
+            ..
+        } if operands::may_navigate(operand) => {
+            for when in conditions
+                .iter_mut()
+                .filter(|when| string_literal(&when.condition).is_some())
+            {
+                when.condition = call(
+                    "rs_literal_like",
+                    vec![take(&mut when.condition), operand.as_ref().clone()],
+                );
+            }
+            None
+        }
         Expr::Like {
-            pattern, escape_char, ..
+            expr: inner,
+            pattern,
+            escape_char,
+            ..
         }
         | Expr::ILike {
-            pattern, escape_char, ..
+            expr: inner,
+            pattern,
+            escape_char,
+            ..
         } => {
+            operands::make_text(inner);
             // The backslash is Redshift's default; DuckDB has none.
             if escape_char.is_none() && string_literal(pattern).is_none_or(|text| text.contains('\\')) {
                 *escape_char = Some(Box::new(string("\\")));
@@ -357,9 +392,19 @@ fn take(expr: &mut Expr) -> Expr {
 }
 
 fn cast_to(inner: Expr, target: RedshiftType) -> Expr {
-    match target.byte_limit() {
-        Some(limit) if limit < MAX_VARCHAR_BYTES => call("rs_varchar", vec![inner, number(limit)]),
-        Some(_) if string_literal(&inner).is_none() => call("rs_super_text", vec![inner]),
+    let to_number = match target {
+        RedshiftType::SmallInt | RedshiftType::Integer | RedshiftType::BigInt => Some("rs_to_integer"),
+        RedshiftType::Decimal { .. } => Some("rs_to_decimal"),
+        RedshiftType::Real | RedshiftType::Double => Some("rs_to_double"),
+        _ => None,
+    };
+    match (target.byte_limit(), to_number) {
+        (Some(limit), _) if limit < MAX_VARCHAR_BYTES => call("rs_varchar", vec![inner, number(limit)]),
+        (Some(_), _) if string_literal(&inner).is_none() => call("rs_to_varchar", vec![inner]),
+        (_, Some(to_number)) if operands::may_be_text(&inner) => {
+            let prototype = cast(Expr::Value(Value::Null.into()), target.duckdb_ast());
+            call(to_number, vec![inner, prototype])
+        }
         _ => cast(inner, target.duckdb_ast()),
     }
 }
@@ -383,10 +428,18 @@ fn binary_operation(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) 
     if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
         // A plain string that is compared with a part of a SUPER value is a string, not JSON.
         match (string_literal(left).is_some(), string_literal(right).is_some()) {
-            (true, false) if may_navigate(right) => *left = call("rs_literal_like", vec![take(left), right.clone()]),
-            (false, true) if may_navigate(left) => *right = call("rs_literal_like", vec![take(right), left.clone()]),
+            (true, false) if operands::may_navigate(right) => {
+                *left = call("rs_literal_like", vec![take(left), right.clone()]);
+            }
+            (false, true) if operands::may_navigate(left) => {
+                *right = call("rs_literal_like", vec![take(right), left.clone()]);
+            }
             _ => {}
         }
+    }
+    if matches!(op, BinaryOperator::StringConcat) {
+        operands::make_text(left);
+        operands::make_text(right);
     }
     Ok(match op {
         BinaryOperator::Modulo => Some(call("rs_mod", vec![take(left), take(right)])),
@@ -402,15 +455,6 @@ fn binary_operation(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) 
         }
         _ => None,
     })
-}
-
-/// Whether an expression may be a path into a SUPER value; `a.b.c` may be a column of a schema's table too.
-fn may_navigate(expr: &Expr) -> bool {
-    match expr {
-        Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } => true,
-        Expr::CompoundIdentifier(parts) => parts.len() > 2,
-        _ => false,
-    }
 }
 
 fn matches_pattern(value: Expr, pattern: Expr, negated: bool) -> Expr {

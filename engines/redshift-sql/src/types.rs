@@ -272,6 +272,27 @@ impl RedshiftType {
         )
     }
 
+    /// Whether a column of an integer or decimal type takes a string literal: DuckDB also reads fractions and exponents as
+    /// integers, hexadecimal digits, and underscores between digits.
+    ///
+    /// # Errors
+    /// Names the first character that is no part of a number.
+    pub fn check_text(self, text: &str) -> Result<(), SqlError> {
+        let (data_type, points) = match self {
+            Self::SmallInt => ("Short", 0),
+            Self::Integer => ("Integer", 0),
+            Self::BigInt => ("Long", 0),
+            Self::Decimal { .. } => ("Decimal", 1),
+            _ => return Ok(()),
+        };
+        match first_invalid(text, points) {
+            Some((position, symbol)) => Err(SqlError::redshift(format!(
+                "Invalid digit, Value '{symbol}', Pos {position}, Type: {data_type}"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the type holds text, which is case-sensitive.
     pub fn is_text(self) -> bool {
         matches!(self, Self::Char(_) | Self::Varchar(_))
@@ -284,6 +305,19 @@ impl RedshiftType {
             _ => None,
         }
     }
+}
+
+/// The first character of a text, with its position, that is no part of a number with so many points.
+fn first_invalid(text: &str, points: usize) -> Option<(usize, char)> {
+    let digits = text.trim_start().trim_start_matches(['+', '-']);
+    let offset = text.chars().count() - digits.chars().count();
+    let mut seen = 0;
+    let mut symbols = digits.trim_end().chars().enumerate();
+    let invalid = symbols.find(|(_, symbol)| {
+        seen += usize::from(*symbol == '.');
+        !symbol.is_ascii_digit() && (*symbol != '.' || seen > points)
+    });
+    invalid.map(|(position, symbol)| (offset + position, symbol))
 }
 
 fn decimal(info: &ExactNumberInfo) -> Result<RedshiftType, SqlError> {

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use cardlake_loopback::NoSpace;
-use cardlake_redshift_sql::SqlError;
+use cardlake_redshift_sql::{RedshiftType, SqlError};
 use regex::Regex;
 
 /// Two transactions wrote the same rows; the client should run its transaction again.
@@ -160,6 +160,9 @@ fn from_message(message: &str) -> SqlError {
     if let Some(column) = line.strip_prefix("Constraint Error: NOT NULL constraint failed: ") {
         return SqlError::NullValue(column.rsplit('.').next().unwrap_or(column).to_owned());
     }
+    if let Some(own) = own_error(line) {
+        return own;
+    }
     if let Some(invalid) = invalid_digit(line) {
         return invalid;
     }
@@ -177,27 +180,37 @@ fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or_default()
 }
 
-/// A text that is not an integer: Redshift names the first invalid character.
+/// The text that could not be converted, and the type it was to become.
+fn conversion(line: &str) -> Option<(&str, &str)> {
+    let rest = line.strip_prefix("Conversion Error: Could not convert string ")?;
+    let quote = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+    rest[1..].rsplit_once(&format!("{quote} to "))
+}
+
+/// What a macro of the prelude finds wrong: it casts the message.
+fn own_error(line: &str) -> Option<SqlError> {
+    let (value, _) = conversion(line)?;
+    value.strip_prefix("rs: ").map(SqlError::redshift)
+}
+
+/// A text that is not a number: Redshift names the first character that is no part of one.
 fn invalid_digit(line: &str) -> Option<SqlError> {
-    let (value, target) = line
-        .strip_prefix("Conversion Error: Could not convert string '")?
-        .rsplit_once("' to ")?;
+    let (value, target) = conversion(line)?;
+    let value = value.strip_prefix("rs# ").unwrap_or(value);
     let data_type = match target {
-        "INT16" => "Short",
-        "INT32" => "Integer",
-        "INT64" => "Long",
+        "INT16" => RedshiftType::SmallInt,
+        "INT32" => RedshiftType::Integer,
+        "INT64" => RedshiftType::BigInt,
+        "FLOAT" => return Some(invalid_input("real", value)),
+        "DOUBLE" => return Some(invalid_input("double precision", value)),
+        _ if target.starts_with("DECIMAL") => RedshiftType::from_duckdb(target)?,
         _ => return None,
     };
-    let digits = value.trim_start().trim_start_matches(['+', '-']);
-    let offset = value.chars().count() - digits.chars().count();
-    let (position, symbol) = digits
-        .chars()
-        .enumerate()
-        .find(|(_, symbol)| !symbol.is_ascii_digit())?;
-    Some(SqlError::redshift(format!(
-        "Invalid digit, Value '{symbol}', Pos {}, Type: {data_type}",
-        offset + position
-    )))
+    data_type.check_text(value).err()
+}
+
+fn invalid_input(data_type: &str, value: &str) -> SqlError {
+    SqlError::redshift(format!("invalid input syntax for type {data_type}: \"{value}\""))
 }
 
 #[cfg(test)]
@@ -246,6 +259,18 @@ mod tests {
         assert_eq!(
             text("Conversion Error: Could not convert string '-1x' to INT64"),
             "ERROR: Invalid digit, Value 'x', Pos 2, Type: Long"
+        );
+        assert_eq!(
+            text("Conversion Error: Could not convert string 'rs: the input 'x' to y' to INT32"),
+            "ERROR: the input 'x' to y"
+        );
+        assert_eq!(
+            text("Conversion Error: Could not convert string \"rs# 1.2.3\" to DECIMAL(18,2)"),
+            "ERROR: Invalid digit, Value '.', Pos 3, Type: Decimal"
+        );
+        assert_eq!(
+            text("Conversion Error: Could not convert string 'rs# 1_0' to DOUBLE"),
+            "ERROR: invalid input syntax for type double precision: \"1_0\""
         );
         assert_eq!(
             text("TransactionContext Error: Conflict on update!"),

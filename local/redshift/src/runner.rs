@@ -90,6 +90,10 @@ fn query_type(text: &str) -> String {
 fn end(entry: &Entry, begun: Instant, error: Option<&SqlError>) {
     *lock(&entry.interrupt) = None;
     let cancelled = entry.cancelled.load(Ordering::Acquire);
+    // Before the state is final: a client that sees it may send the next statement at once.
+    if let Some(slot) = &entry.submission.session {
+        slot.release();
+    }
     entry.update(|state| {
         state.duration = begun.elapsed();
         match error {

@@ -178,6 +178,17 @@ impl Session {
         } else {
             insert.columns.iter().map(|column| quoted(column)).collect()
         };
+        for (index, text) in &insert.texts {
+            let name = insert.columns.get(*index);
+            let mut all = table.iter().flat_map(|table| &table.definition.columns);
+            let column = match name {
+                Some(name) => all.find(|column| column.name == *name),
+                None => all.filter(|column| !always.contains(&column.name)).nth(*index),
+            };
+            if let Some(column) = column {
+                column.data_type.check_text(text)?;
+            }
+        }
         let columns = if columns.is_empty() {
             String::new()
         } else {

@@ -1,7 +1,7 @@
 //! Statements and sessions as clients know them: what was submitted, and its state.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -81,6 +81,14 @@ pub(crate) struct SessionSlot {
     pub(crate) created: SystemTime,
     /// The statement that it ran last, or runs.
     pub(crate) statement: Mutex<Option<String>>,
+}
+
+impl SessionSlot {
+    /// The statement has ended: the session takes the next one.
+    pub(crate) fn release(&self) {
+        *lock(&self.used) = Instant::now();
+        self.busy.store(false, Ordering::Release);
+    }
 }
 
 impl std::fmt::Debug for SessionSlot {

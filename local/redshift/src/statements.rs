@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cardlake_loopback::NoSpaceLog;
 use tokio::sync::{Notify, Semaphore};
@@ -151,14 +151,15 @@ impl Statements {
                     self.no_space.record(reason);
                 }
             }
-            Err(_) => entry.update(|state| {
-                state.status = Status::Failed;
-                state.error = Some("ERROR: internal error: the statement's thread panicked".to_owned());
-            }),
-        }
-        if let Some(slot) = &entry.submission.session {
-            *lock(&slot.used) = Instant::now();
-            slot.busy.store(false, Ordering::Release);
+            Err(_) => {
+                if let Some(slot) = &entry.submission.session {
+                    slot.release();
+                }
+                entry.update(|state| {
+                    state.status = Status::Failed;
+                    state.error = Some("ERROR: internal error: the statement's thread panicked".to_owned());
+                });
+            }
         }
         {
             let mut inner = lock(&self.inner);

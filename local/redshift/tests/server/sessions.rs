@@ -1,5 +1,7 @@
 //! Sessions: temporary tables and transactions that outlive a request.
 
+use aws_sdk_redshiftdata::types::StatusString;
+
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,4 +83,44 @@ async fn an_error_ends_the_transaction_of_a_session() {
     }
     assert_eq!(statuses, ["FINISHED", "FAILED", "FAILED", "FINISHED", "FINISHED"]);
     assert!(fixture.error("select * from t").await.contains("does not exist"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_takes_the_next_statement_as_soon_as_one_is_seen_to_have_ended() {
+    let fixture = Fixture::start().await;
+    let first = fixture
+        .client
+        .execute_statement()
+        .workgroup_name("local")
+        .database("cardlake")
+        .sql("select 1")
+        .session_keep_alive_seconds(60)
+        .send()
+        .await
+        .unwrap();
+    let (session, mut id) = (first.session_id().unwrap().to_owned(), first.id().unwrap().to_owned());
+    for number in 0..200 {
+        while fixture
+            .client
+            .describe_statement()
+            .id(&id)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            != Some(&StatusString::Finished)
+        {}
+        let next = fixture
+            .client
+            .execute_statement()
+            .session_id(&session)
+            .sql("select 1")
+            .send()
+            .await;
+        id = next
+            .unwrap_or_else(|error| panic!("{number}: {error:?}"))
+            .id()
+            .unwrap()
+            .to_owned();
+    }
 }

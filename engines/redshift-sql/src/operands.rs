@@ -1,0 +1,121 @@
+//! What an operand may be, as far as its expression tells: its type is known to the database alone.
+
+use sqlparser::ast::{BinaryOperator, DataType, Expr, Value};
+
+use crate::build::{call, string_literal};
+
+/// Functions of DuckDB and of the prelude that give numbers.
+const NUMERIC: &[&str] = &[
+    "abs",
+    "ceil",
+    "ceiling",
+    "count",
+    "date_part",
+    "datediff",
+    "dense_rank",
+    "exp",
+    "floor",
+    "length",
+    "ln",
+    "log10",
+    "ntile",
+    "power",
+    "random",
+    "rank",
+    "round",
+    "row_number",
+    "rs_div",
+    "rs_len",
+    "rs_mod",
+    "rs_strpos",
+    "rs_to_decimal",
+    "rs_to_double",
+    "rs_to_integer",
+    "rs_trunc",
+    "sqrt",
+    "strlen",
+    "sum",
+];
+/// Functions of DuckDB and of the prelude that give text.
+const TEXT: &[&str] = &[
+    "concat",
+    "initcap",
+    "json_serialize",
+    "lower",
+    "ltrim",
+    "md5",
+    "regexp_replace",
+    "replace",
+    "reverse",
+    "rs_lpad",
+    "rs_regexp_substr",
+    "rs_repeat",
+    "rs_rpad",
+    "rs_split_part",
+    "rs_substring",
+    "rs_text",
+    "rs_to_varchar",
+    "rs_varchar",
+    "rtrim",
+    "sha1",
+    "sha256",
+    "strftime",
+    "string_agg",
+    "translate",
+    "trim",
+    "upper",
+];
+
+/// Whether a rewritten expression may be text: not a number, an arithmetic operation or a cast to something else.
+pub(crate) fn may_be_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(
+            value.value,
+            Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_) | Value::Placeholder(_)
+        ),
+        Expr::Nested(inner) => may_be_text(inner),
+        Expr::BinaryOp { op, .. } => matches!(
+            op,
+            BinaryOperator::StringConcat | BinaryOperator::Arrow | BinaryOperator::LongArrow
+        ),
+        Expr::UnaryOp { .. } | Expr::Extract { .. } => false,
+        // Only a cast to VARCHAR is a call of the prelude.
+        Expr::Cast { data_type, .. } => is_text(data_type),
+        Expr::Function(function) => {
+            let name = function.name.to_string();
+            // A pending division or average.
+            !name.starts_with('"') && !NUMERIC.contains(&name.as_str())
+        }
+        _ => true,
+    }
+}
+
+/// Makes text of an operand that may be something else: a number, a date, or a SUPER value, whose quotation marks are no part
+/// of the text.
+pub(crate) fn make_text(expr: &mut Expr) {
+    let is_text = match expr {
+        _ if string_literal(expr).is_some() => true,
+        Expr::Value(value) => value.value == Value::Null,
+        Expr::BinaryOp { op, .. } => *op == BinaryOperator::StringConcat,
+        Expr::Trim { .. } => true,
+        Expr::Cast { data_type, .. } => is_text(data_type),
+        Expr::Function(function) => TEXT.contains(&function.name.to_string().as_str()),
+        _ => false,
+    };
+    if !is_text {
+        let inner = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+        *expr = call("rs_text", vec![inner]);
+    }
+}
+
+/// Whether an expression may be a path into a SUPER value; `a.b` and `a.b.c` may be columns of a table too.
+pub(crate) fn may_navigate(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } | Expr::CompoundIdentifier(_)
+    )
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Custom(name, _) if name.to_string() == "VARCHAR")
+}
