@@ -14,7 +14,8 @@ pub(crate) fn name_columns(query: &mut Query) {
                 for item in &mut select.projection {
                     if let SelectItem::UnnamedExpr(expr) = item
                         && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-                        && default_name(expr).is_none()
+                        // A function is one that the rewrite has put there: the others have their names by now.
+                        && (matches!(expr, Expr::Function(_)) || default_name(expr).is_none())
                     {
                         *item = SelectItem::ExprWithAlias {
                             expr: expr.clone(),
@@ -44,7 +45,12 @@ pub(crate) fn default_name(expr: &Expr) -> Option<String> {
         Expr::Identifier(ident) if ident.quote_style.is_none() && functions::is_user(&ident.value) => {
             Some("current_user".to_owned())
         }
-        Expr::Cast { expr, data_type, .. } => match expr.as_ref() {
+        Expr::Cast { expr, data_type, .. }
+        | Expr::Convert {
+            expr,
+            data_type: Some(data_type),
+            ..
+        } => match expr.as_ref() {
             Expr::Identifier(ident) => Some(ident.value.clone()),
             Expr::CompoundIdentifier(parts) => parts.last().map(|ident| ident.value.clone()),
             inner => default_name(inner).or_else(|| {

@@ -14,6 +14,7 @@ pub(crate) const PASS_THROUGH: &[&str] = &[
     "bool_and",
     "bool_or",
     "can_json_parse",
+    "bit_length",
     "cbrt",
     "ceil",
     "ceiling",
@@ -65,6 +66,8 @@ pub(crate) const PASS_THROUGH: &[&str] = &[
     "percent_rank",
     "pi",
     "power",
+    "quote_ident",
+    "quote_literal",
     "radians",
     "random",
     "rank",
@@ -78,6 +81,7 @@ pub(crate) const PASS_THROUGH: &[&str] = &[
     "sha1",
     "sign",
     "sin",
+    "split_to_array",
     "sqrt",
     "stddev",
     "stddev_pop",
@@ -92,6 +96,7 @@ pub(crate) const PASS_THROUGH: &[&str] = &[
     "var_pop",
     "var_samp",
     "variance",
+    "width_bucket",
 ];
 
 /// Functions with another name in DuckDB and the same arguments.

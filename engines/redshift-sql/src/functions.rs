@@ -109,6 +109,13 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         "regexp_count" | "regexp_instr" | "regexp_replace" | "regexp_substr" => {
             patterns::rewrite(name, arguments(call)?)?
         }
+        "array" => build::call("json_array", arguments(call)?),
+        "object" => build::call("json_object", arguments(call)?),
+        "has_schema_privilege" | "has_table_privilege" | "has_database_privilege" => {
+            Expr::Value(Value::Boolean(true).into())
+        }
+        "timestamp_cmp" | "timestamp_cmp_date" | "date_cmp_timestamp" => build::call("date_cmp", arguments(call)?),
+        "to_hex" => build::call("rs_to_hex", arguments(call)?),
         "sha2" => {
             let [value, bits] = exact(name, call)?;
             match number_literal(&bits) {

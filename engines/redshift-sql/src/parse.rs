@@ -33,6 +33,10 @@ pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlErro
         Some("rollback" | "abort") if words.len() <= 2 => Ok(Command::Rollback),
         Some("analyze" | "grant" | "revoke" | "comment" | "lock") => Ok(Command::Accepted),
         Some("vacuum") => Ok(Command::AcceptedAndCommits),
+        Some("create" | "alter" | "drop") if is_about_access(tokens) => Ok(Command::Accepted),
+        Some("attach" | "detach") if matches!(second, Some("rls" | "masking")) => Ok(Command::Accepted),
+        Some("refresh") => Err(SqlError::unsupported("REFRESH MATERIALIZED VIEW")),
+        Some("create") if second == Some("schema") => from_ast(ast(&without_quota(tokens))?, database),
         Some("truncate") => {
             let mut cursor = Cursor::new(tokens);
             cursor.skip();
@@ -53,6 +57,24 @@ pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlErro
             }
         }
         Some("create") if second == Some("materialized") => Err(SqlError::unsupported("CREATE MATERIALIZED VIEW")),
+        Some(verb @ ("create" | "alter" | "drop"))
+            if tokens.iter().skip(1).take(3).any(|token| {
+                matches!(
+                    word(token),
+                    Some("function" | "procedure" | "library" | "model" | "datashare")
+                )
+            }) =>
+        {
+            let mut kinds = tokens.iter().skip(1).take(3).filter_map(word);
+            let kind = kinds
+                .find(|word| !matches!(*word, "or" | "replace"))
+                .unwrap_or_default();
+            Err(SqlError::unsupported(format!(
+                "{} {}",
+                verb.to_uppercase(),
+                kind.to_uppercase()
+            )))
+        }
         Some("create") if second == Some("external") => Err(SqlError::unsupported("an external schema or table")),
         Some("alter") if second == Some("table") => alter_table(tokens, database),
         Some("explain") => {
@@ -67,6 +89,22 @@ pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlErro
         }
         _ => from_ast(ast(tokens)?, database),
     }
+}
+
+/// Whether a definition says who may do what: there is one user, who may do everything.
+fn is_about_access(tokens: &[TokenWithSpan]) -> bool {
+    let words: Vec<Option<&str>> = tokens.iter().take(3).map(word).collect();
+    let level = |pair: &[TokenWithSpan]| matches!((word(&pair[0]), word(&pair[1])), (Some("row"), Some("level")));
+    matches!(
+        words.get(1..),
+        Some([Some("user" | "group" | "role" | "rls" | "masking"), ..] | [Some("default"), Some("privileges")])
+    ) || (words.get(1) == Some(&Some("table")) && words.first() == Some(&Some("alter")) && tokens.windows(2).any(level))
+}
+
+/// `CREATE SCHEMA … QUOTA 10 GB` without the quota, which nobody watches here.
+fn without_quota(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let end = tokens.iter().position(|token| word(token) == Some("quota"));
+    tokens[..end.unwrap_or(tokens.len())].to_vec()
 }
 
 /// Gives types to the names in `CREATE TABLE t (a, b) AS …`: the parser wants them, and nobody reads them.

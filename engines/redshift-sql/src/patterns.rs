@@ -39,6 +39,14 @@ pub(crate) fn rewrite(name: &str, args: Vec<Expr>) -> Result<Expr, SqlError> {
             Ok(build::call("rs_regexp_substr", args))
         }
         ("regexp_instr", []) => Ok(build::call("rs_regexp_instr", vec![value, pattern])),
+        ("regexp_instr", [_] | [_, _] | [_, _, _] | [_, _, _, _]) => {
+            let (pattern, _) = with_parameters(name, pattern, rest.get(3))?;
+            let option = rest.get(2).cloned().unwrap_or_else(|| number(0));
+            Ok(build::call(
+                "rs_regexp_instr_nth",
+                vec![value, pattern, position(rest.first()), position(rest.get(1)), option],
+            ))
+        }
         ("regexp_replace", [] | [_] | [_, _] | [_, _, _]) => {
             let (pattern, _) = with_parameters(name, pattern, rest.get(2))?;
             Ok(replace(value, pattern, rest.first(), rest.get(1)))

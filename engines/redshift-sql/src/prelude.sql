@@ -170,6 +170,21 @@ CREATE OR REPLACE MACRO rs_regexp_substr(s, p, f, o, g) AS
 CREATE OR REPLACE MACRO rs_regexp_instr(s, p) AS
     CASE WHEN regexp_matches(s, p) THEN length(regexp_extract(s, concat('^((?s:.*?))(?:', p, ')'), 1)) + 1 ELSE 0 END;
 
+-- Where the given occurrence begins, or ends with one more. The first group is all that comes before it, or with it.
+CREATE OR REPLACE MACRO rs_regexp_instr_nth(s, p, f, o, e) AS
+    CASE WHEN regexp_matches(substring(s, f), concat('^(?s:(?:.*?(?:', p, ')){', o, '})'))
+         THEN f + length(regexp_extract(substring(s, f),
+              CASE WHEN e = 1 THEN concat('^((?s:(?:.*?(?:', p, ')){', o, '}))')
+                   ELSE concat('^((?s:(?:.*?(?:', p, ')){', o - 1, '}.*?))(?:', p, ')') END, 1))
+         WHEN s IS NOT NULL AND p IS NOT NULL THEN 0 END;
+CREATE OR REPLACE MACRO quote_ident(s) AS
+    CASE WHEN regexp_full_match(s, '[a-z_][a-z0-9_$]*') THEN s ELSE concat('"', replace(s, '"', '""'), '"') END;
+CREATE OR REPLACE MACRO quote_literal(s) AS concat('''', replace(rs_text(s), '''', ''''''), '''');
+CREATE OR REPLACE MACRO rs_to_hex(x) AS lower(hex(x));
+CREATE OR REPLACE MACRO width_bucket(x, low, high, n) AS
+    CAST(CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1 ELSE floor((x - low) * n / (high - low)) + 1 END AS INTEGER);
+CREATE OR REPLACE MACRO bit_length(s) AS 8 * strlen(rs_text(s));
+
 -- FNV-1a of 64 bits over the bytes of a value: whole numbers with the low byte first, text as UTF-8.
 CREATE OR REPLACE MACRO rs_number_bytes(x, width) AS
     list_transform(range(0, width), i ->
@@ -223,6 +238,7 @@ CREATE OR REPLACE MACRO is_valid_json(x) AS
     CASE WHEN x IS NULL THEN NULL WHEN rs_json_valid(x) THEN json_type(x) = 'OBJECT' ELSE false END;
 CREATE OR REPLACE MACRO is_valid_json_array(x) AS
     CASE WHEN x IS NULL THEN NULL WHEN rs_json_valid(x) THEN json_type(x) = 'ARRAY' ELSE false END;
+CREATE OR REPLACE MACRO split_to_array(s, d) AS to_json(string_split(rs_text(s), d));
 CREATE OR REPLACE MACRO json_serialize(x) AS CAST(CAST(x AS JSON) AS VARCHAR);
 CREATE OR REPLACE MACRO json_typeof(x) AS
     CASE json_type(x) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' WHEN 'VARCHAR' THEN 'string'
