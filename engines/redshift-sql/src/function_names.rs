@@ -1,4 +1,4 @@
-//! The functions that need no rewrite, or another name only.
+//! Names of functions: those that need no rewrite, or another name only, and those with a rule in common.
 
 /// Functions with the same name, arguments and meaning in DuckDB, or provided under their own name by the prelude.
 pub(crate) const PASS_THROUGH: &[&str] = &[
@@ -123,4 +123,53 @@ pub(crate) const RENAMED: &[(&str, &str)] = &[
     ("substring", "rs_substring"),
     ("textlen", "length"),
     ("trunc", "rs_trunc"),
+];
+
+/// Functions whose first argument is text, or becomes text.
+pub(crate) const TEXT_ARGUMENT: &[&str] = &[
+    "ascii",
+    "btrim",
+    "char_length",
+    "character_length",
+    "initcap",
+    "left",
+    "len",
+    "length",
+    "lower",
+    "lpad",
+    "ltrim",
+    "md5",
+    "octet_length",
+    "regexp_count",
+    "regexp_instr",
+    "regexp_replace",
+    "regexp_substr",
+    "repeat",
+    "replace",
+    "replicate",
+    "reverse",
+    "right",
+    "rpad",
+    "rtrim",
+    "textlen",
+    "translate",
+    "trim",
+    "upper",
+];
+/// Functions whose window needs a frame if it has an order.
+pub(crate) const FRAMED: &[&str] = &[
+    "avg",
+    "count",
+    "first_value",
+    "last_value",
+    "max",
+    "min",
+    "nth_value",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
 ];

@@ -12,7 +12,7 @@ use sqlparser::ast::{
 use crate::build::{self, binary, cast, function, number, number_literal, string, string_literal};
 use crate::dates::{self, Case, FormatPiece};
 use crate::error::SqlError;
-use crate::function_names::{PASS_THROUGH, RENAMED};
+use crate::function_names::{FRAMED, PASS_THROUGH, RENAMED, TEXT_ARGUMENT};
 use crate::types::RedshiftType;
 use crate::{number_format, operands, patterns};
 
@@ -147,55 +147,6 @@ pub(crate) fn is_user(name: &str) -> bool {
 
 /// In the form of Redshift's, which clients take apart. No release has this number.
 const VERSION: &str = "PostgreSQL 8.0.2 on x86_64-pc-linux-gnu, Redshift 1.0.0 (cardlake, DuckDB)";
-/// Functions whose first argument is text, or becomes text.
-const TEXT_ARGUMENT: &[&str] = &[
-    "ascii",
-    "btrim",
-    "char_length",
-    "character_length",
-    "initcap",
-    "left",
-    "len",
-    "length",
-    "lower",
-    "lpad",
-    "ltrim",
-    "md5",
-    "octet_length",
-    "regexp_count",
-    "regexp_instr",
-    "regexp_replace",
-    "regexp_substr",
-    "repeat",
-    "replace",
-    "replicate",
-    "reverse",
-    "right",
-    "rpad",
-    "rtrim",
-    "textlen",
-    "translate",
-    "trim",
-    "upper",
-];
-/// Functions whose window needs a frame if it has an order.
-const FRAMED: &[&str] = &[
-    "avg",
-    "count",
-    "first_value",
-    "last_value",
-    "max",
-    "min",
-    "nth_value",
-    "stddev",
-    "stddev_pop",
-    "stddev_samp",
-    "sum",
-    "var_pop",
-    "var_samp",
-    "variance",
-];
-
 /// Redshift has no default frame.
 fn check_frame(name: &str, call: &Function) -> Result<(), SqlError> {
     match &call.over {
