@@ -10,6 +10,22 @@ resource "aws_sqs_queue" "schedule_dead_letters" {
   message_retention_seconds = 1209600
 }
 
+resource "aws_sqs_queue_policy" "schedule_dead_letters" {
+  queue_url = aws_sqs_queue.schedule_dead_letters.url
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = aws_sqs_queue.schedule_dead_letters.arn
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
 resource "aws_iam_role" "scheduler" {
   name                 = "${local.prefix}-scheduler"
   description          = "Starts what is due."

@@ -55,6 +55,22 @@ resource "aws_sqs_queue" "dead_letters" {
   message_retention_seconds = 1209600
 }
 
+resource "aws_sqs_queue_policy" "dead_letters" {
+  queue_url = aws_sqs_queue.dead_letters.url
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = aws_sqs_queue.dead_letters.arn
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_117:The functions talk to public AWS endpoints alone, with TLS and IAM; `function_network` puts them into a VPC where that is asked for.
   #checkov:skip=CKV_AWS_272:Code is signed where `code_signing_profile_arns` names a signer, which an account has to have first.
