@@ -1,16 +1,22 @@
 //! Definitions: the YAML files of a dashboard.
 //!
-//! `page.yml` has the page's title, its values and the order of the panels; `<id>.yml` is the panel of that id. Every
-//! field is checked when the files are read: unknown fields, templates that cannot be parsed, variables that a template
+//! `page.yml` has the page's title, its values, the order of the panels and perhaps the name of the explorer; `<id>.yml` is
+//! the panel, or the explorer, of that id. Every field is checked when the files are read: unknown fields, templates that cannot be parsed, variables that a template
 //! does not have.
 
+mod check;
+
+pub(crate) use check::Checker;
+
+use crate::explore::ExploreDefinition;
 use crate::template;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The file with the title and the order of the panels.
-const PAGE: &str = "page.yml";
+pub(crate) const PAGE: &str = "page.yml";
+const PAGE_ID: &str = "page";
 
 /// Error in a definition file.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +59,9 @@ pub(crate) struct PageDefinition {
     /// Variables of all texts, by name.
     #[serde(default)]
     pub(crate) values: BTreeMap<String, ValueDefinition>,
+    /// Id of the explorer.
+    #[serde(default)]
+    pub(crate) explore: Option<String>,
     /// Ids of the panels, in order.
     pub(crate) panels: Vec<String>,
 }
@@ -112,7 +121,7 @@ pub(crate) struct ColumnDefinition {
 }
 
 /// How a value is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
     /// As the warehouse delivers it.
@@ -223,13 +232,16 @@ pub(crate) struct AxisDefinition {
     pub(crate) shrink: bool,
 }
 
-/// A panel and where it is defined.
+/// A definition and where it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Panel {
+pub(crate) struct Defined<T> {
     pub(crate) id: String,
     pub(crate) file: String,
-    pub(crate) definition: PanelDefinition,
+    pub(crate) definition: T,
 }
+
+/// A panel.
+pub(crate) type Panel = Defined<PanelDefinition>;
 
 /// A dashboard: the definitions of its page and panels, checked.
 #[derive(Debug, Clone, Default)]
@@ -238,6 +250,7 @@ pub struct Dashboard {
     pub(crate) page: PageDefinition,
     /// In the order of the page.
     pub(crate) panels: Vec<Panel>,
+    pub(crate) explore: Option<Defined<ExploreDefinition>>,
 }
 
 impl Dashboard {
@@ -247,30 +260,37 @@ impl Dashboard {
     /// # Errors
     /// Names the first file and field that is wrong.
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, DefinitionError> {
-        let mut page = None;
-        let mut panels = BTreeMap::new();
-        for (file, text) in files {
-            let name = file.rsplit_once('/').map_or(file, |(_, name)| name);
-            if name == PAGE {
-                page = Some((file.to_owned(), read::<PageDefinition>(file, text)?));
-            } else if let Some(id) = name.strip_suffix(".yml") {
-                let panel = Panel {
-                    id: id.to_owned(),
-                    file: file.to_owned(),
-                    definition: read(file, text)?,
-                };
-                panels.insert(id.to_owned(), panel);
-            }
-        }
-        let Some((page_file, page)) = page else {
-            return match panels.into_values().next() {
+        let files: Vec<(&str, &str, &str)> = files
+            .into_iter()
+            .filter_map(|(file, text)| {
+                let name = file.rsplit_once('/').map_or(file, |(_, name)| name);
+                Some((name.strip_suffix(".yml")?, file, text))
+            })
+            .collect();
+        let Some((_, page_file, text)) = files.iter().rfind(|(id, ..)| *id == PAGE_ID) else {
+            return match files.first() {
                 None => Ok(Self::default()),
-                Some(panel) => Err(invalid(
-                    &panel.file,
+                Some((_, file, _)) => Err(invalid(
+                    file,
                     format!("there is no {PAGE} beside it: it has the page's title and the order of the panels"),
                 )),
             };
         };
+        let page_file = (*page_file).to_owned();
+        let page: PageDefinition = read(&page_file, text)?;
+        let mut explore = None;
+        let mut panels = BTreeMap::new();
+        for (id, file, text) in files {
+            if page.explore.as_deref() == Some(id) && id != PAGE_ID {
+                explore = Some(defined(id, file, text)?);
+            } else if id != PAGE_ID {
+                panels.insert(id.to_owned(), defined(id, file, text)?);
+            }
+        }
+        if let (Some(id), None) = (&page.explore, &explore) {
+            let problem = format!("explore: '{id}' has no file {id}.yml beside this one");
+            return Err(invalid(&page_file, problem));
+        }
         let mut ordered = Vec::with_capacity(panels.len());
         for id in &page.panels {
             let panel = panels.remove(id).ok_or_else(|| {
@@ -291,6 +311,7 @@ impl Dashboard {
             page_file,
             page,
             panels: ordered,
+            explore,
         };
         dashboard.check()?;
         Ok(dashboard)
@@ -305,7 +326,7 @@ impl Dashboard {
     /// Checks ids and templates.
     fn check(&self) -> Result<(), DefinitionError> {
         let values: BTreeSet<&str> = self.page.values.keys().map(String::as_str).collect();
-        let checker = |file| Checker { file, values: &values };
+        let checker = |file| Checker::new(file, &values);
         let page = checker(&self.page_file);
         page.text("note", &self.page.note, &[])?;
         for (name, value) in &self.page.values {
@@ -318,12 +339,12 @@ impl Dashboard {
             page.sql(&format!("values.{name}.sql"), &value.sql)?;
         }
         for panel in &self.panels {
-            let is_id = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-            if panel.id.is_empty() || !panel.id.bytes().all(is_id) {
-                let problem = "the file's name is part of links: use lower-case letters, digits and hyphens";
-                return Err(invalid(&panel.file, problem.to_owned()));
-            }
+            checker(&panel.file).id(&panel.id)?;
             checker(&panel.file).panel(&panel.definition)?;
+        }
+        if let Some(explore) = &self.explore {
+            checker(&explore.file).id(&explore.id)?;
+            explore.definition.check(&checker(&explore.file))?;
         }
         Ok(())
     }
@@ -336,130 +357,23 @@ fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DefinitionErro
     })
 }
 
+fn defined<T: DeserializeOwned>(id: &str, file: &str, text: &str) -> Result<Defined<T>, DefinitionError> {
+    Ok(Defined {
+        id: id.to_owned(),
+        file: file.to_owned(),
+        definition: read(file, text)?,
+    })
+}
+
+/// Whether a text can be the id of a panel: it is part of links and the name of a file.
+pub(crate) fn is_id(id: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !id.is_empty() && id.bytes().all(is_part)
+}
+
 fn invalid(file: &str, problem: String) -> DefinitionError {
     DefinitionError::Invalid {
         file: file.to_owned(),
         problem,
-    }
-}
-
-/// Variables of texts about the whole result.
-const OF_RESULT: [&str; 2] = ["rows", "points"];
-/// Variables of texts about a point of a chart.
-const OF_POINT: [&str; 3] = ["row", "name", "value"];
-/// Variables of texts about a value of a row.
-const OF_CELL: [&str; 2] = ["row", "value"];
-
-/// Checks the templates of a file.
-struct Checker<'a> {
-    file: &'a str,
-    values: &'a BTreeSet<&'a str>,
-}
-
-impl Checker<'_> {
-    fn panel(&self, panel: &PanelDefinition) -> Result<(), DefinitionError> {
-        self.sql("sql", &panel.sql)?;
-        self.text("note", &panel.note, &OF_RESULT)?;
-        for (index, tile) in panel.tiles.iter().enumerate() {
-            self.text(&format!("tiles[{index}].label"), &tile.label, &OF_RESULT)?;
-            self.text(&format!("tiles[{index}].value"), &tile.value, &OF_RESULT)?;
-            self.text(&format!("tiles[{index}].note"), &tile.note, &OF_RESULT)?;
-        }
-        if panel.table.is_empty() {
-            return Err(invalid(
-                self.file,
-                "table: has no columns; every panel shows its numbers".to_owned(),
-            ));
-        }
-        for (index, column) in panel.table.iter().enumerate() {
-            self.optional(&format!("table[{index}].text"), column.text.as_deref(), &OF_CELL)?;
-        }
-        match &panel.chart {
-            None => Ok(()),
-            Some(ChartDefinition::Columns(chart)) => {
-                self.optional("chart.name_text", chart.name_text.as_deref(), &OF_POINT)?;
-                self.optional("chart.text", chart.text.as_deref(), &OF_POINT)?;
-                self.condition(chart.condition.as_deref())?;
-                self.text("chart.x_title", &chart.x_title, &OF_RESULT)?;
-                self.text("chart.y_title", &chart.y_title, &OF_RESULT)?;
-                if chart.legend.len() > 2 {
-                    let problem = "chart.legend: has more than two names; there are the columns and the line";
-                    return Err(invalid(self.file, problem.to_owned()));
-                }
-                if chart.mean == Some(0) {
-                    return Err(invalid(self.file, "chart.mean: must be at least 1".to_owned()));
-                }
-                self.text("chart.alternative", &chart.alternative, &OF_RESULT)
-            }
-            Some(ChartDefinition::Bars(chart)) => {
-                self.optional("chart.name_text", chart.name_text.as_deref(), &OF_POINT)?;
-                self.optional("chart.text", chart.text.as_deref(), &OF_POINT)?;
-                self.condition(chart.condition.as_deref())?;
-                self.text("chart.alternative", &chart.alternative, &OF_RESULT)
-            }
-            Some(ChartDefinition::HeatMap(chart)) => {
-                self.axis("chart.x", &chart.x)?;
-                self.axis("chart.y", &chart.y)?;
-                self.optional("chart.text", chart.text.as_deref(), &OF_CELL)?;
-                self.text("chart.alternative", &chart.alternative, &OF_RESULT)
-            }
-        }
-    }
-
-    fn axis(&self, field: &str, axis: &AxisDefinition) -> Result<(), DefinitionError> {
-        /// Columns or rows that can still be told apart.
-        const MOST: u64 = 100;
-        self.optional(&format!("{field}.text"), axis.text.as_deref(), &OF_CELL)?;
-        match (axis.first, axis.last) {
-            (Some(first), Some(last)) if first.abs_diff(last) >= MOST => {
-                Err(invalid(self.file, format!("{field}: has more than {MOST} values")))
-            }
-            (Some(_), Some(_)) | (None, None) => Ok(()),
-            _ => Err(invalid(self.file, format!("{field}: 'first' and 'last' go together"))),
-        }
-    }
-
-    fn sql(&self, field: &str, text: &str) -> Result<(), DefinitionError> {
-        let used = template::variables_of_sql(text);
-        self.known(field, used, |name| template::SQL_VARIABLES.contains(&name))
-    }
-
-    fn optional(&self, field: &str, text: Option<&str>, known: &[&str]) -> Result<(), DefinitionError> {
-        text.map_or(Ok(()), |text| self.text(field, text, known))
-    }
-
-    fn text(&self, field: &str, text: &str, known: &[&str]) -> Result<(), DefinitionError> {
-        let used = template::variables_of_text(text);
-        self.known(field, used, |name| self.is_known(name, known))
-    }
-
-    fn condition(&self, condition: Option<&str>) -> Result<(), DefinitionError> {
-        let Some(condition) = condition else { return Ok(()) };
-        let used = template::variables_of_expression(condition);
-        self.known("chart.where", used, |name| self.is_known(name, &OF_POINT))
-    }
-
-    fn is_known(&self, name: &str, known: &[&str]) -> bool {
-        known.contains(&name) || name == template::BATCH_DATE || self.values.contains(name)
-    }
-
-    fn known(
-        &self,
-        field: &str,
-        used: Result<BTreeSet<String>, minijinja::Error>,
-        is_known: impl Fn(&str) -> bool,
-    ) -> Result<(), DefinitionError> {
-        let used = used.map_err(|source| DefinitionError::Template {
-            file: self.file.to_owned(),
-            field: field.to_owned(),
-            source,
-        })?;
-        match used.iter().find(|name| !is_known(name)) {
-            None => Ok(()),
-            Some(name) => Err(invalid(
-                self.file,
-                format!("{field}: there is no variable '{name}' here"),
-            )),
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The page: panels, tiles and the caller's facts in one HTML document.
 
 use crate::definition::Dashboard;
+use crate::explore::{self, Live, content_security_policy};
 use crate::facts::{Body, Facts, Section, TextTable, Tile};
 use crate::panel::{self, Drawing, Drawn, View};
 use crate::query::{Answer, value_query};
@@ -36,12 +37,23 @@ pub struct Failure {
     pub problem: String,
 }
 
+/// A page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// HTML.
+    pub html: String,
+    /// Its content security policy; the document has it too, but a header also covers what a document cannot say.
+    pub policy: String,
+}
+
 /// The drawn panels of a page.
 #[derive(Debug)]
 pub struct Panels {
     title: String,
     note: String,
     batch_date: NaiveDate,
+    explore: Option<explore::View>,
+    is_live: bool,
     views: Vec<View>,
     tiles: Vec<Tile>,
     failures: Vec<Failure>,
@@ -49,9 +61,9 @@ pub struct Panels {
 
 impl Dashboard {
     /// Draws the panels from the answers to their queries. A panel without an answer is left out, and so is one whose
-    /// result has no rows; a panel that fails shows its error.
+    /// result has no rows; a panel that fails shows its error. `live`: what the server of the page can do, if it has one.
     #[must_use]
-    pub fn draw(&self, batch_date: NaiveDate, answers: &[Answer]) -> Panels {
+    pub fn draw(&self, batch_date: NaiveDate, answers: &[Answer], live: Option<&Live>) -> Panels {
         let answers: BTreeMap<&str, &Answer> = answers.iter().map(|answer| (&*answer.name, answer)).collect();
         let mut failures = Vec::new();
         let values = self.values(batch_date, &answers, &mut failures);
@@ -66,6 +78,7 @@ impl Dashboard {
             failures.push(failure("page".to_owned(), &self.page_file, problem));
             String::new()
         });
+        let explore = self.explore(&answers, &values, live, &mut failures);
         let (mut views, mut tiles) = (Vec::new(), Vec::new());
         for panel in &self.panels {
             let Some(answer) = answers.get(&*panel.id) else {
@@ -99,10 +112,46 @@ impl Dashboard {
             title: self.page.title.clone(),
             note: note.trim().to_owned(),
             batch_date,
+            is_live: live.is_some() && explore.is_some(),
+            explore,
             views,
             tiles,
             failures,
         }
+    }
+
+    /// The explorer, if its query was run and found something.
+    fn explore(
+        &self,
+        answers: &BTreeMap<&str, &Answer>,
+        values: &Variable,
+        live: Option<&Live>,
+        failures: &mut Vec<Failure>,
+    ) -> Option<explore::View> {
+        let explore = self.explore.as_ref()?;
+        let answer = answers.get(&*explore.id)?;
+        let view = match &answer.result {
+            Ok(table) if table.rows.is_empty() => return None,
+            Ok(table) => explore::view(&explore.definition, table, values, live).map_err(|error| error.to_string()),
+            Err(problem) => Err(problem.trim().to_owned()),
+        };
+        let view = view.unwrap_or_else(|problem| {
+            failures.push(Failure {
+                part: format!("explorer {}", explore.id),
+                file: explore.file.clone(),
+                problem: problem.clone(),
+            });
+            explore::View {
+                title: explore.definition.title.clone(),
+                error: Some(problem),
+                ..explore::View::default()
+            }
+        });
+        Some(explore::View {
+            id: explore.id.clone(),
+            query: answer.sql.clone(),
+            ..view
+        })
     }
 
     /// The variables of all texts.
@@ -152,7 +201,7 @@ impl Panels {
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn page(self, facts: Facts) -> Result<String, RenderError> {
+    pub fn page(self, facts: Facts) -> Result<Document, RenderError> {
         let mut views = self.views;
         for section in facts.sections {
             views.push(view(section)?);
@@ -160,7 +209,12 @@ impl Panels {
         let tiles: Vec<Tile> = self.tiles.into_iter().chain(facts.tiles).collect();
         let failures = self.failures.iter().map(ToString::to_string);
         let warnings: Vec<String> = facts.warnings.into_iter().chain(failures).collect();
+        let script = self.explore.as_ref().filter(|view| view.error.is_none());
+        let script = script.map(|view| view.script);
+        let policy = content_security_policy(script, self.is_live);
         let context = context! {
+            policy => policy.clone(),
+            explore => Serde(self.explore),
             title => self.title,
             note => self.note,
             batch_date => self.batch_date.to_string(),
@@ -172,9 +226,9 @@ impl Panels {
         };
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment
-            .render_named_str("page.html", TEMPLATE, context)
-            .map_err(RenderError::Template)
+        let html = environment.render_named_str("page.html", TEMPLATE, context);
+        let html = html.map_err(RenderError::Template)?;
+        Ok(Document { html, policy })
     }
 }
 

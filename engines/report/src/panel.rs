@@ -134,7 +134,7 @@ fn rows(columns: &[ColumnDefinition], scope: &Scope<'_>) -> Result<Vec<Vec<Strin
     Ok(rows)
 }
 
-fn written(value: &Value, format: Format) -> String {
+pub(crate) fn written(value: &Value, format: Format) -> String {
     match (format, value) {
         (_, Value::Null) => String::new(),
         (Format::Plain, value) => value.display(),

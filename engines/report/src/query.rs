@@ -33,7 +33,7 @@ pub(crate) fn value_query(name: &str) -> String {
 }
 
 impl Dashboard {
-    /// The queries of all panels and page-wide values; without those that need a [`Relation::LeftOut`].
+    /// The queries of all panels, of the explorer and of page-wide values; without those that need a [`Relation::LeftOut`].
     pub fn queries(&self, batch_date: NaiveDate, relation: &dyn Fn(&str) -> Relation) -> Vec<Query> {
         let panels = self
             .panels
@@ -44,7 +44,10 @@ impl Dashboard {
             .values
             .iter()
             .map(|(name, value)| (value_query(name), &value.sql));
+        let explore = self.explore.iter();
+        let explore = explore.map(|explore| (explore.id.clone(), &explore.definition.sql));
         panels
+            .chain(explore)
             .chain(values)
             .filter_map(|(name, sql)| {
                 let sql = template::sql(sql, batch_date, relation).transpose()?;

@@ -9,13 +9,15 @@ use crate::table;
 use crate::text;
 use chrono::NaiveDate;
 use minijinja::value::{Value, ValueKind};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context};
-use std::collections::BTreeSet;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The date that the page is about, as `2026-01-15`.
 pub(crate) const BATCH_DATE: &str = "batch_date";
+/// In queries of the explorer's details: the condition that the page's filters make.
+pub(crate) const FILTERS: &str = "filters";
 /// What SQL can use.
 pub(crate) const SQL_VARIABLES: [&str; 2] = ["ref", BATCH_DATE];
 /// Names that page-wide values cannot have.
@@ -119,10 +121,20 @@ pub(crate) fn sql(
     batch_date: NaiveDate,
     relation: &dyn Fn(&str) -> Relation,
 ) -> Result<Option<String>, String> {
+    filtered_sql(template, batch_date, None, relation)
+}
+
+/// As [`sql`], with the condition of the filters.
+pub(crate) fn filtered_sql(
+    template: &str,
+    batch_date: NaiveDate,
+    filters: Option<&str>,
+    relation: &dyn Fn(&str) -> Relation,
+) -> Result<Option<String>, String> {
     // Which relations are needed is known after rendering once.
     let names = Arc::new(Mutex::new(BTreeSet::new()));
     let collected = Arc::clone(&names);
-    render_sql(template, batch_date, move |name| {
+    render_sql(template, batch_date, filters, move |name| {
         collected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -130,7 +142,7 @@ pub(crate) fn sql(
         name.to_owned()
     })?;
     let names = std::mem::take(&mut *names.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut known = std::collections::BTreeMap::new();
+    let mut known = BTreeMap::new();
     for name in names {
         match relation(&name) {
             Relation::Known(sql) => known.insert(name, sql),
@@ -139,17 +151,20 @@ pub(crate) fn sql(
         };
     }
     let resolved = move |name: &str| known.get(name).cloned().unwrap_or_default();
-    render_sql(template, batch_date, resolved).map(Some)
+    render_sql(template, batch_date, filters, resolved).map(Some)
 }
 
 fn render_sql(
     template: &str,
     batch_date: NaiveDate,
+    filters: Option<&str>,
     relation: impl Fn(&str) -> String + Send + Sync + 'static,
 ) -> Result<String, String> {
     let mut environment = environment();
     environment.add_function("ref", move |name: &str| relation(name));
-    let rendered = environment.render_str(template, context!(batch_date => batch_date.to_string()));
+    let mut variables = BTreeMap::from([(BATCH_DATE, batch_date.to_string())]);
+    variables.extend(filters.map(|filters| (FILTERS, filters.to_owned())));
+    let rendered = environment.render_str(template, variables);
     rendered
         .map(|sql| sql.trim().to_owned())
         .map_err(|error| explain(&error))

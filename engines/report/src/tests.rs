@@ -69,11 +69,15 @@ fn text(text: &str) -> Value {
 }
 
 fn html(dashboard: &Dashboard, answers: &[Answer]) -> String {
-    dashboard.draw(day(), answers).page(Facts::default()).unwrap()
+    dashboard
+        .draw(day(), answers, None)
+        .page(Facts::default())
+        .unwrap()
+        .html
 }
 
 fn problems(dashboard: &Dashboard, answers: &[Answer]) -> Vec<String> {
-    let panels = dashboard.draw(day(), answers);
+    let panels = dashboard.draw(day(), answers, None);
     panels.failures().iter().map(ToString::to_string).collect()
 }
 
@@ -235,7 +239,7 @@ fn facts_are_shown_after_the_panels() {
         footer: "the end".to_owned(),
         ..Facts::default()
     };
-    let page = shop().draw(day(), &[]).page(facts).unwrap();
+    let page = shop().draw(day(), &[], None).page(facts).unwrap().html;
     for text in [
         "<a href=\"#first\">",
         "<td>&lt;1&gt;</td>",

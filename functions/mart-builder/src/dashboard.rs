@@ -12,7 +12,7 @@ pub use facts::RunFacts;
 pub use queries::PanelQuery;
 
 use cardlake_dbt::ProjectFile;
-use cardlake_report::{Answer, Dashboard, DefinitionError, RenderError};
+use cardlake_report::{Answer, Dashboard, DefinitionError, Document, Live, RenderError};
 
 /// How many earlier runs the page shows.
 pub const EARLIER_RUNS: usize = 30;
@@ -33,17 +33,25 @@ pub fn definitions(files: &[ProjectFile]) -> Result<Dashboard, DefinitionError> 
 pub struct Page {
     /// The document.
     pub html: String,
+    /// Its content security policy.
+    pub policy: String,
     /// One sentence for each panel that failed; the page shows them, too.
     pub warnings: Vec<String>,
 }
 
-/// The page of a run. A panel that fails shows its error and is a warning.
+/// The page of a run. A panel that fails shows its error and is a warning. `live`: what the server of the page can do, if it
+/// has one.
 ///
 /// # Errors
 /// See [`RenderError`]: an internal bug.
-pub fn page(dashboard: &Dashboard, answers: &[Answer], run: &RunFacts<'_>) -> Result<Page, RenderError> {
-    let panels = dashboard.draw(run.batch_date, answers);
+pub fn page(
+    dashboard: &Dashboard,
+    answers: &[Answer],
+    run: &RunFacts<'_>,
+    live: Option<&Live>,
+) -> Result<Page, RenderError> {
+    let panels = dashboard.draw(run.batch_date, answers, live);
     let warnings: Vec<String> = panels.failures().iter().map(ToString::to_string).collect();
-    let html = panels.page(run.facts(warnings.len()))?;
-    Ok(Page { html, warnings })
+    let Document { html, policy } = panels.page(run.facts(warnings.len()))?;
+    Ok(Page { html, policy, warnings })
 }

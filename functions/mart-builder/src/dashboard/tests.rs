@@ -217,7 +217,7 @@ fn page_of(delivered: &[(&str, u64)], answers: &[Answer]) -> Page {
         runs: &runs,
         lineage: "<svg class=\"drawn\"></svg>",
     };
-    super::page(&embedded(), answers, &run).unwrap()
+    super::page(&embedded(), answers, &run, None).unwrap()
 }
 
 fn page(answers: &[Answer]) -> String {

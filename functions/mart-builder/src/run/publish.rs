@@ -153,7 +153,7 @@ impl Run<'_> {
             runs: &runs,
             lineage: &docs::lineage(self.manifest)?,
         };
-        let page = dashboard::page(&self.context.dashboard, &answers, &facts)?;
+        let page = dashboard::page(&self.context.dashboard, &answers, &facts, None)?;
         for warning in &page.warnings {
             tracing::warn!(warning, "a panel of the report failed");
         }
