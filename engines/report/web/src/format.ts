@@ -12,15 +12,11 @@ const UNITS = [
 
 /** A number for an axis or a tile: `1.2M`. */
 export function compact(value: number): string {
-  const size = Math.abs(value);
-  let text = "";
-  for (const [divisor, unit] of UNITS) {
-    if (unit !== "" && size < divisor && Math.abs(Number.parseFloat(text)) < 1000) break;
-    const scaled = value / divisor;
-    const digits = Math.abs(scaled % 1) > 0.05 && Math.abs(scaled) < 100 ? 1 : 0;
-    text = fixed(scaled, digits) + unit;
-  }
-  return text;
+  // What rounds to 1000 of a unit is one of the next.
+  const [divisor, unit] = UNITS.find(([size]) => Math.abs(value) / size < 999.5) ?? [1e12, "T"];
+  const scaled = value / divisor;
+  const text = fixed(scaled, Math.abs(scaled) < 99.95 ? 1 : 0).replace(/\.0$/, "");
+  return (text === "-0" ? "0" : text) + unit;
 }
 
 /** With this many digits, none or one; halves go to the even digit. */

@@ -36,7 +36,7 @@ class Explorer {
     this.#filters = new Filters(data, this.#cube, this.#state, change);
     this.#details = new Details(data, this.#cube, change);
     const time = h("div", { class: "part" }, this.#timeTitle, this.#timeLegend, this.#time.element);
-    root.append(
+    root.replaceChildren(
       this.#filters.element,
       this.#filters.chips,
       this.#said,
