@@ -25,6 +25,7 @@ fn the_dashboard_shows_what_the_run_came_to() {
     for path in [&made_by_the_build, &made_by_hand] {
         let page = std::fs::read_to_string(path).unwrap();
         for panel in [
+            "explore",
             "sales",
             "categories",
             "channels",

@@ -11,6 +11,7 @@ mod dashboard;
 mod data_api;
 mod delivery;
 mod deployed;
+mod explorer;
 mod failures;
 mod full_disk;
 mod generated;

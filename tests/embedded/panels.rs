@@ -62,8 +62,8 @@ fn a_project_with_other_models_builds_whatever_the_panels_expect() {
     let report = build(&lake, folder);
     assert_eq!(report["status"], "succeeded", "{report:#}");
     let warnings = warnings(&report);
-    // Eleven panels, and the currency of the amounts.
-    assert_eq!(warnings.len(), 12, "{warnings:#?}");
+    // Eleven panels, the explorer, and the currency of the amounts.
+    assert_eq!(warnings.len(), 13, "{warnings:#?}");
     let page = String::from_utf8(lake.files_below("s3")[page].clone()).unwrap();
     for (id, problem) in [
         ("lateness", "days_late"),

@@ -79,7 +79,11 @@ fn cells() -> Table {
                     continue;
                 }
                 let orders = 100 + 10 * (index as i64 % 7) + 5 * category as i64 + channel as i64 + index as i64;
-                let name = if name.is_empty() { Value::Null } else { Value::Text((*name).to_owned()) };
+                let name = if name.is_empty() {
+                    Value::Null
+                } else {
+                    Value::Text((*name).to_owned())
+                };
                 rows.push(vec![
                     Value::Text(day.to_string()),
                     name,
@@ -92,7 +96,9 @@ fn cells() -> Table {
         }
     }
     Table {
-        columns: ["day", "category", "channel", "sales", "orders", "returned"].map(str::to_owned).into(),
+        columns: ["day", "category", "channel", "sales", "orders", "returned"]
+            .map(str::to_owned)
+            .into(),
         rows,
     }
 }

@@ -85,6 +85,7 @@ struct Document<'a> {
     /// The day before which days were left out.
     left_out_before: Option<NaiveDate>,
     most_cells: usize,
+    question: Option<&'a str>,
     live: Option<&'a Live>,
 }
 
@@ -241,6 +242,7 @@ fn document<'a>(
         cells: found,
         left_out_before,
         most_cells: most,
+        question: definition.question.as_deref().map(str::trim).filter(|_| live.is_some()),
         live,
     })
 }

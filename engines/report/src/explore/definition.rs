@@ -19,6 +19,9 @@ pub(crate) struct ExploreDefinition {
     /// From coarse to fine.
     #[serde(default)]
     pub(crate) details: Vec<DetailDefinition>,
+    /// The question that a page that is served begins with.
+    #[serde(default)]
+    pub(crate) question: Option<String>,
 }
 
 /// The column of days.
@@ -126,7 +129,9 @@ impl ExploreDefinition {
                 return Err(checker.invalid(format!("{field}.table: has no columns")));
             }
         }
-        Ok(())
+        self.question
+            .as_deref()
+            .map_or(Ok(()), |sql| checker.sql("question", sql))
     }
 }
 

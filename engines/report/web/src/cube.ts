@@ -45,6 +45,11 @@ export class Cube {
     this.last = first + (data.cells.days.at(-1) ?? 0);
   }
 
+  /** Whether any day of the range can have cells. */
+  hasData(range: Range): boolean {
+    return range.to >= this.first && range.from <= this.last;
+  }
+
   total(measure: Measure, range: Range, kept: Kept): number {
     const sum = new Sum();
     this.#each(measure, range, kept, (part, whole) => {

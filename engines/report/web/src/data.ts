@@ -53,6 +53,8 @@ export interface Data {
   /** The day before which days were left out. */
   readonly left_out_before: string | null;
   readonly most_cells: number;
+  /** SQL that the reader's question begins with. */
+  readonly question: string | null;
   /** What the server of the page can do, if it has one. */
   readonly live: Live | null;
 }

@@ -85,7 +85,8 @@ export class Details {
     const values = measures.map((measure) => this.#cube.byDay(measure, range, filters));
     const chosen = Math.max(0, measures.findIndex(({ id }) => id === state.measure));
     const measure = measures[chosen];
-    const earlier = measure && state.isCompared ? this.#cube.byDay(measure, before(range), filters) : null;
+    const isCompared = state.isCompared && this.#cube.hasData(before(range));
+    const earlier = measure && isCompared ? this.#cube.byDay(measure, before(range), filters) : null;
     const columns = [{ title: date.title, isNumber: false }];
     for (const each of measures) columns.push({ title: withUnit(each), isNumber: true });
     if (earlier) columns.push({ title: `${measure?.title ?? ""}: change`, isNumber: true });

@@ -43,7 +43,9 @@ export class Filters {
     this.#to = h("input", { type: "date", ...limits });
     this.#from.addEventListener("change", () => this.#setRange(this.#from));
     this.#to.addEventListener("change", () => this.#setRange(this.#to));
-    this.#presets = PRESETS.map(([text, days]) => {
+    // Periods longer than the data are all of it.
+    const shorter = PRESETS.filter(([, days]) => days < cube.last - cube.first + 1 || days === Number.POSITIVE_INFINITY);
+    this.#presets = shorter.map(([text, days]) => {
       const set = () => this.#change({ ...this.#state, range: this.#preset(days) });
       return [button(text, { "aria-pressed": "false" }, set), days] as const;
     });

@@ -45,7 +45,7 @@ class Explorer {
       this.#breakdowns,
       this.#details.element,
     );
-    if (data.live) root.append(new Question(data.live).element);
+    if (data.live) root.append(new Question(data.live, data.question).element);
     this.#show();
     addEventListener("hashchange", () => {
       const state = this.#read();
@@ -95,7 +95,7 @@ class Explorer {
     const state = this.#state;
     const tiles = this.#data.measures.map((measure) => {
       const now = this.#cube.total(measure, state.range, filters);
-      const then = earlier && this.#hasData(earlier) ? this.#cube.total(measure, earlier, filters) : null;
+      const then = earlier && this.#cube.hasData(earlier) ? this.#cube.total(measure, earlier, filters) : null;
       const changed = then === null ? "" : change(now, then, measure.format);
       const note = then === null ? "" : `before: ${written(then, measure.format)}`;
       const chosen = String(measure.id === state.measure);
@@ -113,15 +113,11 @@ class Explorer {
     this.#tiles.replaceChildren(...tiles);
   }
 
-  #hasData(range: Range): boolean {
-    return range.to >= this.#cube.first && range.from <= this.#cube.last;
-  }
-
   #showTime(measure: Measure, filters: Kept, earlier: Range | null): void {
     const state = this.#state;
     const { range } = state;
     const values = this.#cube.byDay(measure, range, filters);
-    const compared = earlier && this.#hasData(earlier) ? this.#cube.byDay(measure, earlier, filters) : null;
+    const compared = earlier && this.#cube.hasData(earlier) ? this.#cube.byDay(measure, earlier, filters) : null;
     const what = withUnit(measure);
     this.#timeTitle.textContent = `${measure.title} by day`;
     const marks: [string, string][] = [["first", `Columns: ${what}, by ${this.#data.date.title.toLowerCase()}`]];
@@ -154,7 +150,7 @@ class Explorer {
     const dimension = this.#data.dimensions[index];
     if (!dimension) return h("div");
     const now = this.#cube.byValue(index, measure, state.range, filters);
-    const then = earlier && this.#hasData(earlier) ? this.#cube.byValue(index, measure, earlier, filters) : null;
+    const then = earlier && this.#cube.hasData(earlier) ? this.#cube.byValue(index, measure, earlier, filters) : null;
     const chosen = state.values.get(dimension.column) ?? [];
     const found = dimension.values
       .map((value, at) => ({ value, at }))

@@ -43,10 +43,11 @@ export class Question {
   /** What was asked, and its result. */
   #answer: { readonly sql: string; readonly rows: Rows } | null = null;
 
-  constructor(live: Live) {
-    const example = live.models.find(({ columns }) => columns.length > 0) ?? live.models[0];
+  constructor(live: Live, question: string | null) {
     this.#sql = h("textarea", { rows: "6", spellcheck: "false", autocomplete: "off", "aria-describedby": "question-help" });
-    this.#sql.value = example ? `select *\nfrom {{ ref('${example.name}') }}\nlimit 20` : "select 1 as n";
+    const [model] = live.models;
+    const all = model ? `select *\nfrom {{ ref('${model.name}') }}\nlimit 20` : "select 1 as n";
+    this.#sql.value = question ?? all;
     this.#sql.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void this.#ask();
     });

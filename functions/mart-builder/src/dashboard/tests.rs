@@ -16,8 +16,8 @@ use sqlparser::parser::Parser;
 use std::collections::BTreeMap;
 
 const DAY: &str = "2026-01-15";
-/// Panels with a query, and values of the page.
-const QUERIES: usize = 12;
+/// Panels with a query, the explorer, and values of the page.
+const QUERIES: usize = 13;
 
 fn embedded() -> Dashboard {
     let files = cardlake_assets::embedded()
@@ -144,6 +144,20 @@ fn answers() -> Vec<Answer> {
             &[&["0", "90"], &["1", "8"], &["2", "2"]],
         ),
         answer("values.currency", &["currency"], &[&["KRW"]]),
+        answer(
+            "explore",
+            &[
+                "day",
+                "merchant_category",
+                "channel",
+                "segment",
+                "sales",
+                "approved",
+                "declined",
+                "attempts",
+            ],
+            &[&[DAY, "<b>taxi", "online", "loyal", "1200000.00", "40", "2", "42"]],
+        ),
     ]
 }
 
@@ -263,7 +277,7 @@ fn the_page_has_every_panel_with_its_chart_numbers_and_query() {
     }
     assert_eq!(page.matches("<svg viewBox").count() % 2, 0);
     assert!(page.contains("<svg class=\"drawn\">"));
-    assert_eq!(page.matches("<summary>Query</summary>").count(), 11);
+    assert_eq!(page.matches("<summary>Query</summary>").count(), 12);
     // A day without sales counts for the mean: 700,000, nothing, 1,200,000.
     assert!(page.contains("633k as 7-day mean"), "{page}");
 }
@@ -271,10 +285,16 @@ fn the_page_has_every_panel_with_its_chart_numbers_and_query() {
 #[test]
 fn values_are_escaped_and_nothing_is_loaded_from_elsewhere() {
     let page = page(&answers());
-    for hostile in ["<b>Merchant", "<i>amount", "<not>"] {
+    for hostile in ["<b>taxi", "<b>Merchant", "<i>amount", "<not>"] {
         assert!(!page.contains(hostile), "{hostile}");
     }
     assert!(page.contains("&lt;b&gt;Merchant"));
+    // The explorer's script, which is tested where it is made.
+    let (before, rest) = page.split_once("<script>").unwrap();
+    let (_, after) = rest.split_once("</script>").unwrap();
+    let page = [before, after]
+        .concat()
+        .replace("<script type=\"application/json\"", "");
     for foreign in ["http:", "https:", "//", "@import", "url(", "<script"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
@@ -318,7 +338,7 @@ fn a_panel_that_fails_shows_its_error_and_the_others_stay() {
         assert!(html.contains(text), "{text}: {html}");
     }
     assert!(!html.contains("Sales of the day"));
-    assert_eq!(html.matches("<summary>Query</summary>").count(), 11);
+    assert_eq!(html.matches("<summary>Query</summary>").count(), 12);
 }
 
 #[test]
