@@ -29,7 +29,7 @@ use cardlake_report::{Dashboard, Draft, Filters, Query, Table, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -37,6 +37,8 @@ use tokio::sync::Mutex;
 
 /// After this time a query is cancelled.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How often a request is tried while other processes have the lake.
+const ATTEMPTS: usize = 3;
 /// Rows that a question shows.
 const MOST_ROWS: usize = 1000;
 
@@ -190,23 +192,33 @@ async fn panel(State(server): State<Arc<Server>>, body: Bytes) -> Response {
 }
 
 /// Opens the lake for one request. It is closed again even if the client does not wait for the answer.
+///
+/// The servers of another process end with it: then the request is answered anew, for this process may have the lake now.
 async fn with_lake<T: Send + 'static>(
     server: Arc<Server>,
-    answer: impl AsyncFnOnce(&Access, &Lake) -> Result<T, Refused> + Send + 'static,
+    answer: impl AsyncFn(&Access, &Lake) -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Refused> {
     // On a thread of its own, as the futures of closures that borrow cannot be sent between threads.
     let runtime = tokio::runtime::Handle::current();
     let task = tokio::task::spawn_blocking(move || {
         runtime.block_on(async {
             let _turn = server.turn.lock().await;
-            let access = open(&server.data_dir).await?;
-            let answered = async {
-                let lake = Lake::read(&access).await?;
-                answer(&access, &lake).await
-            };
-            let answered = answered.await;
-            access.close().await?;
-            answered
+            let mut attempts = 1..=ATTEMPTS;
+            loop {
+                let is_last = attempts.next() == Some(ATTEMPTS);
+                let access = Access::open(&server.data_dir).await?;
+                let is_of_another = access.holder().is_some();
+                let answered = async {
+                    let lake = Lake::read(&access).await?;
+                    answer(&access, &lake).await
+                };
+                let answered = answered.await;
+                access.close().await?;
+                match answered {
+                    Err(Refused(StatusCode::SERVICE_UNAVAILABLE, _)) if is_of_another && !is_last => {}
+                    answered => return answered,
+                }
+            }
         })
     });
     let failed = |error| {
@@ -216,10 +228,6 @@ async fn with_lake<T: Send + 'static>(
         )
     };
     task.await.map_err(failed)?
-}
-
-async fn open(data_dir: &Path) -> Result<Access, CliError> {
-    Access::open(data_dir).await
 }
 
 /// The query if it is one SELECT.
