@@ -148,9 +148,17 @@ fn pairs(files: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
 }
 
-/// A text as YAML: JSON's strings are YAML's, too.
+/// A text as YAML: JSON's strings are YAML's, too, if all control characters are escaped.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut quoted = String::new();
+    for letter in serde_json::Value::from(text).to_string().chars() {
+        if letter.is_control() {
+            let _ = write!(quoted, "\\u{:04x}", u32::from(letter));
+        } else {
+            quoted.push(letter);
+        }
+    }
+    quoted
 }
 
 /// A field with text of several lines, in a block where it can be one.
@@ -198,3 +206,6 @@ fn with_panel(page: &str, id: &str) -> Option<String> {
         rest.concat()
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,3 +38,6 @@ pub struct Model {
     /// Names of its columns.
     pub columns: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;
