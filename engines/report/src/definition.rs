@@ -1,53 +1,30 @@
 //! Definitions: the YAML files of a dashboard.
 //!
 //! `page.yml` has the page's title, its values, the order of the panels and perhaps the name of the explorer; `<id>.yml` is
-//! the panel, or the explorer, of that id. Every field is checked when the files are read: unknown fields, templates that cannot be parsed, variables that a template
-//! does not have.
+//! the panel, or the explorer, of that id. Every field is checked when the files are read: unknown fields, templates that
+//! cannot be parsed, variables that a template does not have.
 
 mod check;
+mod error;
+mod panel;
 
-pub(crate) use check::Checker;
+pub(crate) use check::{Checker, is_id};
+pub use error::DefinitionError;
+pub(crate) use panel::{
+    AxisDefinition, BarsDefinition, ChartDefinition, ColumnDefinition, ColumnsDefinition, Every, Format,
+    HeatMapDefinition, PanelDefinition,
+};
 
 use crate::explore::ExploreDefinition;
 use crate::template;
+use error::invalid;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The file with the title and the order of the panels.
 pub(crate) const PAGE: &str = "page.yml";
 const PAGE_ID: &str = "page";
-
-/// Error in a definition file.
-#[derive(Debug, thiserror::Error)]
-pub enum DefinitionError {
-    /// Not YAML, an unknown or missing field, or a value of another type.
-    #[error("{file}: {source}")]
-    Yaml {
-        /// The file.
-        file: String,
-        /// Line and field.
-        source: Box<serde_saphyr::Error>,
-    },
-    /// A template that cannot be parsed.
-    #[error("{file}: {field}: {}", template::explain(.source))]
-    Template {
-        /// The file.
-        file: String,
-        /// The field.
-        field: String,
-        /// What is wrong with it.
-        source: minijinja::Error,
-    },
-    /// A file or field that does not fit the others.
-    #[error("{file}: {problem}")]
-    Invalid {
-        /// The file.
-        file: String,
-        /// The field, what is wrong, and what to do.
-        problem: String,
-    },
-}
 
 /// `page.yml`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -80,156 +57,6 @@ pub(crate) struct ValueDefinition {
 
 fn comma() -> String {
     ", ".to_owned()
-}
-
-/// The file of a panel.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PanelDefinition {
-    pub(crate) title: String,
-    #[serde(default)]
-    pub(crate) note: String,
-    pub(crate) sql: String,
-    #[serde(default)]
-    pub(crate) tiles: Vec<TileDefinition>,
-    #[serde(default)]
-    pub(crate) chart: Option<ChartDefinition>,
-    pub(crate) table: Vec<ColumnDefinition>,
-}
-
-/// A number at the top of the page; none where its value is empty.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TileDefinition {
-    pub(crate) label: String,
-    pub(crate) value: String,
-    #[serde(default)]
-    pub(crate) note: String,
-}
-
-/// A column of a panel's table.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ColumnDefinition {
-    pub(crate) column: String,
-    pub(crate) title: String,
-    #[serde(default)]
-    pub(crate) format: Format,
-    /// Wins over `format`.
-    #[serde(default)]
-    pub(crate) text: Option<String>,
-}
-
-/// How a value is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Format {
-    /// As the warehouse delivers it.
-    Plain,
-    /// Numbers with thousands separators.
-    #[default]
-    Grouped,
-    /// `1.2M`.
-    Compact,
-    /// A share as a percentage.
-    Percent,
-}
-
-/// A panel's chart.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ChartDefinition {
-    /// Upright columns along a scale.
-    Columns(ColumnsDefinition),
-    /// Horizontal bars.
-    Bars(BarsDefinition),
-    /// Coloured cells.
-    HeatMap(HeatMapDefinition),
-}
-
-/// Upright columns, perhaps with a moving mean.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ColumnsDefinition {
-    pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) name_text: Option<String>,
-    pub(crate) value: String,
-    #[serde(default)]
-    pub(crate) text: Option<String>,
-    /// Condition on the rows that are drawn.
-    #[serde(default, rename = "where")]
-    pub(crate) condition: Option<String>,
-    /// Adds points for what the result has no row for.
-    #[serde(default)]
-    pub(crate) every: Option<Every>,
-    /// Points of the mean that is drawn as a line.
-    #[serde(default)]
-    pub(crate) mean: Option<usize>,
-    pub(crate) x_title: String,
-    pub(crate) y_title: String,
-    /// Names of the columns and of the line.
-    #[serde(default)]
-    pub(crate) legend: Vec<String>,
-    pub(crate) alternative: String,
-}
-
-/// Which points there are, whether or not the result has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Every {
-    /// Each day from the first to the last.
-    Day,
-}
-
-/// Horizontal bars, in the order of the rows.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct BarsDefinition {
-    pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) name_text: Option<String>,
-    pub(crate) value: String,
-    /// Beside each bar.
-    #[serde(default)]
-    pub(crate) text: Option<String>,
-    #[serde(default, rename = "where")]
-    pub(crate) condition: Option<String>,
-    pub(crate) alternative: String,
-}
-
-/// Cells by two columns.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct HeatMapDefinition {
-    pub(crate) x: AxisDefinition,
-    pub(crate) y: AxisDefinition,
-    pub(crate) value: String,
-    /// In each cell.
-    #[serde(default)]
-    pub(crate) text: Option<String>,
-    /// The value of the strongest colour; default: the highest one.
-    #[serde(default)]
-    pub(crate) full: Option<f64>,
-    pub(crate) alternative: String,
-}
-
-/// An axis of a heat map.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AxisDefinition {
-    pub(crate) column: String,
-    pub(crate) title: String,
-    #[serde(default)]
-    pub(crate) text: Option<String>,
-    /// With `last`: the numbers between the two; default: the values of the result, sorted.
-    #[serde(default)]
-    pub(crate) first: Option<i64>,
-    #[serde(default)]
-    pub(crate) last: Option<i64>,
-    /// Whether to leave out the end of the axis that has no cells.
-    #[serde(default)]
-    pub(crate) shrink: bool,
 }
 
 /// A definition and where it stands.
@@ -363,17 +190,4 @@ fn defined<T: DeserializeOwned>(id: &str, file: &str, text: &str) -> Result<Defi
         file: file.to_owned(),
         definition: read(file, text)?,
     })
-}
-
-/// Whether a text can be the id of a panel: it is part of links and the name of a file.
-pub(crate) fn is_id(id: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !id.is_empty() && id.bytes().all(is_part)
-}
-
-fn invalid(file: &str, problem: String) -> DefinitionError {
-    DefinitionError::Invalid {
-        file: file.to_owned(),
-        problem,
-    }
 }

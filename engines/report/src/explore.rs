@@ -4,20 +4,20 @@
 //! definition   explore.yml: a query, its dimensions and measures, queries of the details
 //! cube         the result as compact JSON inside the page
 //! details      queries of merchants, rows and the like, narrowed by the page's filters; for a page that is served
-//! policy       which script may run
+//! bundle       the script
 //! ```
 //!
 //! The script is made by `web/` (TypeScript, bundled with uPlot) and committed, so that a build needs no Node.js.
 
+mod bundle;
 mod cube;
 mod definition;
 mod details;
-mod policy;
 
+pub(crate) use bundle::{SCRIPT, STYLE};
 pub(crate) use cube::{View, view};
 pub(crate) use definition::ExploreDefinition;
 pub use details::{DetailError, DetailRows, Filters};
-pub(crate) use policy::{SCRIPT, STYLE, content_security_policy};
 
 use serde::Serialize;
 

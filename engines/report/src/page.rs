@@ -1,18 +1,20 @@
 //! The page: panels, tiles and the caller's facts in one HTML document.
 
 use crate::definition::Dashboard;
-use crate::explore::{self, Live, content_security_policy};
+use crate::explore::{self, Live};
 use crate::facts::{Body, Facts, Section, TextTable, Tile};
 use crate::panel::{self, Drawing, Drawn, View};
 use crate::query::{Answer, value_query};
 use crate::table::Value;
 use crate::template;
+use cardlake_pages::{Page, PageError, content_security_policy};
 use chrono::NaiveDate;
+use minijinja::context;
 use minijinja::value::{Serde, Value as Variable};
-use minijinja::{Environment, UndefinedBehavior, context};
 use std::collections::BTreeMap;
 
 const TEMPLATE: &str = include_str!("page.html.j2");
+const STYLE: &str = include_str!("page.css");
 
 /// Why there is no page: an internal bug, or a chart of the facts that no scale holds. Panels are no reason.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +23,8 @@ pub enum RenderError {
     #[error(transparent)]
     Chart(#[from] crate::charts::ChartError),
     /// The page's own template.
-    #[error("cannot render the page: {}", template::explain(.0))]
-    Template(#[source] minijinja::Error),
+    #[error(transparent)]
+    Template(#[from] PageError),
 }
 
 /// A part of the dashboard that failed.
@@ -210,8 +212,8 @@ impl Panels {
         let failures = self.failures.iter().map(ToString::to_string);
         let warnings: Vec<String> = facts.warnings.into_iter().chain(failures).collect();
         let script = self.explore.as_ref().filter(|view| view.error.is_none());
-        let script = script.map(|view| view.script);
-        let policy = content_security_policy(script, self.is_live);
+        let script = script.map_or("", |view| view.script);
+        let policy = content_security_policy(&[script], self.is_live);
         let context = context! {
             policy => policy.clone(),
             explore => Serde(self.explore),
@@ -221,13 +223,15 @@ impl Panels {
             tiles => Serde(tiles),
             panels => Serde(views),
             warnings => warnings,
+            page_style => STYLE,
             style => facts.style,
             footer => facts.footer,
         };
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        let html = environment.render_named_str("page.html", TEMPLATE, context);
-        let html = html.map_err(RenderError::Template)?;
+        let page = Page {
+            template: TEMPLATE,
+            script,
+        };
+        let html = page.html(context)?;
         Ok(Document { html, policy })
     }
 }

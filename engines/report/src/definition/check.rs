@@ -1,8 +1,15 @@
 //! Checks of the templates of a definition file.
 
-use super::{AxisDefinition, ChartDefinition, DefinitionError, PanelDefinition, invalid, is_id};
+use super::error::{DefinitionError, invalid};
+use super::panel::{AxisDefinition, ChartDefinition, PanelDefinition};
 use crate::template;
 use std::collections::BTreeSet;
+
+/// Whether a text can be the id of a panel: it is part of links and the name of a file.
+pub(crate) fn is_id(id: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !id.is_empty() && id.bytes().all(is_part)
+}
 
 /// Variables of texts about the whole result.
 const OF_RESULT: [&str; 2] = ["rows", "points"];

@@ -135,7 +135,7 @@ fn the_page_has_the_cells_by_day() {
     );
     assert_eq!(html.matches("<script").count(), 2);
     assert!(html.contains(&format!("<script>{}</script>", super::SCRIPT)));
-    assert_eq!(policy, super::content_security_policy(Some(super::SCRIPT), false));
+    assert_eq!(policy, cardlake_pages::content_security_policy(&[super::SCRIPT], false));
     assert!(
         html.contains("script-src &#x27;sha256-") || html.contains("script-src 'sha256-"),
         "{html}"
