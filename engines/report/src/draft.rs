@@ -194,7 +194,7 @@ fn with_panel(page: &str, id: &str) -> Option<String> {
     let is_item = |line: &&str| line.trim_start().starts_with("- ");
     let is_inside = |line: &&str| is_item(line) || line.trim().is_empty() || line.trim_start().starts_with('#');
     let inside = after.iter().take_while(|line| is_inside(line)).count();
-    let last = after.get(..inside)?.iter().rposition(|line| is_item(&line))?;
+    let last = after.get(..inside)?.iter().rposition(is_item)?;
     let item = after.get(last)?;
     let indent = &item[..item.len() - item.trim_start().len()];
     let end = if item.ends_with('\n') { "" } else { "\n" };

@@ -66,7 +66,7 @@ impl From<QueryError> for Refused {
     }
 }
 
-fn wrong(problem: impl ToString) -> Refused {
+fn wrong(problem: &(impl ToString + ?Sized)) -> Refused {
     Refused(StatusCode::BAD_REQUEST, problem.to_string())
 }
 
@@ -144,13 +144,15 @@ async fn page(State(server): State<Arc<Server>>) -> Response {
 
 async fn detail(State(server): State<Arc<Server>>, body: Bytes) -> Response {
     let answer = async {
-        let request: DetailRequest = serde_json::from_slice(&body).map_err(wrong)?;
+        let request: DetailRequest = serde_json::from_slice(&body).map_err(|error| wrong(&error))?;
         with_lake(server, async move |access, lake| {
             let relation = |name: &str| lake.relation(name);
             let dashboard = &lake.dashboard;
             let query = dashboard.detail_query(&request.detail, &request.filters, lake.batch_date, &relation);
-            let table = ask(&query.map_err(wrong)?, &access.warehouse()?, LIMIT).await?;
-            dashboard.detail_rows(&request.detail, &table).map_err(wrong)
+            let table = ask(&query.map_err(|error| wrong(&error))?, &access.warehouse()?, LIMIT).await?;
+            dashboard
+                .detail_rows(&request.detail, &table)
+                .map_err(|error| wrong(&error))
         })
         .await
     };
@@ -159,10 +161,10 @@ async fn detail(State(server): State<Arc<Server>>, body: Bytes) -> Response {
 
 async fn question(State(server): State<Arc<Server>>, body: Bytes) -> Response {
     let answer = async {
-        let request: QuestionRequest = serde_json::from_slice(&body).map_err(wrong)?;
+        let request: QuestionRequest = serde_json::from_slice(&body).map_err(|error| wrong(&error))?;
         with_lake(server, async move |access, lake| {
             let query = Dashboard::question(&request.sql, lake.batch_date, &|name| lake.relation(name));
-            let query = only_reads(query.map_err(wrong)?)?;
+            let query = only_reads(query.map_err(|error| wrong(&error))?)?;
             Ok(rows(ask(&query, &access.warehouse()?, LIMIT).await?))
         })
         .await
@@ -172,9 +174,9 @@ async fn question(State(server): State<Arc<Server>>, body: Bytes) -> Response {
 
 async fn panel(State(server): State<Arc<Server>>, body: Bytes) -> Response {
     let answer = async {
-        let draft: Draft = serde_json::from_slice(&body).map_err(wrong)?;
+        let draft: Draft = serde_json::from_slice(&body).map_err(|error| wrong(&error))?;
         with_lake(server, async move |access, _| {
-            let saved = draft.add_to(&dashboard_files(access)?).map_err(wrong)?;
+            let saved = draft.add_to(&dashboard_files(access)?).map_err(|error| wrong(&error))?;
             let Some(folder) = dashboard_folder(access) else {
                 return Ok(json!({
                     "file": saved.panel_file,
@@ -234,12 +236,12 @@ async fn with_lake<T: Send + 'static>(
 fn only_reads(query: Query) -> Result<Query, Refused> {
     let sql = query.sql.as_ref().map_err(wrong)?;
     let statements = cardlake_redshift_sql::statements(sql, &BTreeMap::new(), &mut BTreeSet::new());
-    match statements.map_err(wrong)?.as_slice() {
-        [statement] => match cardlake_redshift_sql::translate(statement, DATABASE).map_err(wrong)? {
+    match statements.map_err(|error| wrong(&error))?.as_slice() {
+        [statement] => match cardlake_redshift_sql::translate(statement, DATABASE).map_err(|error| wrong(&error))? {
             Command::Query(_) => Ok(query),
             _ => Err(wrong("a question is a SELECT: it changes nothing")),
         },
-        statements => Err(wrong(format!(
+        statements => Err(wrong(&format!(
             "a question is one SELECT; these are {} statements",
             statements.len()
         ))),

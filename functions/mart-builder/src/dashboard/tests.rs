@@ -235,7 +235,7 @@ fn page_of(delivered: &[(&str, u64)], answers: &[Answer]) -> Page {
 }
 
 fn page(answers: &[Answer]) -> String {
-    let Page { html, warnings } = page_with_warnings(answers);
+    let Page { html, warnings, .. } = page_with_warnings(answers);
     assert_eq!(warnings, [""; 0]);
     html
 }
@@ -317,7 +317,7 @@ fn a_panel_that_fails_shows_its_error_and_the_others_stay() {
         table.columns[1] = "turnover".to_owned();
     }
     answers[11].result = Err("ERROR: permission denied".to_owned());
-    let Page { html, warnings } = page_with_warnings(&answers);
+    let Page { html, warnings, .. } = page_with_warnings(&answers);
     assert_eq!(
         warnings,
         [
