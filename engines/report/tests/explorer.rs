@@ -1,4 +1,5 @@
 //! The explorer as a browser shows it: a page with made-up numbers, and the bundle that it carries.
+#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use cardlake_report::{Answer, Dashboard, Facts, Relation, Table, Value};
 use chrono::NaiveDate;
