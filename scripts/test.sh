@@ -9,6 +9,7 @@ scripts/python-env.sh >/dev/null
 scripts/python-env.sh target/python-aws tests/data_api/requirements.txt >/dev/null
 scripts/python-env.sh target/dbt tests/dbt/requirements.txt >/dev/null
 scripts/chromium.sh >/dev/null
+scripts/web.sh install
 scripts/definition-samples.sh >/dev/null
 
 # The harness gives the seconds of a test to nightly toolchains only; this environment is that of the test programs, not of

@@ -7,7 +7,7 @@
 #        web.sh test PROJECT    tests of playwright.config.ts; tests/*.spec.ts say what they need
 #
 # Where there is no Node.js, root on Debian gets the packages nodejs and npm; elsewhere the script fails and says what to do.
-# With CHROMIUM=none (see chromium.sh) the tests are skipped, and say so.
+# With CHROMIUM=none (see chromium.sh) the tests are skipped, and say so; so is everything if there is no Node.js, either.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -21,6 +21,10 @@ if ! node_is_there && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   rm -f "$log"
 fi
 if ! node_is_there; then
+  if [ "${CHROMIUM:-}" = none ] && [ -z "${CI:-}" ]; then
+    echo "SKIPPED, CHROMIUM=none and no Node.js: web.sh $*" >&2
+    exit 0
+  fi
   echo "web.sh: there is no Node.js: install Node.js 18 or later with npm" >&2
   exit 1
 fi
@@ -29,7 +33,8 @@ cd engines/report/web
 # Two tests may ask at the same time.
 install() {
   exec 9>"$root/target/web.lock"
-  flock 9
+  # macOS has none.
+  if command -v flock >/dev/null; then flock 9; fi
   if ! cmp -s package-lock.json node_modules/.of-lock; then
     npm ci --no-audit --no-fund --loglevel=error >&2
     cp package-lock.json node_modules/.of-lock
@@ -52,5 +57,5 @@ case ${1:-} in
     install
     CHROMIUM_PATH=$chromium npx --no-install playwright test --project "$project"
     ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$root/scripts/web.sh" >&2 && exit 2 ;;
 esac

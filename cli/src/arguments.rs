@@ -317,7 +317,7 @@ pub struct ReportArgs {
     /// Output file [default: report.html in the data directory].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Serve the page on 127.0.0.1 until Ctrl-C.
+    /// Serve the page on 127.0.0.1 until Ctrl-C, with drill-down to rows and questions in SQL.
     #[arg(long)]
     pub serve: bool,
     /// Port to serve on (0: any free port).
