@@ -28,6 +28,10 @@ const LETTERS: i32 = 16;
 
 /// Greatest width of a column, in pixels.
 const WIDEST_COLUMN: i32 = 64;
+/// Height of a bar with what is beside it, in pixels.
+const ROW: i32 = 28;
+/// Height of a line of text, in pixels.
+const LINE: i32 = 17;
 /// Approximate width of a letter, in pixels.
 const LETTER_WIDTH: i32 = 8;
 
@@ -106,7 +110,7 @@ impl Chart {
         let height = match self {
             Self::Columns(_) if width > NARROW => 300,
             Self::Columns(_) => 240,
-            Self::Bars(bars) => 8 + 28 * bars.values.len() as u32,
+            Self::Bars(bars) => bars.height(width),
             Self::HeatMap(map) => 64 + 32 * map.rows.len() as u32,
         };
         let mut text = String::new();
@@ -209,32 +213,54 @@ impl Columns {
 }
 
 impl Bars {
+    /// The lines of each name: names are never cut.
+    fn lines(&self, width: u32) -> Vec<Vec<String>> {
+        let most = if width > NARROW { 28 } else { 14 };
+        self.names.iter().map(|name| wrapped(name, most)).collect()
+    }
+
+    /// Height of a bar with so many lines beside it, in pixels.
+    fn row_height(lines: usize) -> i32 {
+        i32::try_from(lines).map_or(ROW, |lines| ROW.max(LINE * lines + 10))
+    }
+
+    fn height(&self, width: u32) -> u32 {
+        let rows = self.lines(width).into_iter().map(|lines| Self::row_height(lines.len()));
+        8 + rows.sum::<i32>().unsigned_abs()
+    }
+
     fn draw<'a>(&self, area: &Area<'a>, width: u32) -> Drawn<'a> {
+        let lines = self.lines(width);
         let width = i32::try_from(width).unwrap_or(i32::MAX);
-        let (most, texts) = if width > 500 { (24, 150) } else { (13, 92) };
-        let longest = self.names.iter().map(|name| name.chars().count()).max();
-        let longest = longest.unwrap_or_default().min(most);
-        let names = LETTER_WIDTH * i32::try_from(longest).unwrap_or_default() + 12;
+        let pixels = |texts: &mut dyn Iterator<Item = &String>| {
+            let longest = texts.map(|text| text.chars().count()).max().unwrap_or_default();
+            LETTER_WIDTH * i32::try_from(longest).unwrap_or_default() + 12
+        };
+        let names = pixels(&mut lines.iter().flatten());
+        let texts = pixels(&mut self.texts.iter());
+        let full = (width - names - texts).max(LETTER_WIDTH);
         let top = self.values.iter().copied().fold(0.0, f64::max);
-        for (index, value) in self.values.iter().enumerate() {
-            let y = 4 + 28 * i32::try_from(index).unwrap_or_default();
+        let mut y = 4;
+        for (index, (value, lines)) in self.values.iter().zip(&lines).enumerate() {
+            let height = Self::row_height(lines.len());
+            let middle = y + height / 2 - 1;
             let share = if top > 0.0 { (value / top).max(0.0) } else { 0.0 };
-            let length = (share * f64::from(width - names - texts)) as i32;
-            let name = self.names.get(index).map(|name| shortened(name, longest));
-            area.draw(&Text::new(
-                name.unwrap_or_default(),
-                (names - 8, y + 13),
-                letters(HPos::Right, VPos::Center),
-            ))?;
+            let length = (share * f64::from(full)) as i32;
+            let above = LINE * (i32::try_from(lines.len()).unwrap_or(1) - 1) / 2;
+            for (line, offset) in lines.iter().zip((0..).map(|line| LINE * line - above)) {
+                let at = (names - 8, middle + offset);
+                area.draw(&Text::new(line.clone(), at, letters(HPos::Right, VPos::Center)))?;
+            }
             area.draw(&Rectangle::new(
-                [(names, y + 3), (names + length.max(1), y + 23)],
+                [(names, middle - 10), (names + length.max(1), middle + 10)],
                 FIRST.filled(),
             ))?;
             area.draw(&Text::new(
                 self.texts.get(index).cloned().unwrap_or_default(),
-                (names + length + 6, y + 13),
+                (names + length + 6, middle),
                 letters(HPos::Left, VPos::Center),
             ))?;
+            y += height;
         }
         Ok(())
     }
@@ -276,12 +302,24 @@ impl HeatMap {
     }
 }
 
-fn shortened(name: &str, longest: usize) -> String {
-    if name.chars().count() <= longest {
-        return name.to_owned();
+/// A text in lines of at most `most` letters, broken between words where that is possible.
+fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let letters: Vec<char> = word.chars().collect();
+        for part in letters.chunks(most) {
+            let part: String = part.iter().collect();
+            match lines.last_mut() {
+                Some(line) if line.is_empty() => *line = part,
+                Some(line) if line.chars().count() + 1 + part.chars().count() <= most => {
+                    line.push(' ');
+                    line.push_str(&part);
+                }
+                _ => lines.push(part),
+            }
+        }
     }
-    let kept: String = name.chars().take(longest - 1).collect();
-    format!("{}…", kept.trim_end())
+    lines
 }
 
 #[cfg(test)]
@@ -305,6 +343,23 @@ mod tests {
             );
             assert!(!svg.contains("<script"), "{svg}");
             assert!(!svg.contains("http"), "{svg}");
+            assert!(
+                svg.contains("merchant") && svg.contains("indeed") && !svg.contains('…'),
+                "{svg}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_broken_into_lines() {
+        for (name, lines) in [
+            ("short", &["short"][..]),
+            ("", &[""]),
+            ("a b c d e f", &["a b c", "d e f"]),
+            ("abcdefghijkl", &["abcde", "fghij", "kl"]),
+            ("to abcdefg", &["to", "abcde", "fg"]),
+        ] {
+            assert_eq!(wrapped(name, 5), lines, "{name}");
         }
     }
 

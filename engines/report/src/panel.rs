@@ -95,6 +95,9 @@ pub(crate) fn draw(definition: &PanelDefinition, table: &Table, values: &Variabl
             scope.set_points(points::variables(&points));
             if !points.is_empty() {
                 view = view.with_chart(&points::bars_chart(points))?;
+                if let Some(legend) = &chart.legend {
+                    view.legend = vec![("first", scope.text("chart.legend", legend)?)];
+                }
             }
             view.alternative = scope.text("chart.alternative", &chart.alternative)?;
         }

@@ -25,6 +25,7 @@ chart:
   bars:
     name: kind
     value: n
+    legend: \"Bars: orders in {{ currency }}\"
     alternative: \"Orders: {{ points | listing }}.\"
 table:
   - {column: kind, title: Kind}
@@ -116,6 +117,7 @@ fn a_panel_has_tiles_chart_numbers_and_query() {
         "In money, 2 rows",
         "<li>Orders<b>1,234.5</b>",
         "aria-label=\"Orders: new 1,200, &lt;old&gt; 34.50.\"",
+        "<li class=\"first\">Bars: orders in money</li>",
         "<td>&lt;old&gt;</td><td>34.50</td>",
         "select 1 &lt; 2",
     ] {

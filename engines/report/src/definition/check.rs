@@ -77,6 +77,7 @@ impl<'a> Checker<'a> {
                 self.text("chart.alternative", &chart.alternative, &OF_RESULT)
             }
             Some(ChartDefinition::Bars(chart)) => {
+                self.optional("chart.legend", chart.legend.as_deref(), &OF_RESULT)?;
                 self.optional("chart.name_text", chart.name_text.as_deref(), &OF_POINT)?;
                 self.optional("chart.text", chart.text.as_deref(), &OF_POINT)?;
                 self.condition(chart.condition.as_deref())?;

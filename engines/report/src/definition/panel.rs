@@ -115,6 +115,9 @@ pub(crate) struct BarsDefinition {
     pub(crate) text: Option<String>,
     #[serde(default, rename = "where")]
     pub(crate) condition: Option<String>,
+    /// What the bars measure.
+    #[serde(default)]
+    pub(crate) legend: Option<String>,
     pub(crate) alternative: String,
 }
 
