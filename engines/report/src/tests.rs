@@ -25,7 +25,7 @@ chart:
   bars:
     name: kind
     value: n
-    legend: \"Bars: orders in {{ currency }}\"
+    legend: \"Bars: {{ rows | length }} kinds\"
     alternative: \"Orders: {{ points | listing }}.\"
 table:
   - {column: kind, title: Kind}
@@ -117,7 +117,7 @@ fn a_panel_has_tiles_chart_numbers_and_query() {
         "In money, 2 rows",
         "<li>Orders<b>1,234.5</b>",
         "aria-label=\"Orders: new 1,200, &lt;old&gt; 34.50.\"",
-        "<li class=\"first\">Bars: orders in money</li>",
+        "<li class=\"first\">Bars: 2 kinds</li>",
         "<td>&lt;old&gt;</td><td>34.50</td>",
         "select 1 &lt; 2",
     ] {

@@ -11,6 +11,9 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: true,
   retries: 0,
+  // Only a hang is too slow: the machine may be busy with other tests.
+  timeout: 180_000,
+  expect: { timeout: 60_000 },
   reporter: "list",
   outputDir: "test-results",
   use: {

@@ -101,7 +101,7 @@ export class Details {
       }
       rows.push(row);
     }
-    return table("Days", columns, rows);
+    return table("Days: table", columns, rows);
   }
 
   /** The detail after another one, if there is a server to answer it. */
@@ -152,6 +152,6 @@ export class Details {
     const count = found.is_cut
       ? `The first ${found.rows.length} rows; there are more. Narrow the filters to see them.`
       : `${found.rows.length} ${found.rows.length === 1 ? "row" : "rows"}.`;
-    return [h("p", { class: "hint", role: "status" }, count), table(detail.title, columns, rows)];
+    return [h("p", { class: "hint", role: "status" }, count), table(`${detail.title}: table`, columns, rows)];
   }
 }

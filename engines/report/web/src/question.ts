@@ -150,9 +150,11 @@ export class Question {
       const kept = columns.findIndex((_, index) => String(index) === old);
       select.value = String(kept < 0 ? Math.max(0, preferred) : kept);
     };
-    fill(this.#name, numeric.indexOf(false));
-    fill(this.#value, numeric.lastIndexOf(true));
-    if (numeric[Number(this.#value.value)] !== true) this.#value.value = String(Math.max(0, numeric.lastIndexOf(true)));
+    const name = Math.max(0, numeric.indexOf(false));
+    const value = numeric.findIndex((isNumber, index) => isNumber && index !== name);
+    fill(this.#name, name);
+    fill(this.#value, value);
+    if (numeric[Number(this.#value.value)] !== true) this.#value.value = String(Math.max(0, value));
     if (!numeric.includes(true)) this.#kind.value = "table";
   }
 

@@ -32,19 +32,22 @@ async function ask(page: Page, sql: string): Promise<void> {
   await expect(page.getByRole("button", { name: "Run" })).toBeEnabled();
 }
 
+/** A panel of the page may have the title of a detail. */
+const details = (page: Page) => page.getByRole("region", { name: "Details" });
+
 const sales = "select channel, sum(gross_sales) as sales from {{ ref('mart_sales_daily') }} group by channel order by sales desc";
 
 test("from a bar to days, merchants and masked rows", async ({ page }) => {
   await open(page);
   await page.getByRole("group", { name: "Net sales by channel" }).getByRole("button", { name: "online" }).click();
-  await page.getByRole("region", { name: "Days" }).getByRole("button", { name: "15 Jan 2026" }).click();
+  await details(page).getByRole("region", { name: "Days" }).getByRole("button", { name: "15 Jan 2026" }).click();
   await expect(page.getByRole("button", { name: "Merchants", exact: true })).toHaveAttribute("aria-pressed", "true");
-  const merchants = page.getByRole("region", { name: "Merchants" });
+  const merchants = details(page).getByRole("region", { name: "Merchants" });
   const merchant = merchants.getByRole("button").first();
   const id = (await merchants.getByRole("row").nth(1).getByRole("cell").nth(1).textContent()) ?? "";
   await merchant.click();
   await expect(page.getByRole("button", { name: `Remove the filter Merchant: ${id}` })).toBeVisible();
-  const rows = page.getByRole("region", { name: "Transactions" }).getByRole("row");
+  const rows = details(page).getByRole("region", { name: "Transactions" }).getByRole("row");
   await expect(rows.nth(1)).toBeVisible();
   const heads = await rows.first().getByRole("columnheader").allTextContents();
   for (const row of (await rows.all()).slice(1)) {
@@ -142,22 +145,23 @@ test("files of the command are not written: the panel is offered", async ({ page
   expect(existsSync(`${folder}/one.yml`)).toBe(false);
 });
 
-for (const colorScheme of ["light", "dark"] as const) {
-  test(`axe finds nothing in ${colorScheme}`, async ({ browser }) => {
-    const context = await browser.newContext({ colorScheme, viewport: { width: 380, height: 800 } });
-    const page = await context.newPage();
-    await open(page);
-    await ask(page, sales);
-    await page.getByRole("combobox", { name: "Show as" }).selectOption("Bars");
-    await page.getByRole("button", { name: "Merchants", exact: true }).click();
-    await expect(page.getByRole("region", { name: "Merchants" })).toBeVisible();
-    await page.evaluate(readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8"));
+test("axe finds nothing, in light and dark, on a phone", async ({ browser }) => {
+  const context = await browser.newContext({ viewport: { width: 380, height: 800 } });
+  const page = await context.newPage();
+  await open(page);
+  await ask(page, sales);
+  await page.getByRole("combobox", { name: "Show as" }).selectOption("Bars");
+  await page.getByRole("button", { name: "Merchants", exact: true }).click();
+  await expect(details(page).getByRole("region", { name: "Merchants" })).toBeVisible();
+  await page.evaluate(readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8"));
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
     const found = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run());
     expect(found.violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(380);
-    await context.close();
-  });
-}
+  }
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(380);
+  await context.close();
+});
 
 test("the page asks no other server", async ({ page }) => {
   await page.goto(url);
