@@ -3,7 +3,7 @@
 //! ```text
 //! definition   explore.yml: a query, its dimensions and measures, queries of the details
 //! cube         the result as compact JSON inside the page
-//! details      queries of merchants, rows and the like, narrowed by the page's filters; for a page that is served
+//! details      queries that the page's filters narrow, for a page that is served
 //! bundle       the script
 //! ```
 //!
