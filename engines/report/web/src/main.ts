@@ -105,7 +105,7 @@ class Explorer {
         h("span", {}, measure.title),
         h("b", {}, written(now, measure.format)),
         h("span", { class: "hint" }, measure.unit),
-        changed === "" && note === "" ? null : h("span", { class: "hint" }, h("strong", {}, changed), ` ${note}`),
+        changed === "" && note === "" ? null : h("span", { class: "hint" }, h("strong", {}, changed), " ", h("span", { class: "whole" }, note)),
       );
       element.addEventListener("click", () => this.#change({ ...state, measure: measure.id }));
       return h("li", {}, element);
