@@ -19,6 +19,7 @@ mod harness;
 mod input;
 mod lineage;
 mod names;
+mod pages;
 mod panels;
 mod rebuilds;
 mod sql;

@@ -23,6 +23,7 @@ export default defineConfig({
   },
   projects: [
     { name: "snapshot", testMatch: /(snapshot|format)\.spec\.ts/ },
+    { name: "pages", testMatch: /pages\.spec\.ts/ },
     // One server, one lake: one test after the other.
     { name: "live", testMatch: /live\.spec\.ts/, workers: 1 },
   ],
