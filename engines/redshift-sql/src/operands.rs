@@ -25,7 +25,6 @@ const NUMERIC: &[&str] = &[
     "round",
     "row_number",
     "rs_div",
-    "rs_len",
     "rs_mod",
     "rs_strpos",
     "rs_to_decimal",
@@ -80,7 +79,7 @@ pub(crate) fn may_be_text(expr: &Expr) -> bool {
         ),
         Expr::UnaryOp { .. } | Expr::Extract { .. } => false,
         // Only a cast to VARCHAR is a call of the prelude.
-        Expr::Cast { data_type, .. } => is_text(data_type),
+        Expr::Cast { data_type, .. } => is_varchar(data_type),
         Expr::Function(function) => {
             let name = function.name.to_string();
             // A pending division or average.
@@ -93,29 +92,41 @@ pub(crate) fn may_be_text(expr: &Expr) -> bool {
 /// Makes text of an operand that may be something else: a number, a date, or a SUPER value, whose quotation marks are no part
 /// of the text.
 pub(crate) fn make_text(expr: &mut Expr) {
-    let is_text = match expr {
-        _ if string_literal(expr).is_some() => true,
-        Expr::Value(value) => value.value == Value::Null,
-        Expr::BinaryOp { op, .. } => *op == BinaryOperator::StringConcat,
-        Expr::Trim { .. } => true,
-        Expr::Cast { data_type, .. } => is_text(data_type),
-        Expr::Function(function) => TEXT.contains(&function.name.to_string().as_str()),
-        _ => false,
-    };
-    if !is_text {
+    if !is_text(expr) {
         let inner = std::mem::replace(expr, Expr::Value(Value::Null.into()));
         *expr = call("rs_text", vec![inner]);
     }
 }
 
+/// Makes a string literal that is compared with a part of a SUPER value a string, not JSON.
+pub(crate) fn compare_as_text(literal: &mut Expr, other: &Expr) {
+    if string_literal(literal).is_some() && may_navigate(other) {
+        let text = std::mem::replace(literal, Expr::Value(Value::Null.into()));
+        *literal = call("rs_literal_like", vec![text, other.clone()]);
+    }
+}
+
 /// Whether an expression may be a path into a SUPER value; `a.b` and `a.b.c` may be columns of a table too.
-pub(crate) fn may_navigate(expr: &Expr) -> bool {
+fn may_navigate(expr: &Expr) -> bool {
     matches!(
         expr,
         Expr::CompoundFieldAccess { .. } | Expr::JsonAccess { .. } | Expr::CompoundIdentifier(_)
     )
 }
 
-fn is_text(data_type: &DataType) -> bool {
+/// Whether an expression is text for certain, or NULL.
+fn is_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => value.value == Value::Null || string_literal(expr).is_some(),
+        Expr::Nested(inner) => is_text(inner),
+        Expr::BinaryOp { op, .. } => *op == BinaryOperator::StringConcat,
+        Expr::Trim { .. } => true,
+        Expr::Cast { data_type, .. } => is_varchar(data_type),
+        Expr::Function(function) => TEXT.contains(&function.name.to_string().as_str()),
+        _ => false,
+    }
+}
+
+fn is_varchar(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Custom(name, _) if name.to_string() == "VARCHAR")
 }

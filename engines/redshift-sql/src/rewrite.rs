@@ -301,25 +301,17 @@ fn rewrite_expression(expr: &mut Expr) -> Result<(), SqlError> {
             args.extend(substring_for.as_deref_mut().map(take));
             Some(call("rs_substring", args))
         }
-        Expr::InList { expr: inner, list, .. } if operands::may_navigate(inner) => {
-            for item in list.iter_mut().filter(|item| string_literal(item).is_some()) {
-                *item = call("rs_literal_like", vec![take(item), inner.as_ref().clone()]);
-            }
+        Expr::InList { expr: inner, list, .. } => {
+            list.iter_mut().for_each(|item| operands::compare_as_text(item, inner));
             None
         }
         Expr::Case {
             operand: Some(operand),
             conditions,
             ..
-        } if operands::may_navigate(operand) => {
-            for when in conditions
-                .iter_mut()
-                .filter(|when| string_literal(&when.condition).is_some())
-            {
-                when.condition = call(
-                    "rs_literal_like",
-                    vec![take(&mut when.condition), operand.as_ref().clone()],
-                );
+        } => {
+            for when in conditions {
+                operands::compare_as_text(&mut when.condition, operand);
             }
             None
         }
@@ -426,16 +418,8 @@ fn binary_operation(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) 
         }
     }
     if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
-        // A plain string that is compared with a part of a SUPER value is a string, not JSON.
-        match (string_literal(left).is_some(), string_literal(right).is_some()) {
-            (true, false) if operands::may_navigate(right) => {
-                *left = call("rs_literal_like", vec![take(left), right.clone()]);
-            }
-            (false, true) if operands::may_navigate(left) => {
-                *right = call("rs_literal_like", vec![take(right), left.clone()]);
-            }
-            _ => {}
-        }
+        operands::compare_as_text(left, right);
+        operands::compare_as_text(right, left);
     }
     if matches!(op, BinaryOperator::StringConcat) {
         operands::make_text(left);

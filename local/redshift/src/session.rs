@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cardlake_redshift_sql::{Command, Insert, MULTIPLE_MATCHES, MergePlan, SqlError, quoted};
+use cardlake_redshift_sql::{Column, Command, Insert, MULTIPLE_MATCHES, MergePlan, SqlError, quoted};
 
 use crate::engine::{self, Engine};
 use crate::engine_error::translate;
@@ -170,25 +170,24 @@ impl Session {
         let Some(source) = &insert.source else {
             return Ok(format!("INSERT INTO {} DEFAULT VALUES", insert.relation.sql()));
         };
-        let columns: Vec<String> = if insert.columns.is_empty() && !always.is_empty() {
-            let all = table.iter().flat_map(|table| &table.definition.columns);
-            all.filter(|column| !always.contains(&column.name))
-                .map(|column| quoted(&column.name))
-                .collect()
+        // The columns that take the values, in their order.
+        let all = table.iter().flat_map(|table| &table.definition.columns);
+        let targets: Vec<Option<&Column>> = if insert.columns.is_empty() {
+            all.filter(|column| !always.contains(&column.name)).map(Some).collect()
         } else {
-            insert.columns.iter().map(|column| quoted(column)).collect()
+            let named = |name: &String| all.clone().find(|column| column.name == *name);
+            insert.columns.iter().map(named).collect()
         };
         for (index, text) in &insert.texts {
-            let name = insert.columns.get(*index);
-            let mut all = table.iter().flat_map(|table| &table.definition.columns);
-            let column = match name {
-                Some(name) => all.find(|column| column.name == *name),
-                None => all.filter(|column| !always.contains(&column.name)).nth(*index),
-            };
-            if let Some(column) = column {
+            if let Some(Some(column)) = targets.get(*index) {
                 column.data_type.check_text(text)?;
             }
         }
+        let columns: Vec<String> = if insert.columns.is_empty() && !always.is_empty() {
+            targets.iter().flatten().map(|column| quoted(&column.name)).collect()
+        } else {
+            insert.columns.iter().map(|column| quoted(column)).collect()
+        };
         let columns = if columns.is_empty() {
             String::new()
         } else {

@@ -4,21 +4,26 @@ use aws_sdk_redshiftdata::types::StatusString;
 
 use crate::support::*;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_keeps_temporary_tables_and_its_transaction() {
-    let fixture = Fixture::start().await;
+/// Opens a session with a first statement; its identifier, and that of the statement, which has ended.
+async fn open(fixture: &Fixture, sql: &str) -> (String, String) {
     let first = fixture
         .client
         .execute_statement()
         .workgroup_name("local")
         .database("cardlake")
-        .sql("create temp table stage (a int)")
+        .sql(sql)
         .session_keep_alive_seconds(60)
         .wait_time_seconds(30)
         .send()
         .await
         .unwrap();
-    let session = first.session_id().unwrap().to_owned();
+    (first.session_id().unwrap().to_owned(), first.id().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_keeps_temporary_tables_and_its_transaction() {
+    let fixture = Fixture::start().await;
+    let (session, _) = open(&fixture, "create temp table stage (a int)").await;
     let next = |sql: &str| {
         fixture
             .client
@@ -50,18 +55,7 @@ async fn a_session_keeps_temporary_tables_and_its_transaction() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_ends_the_transaction_of_a_session() {
     let fixture = Fixture::start().await;
-    let first = fixture
-        .client
-        .execute_statement()
-        .workgroup_name("local")
-        .database("cardlake")
-        .sql("begin")
-        .session_keep_alive_seconds(60)
-        .wait_time_seconds(30)
-        .send()
-        .await
-        .unwrap();
-    let session = first.session_id().unwrap().to_owned();
+    let (session, _) = open(&fixture, "begin").await;
     let mut statuses = Vec::new();
     for sql in [
         "create table t (a int)",
@@ -88,28 +82,17 @@ async fn an_error_ends_the_transaction_of_a_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_takes_the_next_statement_as_soon_as_one_is_seen_to_have_ended() {
     let fixture = Fixture::start().await;
-    let first = fixture
-        .client
-        .execute_statement()
-        .workgroup_name("local")
-        .database("cardlake")
-        .sql("select 1")
-        .session_keep_alive_seconds(60)
-        .send()
-        .await
-        .unwrap();
-    let (session, mut id) = (first.session_id().unwrap().to_owned(), first.id().unwrap().to_owned());
+    let (session, mut id) = open(&fixture, "select 1").await;
     for number in 0..200 {
-        while fixture
-            .client
-            .describe_statement()
-            .id(&id)
-            .send()
-            .await
-            .unwrap()
-            .status()
-            != Some(&StatusString::Finished)
-        {}
+        // As a client that waits by asking, without a pause.
+        let status = loop {
+            let described = fixture.client.describe_statement().id(&id).send().await.unwrap();
+            match described.status() {
+                Some(StatusString::Submitted | StatusString::Picked | StatusString::Started) => {}
+                ended => break ended.cloned(),
+            }
+        };
+        assert_eq!(status, Some(StatusString::Finished), "{number}");
         let next = fixture
             .client
             .execute_statement()
