@@ -151,7 +151,7 @@ class Stack:
 
     def _start_cardlake(self):
         command = [self.cardlake, "up", "--data-dir", self.folder / "lake", "--s3-endpoint", self.endpoint]
-        command += ["--redshift-port", str(self.redshift_port)]
+        command += ["--redshift-data-port", str(self.redshift_port), "--redshift-port", "0"]
         process = self._spawn("cardlake-up", command, os.environ, stdout=subprocess.PIPE)
         exports = {}
         # The stages' settings come last, and of these the workgroup.

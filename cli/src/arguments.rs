@@ -236,10 +236,14 @@ Examples:
   cargo lambda watch
 
   # Given ports
-  cardlake up --s3-port 9000 --secrets-port 9001 --redshift-port 9002
+  cardlake up --s3-port 9000 --secrets-port 9001 --redshift-data-port 9002
 
-Prints export lines for a shell: endpoints, credentials (new on every start), region, and the settings of the \
-functions. The servers listen on 127.0.0.1 only.")]
+  # Any client of Redshift or PostgreSQL, on port 5439
+  . ./cardlake.env
+  psql -c 'select * from mart_sales_daily limit 10'
+
+Prints export lines for a shell: endpoints, credentials (new on every start), region, the login of the warehouse \
+(PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE), and the settings of the functions. The servers listen on 127.0.0.1 only.")]
 pub struct UpArgs {
     /// Port of S3.
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
@@ -252,7 +256,10 @@ pub struct UpArgs {
     pub secrets_port: u16,
     /// Port of the Redshift Data API.
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
-    pub redshift_port: u16,
+    pub redshift_data_port: u16,
+    /// Port for clients of Redshift and PostgreSQL: 5439, or any free one if that is taken; 0 takes any free one.
+    #[arg(long, value_name = "PORT")]
+    pub redshift_port: Option<u16>,
     /// Transform each object put into bronze, as the S3 trigger does. Events that fail three times go to dead-letters/ in
     /// the data directory.
     #[arg(long)]

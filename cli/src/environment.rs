@@ -9,9 +9,11 @@
 
 use crate::error::CliError;
 use crate::holder::{self, Holder, RunningServers};
+use crate::login::Login;
 use crate::shortage::{Place, Shortage};
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
+use aws_sdk_secretsmanager::error::SdkError;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use base64::Engine as _;
 use cardlake_aws::clients::{Aws, Endpoints};
 use cardlake_aws::data_api::Warehouse;
@@ -21,7 +23,7 @@ use cardlake_core::assets::Assets;
 use cardlake_core::config::{Variables, WarehouseConfig};
 use cardlake_core::env;
 use cardlake_core::paths;
-use cardlake_local_redshift::{KnownSecrets, RedshiftOptions, RedshiftServer};
+use cardlake_local_redshift::{KnownSecrets, RedshiftOptions, RedshiftServer, WireOptions};
 use cardlake_local_s3::{self as s3_server, CreatedObject, S3Server, S3ServerOptions};
 use cardlake_local_secrets::{self as secrets_server, SecretNames, SecretsServer, SecretsServerOptions};
 use cardlake_loopback::{AccessLog, NoSpaceLog, RequestHook, ServerCredentials, durable};
@@ -63,13 +65,24 @@ pub struct Servers {
     /// Port of Secrets Manager.
     pub secrets_port: u16,
     /// Port of the Redshift Data API.
-    pub redshift_port: u16,
+    pub redshift_data_port: u16,
+    /// Port of Redshift's own protocol, which is PostgreSQL's; not served when there is none.
+    pub redshift_port: Option<RedshiftPort>,
     /// Sees every request to S3.
     pub s3_hook: Option<Arc<dyn RequestHook>>,
     /// Receives every object that is written to S3.
     pub s3_created: Option<UnboundedSender<CreatedObject>>,
     /// Records the requests to all servers; S3 takes this or a hook.
     pub log: Option<AccessLog>,
+}
+
+/// Where clients of Redshift and PostgreSQL connect.
+#[derive(Debug, Clone, Copy)]
+pub struct RedshiftPort {
+    /// The port.
+    pub port: u16,
+    /// Whether any free one is taken if that one is not free.
+    pub or_any: bool,
 }
 
 /// Running servers over one data directory.
@@ -84,6 +97,8 @@ pub struct Environment {
     s3: Option<S3Server>,
     secrets: SecretsServer,
     redshift: RedshiftServer,
+    // None when nobody may connect.
+    login: Option<Login>,
     data_dir: PathBuf,
     temporary: NoSpaceLog,
     // Held as long as the servers run; the lock goes with the handle.
@@ -163,8 +178,21 @@ impl Environment {
             sns: process.optional(env::AWS_ENDPOINT_URL_SNS),
             ..Endpoints::default()
         };
+        let login = match servers.redshift_port {
+            Some(_) => Some(Login::of(&Aws::new(sdk.clone(), endpoints.clone())).await?),
+            None => None,
+        };
+        let wire = servers
+            .redshift_port
+            .zip(login.as_ref())
+            .map(|(port, login)| WireOptions {
+                listen: listen(port.port),
+                or_any_port: port.or_any,
+                user: login.username.clone(),
+                password: login.password.clone(),
+            });
         let redshift = cardlake_local_redshift::start(RedshiftOptions {
-            listen: listen(servers.redshift_port),
+            listen: listen(servers.redshift_data_port),
             database_file: data_dir.join(WAREHOUSE_FILE),
             database: DATABASE.to_owned(),
             workgroup: Some(WORKGROUP.to_owned()),
@@ -175,12 +203,17 @@ impl Environment {
             memory_limit: None,
             max_result_bytes: None,
             access_log: log,
+            wire,
         })
         .await
         .map_err(|error| CliError::caused("start the warehouse", &error))?;
         endpoints.redshift_data = Some(redshift.endpoint_url());
         let aws = Aws::new(sdk, endpoints.clone());
         make_token_key(&aws).await?;
+        let login = match (login, redshift.wire_addr()) {
+            (Some(login), Some(address)) => Some(login.publish(&aws, address).await?),
+            _ => None,
+        };
         let storage = Storage::new(aws.s3());
         // The folder is locked: whoever held the lease is gone. Of another S3 that cannot be said.
         if s3.is_some() {
@@ -223,6 +256,7 @@ impl Environment {
             s3,
             secrets,
             redshift,
+            login,
             data_dir,
             temporary: NoSpaceLog::default(),
             _lock: lock,
@@ -348,10 +382,17 @@ impl Environment {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        exports.extend(self.login.iter().flat_map(Login::exports));
         let mut settings: Vec<_> = self.variables.clone().into_iter().collect();
         settings.sort();
         exports.extend(settings);
         exports
+    }
+
+    /// The port for clients of Redshift and PostgreSQL, if they may connect.
+    #[must_use]
+    pub fn redshift_port(&self) -> Option<u16> {
+        self.redshift.wire_addr().map(|address| address.port())
     }
 
     /// The file that holds an object.
@@ -426,26 +467,32 @@ pub(crate) fn sdk_config(credentials: &ServerCredentials) -> SdkConfig {
 
 /// The key of the tokens is made once for each data directory and never leaves it.
 async fn make_token_key(aws: &Aws) -> Result<(), CliError> {
-    let client = aws.secrets_manager();
-    let known = client.describe_secret().secret_id(TOKEN_KEY_SECRET).send().await;
-    match known {
-        Ok(_) => return Ok(()),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(DescribeSecretError::is_resource_not_found_exception) => {}
-        Err(error) => return Err(CliError::caused("look for the token key", &error)),
+    let failed = |error| CliError::caused("look for the token key", &error);
+    if secret(aws, TOKEN_KEY_SECRET).await.map_err(failed)?.is_some() {
+        return Ok(());
     }
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key).map_err(|error| CliError::caused("make the token key", &error))?;
     let encoded = base64::engine::general_purpose::STANDARD.encode(key);
     let secret = serde_json::json!({ "current": "1", "keys": { "1": encoded } }).to_string();
-    let made = client
-        .create_secret()
-        .name(TOKEN_KEY_SECRET)
-        .secret_string(secret)
-        .send()
-        .await;
+    let made = aws.secrets_manager().create_secret();
+    let made = made.name(TOKEN_KEY_SECRET).secret_string(secret).send().await;
     made.map_err(|error| CliError::caused("make the token key", &error))?;
     Ok(())
+}
+
+/// The text of a secret; `None` if there is no such secret.
+pub(crate) async fn secret(aws: &Aws, name: &str) -> Result<Option<String>, SdkError<GetSecretValueError>> {
+    let asked = aws.secrets_manager().get_secret_value().secret_id(name).send().await;
+    match asked {
+        Ok(known) => Ok(Some(known.secret_string().unwrap_or_default().to_owned())),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }

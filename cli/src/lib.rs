@@ -17,6 +17,7 @@ mod input;
 mod interrupt;
 mod invoker;
 mod lake_action;
+mod login;
 mod outcome;
 mod progress;
 mod reference;

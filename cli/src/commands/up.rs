@@ -1,7 +1,7 @@
 //! `cardlake up`: the stand-ins for AWS, kept open for other programs.
 
 use crate::arguments::UpArgs;
-use crate::environment::{Environment, Servers};
+use crate::environment::{Environment, RedshiftPort, Servers};
 use crate::error::{CliError, printed};
 use crate::interrupt::Interrupt;
 use crate::invoker::StageInvoker;
@@ -10,6 +10,9 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
+
+/// The port of Redshift's clients, unless another one is asked for.
+const REDSHIFT_PORT: u16 = 5439;
 
 /// Starts the servers, prints what reaches them as export lines, and serves until Ctrl-C or a request to end.
 ///
@@ -23,7 +26,11 @@ pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
         s3_port: args.s3_port,
         s3_endpoint: args.s3_endpoint,
         secrets_port: args.secrets_port,
-        redshift_port: args.redshift_port,
+        redshift_data_port: args.redshift_data_port,
+        redshift_port: Some(RedshiftPort {
+            port: args.redshift_port.unwrap_or(REDSHIFT_PORT),
+            or_any: args.redshift_port.is_none(),
+        }),
         s3_created: args.transform.then_some(announce),
         ..Servers::default()
     };
@@ -49,6 +56,15 @@ pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
         "serving {}, Ctrl-C stops",
         args.data.data_dir.display()
     );
+    if let Some(port) = environment
+        .redshift_port()
+        .filter(|port| args.redshift_port.is_none() && *port != REDSHIFT_PORT)
+    {
+        let _ = writeln!(
+            std::io::stderr(),
+            "port {REDSHIFT_PORT} is taken: Redshift's clients connect to port {port} (PGPORT)"
+        );
+    }
     interrupt.requested().await;
     environment.close().await?;
     Ok(ExitCode::SUCCESS)

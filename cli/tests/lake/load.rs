@@ -58,6 +58,7 @@ impl Fixture {
             memory_limit: None,
             max_result_bytes: None,
             access_log: None,
+            wire: None,
         })
         .await
         .unwrap();

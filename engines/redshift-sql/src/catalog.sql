@@ -32,7 +32,7 @@ SELECT '{database}' AS table_catalog,
            ELSE lower(data_type) END) AS definition,
        coalesce(json_extract_string(comment, '$.encode'), 'none') AS encoding
 FROM duckdb_columns()
-WHERE NOT internal AND NOT (schema_name = 'main' AND database_name <> 'temp');
+WHERE NOT internal AND NOT (schema_name = 'main' AND database_name <> 'temp') AND NOT starts_with(table_name, 'rs_cursor_');
 
 CREATE OR REPLACE VIEW main.rs_information_schema_columns AS
 SELECT table_catalog, table_schema, table_name, column_name, CAST(ordinal_position AS INTEGER) AS ordinal_position,
@@ -49,7 +49,8 @@ FROM main.rs_columns;
 CREATE OR REPLACE VIEW main.rs_information_schema_tables AS
 SELECT '{database}' AS table_catalog, CASE WHEN database_name = 'temp' THEN 'pg_temp_1' ELSE schema_name END AS table_schema,
        table_name, CASE WHEN database_name = 'temp' THEN 'LOCAL TEMPORARY' ELSE 'BASE TABLE' END AS table_type
-FROM duckdb_tables() WHERE NOT internal AND NOT (schema_name = 'main' AND database_name <> 'temp')
+FROM duckdb_tables()
+WHERE NOT internal AND NOT (schema_name = 'main' AND database_name <> 'temp') AND NOT starts_with(table_name, 'rs_cursor_')
 UNION ALL
 SELECT '{database}', schema_name, view_name, 'VIEW' FROM duckdb_views() WHERE NOT internal AND schema_name <> 'main';
 

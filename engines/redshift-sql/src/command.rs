@@ -2,6 +2,7 @@
 
 use crate::copy::Copy;
 use crate::definition::{Column, CreateTable, CreateTableAs, CreateTableLike, View};
+use crate::lex::{Expression, Statement};
 use crate::merge::MergePlan;
 use crate::names::Relation;
 use crate::types::RedshiftType;
@@ -72,10 +73,55 @@ pub enum Command {
     Rollback,
     /// SET search_path.
     SetSearchPath(Vec<String>),
+    /// SHOW of a setting.
+    Show(String),
+    /// PREPARE.
+    Prepare {
+        /// Its name.
+        name: String,
+        /// What is executed, with placeholders.
+        statement: Statement,
+    },
+    /// EXECUTE of a prepared statement.
+    Execute {
+        /// Its name.
+        name: String,
+        /// The values of its placeholders.
+        values: Vec<Expression>,
+    },
+    /// DEALLOCATE of one prepared statement, or of all.
+    Deallocate(Option<String>),
+    /// DISCARD ALL.
+    Discard,
+    /// DECLARE of a cursor.
+    Declare {
+        /// Its name.
+        name: String,
+        /// What it reads.
+        query: Statement,
+    },
+    /// FETCH from a cursor.
+    Fetch {
+        /// Its name.
+        name: String,
+        /// How many rows.
+        count: FetchCount,
+    },
+    /// CLOSE of one cursor, or of all.
+    Close(Option<String>),
     /// A statement without effect in DuckDB (ANALYZE, GRANT, …).
     Accepted,
     /// A statement without effect in DuckDB that commits the open transaction (VACUUM).
     AcceptedAndCommits,
+}
+
+/// How many rows a FETCH takes at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchCount {
+    /// So many.
+    Rows(u64),
+    /// Those that are left.
+    All,
 }
 
 /// An INSERT, in parts: IDENTITY columns, which only the catalog knows, may have to be excluded.

@@ -27,6 +27,26 @@ impl<'a> Cursor<'a> {
         self.next >= self.tokens.len()
     }
 
+    /// How many tokens have been taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.next
+    }
+
+    /// Takes what stands before the next comma or the end of the parenthesis around it.
+    pub(crate) fn expression(&mut self) -> Vec<TokenWithSpan> {
+        let (begin, mut depth) = (self.next, 0_usize);
+        while let Some(token) = self.tokens.get(self.next) {
+            match &token.token {
+                Token::Comma | Token::RParen if depth == 0 => break,
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ => {}
+            }
+            self.next += 1;
+        }
+        self.tokens[begin..self.next].to_vec()
+    }
+
     /// Takes one token, whatever it is.
     pub(crate) fn skip(&mut self) {
         self.next += 1;

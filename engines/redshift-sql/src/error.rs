@@ -9,9 +9,14 @@ pub enum SqlError {
     /// Valid in Redshift, but not supported here. Names the construct.
     #[error("ERROR: {0} is not supported by the local Redshift")]
     Unsupported(String),
-    /// An error that Redshift reports itself, in Redshift's words and without the leading `ERROR: `.
-    #[error("ERROR: {0}")]
-    Redshift(String),
+    /// An error that Redshift reports itself.
+    #[error("ERROR: {message}")]
+    Redshift {
+        /// Redshift's words, without the leading `ERROR: `.
+        message: String,
+        /// The SQLSTATE of the class of error, `XX000` where Redshift tells no class.
+        state: &'static str,
+    },
     /// A NULL for a column that is NOT NULL.
     #[error("ERROR: Cannot insert a NULL value into column {0}")]
     NullValue(String),
@@ -31,6 +36,29 @@ impl SqlError {
 
     /// An error in Redshift's own words, without the leading `ERROR: `.
     pub fn redshift(message: impl Into<String>) -> Self {
-        Self::Redshift(message.into())
+        Self::classed(INTERNAL, message)
+    }
+
+    /// An error in Redshift's own words whose class clients tell by its SQLSTATE.
+    pub fn classed(state: &'static str, message: impl Into<String>) -> Self {
+        Self::Redshift {
+            message: message.into(),
+            state,
+        }
+    }
+
+    /// The SQLSTATE, by PostgreSQL's table of error codes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self::Syntax(_) => "42601",
+            Self::Unsupported(_) => "0A000",
+            Self::Redshift { state, .. } => state,
+            Self::NullValue(_) => "23502",
+            Self::DiskFull(_) => "53100",
+            Self::Cancelled => "57014",
+        }
     }
 }
+
+/// The SQLSTATE of an error without a class of its own.
+const INTERNAL: &str = "XX000";

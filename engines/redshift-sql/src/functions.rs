@@ -10,6 +10,7 @@ use sqlparser::ast::{
 };
 
 use crate::build::{self, binary, cast, function, number, number_literal, string, string_literal};
+use crate::catalog_functions;
 use crate::dates::{self, Case, FormatPiece};
 use crate::error::SqlError;
 use crate::function_names::{FRAMED, PASS_THROUGH, RENAMED, TEXT_ARGUMENT};
@@ -132,7 +133,12 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
         _ if name.starts_with("rs_") || matches!(name, "strptime" | "cast_to_type") => {
             return Err(SqlError::redshift(format!("function {name} does not exist")));
         }
-        _ => return Err(SqlError::unsupported(format!("function {name}"))),
+        _ => {
+            return match catalog_functions::rewrite(name, call)? {
+                None => Err(SqlError::unsupported(format!("function {name}"))),
+                replacement => Ok(replacement),
+            };
+        }
     };
     Ok(Some(replacement))
 }
@@ -206,7 +212,7 @@ fn date_trunc(part: &'static str, date: Expr) -> Expr {
 }
 
 /// The positional arguments of a call.
-fn arguments(call: &Function) -> Result<Vec<Expr>, SqlError> {
+pub(crate) fn arguments(call: &Function) -> Result<Vec<Expr>, SqlError> {
     match &call.args {
         FunctionArguments::None => Ok(Vec::new()),
         FunctionArguments::List(list) => list

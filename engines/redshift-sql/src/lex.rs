@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::dialect::RedshiftSqlDialect;
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use crate::error::SqlError;
 
 /// The tokens of one statement, without white space and comments.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     pub(crate) tokens: Vec<TokenWithSpan>,
 }
@@ -26,15 +26,13 @@ pub fn statements(
     parameters: &BTreeMap<String, String>,
     used: &mut BTreeSet<String>,
 ) -> Result<Vec<Statement>, SqlError> {
-    let tokens = Tokenizer::new(&RedshiftSqlDialect {}, sql)
-        .tokenize_with_location()
-        .map_err(|error| SqlError::Syntax(error.to_string()))?;
+    let tokens = tokenize(sql)?;
     let mut statements = Vec::new();
     let mut current = Vec::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(mut token) = tokens.next() {
         match &mut token.token {
-            Token::Whitespace(_) | Token::EOF => continue,
+            blank if is_blank(blank) => continue,
             Token::SemiColon => {
                 finish(&mut current, &mut statements);
                 continue;
@@ -69,6 +67,141 @@ pub fn statements(
     }
     finish(&mut current, &mut statements);
     Ok(statements)
+}
+
+impl Statement {
+    /// The verb of the statement as a client is told when it has ended: `SELECT`, `CREATE TABLE`, `BEGIN`.
+    pub fn verb(&self) -> String {
+        let mut words = self.tokens.iter().map_while(word);
+        let first = words.next().unwrap_or_default().to_uppercase();
+        let second = match first.as_str() {
+            "CREATE" | "DROP" | "ALTER" => {
+                words.find(|word| !matches!(*word, "or" | "replace" | "temp" | "temporary" | "local"))
+            }
+            _ => None,
+        };
+        match (first.as_str(), second) {
+            ("WITH" | "", _) => "SELECT".to_owned(),
+            ("START", _) => "BEGIN".to_owned(),
+            ("END", _) => "COMMIT".to_owned(),
+            ("ABORT", _) => "ROLLBACK".to_owned(),
+            (_, Some(second)) => format!("{first} {}", second.to_uppercase()),
+            _ => first,
+        }
+    }
+
+    /// The statement's own part of the text that it was split from, which may have several.
+    pub fn text<'a>(&self, sql: &'a str) -> &'a str {
+        let (Some(first), Some(last)) = (self.tokens.first(), self.tokens.last()) else {
+            return "";
+        };
+        let begin = offset(sql, first.span.start);
+        let end = offset(sql, last.span.end);
+        sql.get(begin..end).unwrap_or(sql)
+    }
+
+    /// The prepared statement that DEALLOCATE names.
+    pub fn deallocated(&self) -> Option<String> {
+        let (verb, rest) = self.tokens.split_first()?;
+        if word(verb) != Some("deallocate") {
+            return None;
+        }
+        let rest = rest.iter().filter_map(name);
+        rest.last().map(str::to_owned)
+    }
+
+    /// The highest number of a placeholder (`$1`, `$2`, …); 0 if there is none.
+    pub fn placeholders(&self) -> usize {
+        self.tokens.iter().filter_map(placeholder).max().unwrap_or_default()
+    }
+
+    /// The statement with SQL expressions in place of `$1`, `$2`, …
+    ///
+    /// # Errors
+    /// A placeholder has no value, or a value is no SQL.
+    pub fn bind(&self, values: &[String]) -> Result<Self, SqlError> {
+        let tokenized = values.iter().map(|value| {
+            let mut tokens = tokenize(value)?;
+            tokens.retain(|part| !is_blank(&part.token));
+            Ok(tokens)
+        });
+        self.replace_placeholders(&tokenized.collect::<Result<Vec<_>, SqlError>>()?)
+    }
+
+    /// The same with expressions that are read already, as those of EXECUTE.
+    ///
+    /// # Errors
+    /// A placeholder has no value.
+    pub fn bind_expressions(&self, values: &[Expression]) -> Result<Self, SqlError> {
+        let inside = |value: &Expression| {
+            let mut tokens = vec![TokenWithSpan::wrap(Token::LParen)];
+            tokens.extend(value.iter().cloned());
+            tokens.push(TokenWithSpan::wrap(Token::RParen));
+            tokens
+        };
+        self.replace_placeholders(&values.iter().map(inside).collect::<Vec<_>>())
+    }
+
+    fn replace_placeholders(&self, values: &[Expression]) -> Result<Self, SqlError> {
+        let mut tokens = Vec::with_capacity(self.tokens.len());
+        for token in &self.tokens {
+            let Some(number) = placeholder(token) else {
+                tokens.push(token.clone());
+                continue;
+            };
+            let value = number.checked_sub(1).and_then(|index| values.get(index));
+            let value = value.ok_or_else(|| SqlError::classed("42P02", format!("there is no parameter ${number}")))?;
+            tokens.extend(
+                value
+                    .iter()
+                    .map(|part| TokenWithSpan::new(part.token.clone(), token.span)),
+            );
+        }
+        Ok(Self { tokens })
+    }
+
+    /// The statement that begins at a token of this one.
+    pub(crate) fn from(&self, token: usize) -> Self {
+        Self {
+            tokens: self.tokens[token..].to_vec(),
+        }
+    }
+}
+
+/// The tokens of an expression.
+pub type Expression = Vec<TokenWithSpan>;
+
+fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
+    let tokens = Tokenizer::new(&RedshiftSqlDialect {}, sql).tokenize_with_location();
+    let mut tokens = tokens.map_err(|error| SqlError::Syntax(error.to_string()))?;
+    for token in &mut tokens {
+        // `E'…'` is a string like any other once its escapes are read.
+        if let Token::EscapedStringLiteral(text) = &mut token.token {
+            token.token = Token::SingleQuotedString(std::mem::take(text));
+        }
+    }
+    Ok(tokens)
+}
+
+/// The byte at which a line and column begin; both count from 1, columns in characters.
+fn offset(sql: &str, location: Location) -> usize {
+    let line = usize::try_from(location.line).unwrap_or_default().saturating_sub(1);
+    let column = usize::try_from(location.column).unwrap_or_default().saturating_sub(1);
+    let before: usize = sql.split_inclusive('\n').take(line).map(str::len).sum();
+    let rest = sql.get(before..).unwrap_or_default();
+    before + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
+}
+
+fn is_blank(token: &Token) -> bool {
+    matches!(token, Token::Whitespace(_) | Token::EOF)
+}
+
+/// The number of a placeholder, if `token` is one.
+fn placeholder(token: &TokenWithSpan) -> Option<usize> {
+    match &token.token {
+        Token::Placeholder(text) => text.strip_prefix('$')?.parse().ok(),
+        _ => None,
+    }
 }
 
 fn finish(current: &mut Vec<TokenWithSpan>, statements: &mut Vec<Statement>) {
@@ -137,6 +270,51 @@ mod tests {
     #[test]
     fn folds_names_and_keeps_strings() {
         assert_eq!(texts("SELECT \"Foo\", 'Bar'", &[]), ["select \"foo\" , 'Bar'"]);
+    }
+
+    #[test]
+    fn placeholders_are_replaced_by_expressions() {
+        let parsed = statements(
+            "select $2::int, '$1', t.a from t where b = $1",
+            &BTreeMap::new(),
+            &mut BTreeSet::new(),
+        );
+        let statement = parsed.unwrap().remove(0);
+        assert_eq!((statement.placeholders(), statement.verb().as_str()), (2, "SELECT"));
+        let bound = statement.bind(&["'it''s'".to_owned(), "(-5)".to_owned()]).unwrap();
+        let text: Vec<String> = bound.tokens.iter().map(|token| token.token.to_string()).collect();
+        assert_eq!(
+            text.join(" "),
+            "select ( - 5 ) :: int , '$1' , t . a from t where b = 'it''s'"
+        );
+        assert_eq!(
+            statement.bind(&["1".to_owned()]).unwrap_err().to_string(),
+            "ERROR: there is no parameter $2"
+        );
+    }
+
+    #[test]
+    fn statements_know_their_own_text() {
+        let sql = "select 'é;'  -- first;\n ;\n\tinsert into \"t;\"\nvalues ('ü') ; select 1";
+        let parsed = statements(sql, &BTreeMap::new(), &mut BTreeSet::new()).unwrap();
+        let texts: Vec<&str> = parsed.iter().map(|statement| statement.text(sql)).collect();
+        assert_eq!(texts, ["select 'é;'", "insert into \"t;\"\nvalues ('ü')", "select 1"]);
+    }
+
+    #[test]
+    fn verbs_are_those_that_clients_are_told() {
+        for (sql, verb) in [
+            ("with a as (select 1) select * from a", "SELECT"),
+            ("create or replace temp view v as select 1", "CREATE VIEW"),
+            ("create temporary table t (a int)", "CREATE TABLE"),
+            ("start transaction", "BEGIN"),
+            ("end", "COMMIT"),
+            ("insert into t values (1)", "INSERT"),
+            ("(select 1)", "SELECT"),
+        ] {
+            let parsed = statements(sql, &BTreeMap::new(), &mut BTreeSet::new()).unwrap();
+            assert_eq!(parsed[0].verb(), verb, "{sql}");
+        }
     }
 
     #[test]

@@ -47,6 +47,20 @@ const CATALOG_VIEWS: &[(&str, &str, &str)] = &[
     ("pg_catalog", "pg_table_def", "pg_table_def"),
     ("pg_catalog", "sys_load_error_detail", "sys_load_error_detail"),
     ("pg_catalog", "stl_load_errors", "stl_load_errors"),
+    ("pg_catalog", "svv_external_columns", "svv_external_columns"),
+    ("pg_catalog", "svv_external_schemas", "svv_external_schemas"),
+    ("pg_catalog", "svv_external_tables", "svv_external_tables"),
+    ("pg_catalog", "pg_attrdef", "pg_attrdef"),
+    ("pg_catalog", "pg_attribute", "pg_attribute"),
+    ("pg_catalog", "pg_class", "pg_class"),
+    ("pg_catalog", "pg_constraint", "pg_constraint"),
+    ("pg_catalog", "pg_database", "pg_database"),
+    ("pg_catalog", "pg_description", "pg_description"),
+    ("pg_catalog", "pg_index", "pg_index"),
+    ("pg_catalog", "pg_namespace", "pg_namespace"),
+    ("pg_catalog", "pg_tables", "pg_tables"),
+    ("pg_catalog", "pg_type", "pg_type"),
+    ("pg_catalog", "pg_views", "pg_views"),
 ];
 
 /// A table or view: schema, if given, and name. Lower case.

@@ -16,7 +16,7 @@ use crate::error::SqlError;
 use crate::lex::{Statement, name, word};
 use crate::names::{Relation, last_part};
 use crate::syntax::ast;
-use crate::{columns, copy, ddl, merge, rewrite, settings, storage, unload, view};
+use crate::{columns, copy, ddl, merge, rewrite, session, settings, storage, unload, view};
 
 /// Translates one statement. `database` is the name that clients give the one database there is.
 pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlError> {
@@ -28,6 +28,31 @@ pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlErro
         Some("unload") => unload::parse(statement, database).map(Command::Unload),
         Some("merge") => merge::parse(tokens, database).map(Command::Merge),
         Some("set" | "reset") => settings::parse(statement),
+        Some("show")
+            if !matches!(
+                second,
+                Some(
+                    "columns"
+                        | "databases"
+                        | "external"
+                        | "grants"
+                        | "procedures"
+                        | "schemas"
+                        | "table"
+                        | "tables"
+                        | "view"
+                )
+            ) =>
+        {
+            session::show(statement)
+        }
+        Some("prepare") => session::prepare(statement),
+        Some("execute") => session::execute(statement),
+        Some("deallocate") => session::deallocate(statement),
+        Some("discard") => session::discard(statement),
+        Some("declare") => session::declare(statement),
+        Some("fetch") => session::fetch(statement),
+        Some("close") => session::close(statement),
         Some("begin" | "start") => Ok(Command::Begin),
         Some("commit" | "end") => Ok(Command::Commit),
         Some("rollback" | "abort") if words.len() <= 2 => Ok(Command::Rollback),

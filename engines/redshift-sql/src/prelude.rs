@@ -6,13 +6,17 @@
 pub const MACROS: &str = include_str!("prelude.sql");
 
 const CATALOG: &str = include_str!("catalog.sql");
+const PG_CATALOG: &str = include_str!("pg_catalog.sql");
 
-/// Redshift's catalog views over DuckDB's catalog and the comments of [`crate::Column::comment`].
+/// Redshift's and PostgreSQL's catalog views over DuckDB's catalog and the comments of [`crate::Column::comment`].
 ///
 /// `database` is the name that the views report. `CREATE … IF NOT EXISTS` and `CREATE OR REPLACE` statements; the query
 /// history needs a table `memory.main.rs_queries` ([`QUERY_HISTORY`]).
 pub fn catalog(database: &str) -> String {
-    CATALOG.replace("{database}", &database.replace('\'', "''"))
+    let database = database.replace('\'', "''");
+    [CATALOG, PG_CATALOG]
+        .map(|views| views.replace("{database}", &database))
+        .concat()
 }
 
 /// The in-memory table behind SYS_QUERY_HISTORY; the executor inserts a row per statement.

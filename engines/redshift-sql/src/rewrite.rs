@@ -13,9 +13,11 @@ use sqlparser::ast::{
 
 use crate::arithmetic::placeholder::Kind;
 use crate::build::{call, cast, number, string, string_literal};
+use crate::catalog_functions;
 use crate::columns;
 use crate::dates;
 use crate::error::SqlError;
+use crate::exact;
 use crate::functions;
 use crate::names;
 use crate::operands;
@@ -25,22 +27,25 @@ use crate::unnest;
 
 /// Rewrites a statement in place.
 pub(crate) fn statement(statement: &mut Statement, database: &str) -> Result<(), SqlError> {
-    finish(statement.visit(&mut Rewriter::new(database)))
+    rewrite(statement, database)
 }
 
 /// Rewrites a query in place.
 pub(crate) fn query(query: &mut Query, database: &str) -> Result<(), SqlError> {
-    finish(query.visit(&mut Rewriter::new(database)))
+    rewrite(query, database)
 }
 
 /// Rewrites an expression in place.
 pub(crate) fn expression(expr: &mut Expr, database: &str) -> Result<(), SqlError> {
-    finish(expr.visit(&mut Rewriter::new(database)))
+    rewrite(expr, database)
 }
 
-fn finish(flow: ControlFlow<SqlError>) -> Result<(), SqlError> {
-    match flow {
-        ControlFlow::Continue(()) => Ok(()),
+fn rewrite(tree: &mut impl VisitMut, database: &str) -> Result<(), SqlError> {
+    match tree.visit(&mut Rewriter::new(database)) {
+        ControlFlow::Continue(()) => {
+            exact::texts(tree);
+            Ok(())
+        }
         ControlFlow::Break(error) => Err(error),
     }
 }
@@ -117,6 +122,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<SqlError> {
+        catalog_functions::table(factor);
         flow(check_table_factor(factor))
     }
 

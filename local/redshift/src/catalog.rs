@@ -20,7 +20,7 @@ pub(crate) struct Table {
 /// Looks a table up: a temporary one first, then along the search path.
 pub(crate) fn table(connection: &Connection, relation: &Relation) -> Result<Table, SqlError> {
     find_table(connection, relation)?
-        .ok_or_else(|| SqlError::redshift(format!("relation \"{}\" does not exist", relation.name)))
+        .ok_or_else(|| SqlError::classed("42P01", format!("relation \"{}\" does not exist", relation.name)))
 }
 
 /// Looks a table up; `None` if there is none.

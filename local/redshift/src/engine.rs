@@ -11,12 +11,14 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use duckdb::{Config, Connection};
 
 use crate::engine_error;
 use crate::error::RedshiftError;
 use crate::objects::Objects;
+use crate::statement::lock;
 
 /// The folder of DuckDB's temporary files.
 const SPILL: &str = "spill";
@@ -24,6 +26,10 @@ const SPILL: &str = "spill";
 /// The database.
 pub(crate) struct Engine {
     base: Mutex<Connection>,
+    /// Writes the history, and does nothing else.
+    history: Mutex<Connection>,
+    /// The number of the next statement.
+    next_query_id: AtomicI64,
     /// The database name that clients use.
     pub(crate) database: String,
     /// Where files wait on their way between S3 and the database.
@@ -103,8 +109,14 @@ impl Engine {
         }
         // Only now: the files of another process that has the database open are not touched.
         remove_leftovers(&staging);
+        let history = connection.try_clone().map_err(|error| RedshiftError::Open {
+            path: file.to_owned(),
+            source: error.into(),
+        })?;
         Ok(Self {
             base: Mutex::new(connection),
+            history: Mutex::new(history),
+            next_query_id: AtomicI64::new(1),
             database: database.to_owned(),
             staging,
             objects,
@@ -116,14 +128,23 @@ impl Engine {
 
     /// A connection of its own, ready for statements.
     pub(crate) fn connect(&self) -> Result<Connection, SqlError> {
-        // A poisoned lock only means that another thread panicked while it cloned; the connection is as good as before.
-        let base = self.base.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let base = lock(&self.base);
         let connection = base.try_clone().map_err(|error| engine_error::translate(&error))?;
         drop(base);
         connection
             .execute_batch(&connection_settings(&self.database))
             .map_err(|error| engine_error::translate(&error))?;
         Ok(connection)
+    }
+
+    /// Uses the connection of the history.
+    pub(crate) fn with_history<T>(&self, write: impl FnOnce(&Connection) -> T) -> T {
+        write(&lock(&self.history))
+    }
+
+    /// Numbers a statement.
+    pub(crate) fn next_query_id(&self) -> i64 {
+        self.next_query_id.fetch_add(1, Ordering::Relaxed)
     }
 }
 

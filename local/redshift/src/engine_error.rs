@@ -13,64 +13,76 @@ use regex::Regex;
 /// Two transactions wrote the same rows; the client should run its transaction again.
 const SERIALIZABLE: &str = "1023 DETAIL: Serializable isolation violation on table in Redshift";
 
-/// Patterns over the first line of DuckDB's message; `$1` is the first group.
-const TRANSLATIONS: &[(&str, &str)] = &[
+/// Patterns over the first line of DuckDB's message, Redshift's words, and the SQLSTATE; `$1` is the first group.
+const TRANSLATIONS: &[(&str, &str, &str)] = &[
     (
         r"^Constraint Error: CHECK constraint failed.*strlen\(.*\) <= (\d+)",
         "Value too long for character type DETAIL: value too long for type character varying($1)",
+        "22001",
     ),
     (
         r#"^Catalog Error: (?:Table|View) with name "?([^" ]+)"? does not exist"#,
         "relation \"$1\" does not exist",
+        "42P01",
     ),
     (
         r#"^Catalog Error: (?:Table|View) with name "?([^" ]+)"? already exists"#,
         "Relation \"$1\" already exists",
+        "42P07",
     ),
     (
         r#"^Catalog Error: Schema with name "?([^" ]+)"? does not exist"#,
         "schema \"$1\" does not exist",
+        "3F000",
     ),
     (
         r#"^Catalog Error: Schema with name "?([^" ]+)"? already exists"#,
         "Schema \"$1\" already exists",
+        "42P06",
     ),
     (
         r#"^Catalog Error: (?:Scalar|Aggregate|Table)? ?Function with name "?([^" ]+)"? does not exist"#,
         "function $1 does not exist",
+        "42883",
     ),
     // A name that DuckDB takes for that of a file.
     (
         r#"^Permission Error: Cannot access (?:file|directory) "([^"]+)""#,
         "relation \"$1\" does not exist",
+        "42P01",
     ),
     (
         r#"^Binder Error: Referenced column "([^"]+)" not found"#,
         "column \"$1\" does not exist",
+        "42703",
     ),
     (
         r#"^Binder Error: Referenced table "([^"]+)" not found"#,
         "relation \"$1\" does not exist",
+        "42P01",
     ),
     (
         r#"^Binder Error: Table "[^"]+" does not have a column (?:named|with name) "([^"]+)""#,
         "column \"$1\" does not exist",
+        "42703",
     ),
     (
         r"^Conversion Error: (?:Could not cast value|Casting value) .* to (?:type )?DECIMAL.*$",
         "Numeric data overflow (result precision)",
+        "22003",
     ),
-    (r"^Invalid Input Error: (.*)$", "$1"),
+    (r"^Invalid Input Error: (.*)$", "$1", "XX000"),
     (
         r#"^Parser Error: syntax error at or near "(.*)"$"#,
         "syntax error at or near \"$1\"",
+        "42601",
     ),
 ];
 
-static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+static PATTERNS: LazyLock<Vec<(Regex, &str, &str)>> = LazyLock::new(|| {
     TRANSLATIONS
         .iter()
-        .filter_map(|(pattern, text)| Regex::new(pattern).ok().map(|regex| (regex, *text)))
+        .filter_map(|(pattern, text, state)| Regex::new(pattern).ok().map(|regex| (regex, *text, *state)))
         .collect()
 });
 
@@ -154,7 +166,7 @@ fn from_message(message: &str) -> SqlError {
     let conflict = message.starts_with("TransactionContext Error")
         && (message.contains("onflict") || message.contains("Failed to commit"));
     if conflict || message.contains("write-write conflict") || message.contains("by a different transaction") {
-        return SqlError::redshift(SERIALIZABLE);
+        return SqlError::classed("40001", SERIALIZABLE);
     }
     let line = first_line(message);
     if let Some(column) = line.strip_prefix("Constraint Error: NOT NULL constraint failed: ") {
@@ -166,11 +178,11 @@ fn from_message(message: &str) -> SqlError {
     if let Some(invalid) = invalid_digit(line) {
         return invalid;
     }
-    for (pattern, text) in PATTERNS.iter() {
+    for (pattern, text, state) in PATTERNS.iter() {
         if let Some(captures) = pattern.captures(line) {
             let mut translated = String::new();
             captures.expand(text, &mut translated);
-            return SqlError::redshift(translated);
+            return SqlError::classed(state, translated);
         }
     }
     SqlError::redshift(line)

@@ -35,6 +35,12 @@ pub enum RedshiftError {
     /// The address is not on the loopback interface, or is taken.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The certificate of the PostgreSQL protocol cannot be made.
+    #[error("a TLS certificate cannot be made")]
+    Certificate {
+        /// What the TLS library says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A statement was still running when the server was shut down and did not stop.
     #[error("a statement did not stop within {0} seconds of being cancelled")]
     StillRunning(u64),

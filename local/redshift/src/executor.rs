@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cardlake_redshift_sql::{SqlError, resolve_arithmetic};
+use cardlake_redshift_sql::{MAX_VARCHAR_BYTES, RedshiftType, SqlError, resolve_arithmetic};
 use duckdb::Connection;
 
 use crate::engine::Engine;
@@ -54,5 +54,16 @@ impl Executor {
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
             .and_then(Iterator::collect)
             .map_err(|error| translate(&error))
+    }
+
+    /// The same with Redshift's types.
+    pub(crate) fn columns(&self, query: &str) -> Result<Vec<(String, RedshiftType)>, SqlError> {
+        let data_type = |name: &str| match name.trim_matches('"') {
+            "NULL" => RedshiftType::Varchar(MAX_VARCHAR_BYTES),
+            // Lists and structures are the only types without a counterpart.
+            name => RedshiftType::from_duckdb(name).unwrap_or(RedshiftType::Super),
+        };
+        let described = self.describe(query)?.into_iter();
+        Ok(described.map(|(name, duckdb)| (name, data_type(&duckdb))).collect())
     }
 }

@@ -33,6 +33,31 @@ pub struct RedshiftOptions {
     pub max_result_bytes: Option<usize>,
     /// Where requests are noted.
     pub access_log: Option<AccessLog>,
+    /// How clients of PostgreSQL and Redshift connect; not at all when there is nothing.
+    pub wire: Option<WireOptions>,
+}
+
+/// How the server speaks PostgreSQL's protocol.
+#[derive(Clone)]
+pub struct WireOptions {
+    /// A loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether any free port is taken if that of `listen` is not free.
+    pub or_any_port: bool,
+    /// The one user.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for WireOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut fields = formatter.debug_struct("WireOptions");
+        fields
+            .field("listen", &self.listen)
+            .field("or_any_port", &self.or_any_port);
+        fields.field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 /// Says which secrets there are.

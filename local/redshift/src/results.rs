@@ -1,14 +1,15 @@
-//! Result sets as the Data API sends them.
+//! Result sets: how DuckDB's are read, and how the Data API sends them.
 //!
-//! Rows are encoded once, page by page, while DuckDB's result is read: a page is the JSON of its rows, or CSV text.
+//! [`read`] gives rows to a [`RowSink`] while DuckDB makes them, so that no more of a result is in memory than its reader keeps.
+//! The Data API's sink encodes them once, page by page: a page is the JSON of its rows, or CSV text.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cardlake_redshift_sql::{MAX_VARCHAR_BYTES, RedshiftType, SqlError};
 use chrono::DateTime;
-use duckdb::Statement;
 use duckdb::core::LogicalTypeId;
 use duckdb::types::{TimeUnit, ValueRef};
+use duckdb::{Row, Statement};
 use serde::Serialize;
 
 use crate::engine_error;
@@ -76,60 +77,106 @@ impl ColumnMetadata {
     }
 }
 
-/// Runs a prepared query and encodes its rows, of which there may be `limit` bytes.
-pub(crate) fn collect(
-    statement: &mut Statement<'_>,
-    format: ResultFormat,
-    limit: usize,
-) -> Result<ResultSet, SqlError> {
-    let mut rows = statement.query([]).map_err(|error| engine_error::translate(&error))?;
-    let (columns, types) = rows.as_ref().map(describe).unwrap_or_default();
-    let mut result = ResultSet {
-        columns,
-        ..ResultSet::default()
-    };
-    let mut page = Page::new(format);
-    while let Some(row) = rows.next().map_err(|error| engine_error::translate(&error))? {
-        page.begin_row();
-        for (index, data_type) in types.iter().enumerate() {
-            let value = row.get_ref(index).map_err(|error| engine_error::translate(&error))?;
-            page.value(index, value, *data_type)?;
-        }
-        page.end_row();
-        result.rows += 1;
-        if page.text.len() >= PAGE_BYTES {
-            result.close(&mut page, limit)?;
-        }
-    }
-    if result.pages.is_empty() || page.has_rows {
-        result.close(&mut page, limit)?;
-    }
-    Ok(result)
+/// Takes a result set while it is read.
+pub(crate) trait RowSink {
+    /// The names and types of the columns, before the first row.
+    fn columns(&mut self, columns: Vec<(String, RedshiftType)>) -> Result<(), SqlError>;
+
+    /// One row, with a value for each column.
+    fn row(&mut self, row: &Row<'_>) -> Result<(), SqlError>;
 }
 
-impl ResultSet {
-    fn close(&mut self, page: &mut Page, limit: usize) -> Result<(), SqlError> {
-        let text = page.take();
-        self.size += text.len();
-        if self.size > limit {
+/// Runs a prepared query, gives its rows to a sink, and says how many there were.
+pub(crate) fn read(statement: &mut Statement<'_>, sink: &mut dyn RowSink) -> Result<i64, SqlError> {
+    let failed = |error: duckdb::Error| engine_error::translate(&error);
+    // Only starts it: the rows are made as they are read.
+    statement.stream_arrow([]).map(drop).map_err(failed)?;
+    sink.columns(columns(statement))?;
+    let mut rows = statement.raw_query();
+    let mut count = 0;
+    while let Some(row) = rows.next().map_err(failed)? {
+        sink.row(row)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// A value of a row that a sink was given.
+pub(crate) fn value<'row>(row: &'row Row<'_>, index: usize) -> Result<ValueRef<'row>, SqlError> {
+    row.get_ref(index).map_err(|error| engine_error::translate(&error))
+}
+
+/// The sink of the Data API: pages of text, up to a number of bytes.
+pub(crate) struct Pages {
+    result: ResultSet,
+    types: Vec<RedshiftType>,
+    page: Page,
+    limit: usize,
+}
+
+impl Pages {
+    /// No pages yet; all of them may have `limit` bytes.
+    pub(crate) fn new(format: ResultFormat, limit: usize) -> Self {
+        Self {
+            result: ResultSet::default(),
+            types: Vec::new(),
+            page: Page::new(format),
+            limit,
+        }
+    }
+
+    /// The result set.
+    pub(crate) fn finish(mut self, rows: i64) -> Result<ResultSet, SqlError> {
+        if self.result.pages.is_empty() || self.page.has_rows {
+            self.close()?;
+        }
+        self.result.rows = rows;
+        Ok(self.result)
+    }
+
+    fn close(&mut self) -> Result<(), SqlError> {
+        let text = self.page.take();
+        self.result.size += text.len();
+        if self.result.size > self.limit {
             return Err(SqlError::redshift(format!(
-                "the result is larger than {limit} bytes: add a LIMIT, or UNLOAD it"
+                "the result is larger than {} bytes: add a LIMIT, or UNLOAD it",
+                self.limit
             )));
         }
-        self.pages.push(text);
+        self.result.pages.push(text);
         Ok(())
     }
 }
 
-fn describe(statement: &Statement<'_>) -> (Vec<ColumnMetadata>, Vec<RedshiftType>) {
-    let names = statement.column_names();
-    let types: Vec<RedshiftType> = (0..names.len()).map(|index| column_type(statement, index)).collect();
-    let columns = names
-        .iter()
-        .zip(&types)
-        .map(|(name, data_type)| ColumnMetadata::new(name, *data_type))
-        .collect();
-    (columns, types)
+impl RowSink for Pages {
+    fn columns(&mut self, columns: Vec<(String, RedshiftType)>) -> Result<(), SqlError> {
+        let described = columns
+            .iter()
+            .map(|(name, data_type)| ColumnMetadata::new(name, *data_type));
+        self.result.columns = described.collect();
+        self.types = columns.into_iter().map(|(_, data_type)| data_type).collect();
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row<'_>) -> Result<(), SqlError> {
+        self.page.begin_row();
+        for (index, data_type) in self.types.iter().enumerate() {
+            self.page.value(index, value(row, index)?, *data_type)?;
+        }
+        self.page.end_row();
+        if self.page.text.len() >= PAGE_BYTES {
+            self.close()?;
+        }
+        Ok(())
+    }
+}
+
+fn columns(statement: &Statement<'_>) -> Vec<(String, RedshiftType)> {
+    let names = statement.column_names().into_iter();
+    names
+        .enumerate()
+        .map(|(index, name)| (name, column_type(statement, index)))
+        .collect()
 }
 
 fn column_type(statement: &Statement<'_>, index: usize) -> RedshiftType {
@@ -308,13 +355,15 @@ fn double(value: f64) -> Field {
     }
 }
 
-fn date(days: i32) -> Result<String, SqlError> {
+/// A date as `2026-01-31`.
+pub(crate) fn date(days: i32) -> Result<String, SqlError> {
     let date = DateTime::from_timestamp(i64::from(days) * 86_400, 0)
         .ok_or_else(|| SqlError::redshift(format!("the date {days} days from 1970-01-01 is out of range")))?;
     Ok(date.format("%Y-%m-%d").to_string())
 }
 
-fn time(micros: i64) -> String {
+/// A time of day in microseconds as `08:30:00`, with a fraction of as many digits as there are.
+pub(crate) fn time(micros: i64) -> String {
     let seconds = micros / 1_000_000;
     let mut text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     let fraction = micros % 1_000_000;
@@ -324,8 +373,8 @@ fn time(micros: i64) -> String {
     text
 }
 
-/// Like Java's: at least one digit of fraction, no zeros at the end.
-fn timestamp(unit: TimeUnit, value: i64, zone: bool) -> Result<String, SqlError> {
+/// A moment as `2026-01-31 08:30:00`, and the digits of its fraction without zeros at the end.
+pub(crate) fn moment(unit: TimeUnit, value: i64) -> Result<(String, String), SqlError> {
     let moment = match unit {
         TimeUnit::Nanosecond => Some(DateTime::from_timestamp_nanos(value)),
         TimeUnit::Second => DateTime::from_timestamp(value, 0),
@@ -333,23 +382,26 @@ fn timestamp(unit: TimeUnit, value: i64, zone: bool) -> Result<String, SqlError>
         TimeUnit::Microsecond => DateTime::from_timestamp_micros(value),
     };
     let moment = moment.ok_or_else(|| SqlError::redshift(format!("the timestamp {value} is out of range")))?;
-    let mut text = moment.format("%Y-%m-%d %H:%M:%S").to_string();
-    let micros = format!("{:06}", moment.timestamp_subsec_micros());
-    let fraction = micros.trim_end_matches('0');
-    if zone {
-        if !fraction.is_empty() {
-            text.push('.');
-            text.push_str(fraction);
-        }
-        text.push_str("+00");
-    } else {
-        text.push('.');
-        text.push_str(if fraction.is_empty() { "0" } else { fraction });
-    }
-    Ok(text)
+    let fraction = format!("{:06}", moment.timestamp_subsec_micros());
+    Ok((
+        moment.format("%Y-%m-%d %H:%M:%S").to_string(),
+        fraction.trim_end_matches('0').to_owned(),
+    ))
 }
 
-fn interval(months: i32, days: i32, nanos: i64) -> String {
+/// Like Java's: without a zone at least one digit of fraction.
+fn timestamp(unit: TimeUnit, value: i64, zone: bool) -> Result<String, SqlError> {
+    let (text, fraction) = moment(unit, value)?;
+    Ok(match (zone, fraction.as_str()) {
+        (false, "") => format!("{text}.0"),
+        (false, _) => format!("{text}.{fraction}"),
+        (true, "") => format!("{text}+00"),
+        (true, _) => format!("{text}.{fraction}+00"),
+    })
+}
+
+/// A span of time as `1 mons 2 days 03:00:00`.
+pub(crate) fn interval(months: i32, days: i32, nanos: i64) -> String {
     let mut parts = Vec::new();
     if months != 0 {
         parts.push(format!("{months} mons"));

@@ -1,16 +1,14 @@
 //! Runs a submitted statement or batch on a database session.
 
-use cardlake_redshift_sql::{SqlError, statements, translate as translate_statement};
+use cardlake_redshift_sql::{SqlError, statements};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
-use chrono::{DateTime, Utc};
-use duckdb::params;
-
 use crate::engine::Engine;
-use crate::engine_error::translate;
-use crate::session::{Outcome, Session};
+use crate::history::{self, Ended};
+use crate::results::{Pages, ResultSet};
+use crate::session::Session;
 use crate::statement::{Entry, SessionSlot, Status, Submission, lock};
 
 /// Runs a statement to its end, on a blocking thread. The error is that of the entry.
@@ -40,51 +38,20 @@ fn run_in_session(engine: &Arc<Engine>, slot: &SessionSlot, entry: &Entry) -> Re
 fn record(engine: &Engine, entry: &Entry) {
     let state = entry.state();
     let parts = state.parts.iter().zip(&entry.submission.sqls);
-    let written = engine.connect().and_then(|connection| {
-        for (part, text) in parts {
-            let status = match part.status {
-                Status::Finished => "success",
-                Status::Aborted => "canceled",
-                _ => "failed",
-            };
-            let end = DateTime::<Utc>::from(part.updated).naive_utc();
-            let elapsed = i64::try_from(part.duration.as_micros()).unwrap_or(i64::MAX);
-            connection
-                .execute(
-                    "INSERT INTO memory.main.rs_queries SELECT ?, ?, ?, ?, CAST(? AS TIMESTAMP) - to_microseconds(?), \
-                     CAST(? AS TIMESTAMP), ?, ?, ?",
-                    params![
-                        entry.number,
-                        query_type(text),
-                        text,
-                        status,
-                        end.to_string(),
-                        elapsed,
-                        end.to_string(),
-                        elapsed,
-                        part.rows.max(0),
-                        part.error,
-                    ],
-                )
-                .map_err(|error| translate(&error))?;
-        }
-        Ok(())
+    let ended = parts.map(|(part, text)| Ended {
+        query_id: entry.number,
+        text,
+        status: match part.status {
+            Status::Finished => "success",
+            Status::Aborted => "canceled",
+            _ => "failed",
+        },
+        end: part.updated,
+        elapsed: part.duration,
+        rows: part.rows,
+        error: part.error.as_deref(),
     });
-    if let Err(error) = written {
-        tracing::warn!(%error, "a statement could not be written into the history");
-    }
-}
-
-/// As SYS_QUERY_HISTORY names the sort of a statement.
-fn query_type(text: &str) -> String {
-    let word = text.split_whitespace().next().unwrap_or_default().to_uppercase();
-    match word.as_str() {
-        "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "COPY" | "UNLOAD" | "MERGE" => word,
-        "WITH" => "SELECT".to_owned(),
-        "CREATE" | "ALTER" | "DROP" | "TRUNCATE" => "DDL".to_owned(),
-        "BEGIN" | "COMMIT" | "ROLLBACK" | "SET" | "ANALYZE" | "VACUUM" | "GRANT" => "UTILITY".to_owned(),
-        _ => "OTHER".to_owned(),
-    }
+    history::record(engine, ended);
 }
 
 fn end(entry: &Entry, begun: Instant, error: Option<&SqlError>) {
@@ -142,10 +109,10 @@ fn run_on(session: &mut Session, entry: &Entry) -> Result<(), SqlError> {
             part.duration = begun.elapsed();
             part.updated = SystemTime::now();
             match outcome {
-                Ok(outcome) => {
+                Ok((rows, result)) => {
                     part.status = Status::Finished;
-                    part.rows = outcome.rows;
-                    part.result = outcome.result.map(Arc::new);
+                    part.rows = rows;
+                    part.result = result.map(Arc::new);
                 }
                 Err(error) => {
                     part.status = if error == SqlError::Cancelled {
@@ -173,7 +140,8 @@ fn run_on(session: &mut Session, entry: &Entry) -> Result<(), SqlError> {
     }
 }
 
-fn execute(session: &mut Session, sql: &str, submission: &Submission) -> Result<Outcome, SqlError> {
+/// Runs one statement: the rows of its result, or those it has changed, and the result.
+fn execute(session: &mut Session, sql: &str, submission: &Submission) -> Result<(i64, Option<ResultSet>), SqlError> {
     let statements = statements(sql, &submission.parameters, &mut Default::default())?;
     let statement = match statements.as_slice() {
         [statement] => statement,
@@ -190,6 +158,12 @@ fn execute(session: &mut Session, sql: &str, submission: &Submission) -> Result<
     {
         return Err(SqlError::redshift(format!("database \"{wanted}\" does not exist")));
     }
-    let command = translate_statement(statement, database)?;
-    session.execute(&command, submission.format)
+    let mut pages = Pages::new(submission.format, session.executor.engine.max_result_bytes);
+    let outcome = session.execute(statement, &mut pages)?;
+    let result = if outcome.has_result {
+        Some(pages.finish(outcome.rows)?)
+    } else {
+        None
+    };
+    Ok((outcome.rows, result))
 }

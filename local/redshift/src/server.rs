@@ -25,6 +25,7 @@ use crate::options::RedshiftOptions;
 use crate::results::MAX_RESULT_BYTES;
 use crate::service::Service;
 use crate::statements::Statements;
+use crate::wire::{self, WireServer};
 
 /// The name that requests are signed for.
 const SIGNING_NAME: &str = "redshift-data";
@@ -40,6 +41,7 @@ pub struct RedshiftServer {
     stop: oneshot::Sender<()>,
     listener: JoinHandle<()>,
     statements: StatementsHandle,
+    wire: Option<WireServer>,
 }
 
 struct StatementsHandle(Arc<Statements>);
@@ -70,7 +72,12 @@ pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftE
         max_result_bytes,
         objects,
     )?;
-    let statements = Arc::new(Statements::new(Arc::new(engine)));
+    let engine = Arc::new(engine);
+    let wire = match options.wire {
+        Some(options) => Some(wire::start(options, &engine).await?),
+        None => None,
+    };
+    let statements = Arc::new(Statements::new(engine));
     let service = Arc::new(Service {
         statements: Arc::clone(&statements),
         credentials: options.credentials,
@@ -97,6 +104,7 @@ pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftE
         stop,
         listener,
         statements: StatementsHandle(statements),
+        wire,
     })
 }
 
@@ -104,6 +112,11 @@ impl RedshiftServer {
     /// The address that the server listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address for clients of PostgreSQL and Redshift, if they may connect.
+    pub fn wire_addr(&self) -> Option<SocketAddr> {
+        self.wire.as_ref().map(WireServer::addr)
     }
 
     /// The endpoint URL for SDKs.
@@ -125,10 +138,16 @@ impl RedshiftServer {
             stop,
             mut listener,
             statements: StatementsHandle(statements),
+            wire,
             ..
         } = self;
         let _ = stop.send(());
-        let stopped = statements.shut_down(Duration::from_secs(SHUTDOWN_SECONDS)).await;
+        let timeout = Duration::from_secs(SHUTDOWN_SECONDS);
+        let wire_stopped = match wire {
+            Some(wire) => wire.shut_down(timeout).await,
+            None => true,
+        };
+        let stopped = statements.shut_down(timeout).await && wire_stopped;
         // Connections that clients keep open would hold the listener, and with it the database.
         if tokio::time::timeout(Duration::from_millis(200), &mut listener)
             .await

@@ -3,14 +3,19 @@
 //! Guarantee: a command of several steps is atomic. After an error inside a transaction only the end of the transaction is
 //! accepted, as in Redshift.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cardlake_redshift_sql::{Column, Command, Insert, MULTIPLE_MATCHES, MergePlan, SqlError, quoted};
+use cardlake_redshift_sql::{
+    Column, Command, Expression, Insert, MAX_VARCHAR_BYTES, MULTIPLE_MATCHES, MergePlan, RedshiftType, SqlError,
+    Statement, literal, quoted, shown, translate,
+};
 
+use crate::cursors::Cursors;
 use crate::engine::{self, Engine};
-use crate::engine_error::translate;
+use crate::engine_error;
 use crate::executor::Executor;
-use crate::results::{self, ResultFormat, ResultSet};
+use crate::results::{self, RowSink};
 use crate::{catalog, copy, definitions, unload};
 
 /// What a statement did.
@@ -18,24 +23,29 @@ use crate::{catalog, copy, definitions, unload};
 pub(crate) struct Outcome {
     /// Rows of the result, or rows changed; -1 where neither applies.
     pub(crate) rows: i64,
-    pub(crate) result: Option<ResultSet>,
+    /// Whether the sink has taken a result set.
+    pub(crate) has_result: bool,
 }
 
 impl Outcome {
     fn none() -> Self {
-        Self { rows: -1, result: None }
+        Self {
+            rows: -1,
+            has_result: false,
+        }
     }
 
     fn changed(rows: usize) -> Self {
         Self {
             rows: i64::try_from(rows).unwrap_or(i64::MAX),
-            result: None,
+            has_result: false,
         }
     }
 }
 
+/// The state of a session's transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Transaction {
+pub(crate) enum Transaction {
     /// Every statement commits.
     None,
     Open,
@@ -49,6 +59,9 @@ pub(crate) struct Session {
     transaction: Transaction,
     /// The schemas of SET search_path; empty for every schema.
     search_path: Vec<String>,
+    /// What PREPARE has kept.
+    prepared: BTreeMap<String, Statement>,
+    cursors: Cursors,
 }
 
 impl Session {
@@ -58,11 +71,37 @@ impl Session {
             executor: Executor::open(engine)?,
             transaction: Transaction::None,
             search_path: Vec::new(),
+            prepared: BTreeMap::new(),
+            cursors: Cursors::default(),
         })
     }
 
-    /// Runs one command.
-    pub(crate) fn execute(&mut self, command: &Command, format: ResultFormat) -> Result<Outcome, SqlError> {
+    /// The state of the transaction.
+    pub(crate) fn transaction(&self) -> Transaction {
+        self.transaction
+    }
+
+    /// Runs one statement; the rows of a query go to the sink.
+    pub(crate) fn execute(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<Outcome, SqlError> {
+        let outcome = translate(statement, &self.executor.engine.database)
+            .and_then(|command| self.run_in_transaction(&command, sink));
+        if outcome.is_err() {
+            self.fail();
+        }
+        outcome
+    }
+
+    /// After an error: an open transaction is rolled back, and accepts nothing but its end.
+    pub(crate) fn fail(&mut self) {
+        if self.transaction == Transaction::Open {
+            // DuckDB may have kept the transaction open; Redshift does not.
+            let _ = self.executor.connection.execute_batch("ROLLBACK");
+            self.cursors.forget();
+            self.transaction = Transaction::Failed;
+        }
+    }
+
+    fn run_in_transaction(&mut self, command: &Command, sink: &mut dyn RowSink) -> Result<Outcome, SqlError> {
         match command {
             Command::Begin => {
                 if self.transaction == Transaction::None {
@@ -73,35 +112,50 @@ impl Session {
             Command::Commit => return self.commit().map(|()| Outcome::none()),
             Command::Rollback => return self.roll_back().map(|()| Outcome::none()),
             _ if self.transaction == Transaction::Failed => {
-                return Err(SqlError::redshift(
+                return Err(SqlError::classed(
+                    "25P02",
                     "current transaction is aborted, commands ignored until end of transaction block",
                 ));
             }
             _ => {}
         }
-        let outcome = {
-            let (connection, database) = (&self.executor.connection, &self.executor.engine.database);
-            engine::set_search_path(connection, database, &self.search_path)
-        }
-        .and_then(|()| self.run(command, format));
-        if outcome.is_err() && self.transaction == Transaction::Open {
-            // DuckDB may have kept the transaction open; Redshift does not.
-            let _ = self.executor.connection.execute_batch("ROLLBACK");
-            self.transaction = Transaction::Failed;
-        }
-        outcome
+        self.set_search_path()?;
+        self.run(command, sink)
     }
 
-    fn run(&mut self, command: &Command, format: ResultFormat) -> Result<Outcome, SqlError> {
+    /// The columns of a statement's result, which is not executed; `None` if it has none.
+    pub(crate) fn describe(&self, statement: &Statement) -> Result<Option<Vec<(String, RedshiftType)>>, SqlError> {
+        let sql = match translate(statement, &self.executor.engine.database)? {
+            Command::Query(sql) => sql,
+            Command::Show(name) => self.shown(&name)?,
+            Command::Execute { name, values } => return self.describe(&self.executed(&name, &values)?),
+            Command::Fetch { name, .. } => return self.cursors.columns(&name).map(Some),
+            Command::Explain(_) => {
+                let names = ["explain_key", "explain_value"];
+                let columns = names.map(|name| (name.to_owned(), RedshiftType::Varchar(MAX_VARCHAR_BYTES)));
+                return Ok(Some(columns.into()));
+            }
+            _ => return Ok(None),
+        };
+        self.set_search_path()?;
+        self.executor.columns(&self.executor.resolve(&sql)).map(Some)
+    }
+
+    fn set_search_path(&self) -> Result<(), SqlError> {
+        let (connection, database) = (&self.executor.connection, &self.executor.engine.database);
+        engine::set_search_path(connection, database, &self.search_path)
+    }
+
+    fn run(&mut self, command: &Command, sink: &mut dyn RowSink) -> Result<Outcome, SqlError> {
         match command {
-            Command::Query(sql) => self.query(&self.executor.resolve(sql), format),
+            Command::Query(sql) => self.query(&self.executor.resolve(sql), sink),
             Command::Explain(explained) => {
                 let sql = match explained.as_ref() {
                     Command::Query(sql) | Command::Write(sql) => self.executor.resolve(sql),
                     Command::Insert(insert) => self.executor.resolve(&self.insert_statement(insert)?),
                     _ => return Err(SqlError::unsupported("EXPLAIN of this statement")),
                 };
-                self.query(&format!("EXPLAIN {sql}"), format)
+                self.query(&format!("EXPLAIN {sql}"), sink)
             }
             Command::Write(sql) => self.executor.write(sql).map(Outcome::changed),
             Command::Insert(insert) => {
@@ -113,6 +167,56 @@ impl Session {
                 self.search_path.clone_from(schemas);
                 Ok(Outcome::none())
             }
+            Command::Show(name) => self.query(&self.shown(name)?, sink),
+            Command::Prepare { name, statement } => {
+                if self.prepared.contains_key(name) {
+                    let message = format!("prepared statement \"{name}\" already exists");
+                    return Err(SqlError::classed("42P05", message));
+                }
+                self.prepared.insert(name.clone(), statement.clone());
+                Ok(Outcome::none())
+            }
+            Command::Execute { name, values } => {
+                let statement = self.executed(name, values)?;
+                let command = translate(&statement, &self.executor.engine.database)?;
+                self.run(&command, sink)
+            }
+            // One that the client has prepared by the protocol is no concern of the session.
+            Command::Deallocate(name) => {
+                self.prepared
+                    .retain(|known, _| name.as_ref().is_some_and(|name| name != known));
+                Ok(Outcome::none())
+            }
+            Command::Discard if self.transaction == Transaction::None => {
+                *self = Self::open(&self.executor.engine)?;
+                Ok(Outcome::none())
+            }
+            Command::Discard => Err(SqlError::classed(
+                "25001",
+                "DISCARD ALL cannot run inside a transaction block",
+            )),
+            Command::Declare { .. } if self.transaction == Transaction::None => Err(SqlError::classed(
+                "25P01",
+                "DECLARE CURSOR may only be used in transaction blocks",
+            )),
+            Command::Declare { name, query } => {
+                let Command::Query(sql) = translate(query, &self.executor.engine.database)? else {
+                    return Err(SqlError::Syntax("a cursor is declared for a query".to_owned()));
+                };
+                self.cursors
+                    .declare(&self.executor, name, &sql)
+                    .map(|()| Outcome::none())
+            }
+            Command::Fetch { name, count } => {
+                let sql = self.cursors.fetch(name, *count)?;
+                let outcome = self.query(&sql, sink)?;
+                self.cursors.advance(name, outcome.rows);
+                Ok(outcome)
+            }
+            Command::Close(name) => self
+                .cursors
+                .close(&self.executor, name.as_deref())
+                .map(|()| Outcome::none()),
             Command::Accepted => Ok(Outcome::none()),
             Command::AcceptedAndCommits => {
                 self.commit_and_go_on()?;
@@ -144,14 +248,43 @@ impl Session {
         }
     }
 
+    /// The query that tells a setting.
+    fn shown(&self, name: &str) -> Result<String, SqlError> {
+        let value = match name {
+            "search_path" if self.search_path.is_empty() => "$user, public".to_owned(),
+            "search_path" => self.search_path.join(", "),
+            _ => shown(name)?.to_owned(),
+        };
+        Ok(format!("SELECT {} AS {}", literal(&value), quoted(name)))
+    }
+
+    /// A prepared statement with its values.
+    fn executed(&self, name: &str, values: &[Expression]) -> Result<Statement, SqlError> {
+        let statement = self
+            .prepared
+            .get(name)
+            .ok_or_else(|| SqlError::classed("26000", format!("prepared statement \"{name}\" does not exist")))?;
+        let (wanted, given) = (statement.placeholders(), values.len());
+        if wanted != given {
+            return Err(SqlError::classed(
+                "42601",
+                format!(
+                    "wrong number of parameters for prepared statement \"{name}\": {wanted} are expected, {given} given"
+                ),
+            ));
+        }
+        statement.bind_expressions(values)
+    }
+
     /// Executes a statement with a result set.
-    fn query(&self, sql: &str, format: ResultFormat) -> Result<Outcome, SqlError> {
+    fn query(&self, sql: &str, sink: &mut dyn RowSink) -> Result<Outcome, SqlError> {
         let connection = &self.executor.connection;
-        let mut statement = connection.prepare(sql).map_err(|error| translate(&error))?;
-        let result = results::collect(&mut statement, format, self.executor.engine.max_result_bytes)?;
+        let mut statement = connection
+            .prepare(sql)
+            .map_err(|error| engine_error::translate(&error))?;
         Ok(Outcome {
-            rows: result.rows,
-            result: Some(result),
+            rows: results::read(&mut statement, sink)?,
+            has_result: true,
         })
     }
 
@@ -225,6 +358,8 @@ impl Session {
     pub(crate) fn commit(&mut self) -> Result<(), SqlError> {
         let before = std::mem::replace(&mut self.transaction, Transaction::None);
         if before == Transaction::Open {
+            // Cursors end with their transaction.
+            self.cursors.close(&self.executor, None)?;
             self.executor.batch("COMMIT")
         } else {
             Ok(())
@@ -234,6 +369,7 @@ impl Session {
     /// Rolls the open transaction back, if any.
     pub(crate) fn roll_back(&mut self) -> Result<(), SqlError> {
         let before = std::mem::replace(&mut self.transaction, Transaction::None);
+        self.cursors.forget();
         if before == Transaction::Open {
             self.executor.batch("ROLLBACK")
         } else {
@@ -255,8 +391,11 @@ impl Session {
 fn merge(executor: &Executor, plan: &MergePlan) -> Result<usize, SqlError> {
     let returns_a_row = |query: &String| {
         let query = executor.resolve(query);
-        let mut statement = executor.connection.prepare(&query).map_err(|error| translate(&error))?;
-        statement.exists([]).map_err(|error| translate(&error))
+        let mut statement = executor
+            .connection
+            .prepare(&query)
+            .map_err(|error| engine_error::translate(&error))?;
+        statement.exists([]).map_err(|error| engine_error::translate(&error))
     };
     if let Some(unmatched) = &plan.unmatched
         && !returns_a_row(&unmatched.matches)?

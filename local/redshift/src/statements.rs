@@ -5,7 +5,7 @@
 //! up to [`MAX_STATEMENTS`] and [`MAX_RESULT_BYTES`].
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,7 +36,6 @@ pub(crate) struct Statements {
     engine: Arc<Engine>,
     inner: Mutex<Inner>,
     running: Arc<Semaphore>,
-    numbers: AtomicI64,
     idle: Notify,
     no_space: NoSpaceLog,
 }
@@ -59,7 +58,6 @@ impl Statements {
             engine,
             inner: Mutex::default(),
             running: Arc::new(Semaphore::new(MAX_RUNNING)),
-            numbers: AtomicI64::new(1),
             idle: Notify::new(),
             no_space: NoSpaceLog::default(),
         }
@@ -119,7 +117,7 @@ impl Statements {
                 slot.id
             )));
         }
-        let entry = Arc::new(Entry::new(self.numbers.fetch_add(1, Ordering::Relaxed), submission));
+        let entry = Arc::new(Entry::new(self.engine.next_query_id(), submission));
         if let Some(slot) = &entry.submission.session {
             *lock(&slot.statement) = Some(entry.id.clone());
         }

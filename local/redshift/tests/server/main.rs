@@ -14,3 +14,4 @@ mod statements;
 mod support;
 mod text_files;
 mod warehouse;
+mod wire;

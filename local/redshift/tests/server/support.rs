@@ -201,6 +201,7 @@ pub(crate) fn options(folder: &TempDir, s3: &aws_sdk_s3::Client) -> RedshiftOpti
         memory_limit: None,
         max_result_bytes: None,
         access_log: None,
+        wire: None,
     }
 }
 

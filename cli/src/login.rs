@@ -1,0 +1,93 @@
+//! The user of the local warehouse, for clients that connect to it as to a cluster.
+//!
+//! The password is made once for each data directory. It is in a secret of the form that Redshift's own rotation uses, so that a
+//! client that reads its login from Secrets Manager needs nothing else:
+//! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html>.
+
+use std::net::SocketAddr;
+
+use cardlake_aws::clients::Aws;
+use serde::{Deserialize, Serialize};
+
+use crate::environment::{self, DATABASE};
+use crate::error::CliError;
+
+/// Secret with the login.
+pub const LOGIN_SECRET: &str = "cardlake/redshift";
+/// The one user.
+const USER: &str = "cardlake";
+
+/// A login, and where it is good.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Login {
+    pub(crate) username: String,
+    pub(crate) password: String,
+    engine: String,
+    #[serde(default)]
+    host: String,
+    #[serde(default)]
+    port: u16,
+    dbname: String,
+}
+
+impl Login {
+    /// The login of a data directory; a new one if it has none.
+    pub(crate) async fn of(aws: &Aws) -> Result<Self, CliError> {
+        const DOING: &str = "read the warehouse's login";
+        let known = environment::secret(aws, LOGIN_SECRET).await;
+        if let Some(text) = known.map_err(|error| CliError::caused(DOING, &error))? {
+            return serde_json::from_str(&text).map_err(|error| {
+                CliError::caused(DOING, &error).hint(format!("delete the secret {LOGIN_SECRET}: a new login is made"))
+            });
+        }
+        Ok(Self {
+            username: USER.to_owned(),
+            password: uuid::Uuid::new_v4().simple().to_string(),
+            engine: "redshift".to_owned(),
+            host: String::new(),
+            port: 0,
+            dbname: DATABASE.to_owned(),
+        })
+    }
+
+    /// Writes the login into its secret, with the address that is served this time.
+    pub(crate) async fn publish(mut self, aws: &Aws, address: SocketAddr) -> Result<Self, CliError> {
+        const DOING: &str = "write the warehouse's login";
+        self.host = address.ip().to_string();
+        self.port = address.port();
+        let text = serde_json::to_string(&self).map_err(|error| CliError::caused(DOING, &error))?;
+        let known = environment::secret(aws, LOGIN_SECRET).await;
+        let known = known.map_err(|error| CliError::caused(DOING, &error))?;
+        let client = aws.secrets_manager();
+        if known.is_none() {
+            let made = client
+                .create_secret()
+                .name(LOGIN_SECRET)
+                .secret_string(text)
+                .send()
+                .await;
+            made.map_err(|error| CliError::caused(DOING, &error))?;
+        } else if known.as_ref() != Some(&text) {
+            let put = client
+                .put_secret_value()
+                .secret_id(LOGIN_SECRET)
+                .secret_string(text)
+                .send()
+                .await;
+            put.map_err(|error| CliError::caused(DOING, &error))?;
+        }
+        Ok(self)
+    }
+
+    /// The variables by which `psql` and everything on top of libpq connect.
+    pub(crate) fn exports(&self) -> [(String, String); 5] {
+        [
+            ("PGDATABASE", self.dbname.clone()),
+            ("PGHOST", self.host.clone()),
+            ("PGPASSWORD", self.password.clone()),
+            ("PGPORT", self.port.to_string()),
+            ("PGUSER", self.username.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+    }
+}
