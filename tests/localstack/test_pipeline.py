@@ -25,7 +25,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(PROJECT / "localstack"))
 
 from histories import differences, from_localstack, run_id  # noqa: E402
-from resources import BUCKETS  # noqa: E402
+from resources import BUCKETS, render  # noqa: E402
 from stack import Stack  # noqa: E402
 
 WAIT_SECONDS = 240
@@ -77,8 +77,9 @@ def record(key):
 
 
 def start(machine, event, name=None):
+    """Starts an execution of a state machine of the project, or of the one with an ARN; gives the execution's ARN."""
     name = name or str(uuid.uuid4())
-    arn = STACK.names["machines"][machine]
+    arn = STACK.names["machines"].get(machine, machine)
     started = STACK.client("stepfunctions").start_execution(stateMachineArn=arn, name=name, input=json.dumps(event))
     return started["executionArn"]
 
@@ -91,6 +92,13 @@ def ended(execution):
         return None if told["status"] == "RUNNING" else told
 
     return until(f"the end of {execution}", ask)
+
+
+def machine(name, definition):
+    """Creates a state machine with the role of the backfill; gives its ARN."""
+    client = STACK.client("stepfunctions")
+    role = client.describe_state_machine(stateMachineArn=STACK.names["machines"]["backfill"])["roleArn"]
+    return client.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
 
 
 def history(execution):
@@ -186,6 +194,66 @@ class TestHistories(unittest.TestCase):
             execution = start("daily", expected[0]["details"]["input"], run_id(expected))
             self.assertEqual(ended(execution)["status"], "FAILED")
             self.assert_same(expected, execution)
+
+
+class TestStateMachines(unittest.TestCase):
+    """What the state machines make of failures, with days and stages that are made up."""
+
+    def test_backfills_of_one_two_and_three_days(self):
+        def day(broken):
+            """A day's state machine: a day of `broken` fails."""
+            return {
+                "StartAt": "Which",
+                "States": {
+                    "Which": {
+                        "Type": "Choice",
+                        "Choices": [
+                            {"Variable": "$.batch_date", "StringEquals": date, "Next": "Broken"} for date in broken or ["none"]
+                        ],
+                        "Default": "Good",
+                    },
+                    "Broken": {"Type": "Fail", "Error": "Cardlake.Internal", "Cause": "it did not go well"},
+                    "Good": {"Type": "Succeed"},
+                },
+            }
+
+        cases = json.loads((PROJECT / "tests" / "backfills.json").read_text())
+        for number, case in enumerate(cases):
+            with self.subTest(case["what"]):
+                daily = machine(f"days-{number}", json.dumps(day(case.get("broken"))))
+                names = {"daily_state_machine": daily}
+                backfill = machine(f"backfill-{number}", render("statemachine/backfill.asl.json", names))
+                keep_going = case.get("keep_going", False)
+                told = ended(start(backfill, {"dates": case["dates"], "keep_going": keep_going}))
+                expected = list(zip(case["dates"], case["outcomes"]))
+                if "failed" not in case["outcomes"]:
+                    self.assertEqual(told["status"], "SUCCEEDED", told.get("cause"))
+                    days = json.loads(told["output"])["days"]
+                    self.assertEqual([(day["batch_date"], day["outcome"]) for day in days], expected)
+                    continue
+                self.assertEqual((told["status"], told["error"]), ("FAILED", "Backfill.DaysFailed"), told.get("cause"))
+                if keep_going:
+                    days = json.loads(told["cause"].removeprefix("not all days succeeded: "))
+                    self.assertEqual([(day["batch_date"], day["outcome"]) for day in days], expected)
+                else:
+                    self.assertTrue(told["cause"].startswith(f"{case['broken'][0]}: "), told["cause"])
+                    self.assertIn("it did not go well", told["cause"])
+
+    def test_a_day_fails_with_a_name_that_a_fail_state_may_have(self):
+        daily = json.loads((PROJECT / "statemachine" / "daily.asl.json").read_text())
+        # Its end, behind the notification.
+        first = daily["States"]["NotifyFailure"]["Next"]
+        states = {name: daily["States"][name] for name in ("CheckName", "OwnName", "Failed")}
+        arn = machine("end-of-a-day", json.dumps({"StartAt": first, "States": states}))
+        for error, name in [
+            ("States.Timeout", "Stage.Timeout"),
+            ("States.TaskFailed", "Stage.TaskFailed"),
+            ("Cardlake.Internal", "Cardlake.Internal"),
+            ("Lambda.Unknown", "Lambda.Unknown"),
+        ]:
+            with self.subTest(error):
+                told = ended(start(arn, {"failed": {"told": {"Error": error, "Cause": "it did not go well"}}}))
+                self.assertEqual((told["status"], told["error"], told["cause"]), ("FAILED", name, "it did not go well"))
 
 
 class TestPipeline(unittest.TestCase):

@@ -131,7 +131,7 @@ mod tests {
 
     /// Answers daily executions: a day in `broken` fails.
     struct Script {
-        broken: Vec<&'static str>,
+        broken: Vec<String>,
         days: Mutex<Vec<Value>>,
     }
 
@@ -142,7 +142,7 @@ mod tests {
 
         fn invoke<'a>(&'a self, _resource: &'a str, parameters: Value) -> BoxFuture<'a, Result<Value, TaskFailure>> {
             let day = parameters["Input"]["batch_date"].as_str().unwrap().to_owned();
-            let answer = if self.broken.contains(&day.as_str()) {
+            let answer = if self.broken.contains(&day) {
                 Err(TaskFailure {
                     error: "States.TaskFailed".to_owned(),
                     cause: "it did not go well".to_owned(),
@@ -166,9 +166,23 @@ mod tests {
         }
     }
 
-    async fn run(broken: &[&'static str], input: Value) -> (Outcome, Vec<Value>) {
+    /// A backfill, as the table has it that the tests on LocalStack run too.
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        what: String,
+        dates: Vec<String>,
+        #[serde(default)]
+        broken: Vec<String>,
+        #[serde(default)]
+        keep_going: bool,
+        /// Of the days that are run.
+        outcomes: Vec<String>,
+    }
+
+    async fn run(broken: &[&str], input: Value) -> (Outcome, Vec<Value>) {
         let script = Script {
-            broken: broken.to_vec(),
+            broken: broken.iter().map(|day| (*day).to_owned()).collect(),
             days: Mutex::default(),
         };
         let options = ExecutionOptions {
@@ -210,34 +224,42 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_day_that_fails_ends_the_backfill() {
-        let (outcome, days) = run(&["2026-01-14"], json!({"dates": THREE})).await;
-        let Outcome::Failed { error, cause, .. } = outcome else {
-            panic!("{outcome:?}")
-        };
-        assert_eq!(
-            (error.as_str(), cause.as_str()),
-            ("States.TaskFailed", "it did not go well")
-        );
-        assert_eq!(dates(&days), THREE[..2]);
-    }
-
-    #[tokio::test]
-    async fn the_others_go_on_when_that_is_wanted_and_the_backfill_fails_in_the_end() {
-        let (outcome, days) = run(&["2026-01-13"], json!({"dates": THREE, "keep_going": true})).await;
-        let Outcome::Failed { error, cause, .. } = outcome else {
-            panic!("{outcome:?}")
-        };
-        assert_eq!(error, "Backfill.DaysFailed");
-        assert!(
-            cause.contains(r#"{"batch_date":"2026-01-13","outcome":"failed""#),
-            "{cause}"
-        );
-        assert!(
-            cause.contains(r#"{"batch_date":"2026-01-15","outcome":"succeeded""#),
-            "{cause}"
-        );
-        assert_eq!(dates(&days), THREE);
+    async fn one_two_and_three_days_come_to_what_the_table_says() {
+        let cases: Vec<Case> = serde_json::from_str(include_str!("../../../tests/backfills.json")).unwrap();
+        for case in cases {
+            let what = &case.what;
+            let broken: Vec<_> = case.broken.iter().map(String::as_str).collect();
+            let (outcome, days) = run(&broken, json!({"dates": case.dates, "keep_going": case.keep_going})).await;
+            assert_eq!(dates(&days), case.dates[..case.outcomes.len()], "{what}");
+            let told: Vec<_> = case.dates.iter().zip(&case.outcomes).collect();
+            match outcome {
+                Outcome::Succeeded { output } => {
+                    assert!(!case.outcomes.contains(&"failed".to_owned()), "{what}");
+                    let days = output["days"].as_array().unwrap();
+                    assert_eq!(days.len(), told.len(), "{what}");
+                    for (day, (date, outcome)) in days.iter().zip(told) {
+                        assert_eq!(
+                            (&day["batch_date"], &day["outcome"]),
+                            (&json!(date), &json!(outcome)),
+                            "{what}"
+                        );
+                    }
+                }
+                Outcome::Failed { error, cause, .. } => {
+                    assert_eq!(error, "Backfill.DaysFailed", "{what}");
+                    if case.keep_going {
+                        for (date, outcome) in told {
+                            let day = format!(r#"{{"batch_date":"{date}","outcome":"{outcome}""#);
+                            assert!(cause.contains(&day), "{what}: {cause}");
+                        }
+                    } else {
+                        let day = format!("{}: it did not go well (States.TaskFailed)", case.broken[0]);
+                        assert_eq!(cause, day, "{what}");
+                    }
+                }
+                Outcome::TimedOut => panic!("{what}"),
+            }
+        }
     }
 
     #[tokio::test]

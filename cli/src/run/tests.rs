@@ -338,8 +338,28 @@ fn a_cause_is_told_in_the_words_of_the_function_or_in_ours() {
         ("E", "as it is", "as it is"),
         ("E", "", "no cause was given"),
         ("States.Timeout", "", "it took longer than the state machine lets it"),
+        ("Stage.Timeout", "", "it took longer than the state machine lets it"),
     ] {
         assert_eq!(failure_message(error, cause), told);
+    }
+}
+
+#[tokio::test]
+async fn names_of_step_functions_own_are_for_people_and_not_for_a_fail_state() {
+    for (error, name) in [
+        ("States.Timeout", "Stage.Timeout"),
+        ("States.TaskFailed", "Stage.TaskFailed"),
+        ("Cardlake.Internal", "Cardlake.Internal"),
+        ("Lambda.Unknown", "Lambda.Unknown"),
+    ] {
+        let script = Script::new(&[("loader", vec![Err(error)])]);
+        let outcome = day(&script, json!({"batch_date": "2026-01-15"})).await;
+        let Outcome::Failed { error: told, cause, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(told, name);
+        assert!(cause.contains("what went wrong"), "{cause}");
+        assert_eq!(script.calls_of("notifier")[0]["error"], error);
     }
 }
 

@@ -197,7 +197,8 @@ impl Failure {
     /// Message of an error without a cause. Step Functions reports none for a task that timed out.
     #[must_use]
     pub fn without_cause(error: &str) -> &'static str {
-        if error == "States.Timeout" {
+        // The execution of a day has the second name: the first is Step Functions' own.
+        if matches!(error, "States.Timeout" | "Stage.Timeout") {
             "it took longer than the state machine lets it"
         } else {
             "no cause was given"
