@@ -11,7 +11,7 @@ use cardlake_core::env;
 use cardlake_core::error::{ErrorKind, StageError, with_causes};
 use cardlake_core::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
 use cardlake_core::paths;
-use cardlake_loader::{Context, handle};
+use cardlake_loader::{Context, load_tick};
 use cardlake_local_redshift::{KnownSecrets, RedshiftOptions, RedshiftServer};
 use cardlake_test_support::LoopbackLake;
 use chrono::Utc;
@@ -30,7 +30,7 @@ impl KnownSecrets for NoSecrets {
 }
 
 /// A lake and a warehouse over one folder.
-struct Fixture {
+pub(crate) struct Fixture {
     lake: Lake,
     redshift: RedshiftServer,
     folder: TempDir,
@@ -38,7 +38,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with_contract(&contract()).await
     }
 
@@ -87,7 +87,7 @@ impl Fixture {
     }
 
     /// A loader as a function of its own has it.
-    async fn loader(&self) -> Context {
+    pub(crate) async fn loader(&self) -> Context {
         self.loader_with(self.assets.path()).await
     }
 
@@ -112,7 +112,7 @@ impl Fixture {
     }
 
     /// The rows of a statement, values between bars.
-    async fn sql(&self, statement: &str) -> Vec<String> {
+    pub(crate) async fn sql(&self, statement: &str) -> Vec<String> {
         let config = WarehouseConfig {
             target: WarehouseTarget::Workgroup("cardlake".to_owned()),
             database: "cardlake".to_owned(),
@@ -177,7 +177,7 @@ fn event(full_refresh: bool) -> LoaderEvent {
 }
 
 async fn tick(event: LoaderEvent, loader: &Context) -> Result<LoaderOutput, Failed> {
-    handle(event, loader).await.map_err(|error| Failed {
+    load_tick(event, loader).await.map_err(|error| Failed {
         kind: error.kind(),
         message: with_causes(&error),
     })

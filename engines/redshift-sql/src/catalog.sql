@@ -8,6 +8,10 @@ CREATE TABLE IF NOT EXISTS main.rs_load_errors (
     column_name VARCHAR, column_type VARCHAR, column_length VARCHAR, error_code INTEGER, error_message VARCHAR
 );
 
+CREATE TABLE IF NOT EXISTS main.rs_users (usename VARCHAR, usesysid INTEGER);
+CREATE TABLE IF NOT EXISTS main.rs_groups (groname VARCHAR, grosysid INTEGER);
+CREATE TABLE IF NOT EXISTS main.rs_group_members (groname VARCHAR, usename VARCHAR);
+
 CREATE OR REPLACE VIEW main.rs_columns AS
 SELECT '{database}' AS table_catalog,
        CASE WHEN database_name = 'temp' THEN 'pg_temp_1' ELSE schema_name END AS table_schema,
@@ -96,6 +100,16 @@ CREATE OR REPLACE VIEW main.stl_load_errors AS
 SELECT query_id AS query, table_id AS tbl, start_time AS starttime, file_name AS filename, line_number, column_name AS colname,
        column_type AS type, column_length AS col_length, error_code AS err_code, error_message AS err_reason
 FROM main.rs_load_errors;
+
+-- The user of every connection (`USER` of functions.rs), and those that were made.
+CREATE OR REPLACE VIEW main.pg_user AS
+SELECT u.usename, u.usesysid, u.usesysid = 100 AS usecreatedb, u.usesysid = 100 AS usesuper, false AS usecatupd,
+       '********' AS passwd, CAST(NULL AS TIMESTAMP) AS valuntil, CAST(NULL AS VARCHAR) AS useconfig
+FROM (SELECT 'cardlake' AS usename, 100 AS usesysid UNION ALL SELECT usename, usesysid FROM main.rs_users) u;
+CREATE OR REPLACE VIEW main.pg_group AS
+SELECT g.groname, g.grosysid, (SELECT list(u.usesysid ORDER BY u.usesysid) FROM main.rs_group_members m
+       JOIN main.pg_user u ON u.usename = m.usename WHERE m.groname = g.groname) AS grolist
+FROM main.rs_groups g;
 
 CREATE OR REPLACE VIEW main.sys_query_history AS
 SELECT 100 AS user_id, query_id, query_text AS query_label, query_type, status, '{database}' AS database_name, query_text,

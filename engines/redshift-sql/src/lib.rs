@@ -57,6 +57,7 @@ mod text_format;
 mod types;
 mod unload;
 mod unnest;
+mod users;
 mod view;
 
 pub use arithmetic::{OperandTypes, PROBE_FUNCTION, is_pending, resolve as resolve_arithmetic};

@@ -45,6 +45,8 @@ const CATALOG_VIEWS: &[(&str, &str, &str)] = &[
     ("pg_catalog", "svv_tables", "svv_tables"),
     ("pg_catalog", "svv_table_info", "svv_table_info"),
     ("pg_catalog", "pg_table_def", "pg_table_def"),
+    ("pg_catalog", "pg_user", "pg_user"),
+    ("pg_catalog", "pg_group", "pg_group"),
     ("pg_catalog", "sys_load_error_detail", "sys_load_error_detail"),
     ("pg_catalog", "stl_load_errors", "stl_load_errors"),
     ("pg_catalog", "svv_external_columns", "svv_external_columns"),

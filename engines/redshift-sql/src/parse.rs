@@ -16,7 +16,7 @@ use crate::error::SqlError;
 use crate::lex::{Statement, name, word};
 use crate::names::{Relation, last_part};
 use crate::syntax::ast;
-use crate::{columns, copy, ddl, merge, rewrite, session, settings, storage, unload, view};
+use crate::{columns, copy, ddl, merge, rewrite, session, settings, storage, unload, users, view};
 
 /// Translates one statement. `database` is the name that clients give the one database there is.
 pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlError> {
@@ -58,7 +58,9 @@ pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlErro
         Some("rollback" | "abort") if words.len() <= 2 => Ok(Command::Rollback),
         Some("analyze" | "grant" | "revoke" | "comment" | "lock") => Ok(Command::Accepted),
         Some("vacuum") => Ok(Command::AcceptedAndCommits),
-        Some("create" | "alter" | "drop") if is_about_access(tokens) => Ok(Command::Accepted),
+        Some("create" | "alter" | "drop") if is_about_access(tokens) => {
+            Ok(users::parse(tokens)?.unwrap_or(Command::Accepted))
+        }
         Some("attach" | "detach") if matches!(second, Some("rls" | "masking")) => Ok(Command::Accepted),
         Some("refresh") => Err(SqlError::unsupported("REFRESH MATERIALIZED VIEW")),
         Some("create") if second == Some("schema") => from_ast(ast(&without_quota(tokens))?, database),

@@ -15,6 +15,8 @@ pub struct Context {
     pub(crate) contracts: Contracts,
     pub(crate) silver_bucket: String,
     pub(crate) copy_role_arn: Option<String>,
+    /// Name of the database in the warehouse.
+    pub(crate) database: String,
     pub(crate) silver: Box<dyn Silver>,
     pub(crate) warehouse: Box<dyn DataApi>,
     /// Serialises loads and builds of one warehouse: what a build reads must not change while it runs.
@@ -40,6 +42,7 @@ impl Context {
             lease: Some(Lease::new(storage, &lake.silver_bucket, paths::WAREHOUSE_LEASE)),
             contracts: Contracts::load(&assets)?,
             copy_role_arn: config.copy_role_arn.clone(),
+            database: config.database.clone(),
             silver: Box::new(Lake::new(&aws, &lake.silver_bucket)?),
             silver_bucket: lake.silver_bucket,
             warehouse: Box::new(Warehouse::new(aws.redshift_data(), config)),

@@ -1,17 +1,40 @@
-//! The handler: one tick of a load, under the lease of the warehouse.
+//! The handler: one tick of a load, under the lease of the warehouse; or the action that an event names.
 
+use crate::bootstrap::bootstrap;
 use crate::context::Context;
 use crate::cursor::{Cursor, DatasetCursor, FORMAT_VERSION, Step};
 use crate::error::LoaderError;
 use crate::tick::Tick;
-use cardlake_core::events::{LoadedDataset, LoaderEvent, LoaderOutput, TickStatus};
+use cardlake_core::events::{BootstrapOutput, LoadedDataset, LoaderEvent, LoaderOutput, LoaderRequest, TickStatus};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+/// The output of a load or of an action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Output {
+    /// Of a tick of a load.
+    Load(LoaderOutput),
+    /// Of `bootstrap`.
+    Bootstrap(BootstrapOutput),
+}
+
+/// Runs the action that the event names; without one, a tick of a load.
+///
+/// # Errors
+/// A statement failed, a service refused, a table is missing: see [`LoaderError`].
+pub async fn handle(event: LoaderRequest, context: &Context) -> Result<Output, LoaderError> {
+    match event {
+        LoaderRequest::Load(event) => load_tick(event, context).await.map(Output::Load),
+        LoaderRequest::Bootstrap(event) => bootstrap(&event, context).await.map(Output::Bootstrap),
+    }
+}
 
 /// Does what can be done now; the output says whether to call again. While another run loads or builds, nothing is done.
 ///
 /// # Errors
 /// A statement failed, a service refused, a table is missing: see [`LoaderError`].
-pub async fn handle(event: LoaderEvent, context: &Context) -> Result<LoaderOutput, LoaderError> {
+pub async fn load_tick(event: LoaderEvent, context: &Context) -> Result<LoaderOutput, LoaderError> {
     let Some(lease) = &context.lease else {
         return tick(&event, context).await;
     };

@@ -33,8 +33,12 @@
 //! on it, so the second one fails and plans anew. Missed days are caught up with; `full_refresh` deletes and inserts
 //! everything (no TRUNCATE: it commits).
 //!
+//! The action `bootstrap` (`bootstrap.rs`) makes the users, schemas and grants that the stages need in the warehouse, where they
+//! are missing. It is the only thing here that takes an administrator, and a function of its own with his password runs it.
+//!
 //! Failure: `Cardlake.BooksImbalance` with the partitions that differ; `Cardlake.StatementFailed` with the statement, Redshift's words and, for COPY, where the data is wrong.
 
+mod bootstrap;
 mod checksums;
 mod contents;
 mod context;
@@ -59,4 +63,4 @@ mod tests;
 
 pub use context::Context;
 pub use error::LoaderError;
-pub use handler::handle;
+pub use handler::{Output, handle, load_tick};

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::LoaderError;
-use crate::handler::handle;
+use crate::handler::load_tick;
 use crate::quarantine::QuarantinedRows;
 use crate::silver::{Answer as SilverAnswer, Silver};
 use crate::silver_file::{FileContents, Partition, SilverChanges, SilverFile};
@@ -106,7 +106,7 @@ impl Ledger {
 
 /// Tables at a version, one file each version; manifests are kept.
 #[derive(Clone, Default)]
-struct FakeSilver {
+pub(crate) struct FakeSilver {
     versions: BTreeMap<&'static str, u64>,
     withdrawn: Option<u64>,
     manifests: Arc<Mutex<BTreeMap<String, String>>>,
@@ -178,6 +178,7 @@ fn context(warehouse: &FakeWarehouse, silver: &FakeSilver) -> Context {
         contracts: Contracts::load(&cardlake_assets::embedded()).unwrap(),
         silver_bucket: "silver".to_owned(),
         copy_role_arn: None,
+        database: "cards".to_owned(),
         silver: Box::new(silver.clone()),
         warehouse: Box::new(warehouse.clone()),
         lease: None,
@@ -210,7 +211,7 @@ fn next(output: &LoaderOutput) -> LoaderEvent {
 
 async fn run(mut event: LoaderEvent, context: &Context) -> Result<LoaderOutput, LoaderError> {
     for _ in 0..60 {
-        let output = handle(event, context).await?;
+        let output = load_tick(event, context).await?;
         if output.status == TickStatus::Succeeded {
             return Ok(output);
         }
@@ -303,9 +304,9 @@ async fn a_tick_done_twice_changes_nothing() {
         let lost = event.cursor.is_some().then(|| event.clone());
         if let Some(lost) = lost {
             // The answer of this one never arrives.
-            handle(lost, &context).await.unwrap();
+            load_tick(lost, &context).await.unwrap();
         }
-        let output = handle(event, &context).await.unwrap();
+        let output = load_tick(event, &context).await.unwrap();
         if output.status == TickStatus::Succeeded {
             assert_eq!(output.datasets.len(), 2);
             break;
@@ -319,9 +320,9 @@ async fn a_tick_done_twice_changes_nothing() {
 async fn a_refused_submission_is_transient_and_the_same_cursor_goes_on() {
     let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 1), ("cards", 0)]));
     let context = context(&warehouse, &silver);
-    let output = handle(first_event(), &context).await.unwrap();
+    let output = load_tick(first_event(), &context).await.unwrap();
     warehouse.state().throttled = 1;
-    let error = handle(next(&output), &context).await.unwrap_err();
+    let error = load_tick(next(&output), &context).await.unwrap_err();
     assert!(error.kind().is_transient(), "{error}");
     let output = run(next(&output), &context).await.unwrap();
     assert_eq!(output.datasets.len(), 2);
@@ -332,14 +333,14 @@ async fn a_refused_submission_is_transient_and_the_same_cursor_goes_on() {
 async fn of_two_loaders_at_once_the_slower_one_plans_anew() {
     let (warehouse, silver) = (FakeWarehouse::default(), silver(&[("transactions", 1)]));
     let context = context(&warehouse, &silver);
-    let slow = handle(first_event(), &context).await.unwrap();
-    let fast = handle(first_event(), &context).await.unwrap();
+    let slow = load_tick(first_event(), &context).await.unwrap();
+    let fast = load_tick(first_event(), &context).await.unwrap();
     // Both read the ledger before either has loaded; then the fast one loads.
     warehouse.state().failures.push(Failure::starting_with(
         "update \"ops\".\"loads\"",
         "ERROR: 1023 DETAIL: Serializable isolation violation on table",
     ));
-    let slow = handle(next(&slow), &context).await.unwrap();
+    let slow = load_tick(next(&slow), &context).await.unwrap();
     run(next(&fast), &context).await.unwrap();
     let output = run(next(&slow), &context).await.unwrap();
     assert_eq!((output.datasets[0].version, output.datasets[0].copied_rows), (1, 0));
@@ -396,9 +397,9 @@ async fn an_unknown_dataset_and_one_without_a_table_are_told_apart() {
         datasets: Some(vec![name.to_owned()]),
         ..first_event()
     };
-    let error = handle(named("orders"), &context).await.unwrap_err();
+    let error = load_tick(named("orders"), &context).await.unwrap_err();
     assert_eq!(error.kind().error_type(), "Cardlake.InvalidEvent");
-    let error = handle(named("cards"), &context).await.unwrap_err();
+    let error = load_tick(named("cards"), &context).await.unwrap_err();
     assert_eq!(error.kind().error_type(), "Cardlake.NotFound");
 }
 
@@ -409,7 +410,7 @@ async fn a_foreign_cursor_is_refused() {
         cursor: Some(serde_json::json!({"tick": 1})),
         ..first_event()
     };
-    let error = handle(event, &context).await.unwrap_err();
+    let error = load_tick(event, &context).await.unwrap_err();
     assert_eq!(error.kind().error_type(), "Cardlake.InvalidEvent");
 }
 
