@@ -276,6 +276,22 @@ variable "existing_cluster" {
   }
 }
 
+variable "warehouse_readers" {
+  description = "Database users who may read the marts: the only members of the group cardlake_readers. `IAM:` and `IAMR:` stand before IAM users and roles; a user who does not exist is made without a password."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for reader in var.warehouse_readers : can(regex("^[A-Za-z_][A-Za-z0-9_:@.+-]{0,126}$", reader))])
+    error_message = "Give names of database users, such as bi, IAM:kim or IAMR:analysts."
+  }
+
+  validation {
+    condition     = var.existing_cluster == null || length(var.warehouse_readers) == 0
+    error_message = "Readers of an existing cluster are granted by hand: docs/deploy.md."
+  }
+}
+
 variable "vpc" {
   description = "Where the workgroup lives: a VPC with at least three subnets in three zones, and a way from them to S3. Null: a VPC is made."
   type = object({

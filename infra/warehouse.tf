@@ -115,44 +115,87 @@ resource "aws_iam_role_policy" "copy_and_unload" {
 # ---- Who may do what in the database. A cluster that was there before gets the same by hand: docs/deploy.md. ----
 
 locals {
-  loader_user    = "\"IAMR:${local.function_names["loader"]}\""
-  builder_user   = "\"IAMR:${local.function_names["mart-builder"]}\""
-  database_users = local.serverless ? { loader = local.loader_user, mart-builder = local.builder_user } : {}
-  database_schemas = local.serverless ? {
-    create = "grant create on database ${local.database} to ${local.loader_user}, ${local.builder_user}"
-    raw    = "create schema if not exists raw authorization ${local.loader_user}"
-    ops    = "create schema if not exists ops authorization ${local.loader_user}"
-  } : {}
-  database_readers = local.serverless ? {
-    usage  = "grant usage on schema raw to ${local.builder_user}"
-    select = "alter default privileges for user ${local.loader_user} in schema raw grant select on tables to ${local.builder_user}"
-  } : {}
+  bootstrap_name = "${local.prefix}-warehouse-bootstrap"
+  bootstrap_event = jsonencode({
+    action       = "bootstrap"
+    loader       = "IAMR:${local.function_names["loader"]}"
+    mart_builder = "IAMR:${local.function_names["mart-builder"]}"
+    readers      = sort(var.warehouse_readers)
+  })
 }
 
-resource "aws_redshiftdata_statement" "user" {
-  for_each       = local.database_users
-  workgroup_name = aws_redshiftserverless_workgroup.this[0].workgroup_name
-  database       = local.database
-  secret_arn     = aws_redshiftserverless_namespace.this[0].admin_password_secret_arn
-  sql            = "create user ${each.value} password disable"
+# The loader with the administrator's password, which the loader itself must not have: it makes users, schemas and grants.
+module "warehouse_bootstrap" {
+  source = "./modules/function"
+  count  = local.serverless ? 1 : 0
+
+  name              = local.bootstrap_name
+  description       = "Users, schemas and grants of the warehouse, where they are missing"
+  package           = "${var.packages}/loader/bootstrap.zip"
+  architecture      = var.architecture
+  memory_size       = 256
+  ephemeral_storage = 512
+  # A workgroup that sleeps takes a minute to wake up, and a role that is new some seconds to be known.
+  timeout              = 300
+  reserved_concurrency = var.reserve_concurrency ? 1 : -1
+  environment = merge(local.every_environment, local.lake_environment, local.warehouse_environment, {
+    CARDLAKE_REDSHIFT_SECRET_ARN = aws_redshiftserverless_namespace.this[0].admin_password_secret_arn
+  })
+  region                   = var.region
+  permissions_boundary_arn = var.permissions_boundary_arn
+  kms_key_arn              = local.kms_key_arn
+  log_retention_days       = var.log_retention_days
+  code_signing_config_arn  = one(aws_lambda_code_signing_config.this[*].arn)
+  network                  = var.function_network
+  runtime_policy           = "${path.module}/policies/options/runtime.json.tftpl"
+
+  policies = {
+    stage = templatefile("${path.module}/policies/warehouse-bootstrap.json.tftpl", local.policy_values)
+    login = templatefile("${path.module}/policies/options/warehouse-secret.json.tftpl", {
+      region               = var.region
+      kms_key_arn          = local.kms_key_arn
+      warehouse_secret_arn = aws_redshiftserverless_namespace.this[0].admin_password_secret_arn
+    })
+  }
 }
 
-resource "aws_redshiftdata_statement" "schema" {
-  for_each       = local.database_schemas
-  workgroup_name = aws_redshiftserverless_workgroup.this[0].workgroup_name
-  database       = local.database
-  secret_arn     = aws_redshiftserverless_namespace.this[0].admin_password_secret_arn
-  sql            = each.value
+# Runs when the stack is made, when who may do what changes, and when the namespace is another one.
+resource "aws_lambda_invocation" "warehouse_bootstrap" {
+  count         = local.serverless ? 1 : 0
+  function_name = module.warehouse_bootstrap[0].name
+  input         = local.bootstrap_event
 
-  depends_on = [aws_redshiftdata_statement.user]
+  triggers = {
+    event     = sha256(local.bootstrap_event)
+    namespace = aws_redshiftserverless_namespace.this[0].namespace_id
+  }
+
+  # Statements wait for a workgroup.
+  depends_on = [aws_redshiftserverless_workgroup.this]
 }
 
-resource "aws_redshiftdata_statement" "reader" {
-  for_each       = local.database_readers
-  workgroup_name = aws_redshiftserverless_workgroup.this[0].workgroup_name
-  database       = local.database
-  secret_arn     = aws_redshiftserverless_namespace.this[0].admin_password_secret_arn
-  sql            = each.value
+# Statements of the Data API expire after a day, and the provider then wanted to run them again: CREATE USER fails the second
+# time. The state forgets them; what they made stays.
+removed {
+  from = aws_redshiftdata_statement.user
 
-  depends_on = [aws_redshiftdata_statement.schema]
+  lifecycle {
+    destroy = false
+  }
+}
+
+removed {
+  from = aws_redshiftdata_statement.schema
+
+  lifecycle {
+    destroy = false
+  }
+}
+
+removed {
+  from = aws_redshiftdata_statement.reader
+
+  lifecycle {
+    destroy = false
+  }
 }

@@ -46,6 +46,11 @@ class Check(unittest.TestCase):
     def test_what_only_the_service_knows_cannot_be_set(self):
         self.assertEqual(found('name = "a"\narn = "b"'), [": arn cannot be set"])
 
+    def test_what_fails_a_day_later_is_refused(self):
+        names = ["aws_redshiftdata_statement", "aws_lambda_invocation"]
+        [problem] = check.refused([("x.tf", "resources", name, "this", {}) for name in names])
+        self.assertTrue(problem.startswith("x.tf: aws_redshiftdata_statement.this: the Data API forgets"), problem)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -288,6 +288,13 @@ class TestPipeline(unittest.TestCase):
         rows = cardlake("sql", "select count(*) as rows from raw.cards", "--format", "json")
         self.assertGreater(int(json.loads(rows)[0]["rows"]), 0)
 
+    def test_the_warehouse_is_prepared_by_every_deployment_again(self):
+        event = (PROJECT / "tests" / "events" / "loader-bootstrap.json").read_text()
+        for users in (4, 0):
+            answer = STACK.client("lambda").invoke(FunctionName=STACK.names["functions"]["loader"], Payload=event)
+            told = json.load(answer["Payload"])
+            self.assertEqual(len(told.get("created_users", told)), users, told)
+
     def test_the_schedule_starts_the_day_before(self):
         yesterday = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)).date().isoformat()
         began = datetime.datetime.now(datetime.timezone.utc)

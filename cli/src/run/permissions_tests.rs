@@ -67,6 +67,12 @@ const EXCEPTIONS: &[(&str, &str, &str, &str)] = &[
         "the list of those who were told is read back, and SNS asks it of those who publish to an encrypted topic",
     ),
     (
+        BOOTSTRAP,
+        "redshift-data:ExecuteStatement",
+        "",
+        "forty readers more and the last transaction has one statement: the crate's own tests",
+    ),
+    (
         WAREHOUSE,
         "s3:AbortMultipartUpload",
         "",
@@ -100,6 +106,9 @@ const EXCEPTIONS: &[(&str, &str, &str, &str)] = &[
 
 const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/data";
 const TOKEN_KEYS: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:token-keys";
+const PASSWORD: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:warehouse";
+/// The loader with the administrator's password.
+const BOOTSTRAP: &str = "warehouse_bootstrap";
 const WORKGROUP: &str = "arn:aws:redshift-serverless:us-east-1:000000000000:workgroup/cardlake";
 const DAYS: [&str; 2] = ["2026-01-13", "2026-01-14"];
 
@@ -160,6 +169,7 @@ fn policy(file: &str) -> BTreeSet<Permission> {
         ("kms_key_arn", KEY),
         ("region", "us-east-1"),
         ("token_key_secret_arn", TOKEN_KEYS),
+        ("warehouse_secret_arn", PASSWORD),
         ("notification_topic_arn", "topic"),
         ("warehouse_arn", WORKGROUP),
         ("own_user_id", "${aws:userid}"),
@@ -213,6 +223,11 @@ fn needs(access: &Access) -> Vec<Permission> {
         ("s3", "ListObjectsV2") => vec![permission("s3:ListBucket", bucket)],
         ("secretsmanager", "GetSecretValue") => vec![
             permission("secretsmanager:GetSecretValue", TOKEN_KEYS),
+            permission("kms:Decrypt", KEY),
+        ],
+        ("redshift-data", "BatchExecuteStatement") if access.principal == BOOTSTRAP => vec![
+            permission("redshift-data:BatchExecuteStatement", WORKGROUP),
+            permission("secretsmanager:GetSecretValue", PASSWORD),
             permission("kms:Decrypt", KEY),
         ],
         ("redshift-data", operation @ ("ExecuteStatement" | "BatchExecuteStatement")) => vec![
@@ -278,6 +293,11 @@ fn make_older(environment: &Environment, keys: &BTreeSet<String>) {
 /// Days with made-up rows, corrections of them, a file delivered anew, and a vacuum: everything that stages do to a lake.
 async fn everything(environment: &Environment, log: &AccessLog) {
     let invoker = StageInvoker::new(environment).await.unwrap();
+    let administrator = cardlake_loader::Context::new(environment.resources_of(BOOTSTRAP))
+        .await
+        .unwrap();
+    let users = serde_json::from_str(&text("tests/events/loader-bootstrap.json")).unwrap();
+    cardlake_loader::handle(users, &administrator).await.unwrap();
     let put =
         |key: String, bytes: Vec<u8>| async move { environment.storage().put(BRONZE, &key, bytes).await.unwrap() };
     let file = |day: &str| format!("transactions/ingest_date={day}/a.csv");
@@ -328,6 +348,7 @@ fn roles() -> Vec<(&'static str, Vec<&'static str>)> {
         ("validator", vec!["validator"]),
         ("loader", vec!["loader", login]),
         ("mart_builder", vec!["mart-builder", login]),
+        (BOOTSTRAP, vec!["warehouse-bootstrap", "options/warehouse-secret"]),
         ("notifier", vec!["notifier"]),
         (WAREHOUSE, vec!["services/copy-and-unload"]),
     ]

@@ -72,6 +72,15 @@ async fn every_sample_event_is_handled_by_its_function() {
         assert_eq!(audit["evaluated"], audit["successful"], "{audit}");
         published.push(invoke(&invoker, "reconciler", publish).await);
     }
+    // The second deployment finds what the first one has made.
+    for missing in [4, 0] {
+        let prepared = invoke(&invoker, "loader", sample("loader-bootstrap.json")).await;
+        assert_eq!(
+            prepared["created_users"].as_array().unwrap().len(),
+            missing,
+            "{prepared}"
+        );
+    }
     let mut loaded = tick(&invoker, "loader", sample("loader.json")).await;
     let balance = sample("reconciler-balance.json");
     assert_eq!(
