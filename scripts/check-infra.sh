@@ -6,8 +6,8 @@
 # Always: every resource has the arguments that its provider knows (scripts/infra/check.py), workflows name actions by commit,
 # and checkov finds nothing.
 # Where there is a terraform: formatting; `terraform validate`, and a plan for each file of infra/environments, with a
-# provider that knows the real one's arguments and makes nothing (scripts/infra/provider.py). Where `terraform init` has
-# brought the real providers, `terraform validate` with these too.
+# provider that knows the real one's arguments and makes nothing (scripts/infra/provider.py), and one from the state of an
+# earlier version. Where `terraform init` has brought the real providers, `terraform validate` with these too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -60,6 +60,15 @@ if command -v terraform >/dev/null; then
       || { grep -A20 '^Error' "$work/log" >&2; say "no plan for $environment"; exit 1; }
     say "$environment: $(grep '^Plan:' "$work/log")"
   done
+  # The state of an earlier version: what is no longer here is forgotten, and not destroyed.
+  "$python" scripts/infra/forgotten.py "$work/earlier.tfstate" >"$work/forgotten"
+  terraform -chdir=infra plan -no-color -input=false -lock=false -refresh=false -state="$work/earlier.tfstate" \
+    -var-file=environments/dev.tfvars -var "packages=$work/packages" >"$work/log" 2>&1 \
+    || { grep -A20 '^Error' "$work/log" >&2; say "no plan for the state of an earlier version"; exit 1; }
+  while read -r address; do
+    grep -q "# $address.* will no longer be managed" "$work/log" || { say "$address is not forgotten"; exit 1; }
+  done <"$work/forgotten"
+  grep -q '^Plan: .* 0 to destroy' "$work/log" || { say "the state of an earlier version loses resources"; exit 1; }
 else
   say "terraform is not installed: formatting, references, types and plans were NOT checked; arguments were"
 fi

@@ -44,6 +44,14 @@ def bodies(folder):
                             yield file, kind, clean(type_name), clean(name), body[0] if isinstance(body, list) else body
 
 
+def forgotten(folder):
+    """Addresses of the `removed` blocks: the resources of earlier versions that a state may still have."""
+    for file in sorted(pathlib.Path(folder).rglob("*.tf")):
+        with file.open() as text:
+            for entry in hcl2.load(text).get("removed", []):
+                yield entry["from"].removeprefix("${").removesuffix("}")
+
+
 def blocks_in(body, known):
     """(name, body) of the blocks in a body, dynamic ones as what they become."""
     for name, value in body.items():
@@ -90,7 +98,9 @@ def refused(found):
 
 def main(cache, *options):
     found = list(bodies("infra"))
-    wanted = {(type_name.split("_")[0], kind, type_name) for _, kind, type_name, _, _ in found}
+    types = [(kind, type_name) for _, kind, type_name, _, _ in found]
+    types += [("resources", address.split(".")[0]) for address in forgotten("infra")]
+    wanted = {(type_name.split("_")[0], kind, type_name) for kind, type_name in types}
     schemas = schema.load(wanted, cache)
     if "--collect" in options:
         return

@@ -132,6 +132,13 @@ class Provider:
             proposed = self.complete("resources", fields[1].decode(), proposed)
         return field(1, dynamic(proposed)) + field(5, 1)
 
+    def upgrade(self, request):
+        """The state as it is, with nulls for what it does not say."""
+        fields = parse(request)
+        schema = self.schemas[("resources", fields[1].decode())]
+        state = dict.fromkeys(schema["attributes"]) | {name: None if name == "timeouts" else [] for name in schema["blocks"]}
+        return field(1, dynamic(state | json.loads(parse(fields[3])[1])))
+
     def read_data(self, request):
         fields = parse(request)
         return field(1, dynamic(self.complete("data-sources", fields[1].decode(), value_of(fields[2]))))
@@ -150,6 +157,7 @@ class Provider:
             "ValidateDataSourceConfig": self.nothing_to_say,
             "ValidateEphemeralResourceConfig": self.nothing_to_say,
             "Configure": self.nothing_to_say,
+            "UpgradeResourceState": self.upgrade,
             "PlanResourceChange": self.plan,
             "ReadDataSource": self.read_data,
             "OpenEphemeralResource": self.open_ephemeral,
