@@ -76,9 +76,9 @@ def zipped(binary):
 class Stack:
     """LocalStack, `cardlake up`, and everything in them. A context manager."""
 
-    def __init__(self, zips=None, port=None, redshift_port=None, **options):
+    def __init__(self, zips=None, port=None, redshift_data_port=None, **options):
         self.endpoint = f"http://127.0.0.1:{port or free_port()}"
-        self.redshift_port = redshift_port or free_port()
+        self.redshift_data_port = redshift_data_port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="cardlake-localstack-"))
         self.processes = []
         self.key = {}
@@ -151,7 +151,7 @@ class Stack:
 
     def _start_cardlake(self):
         command = [self.cardlake, "up", "--data-dir", self.folder / "lake", "--s3-endpoint", self.endpoint]
-        command += ["--redshift-data-port", str(self.redshift_port), "--redshift-port", "0"]
+        command += ["--redshift-data-port", str(self.redshift_data_port), "--redshift-port", "0"]
         process = self._spawn("cardlake-up", command, os.environ, stdout=subprocess.PIPE)
         exports = {}
         # The stages' settings come last, and of these the workgroup.
@@ -259,7 +259,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--zips", metavar="DIR", help="packages of the functions, as scripts/package.sh leaves them; default: debug builds")
     parser.add_argument("--port", type=int, default=4566, help="port of LocalStack (%(default)s)")
-    parser.add_argument("--redshift-port", type=int, default=4567, help="port of the Redshift Data API (%(default)s)")
+    parser.add_argument("--redshift-data-port", type=int, default=4567, help="port of the Redshift Data API (%(default)s)")
     arguments = parser.parse_args()
 
     def stopped(*_):
@@ -267,7 +267,7 @@ def main():
 
     signal.signal(signal.SIGTERM, stopped)
     try:
-        with Stack(arguments.zips, arguments.port, arguments.redshift_port) as stack:
+        with Stack(arguments.zips, arguments.port, arguments.redshift_data_port) as stack:
             print(introduction(stack), flush=True)
             while True:
                 signal.pause()

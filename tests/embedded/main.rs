@@ -22,6 +22,7 @@ mod names;
 mod pages;
 mod panels;
 mod rebuilds;
+mod redshift_clients;
 mod sql;
 mod stack;
 mod terminal;

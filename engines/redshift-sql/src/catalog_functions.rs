@@ -26,9 +26,9 @@ pub(crate) fn table(factor: &mut TableFactor) {
 }
 
 /// The replacement of a call of such a function; `None` for any other.
-pub(crate) fn rewrite(name: &str, function: &mut Function) -> Result<Option<Expr>, SqlError> {
+pub(crate) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, SqlError> {
     let no_text = || cast(Expr::Value(Value::Null.into()), DataType::Varchar(None));
-    let mut arguments = || {
+    let arguments = || {
         let all = arguments(function)?;
         if all.is_empty() {
             return Err(SqlError::redshift(format!("function {name}() does not exist")));
@@ -42,6 +42,7 @@ pub(crate) fn rewrite(name: &str, function: &mut Function) -> Result<Option<Expr
         "pg_get_expr" => arguments()?.swap_remove(0),
         "format_encoding" => string("none"),
         "pg_get_userbyid" => string(USER),
+        "array_to_string" => call(name, arguments()?),
         // No object has a comment, and no table a constraint that the catalog knows.
         "col_description" | "obj_description" | "pg_get_constraintdef" => no_text(),
         "pg_table_is_visible" | "pg_type_is_visible" => Expr::Value(Value::Boolean(true).into()),

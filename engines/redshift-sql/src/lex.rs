@@ -106,13 +106,28 @@ impl Statement {
         if word(verb) != Some("deallocate") {
             return None;
         }
-        let rest = rest.iter().filter_map(name);
-        rest.last().map(str::to_owned)
+        let mut names = rest.iter().filter_map(name);
+        names.next_back().map(str::to_owned)
     }
 
     /// The highest number of a placeholder (`$1`, `$2`, …); 0 if there is none.
     pub fn placeholders(&self) -> usize {
         self.tokens.iter().filter_map(placeholder).max().unwrap_or_default()
+    }
+
+    /// The name of the type that a cast gives to each placeholder (`$1::int`, `cast($2 as date)`), by their numbers.
+    pub fn placeholder_types(&self) -> Vec<Option<&str>> {
+        let mut types = vec![None; self.placeholders()];
+        for (at, token) in self.tokens.iter().enumerate() {
+            let [operator, name] = [1, 2].map(|offset| self.tokens.get(at + offset));
+            if let Some(index) = placeholder(token).and_then(|number| number.checked_sub(1))
+                && operator.is_some_and(|token| token.token == Token::DoubleColon || word(token) == Some("as"))
+                && let Some(name) = name.and_then(word)
+            {
+                types[index] = Some(name);
+            }
+        }
+        types
     }
 
     /// The statement with SQL expressions in place of `$1`, `$2`, …
@@ -281,6 +296,7 @@ mod tests {
         );
         let statement = parsed.unwrap().remove(0);
         assert_eq!((statement.placeholders(), statement.verb().as_str()), (2, "SELECT"));
+        assert_eq!(statement.placeholder_types(), [None, Some("int")]);
         let bound = statement.bind(&["'it''s'".to_owned(), "(-5)".to_owned()]).unwrap();
         let text: Vec<String> = bound.tokens.iter().map(|token| token.token.to_string()).collect();
         assert_eq!(

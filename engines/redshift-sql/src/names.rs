@@ -142,9 +142,9 @@ pub(crate) fn relation(name: &mut ObjectName, database: &str) -> Result<(), SqlE
         parts.remove(0);
     }
     if let [schema, table] = parts.as_slice()
-        && let Some((_, _, view)) = CATALOG_VIEWS.iter().find(|(s, t, _)| s == schema && t == table)
+        && let Some(view) = catalog_view(schema, table)
     {
-        parts = vec!["main".to_owned(), (*view).to_owned()];
+        parts = vec!["main".to_owned(), view.to_owned()];
     }
     *name = ObjectName::from(
         parts
@@ -153,6 +153,22 @@ pub(crate) fn relation(name: &mut ObjectName, database: &str) -> Result<(), SqlE
             .collect::<Vec<_>>(),
     );
     Ok(())
+}
+
+/// Points a column of a catalog's view, with schema and view before it, to this server's own.
+pub(crate) fn column(parts: &mut [Ident]) {
+    if let [schema, table, _] = parts
+        && let Some(view) = catalog_view(&schema.value, &table.value)
+    {
+        *schema = Ident::with_quote('"', "main");
+        *table = Ident::with_quote('"', view);
+    }
+}
+
+/// This server's view for one of the catalog's.
+fn catalog_view(schema: &str, table: &str) -> Option<&'static str> {
+    let found = CATALOG_VIEWS.iter().find(|(s, t, _)| *s == schema && *t == table);
+    found.map(|(_, _, view)| *view)
 }
 
 fn parts(name: &ObjectName) -> Result<Vec<String>, SqlError> {

@@ -2,14 +2,14 @@
 -- {database} is replaced by the name of the database. Numbers of types are those that results have on the wire.
 
 CREATE OR REPLACE VIEW main.pg_namespace AS
-SELECT CAST(oid AS INTEGER) AS oid, schema_name AS nspname, 100 AS nspowner, CAST(NULL AS VARCHAR) AS nspacl
+SELECT CAST(oid AS INTEGER) AS oid, schema_name AS nspname, 100 AS nspowner, CAST(NULL AS VARCHAR[]) AS nspacl
 FROM duckdb_schemas() WHERE NOT internal AND schema_name <> 'main' AND database_name = '{database}';
 
 CREATE OR REPLACE VIEW main.pg_class AS
 SELECT CAST(t.table_oid AS INTEGER) AS oid, t.table_name AS relname, CAST(t.schema_oid AS INTEGER) AS relnamespace, 'r' AS relkind,
        t.column_count AS relnatts, CAST(t.estimated_size AS REAL) AS reltuples,
        CASE json_extract_string(t.comment, '$.dist_style') WHEN 'EVEN' THEN 0 WHEN 'KEY' THEN 1 WHEN 'ALL' THEN 8 ELSE 9 END AS reldiststyle,
-       100 AS relowner, CAST(NULL AS VARCHAR) AS relacl, CAST(NULL AS VARCHAR) AS definition, t.database_name, t.schema_name, t.comment
+       100 AS relowner, CAST(NULL AS VARCHAR[]) AS relacl, CAST(NULL AS VARCHAR) AS definition, t.database_name, t.schema_name, t.comment
 FROM duckdb_tables() t WHERE NOT t.internal AND t.schema_name <> 'main' AND t.database_name = '{database}'
 UNION ALL
 SELECT CAST(v.view_oid AS INTEGER), v.view_name, CAST(v.schema_oid AS INTEGER), 'v', v.column_count, 0, 0, 100, NULL, v.sql,
@@ -85,3 +85,8 @@ CREATE OR REPLACE MACRO main.rs_format_type(number, modifier) AS (
                 ELSE any_value(y.definition) END
     FROM main.pg_type y WHERE y.oid = number GROUP BY y.typlen);
 CREATE OR REPLACE MACRO main.rs_view_definition(number) AS (SELECT any_value(c.definition) FROM main.pg_class c WHERE c.oid = number);
+-- A cast to REGCLASS. Of tables with one name, that in PUBLIC is meant.
+CREATE OR REPLACE MACRO main.rs_class_number(text) AS coalesce(
+    (SELECT min_by(c.oid, c.schema_name <> 'public') FROM main.pg_class c
+     WHERE replace(text, '"', '') IN (c.relname, concat(c.schema_name, '.', c.relname))),
+    rs_fail(concat('relation "', replace(text, '"', ''), '" does not exist')));

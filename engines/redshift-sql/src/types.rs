@@ -353,6 +353,8 @@ fn custom(name: &ObjectName, modifiers: &[String], data_type: &DataType) -> Resu
     Ok(match name.to_string().to_lowercase().as_str() {
         "super" => RedshiftType::Super,
         "bpchar" => RedshiftType::Char(length().unwrap_or(DEFAULT_VARCHAR_BYTES)),
+        "name" => RedshiftType::Varchar(128),
+        "oid" => RedshiftType::Integer,
         "nchar" => RedshiftType::Char(length().unwrap_or(1)),
         "varbyte" => RedshiftType::Varbyte(length().unwrap_or(MAX_VARCHAR_BYTES)),
         _ => return Err(SqlError::unsupported(format!("the data type {data_type}"))),

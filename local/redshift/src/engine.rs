@@ -11,12 +11,13 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use duckdb::{Config, Connection};
 
 use crate::engine_error;
 use crate::error::RedshiftError;
+use crate::history::History;
 use crate::objects::Objects;
 use crate::statement::lock;
 
@@ -26,8 +27,10 @@ const SPILL: &str = "spill";
 /// The database.
 pub(crate) struct Engine {
     base: Mutex<Connection>,
-    /// Writes the history, and does nothing else.
-    history: Mutex<Connection>,
+    /// What has run.
+    pub(crate) history: History,
+    /// Goes up whenever a schema may have come or gone.
+    schemas: AtomicU64,
     /// The number of the next statement.
     next_query_id: AtomicI64,
     /// The database name that clients use.
@@ -115,7 +118,8 @@ impl Engine {
         })?;
         Ok(Self {
             base: Mutex::new(connection),
-            history: Mutex::new(history),
+            history: History::new(history),
+            schemas: AtomicU64::new(0),
             next_query_id: AtomicI64::new(1),
             database: database.to_owned(),
             staging,
@@ -137,9 +141,14 @@ impl Engine {
         Ok(connection)
     }
 
-    /// Uses the connection of the history.
-    pub(crate) fn with_history<T>(&self, write: impl FnOnce(&Connection) -> T) -> T {
-        write(&lock(&self.history))
+    /// The version of the schemas: as long as it stays, no schema comes or goes.
+    pub(crate) fn schemas_version(&self) -> u64 {
+        self.schemas.load(Ordering::Acquire)
+    }
+
+    /// Notes that a schema may have come or gone.
+    pub(crate) fn schemas_change(&self) {
+        self.schemas.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Numbers a statement.

@@ -7,7 +7,7 @@ use duckdb::Connection;
 
 use crate::engine::Engine;
 use crate::engine_error::translate;
-use crate::operand_types;
+use crate::{history, operand_types};
 
 /// The connection of a session, with the database around it.
 pub(crate) struct Executor {
@@ -39,8 +39,11 @@ impl Executor {
         self.connection.execute_batch(sql).map_err(|error| translate(&error))
     }
 
-    /// Completes the pending arithmetic of a statement.
+    /// Makes a translated statement ready for DuckDB: its pending arithmetic is completed, and a history that it reads is written.
     pub(crate) fn resolve(&self, sql: &str) -> String {
+        if sql.contains(history::VIEW) {
+            self.engine.history.write_down();
+        }
         resolve_arithmetic(sql, |probe| operand_types::bind(&self.connection, probe))
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use crate::engine::Engine;
-use crate::history::{self, Ended};
+use crate::history::Ended;
 use crate::results::{Pages, ResultSet};
 use crate::session::Session;
 use crate::statement::{Entry, SessionSlot, Status, Submission, lock};
@@ -51,7 +51,7 @@ fn record(engine: &Engine, entry: &Entry) {
         rows: part.rows,
         error: part.error.as_deref(),
     });
-    history::record(engine, ended);
+    engine.history.record(ended);
 }
 
 fn end(entry: &Entry, begun: Instant, error: Option<&SqlError>) {

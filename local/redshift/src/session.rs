@@ -59,6 +59,10 @@ pub(crate) struct Session {
     transaction: Transaction,
     /// The schemas of SET search_path; empty for every schema.
     search_path: Vec<String>,
+    /// The version of the schemas that DuckDB's search path was made for.
+    path_version: Option<u64>,
+    /// Whether the open transaction may have changed the schemas.
+    defines: bool,
     /// What PREPARE has kept.
     prepared: BTreeMap<String, Statement>,
     cursors: Cursors,
@@ -71,6 +75,8 @@ impl Session {
             executor: Executor::open(engine)?,
             transaction: Transaction::None,
             search_path: Vec::new(),
+            path_version: None,
+            defines: false,
             prepared: BTreeMap::new(),
             cursors: Cursors::default(),
         })
@@ -97,6 +103,7 @@ impl Session {
             // DuckDB may have kept the transaction open; Redshift does not.
             let _ = self.executor.connection.execute_batch("ROLLBACK");
             self.cursors.forget();
+            self.note_end();
             self.transaction = Transaction::Failed;
         }
     }
@@ -120,11 +127,17 @@ impl Session {
             _ => {}
         }
         self.set_search_path()?;
-        self.run(command, sink)
+        let defines = matches!(command, Command::Definition(_) | Command::Definitions(_));
+        self.defines |= defines;
+        let outcome = self.run(command, sink);
+        if defines {
+            self.executor.engine.schemas_change();
+        }
+        outcome
     }
 
     /// The columns of a statement's result, which is not executed; `None` if it has none.
-    pub(crate) fn describe(&self, statement: &Statement) -> Result<Option<Vec<(String, RedshiftType)>>, SqlError> {
+    pub(crate) fn describe(&mut self, statement: &Statement) -> Result<Option<Vec<(String, RedshiftType)>>, SqlError> {
         let sql = match translate(statement, &self.executor.engine.database)? {
             Command::Query(sql) => sql,
             Command::Show(name) => self.shown(&name)?,
@@ -141,9 +154,22 @@ impl Session {
         self.executor.columns(&self.executor.resolve(&sql)).map(Some)
     }
 
-    fn set_search_path(&self) -> Result<(), SqlError> {
-        let (connection, database) = (&self.executor.connection, &self.executor.engine.database);
-        engine::set_search_path(connection, database, &self.search_path)
+    /// Brings DuckDB's search path up to date, if a schema may have come or gone.
+    fn set_search_path(&mut self) -> Result<(), SqlError> {
+        let engine = &self.executor.engine;
+        let version = engine.schemas_version();
+        if self.path_version != Some(version) {
+            engine::set_search_path(&self.executor.connection, &engine.database, &self.search_path)?;
+            self.path_version = Some(version);
+        }
+        Ok(())
+    }
+
+    /// What others see of the schemas changes with the end of a transaction that has changed them.
+    fn note_end(&mut self) {
+        if std::mem::take(&mut self.defines) {
+            self.executor.engine.schemas_change();
+        }
     }
 
     fn run(&mut self, command: &Command, sink: &mut dyn RowSink) -> Result<Outcome, SqlError> {
@@ -165,6 +191,7 @@ impl Session {
             Command::Definition(sql) => self.executor.batch(sql).map(|()| Outcome::none()),
             Command::SetSearchPath(schemas) => {
                 self.search_path.clone_from(schemas);
+                self.path_version = None;
                 Ok(Outcome::none())
             }
             Command::Show(name) => self.query(&self.shown(name)?, sink),
@@ -360,7 +387,9 @@ impl Session {
         if before == Transaction::Open {
             // Cursors end with their transaction.
             self.cursors.close(&self.executor, None)?;
-            self.executor.batch("COMMIT")
+            let committed = self.executor.batch("COMMIT");
+            self.note_end();
+            committed
         } else {
             Ok(())
         }
@@ -371,7 +400,9 @@ impl Session {
         let before = std::mem::replace(&mut self.transaction, Transaction::None);
         self.cursors.forget();
         if before == Transaction::Open {
-            self.executor.batch("ROLLBACK")
+            let rolled_back = self.executor.batch("ROLLBACK");
+            self.note_end();
+            rolled_back
         } else {
             Ok(())
         }

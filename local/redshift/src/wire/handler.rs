@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 use super::connection::Connection;
 use super::relay::{self, Event, Relay};
 use super::{encode, parameters};
-use crate::history::{self, Ended};
+use crate::history::Ended;
 use crate::session::{Outcome, Session, Transaction};
 
 /// Answers the messages of all clients.
@@ -39,6 +39,8 @@ pub(super) struct Handler;
 pub(super) struct Prepared {
     statement: Statement,
     text: String,
+    /// The types of its placeholders, as far as they are known.
+    types: Vec<Option<Type>>,
 }
 
 /// How a statement ended.
@@ -78,7 +80,13 @@ fn split(sql: &str) -> Result<Vec<Prepared>, SqlError> {
         .map(|statement| statement.text(sql).to_owned())
         .collect::<Vec<_>>();
     let prepared = parsed.into_iter().zip(texts);
-    Ok(prepared.map(|(statement, text)| Prepared { statement, text }).collect())
+    Ok(prepared
+        .map(|(statement, text)| Prepared {
+            types: Vec::new(),
+            statement,
+            text,
+        })
+        .collect())
 }
 
 /// The connection that authentication has given to the client.
@@ -132,7 +140,7 @@ fn run(session: &mut Session, prepared: &Prepared, relay: &mut Relay<Done>) -> R
         rows: outcome.as_ref().map_or(-1, |outcome| outcome.rows),
         error: error.as_deref(),
     };
-    history::record(&engine, std::iter::once(ended));
+    engine.history.record(std::iter::once(ended));
     Ok(Done {
         tag: match prepared.statement.verb().as_str() {
             "COMMIT" if before == Transaction::Failed => Tag::new("ROLLBACK"),
@@ -283,7 +291,7 @@ pub(super) struct Parser;
 impl QueryParser for Parser {
     type Statement = Arc<Prepared>;
 
-    async fn parse_sql<C>(&self, client: &C, sql: &str, _types: &[Option<Type>]) -> PgWireResult<Option<Arc<Prepared>>>
+    async fn parse_sql<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Arc<Prepared>>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
@@ -293,7 +301,10 @@ impl QueryParser for Parser {
             if all.is_empty() { Ok(last) } else { Err(several()) }
         });
         match one {
-            Ok(one) => Ok(one.map(Arc::new)),
+            Ok(one) => Ok(one.map(|mut prepared| {
+                prepared.types = parameters::types(&prepared.statement, types);
+                Arc::new(prepared)
+            })),
             Err(error) => Err(refused(&connection(client)?, &error).await),
         }
     }
@@ -311,10 +322,11 @@ impl QueryParser for Parser {
 /// The statement of a portal, with its values.
 fn bound(portal: &Portal<Arc<Prepared>>) -> Result<Prepared, SqlError> {
     let prepared = &portal.statement.statement;
-    let values = parameters::bound(portal, prepared.statement.placeholders())?;
+    let values = parameters::bound(portal, &prepared.types)?;
     Ok(Prepared {
         statement: prepared.statement.bind(&values)?,
         text: prepared.text.clone(),
+        types: Vec::new(),
     })
 }
 
@@ -353,14 +365,19 @@ impl ExtendedQueryHandler for Handler {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let connection = connection(client)?;
-        let statement = &target.statement.statement;
-        let given =
-            (0..statement.placeholders()).map(|index| target.parameter_types.get(index).and_then(Option::as_ref));
-        let values: Vec<String> = given.clone().map(parameters::stand_in).collect();
-        let types = given
-            .map(|data_type| data_type.cloned().unwrap_or(Type::VARCHAR))
+        let prepared = &target.statement;
+        let values: Vec<String> = prepared
+            .types
+            .iter()
+            .map(Option::as_ref)
+            .map(parameters::stand_in)
             .collect();
-        let bound = match statement.bind(&values) {
+        let types = prepared
+            .types
+            .iter()
+            .map(|known| known.clone().unwrap_or(Type::VARCHAR))
+            .collect();
+        let bound = match prepared.statement.bind(&values) {
             Ok(bound) => bound,
             Err(error) => return Err(refused(&connection, &error).await),
         };

@@ -3,7 +3,7 @@
 //! Input: texts, or PostgreSQL's binary formats, with the types that the client has named. Output: SQL expressions that have
 //! these types; a value without a type is a literal in quotes, whose type the statement decides, as in PostgreSQL.
 
-use cardlake_redshift_sql::SqlError;
+use cardlake_redshift_sql::{SqlError, Statement};
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use pgwire::api::Type;
 use pgwire::api::portal::Portal;
@@ -11,11 +11,25 @@ use pgwire::api::results::FieldFormat;
 
 use super::encode::{EPOCH_DAYS, EPOCH_MICROS};
 
-/// The values that a client has bound, for a statement with `wanted` placeholders.
+/// The types of a statement's placeholders: those that the client has named, or else that of a cast around the placeholder.
+pub(super) fn types(statement: &Statement, named: &[Option<Type>]) -> Vec<Option<Type>> {
+    let casts = statement.placeholder_types().into_iter().enumerate();
+    casts
+        .map(|(index, cast)| {
+            named
+                .get(index)
+                .cloned()
+                .flatten()
+                .or_else(|| cast.and_then(named_type))
+        })
+        .collect()
+}
+
+/// The values that a client has bound to the placeholders, whose types these are.
 ///
 /// Fails on another number of values, and on one that is none of its type.
-pub(super) fn bound<S>(portal: &Portal<S>, wanted: usize) -> Result<Vec<String>, SqlError> {
-    let (given, types) = (portal.parameters.len(), &portal.statement.parameter_types);
+pub(super) fn bound<S>(portal: &Portal<S>, types: &[Option<Type>]) -> Result<Vec<String>, SqlError> {
+    let (given, wanted) = (portal.parameters.len(), types.len());
     if given != wanted {
         return Err(SqlError::classed(
             "08P01",
@@ -51,6 +65,24 @@ fn null(data_type: Option<&Type>) -> String {
         Some(name) => format!("(null::{name})"),
         None => "null".to_owned(),
     }
+}
+
+/// The type of a name in SQL; `None` for one whose values are texts.
+fn named_type(name: &str) -> Option<Type> {
+    Some(match name {
+        "bool" | "boolean" => Type::BOOL,
+        "int2" | "smallint" => Type::INT2,
+        "int" | "int4" | "integer" => Type::INT4,
+        "bigint" | "int8" => Type::INT8,
+        "float4" | "real" => Type::FLOAT4,
+        "double" | "float" | "float8" => Type::FLOAT8,
+        "decimal" | "numeric" => Type::NUMERIC,
+        "date" => Type::DATE,
+        "time" => Type::TIME,
+        "timestamp" => Type::TIMESTAMP,
+        "timestamptz" => Type::TIMESTAMPTZ,
+        _ => return None,
+    })
 }
 
 /// The type's name in SQL, where a value has to be told its type.
@@ -105,11 +137,20 @@ fn number(value: impl std::fmt::Display) -> String {
     format!("({value})")
 }
 
+/// A whole number of exactly its type, so that results have the types that they were described with.
+fn whole(value: impl std::fmt::Display, data_type: &Type) -> String {
+    let name = name(data_type).unwrap_or("bigint");
+    format!("(({value})::{name})")
+}
+
 fn integer(text: &str, data_type: &Type) -> Result<String, SqlError> {
-    text.trim().parse().map(|value: i64| number(value)).map_err(|_| {
-        let name = name(data_type).unwrap_or("integer");
-        SqlError::classed("22P02", format!("invalid input syntax for type {name}: \"{text}\""))
-    })
+    text.trim()
+        .parse()
+        .map(|value: i64| whole(value, data_type))
+        .map_err(|_| {
+            let name = name(data_type).unwrap_or("bigint");
+            SqlError::classed("22P02", format!("invalid input syntax for type {name}: \"{text}\""))
+        })
 }
 
 /// A decimal keeps its digits when it stands as a number; `None` for one with an exponent, and for NaN.
@@ -124,10 +165,10 @@ fn decimal(text: &str) -> Option<String> {
 fn binary(data_type: &Type, bytes: &[u8]) -> Result<String, SqlError> {
     Ok(match *data_type {
         Type::BOOL => (u8::from_be_bytes(exactly(bytes)?) != 0).to_string(),
-        Type::INT2 => number(i16::from_be_bytes(exactly(bytes)?)),
-        Type::INT4 => number(i32::from_be_bytes(exactly(bytes)?)),
-        Type::OID => number(u32::from_be_bytes(exactly(bytes)?)),
-        Type::INT8 => number(i64::from_be_bytes(exactly(bytes)?)),
+        Type::INT2 => whole(i16::from_be_bytes(exactly(bytes)?), data_type),
+        Type::INT4 => whole(i32::from_be_bytes(exactly(bytes)?), data_type),
+        Type::OID => whole(u32::from_be_bytes(exactly(bytes)?), data_type),
+        Type::INT8 => whole(i64::from_be_bytes(exactly(bytes)?), data_type),
         Type::FLOAT4 => typed(&f32::from_be_bytes(exactly(bytes)?).to_string(), "real"),
         Type::FLOAT8 => typed(&f64::from_be_bytes(exactly(bytes)?).to_string(), "double precision"),
         Type::NUMERIC => numeric(bytes)?,
@@ -224,13 +265,13 @@ mod tests {
     #[test]
     fn values_are_expressions_of_their_types() {
         let text = |data_type: Type, value: &str| expression(&data_type, FieldFormat::Text, value.as_bytes()).unwrap();
-        assert_eq!(text(Type::INT4, "-5"), "(-5)");
+        assert_eq!(text(Type::INT4, "-5"), "((-5)::integer)");
         assert_eq!(text(Type::UNKNOWN, r"it's \n"), r"'it''s \\n'");
         assert_eq!(text(Type::NUMERIC, "-12.50"), "(-12.50)");
         assert_eq!(text(Type::NUMERIC, "1e3"), "('1e3'::double precision)");
         assert_eq!(text(Type::DATE, "2026-01-13"), "('2026-01-13'::date)");
         let binary = |data_type: Type, value: &[u8]| expression(&data_type, FieldFormat::Binary, value).unwrap();
-        assert_eq!(binary(Type::INT8, &(-7_i64).to_be_bytes()), "(-7)");
+        assert_eq!(binary(Type::INT8, &(-7_i64).to_be_bytes()), "((-7)::bigint)");
         assert_eq!(
             binary(Type::FLOAT8, &0.1_f64.to_be_bytes()),
             "('0.1'::double precision)"
