@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 scripts/python-env.sh >/dev/null
 scripts/python-env.sh target/python-aws tests/data_api/requirements.txt >/dev/null
 scripts/python-env.sh target/python-redshift tests/redshift_clients/requirements.txt >/dev/null
+scripts/python-env.sh target/dbt-redshift tests/dbt_redshift/requirements.txt >/dev/null
 scripts/python-env.sh target/dbt tests/dbt/requirements.txt >/dev/null
 scripts/chromium.sh >/dev/null
 scripts/web.sh install

@@ -84,8 +84,17 @@ SELECT '{database}' AS "database", t.schema_name AS "schema", CAST(t.table_oid A
             WHEN 'KEY' THEN concat('KEY(', json_extract_string(t.comment, '$.dist_key'), ')')
             WHEN 'ALL' THEN 'ALL' WHEN 'EVEN' THEN 'EVEN' ELSE 'AUTO(ALL)' END AS diststyle,
        coalesce(json_extract_string(t.comment, '$.sort_keys[0]'), 'AUTO(SORTKEY)') AS sortkey1,
+       (SELECT max(CAST(regexp_extract(c.definition, '\d+') AS INTEGER)) FROM main.rs_columns c
+        WHERE c.table_schema = t.schema_name AND c.table_name = t.table_name AND c.definition LIKE 'character varying%') AS max_varchar,
+       (SELECT any_value(c.encoding) FROM main.rs_columns c WHERE c.table_schema = t.schema_name AND c.table_name = t.table_name
+        AND c.column_name = json_extract_string(t.comment, '$.sort_keys[0]')) AS sortkey1_enc,
        CAST(coalesce(json_array_length(t.comment, '$.sort_keys'), 0) AS INTEGER) AS sortkey_num,
-       CAST(t.estimated_size AS DECIMAL(38, 0)) AS tbl_rows, CAST(t.estimated_size AS DECIMAL(38, 0)) AS estimated_visible_rows
+       -- Nothing is known of blocks and slices.
+       CAST(NULL AS BIGINT) AS size, CAST(NULL AS DECIMAL(10, 4)) AS pct_used, 0 AS empty, CAST(NULL AS DECIMAL(5, 2)) AS unsorted,
+       CAST(0 AS DECIMAL(5, 2)) AS stats_off, CAST(t.estimated_size AS DECIMAL(38, 0)) AS tbl_rows,
+       CAST(NULL AS DECIMAL(19, 2)) AS skew_sortkey1, CAST(NULL AS DECIMAL(19, 2)) AS skew_rows,
+       CAST(t.estimated_size AS DECIMAL(38, 0)) AS estimated_visible_rows, CAST(NULL AS VARCHAR) AS risk_event,
+       CAST(NULL AS DECIMAL(12, 2)) AS vacuum_sort_benefit, CAST(NULL AS TIMESTAMP) AS create_time
 FROM duckdb_tables() t WHERE NOT t.internal AND t.schema_name <> 'main' AND t.database_name <> 'temp';
 
 CREATE OR REPLACE VIEW main.pg_table_def AS

@@ -63,6 +63,10 @@ SELECT 0 AS objoid, 0 AS classoid, 0 AS objsubid, '' AS description WHERE false;
 CREATE OR REPLACE VIEW main.pg_constraint AS
 SELECT 0 AS oid, '' AS conname, 0 AS connamespace, '' AS contype, 0 AS conrelid, 0 AS confrelid, CAST([0] AS SMALLINT[]) AS conkey,
        CAST([0] AS SMALLINT[]) AS confkey WHERE false;
+CREATE OR REPLACE VIEW main.pg_rewrite AS
+SELECT 0 AS oid, '' AS rulename, 0 AS ev_class, 0 AS ev_attr, '' AS ev_type, false AS is_instead WHERE false;
+CREATE OR REPLACE VIEW main.pg_depend AS
+SELECT 0 AS classid, 0 AS objid, 0 AS objsubid, 0 AS refclassid, 0 AS refobjid, 0 AS refobjsubid, '' AS deptype WHERE false;
 CREATE OR REPLACE VIEW main.pg_index AS
 SELECT 0 AS indexrelid, 0 AS indrelid, 0 AS indnatts, false AS indisunique, false AS indisprimary, '' AS indkey WHERE false;
 CREATE OR REPLACE VIEW main.svv_external_schemas AS
