@@ -112,11 +112,12 @@ class DbtRedshift(unittest.TestCase):
         return found
 
     def test_the_project_is_built_as_cardlake_builds_it(self):
-        for _ in range(2):
-            self.dbt("build")
+        # The second time, tests have nothing new to say.
+        for least, options in ((200, []), (15, ["--exclude-resource-type", "test"])):
+            self.dbt("build", *options)
             results = self.artifact("run_results.json")["results"]
             self.assertEqual([r["unique_id"] for r in results if r["status"] not in ("success", "pass")], [])
-            self.assertGreater(len(results), 200)
+            self.assertGreater(len(results), least)
         theirs, ours = self.relations("by_dbt"), self.relations("analytics")
         self.assertEqual(sorted(theirs), sorted(ours))
         self.assertGreater(len(theirs), 15)
@@ -133,7 +134,7 @@ class DbtRedshift(unittest.TestCase):
             self.assertEqual(counts[0], counts[1], name)
 
         # What dbt reads of the catalog.
-        self.dbt("docs", "generate")
+        self.dbt("docs", "generate", "--no-compile")
         nodes = self.artifact("catalog.json")["nodes"].values()
         described = {node["metadata"]["name"]: node["columns"] for node in nodes}
         self.assertEqual({name: list(columns) for name, columns in described.items()}, {
