@@ -96,7 +96,7 @@ fn a_full_disk_is_one_line_with_its_folder_and_a_run_with_room_ends_right() {
 fn files_that_get_too_large_are_one_line_and_a_run_without_the_limit_ends_right() {
     let expected = with_room();
     // Too little for a raw file; enough for all files but that of the warehouse.
-    for (blocks, stage) in [("300", "Generate"), ("2000", "Build")] {
+    for (blocks, stage) in [("300", "Generate"), ("2800", "Build")] {
         let lake = Lake::new();
         let variables = [("BLOCKS", blocks), ("CARDLAKE_DATA_DIR", &lake.path(""))];
         let outcome = twice(&["sh"], WITH_SMALL_FILES, &variables);
