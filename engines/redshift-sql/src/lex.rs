@@ -299,9 +299,10 @@ mod tests {
         assert_eq!(statement.placeholder_types(), [None, Some("int")]);
         let bound = statement.bind(&["'it''s'".to_owned(), "(-5)".to_owned()]).unwrap();
         let text: Vec<String> = bound.tokens.iter().map(|token| token.token.to_string()).collect();
+        // A token prints without escapes.
         assert_eq!(
             text.join(" "),
-            "select ( - 5 ) :: int , '$1' , t . a from t where b = 'it''s'"
+            "select ( - 5 ) :: int , '$1' , t . a from t where b = 'it's'"
         );
         assert_eq!(
             statement.bind(&["1".to_owned()]).unwrap_err().to_string(),
