@@ -158,7 +158,6 @@ fn tag(verb: &str, outcome: &Outcome) -> Tag {
         ("INSERT", Ok(rows)) => Tag::new(verb).with_oid(0).with_rows(rows),
         ("UPDATE" | "DELETE" | "MERGE", Ok(rows)) => Tag::new(verb).with_rows(rows),
         // Redshift's tags of COPY and UNLOAD have no numbers.
-        ("CREATE TABLE", Ok(_)) => Tag::new("SELECT"),
         _ => Tag::new(verb),
     }
 }
