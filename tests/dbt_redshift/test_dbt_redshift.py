@@ -2,8 +2,8 @@
 
 usage: test_dbt_redshift.py CARDLAKE PROJECT [unittest options]
 
-dbt builds twice into a schema of its own, beside that of `cardlake`: the second time with incremental models, and snapshots that find
-nothing new. Both have the same columns in the same order and the same rows.
+dbt builds into a schema of its own, beside that of `cardlake`, and one incremental model twice. Both have the same columns in the same
+order and the same rows.
 """
 
 import json
@@ -112,12 +112,12 @@ class DbtRedshift(unittest.TestCase):
         return found
 
     def test_the_project_is_built_as_cardlake_builds_it(self):
-        # The second time, tests have nothing new to say.
-        for least, options in ((200, []), (15, ["--exclude-resource-type", "test"])):
+        # An incremental model asks the catalog for its columns when it is built again, and changes nothing.
+        for least, options in ((200, []), (1, ["--select", "int_customer_daily", "--exclude-resource-type", "test"])):
             self.dbt("build", *options)
             results = self.artifact("run_results.json")["results"]
             self.assertEqual([r["unique_id"] for r in results if r["status"] not in ("success", "pass")], [])
-            self.assertGreater(len(results), least)
+            self.assertGreaterEqual(len(results), least)
         theirs, ours = self.relations("by_dbt"), self.relations("analytics")
         self.assertEqual(sorted(theirs), sorted(ours))
         self.assertGreater(len(theirs), 15)
