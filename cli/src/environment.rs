@@ -9,11 +9,9 @@
 
 use crate::error::CliError;
 use crate::holder::{self, Holder, RunningServers};
-use crate::login::Login;
+use crate::login::{Login, secret};
 use crate::shortage::{Place, Shortage};
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_sdk_secretsmanager::error::SdkError;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use base64::Engine as _;
 use cardlake_aws::clients::{Aws, Endpoints};
 use cardlake_aws::data_api::Warehouse;
@@ -179,7 +177,7 @@ impl Environment {
             ..Endpoints::default()
         };
         let login = match servers.redshift_port {
-            Some(_) => Some(Login::of(&Aws::new(sdk.clone(), endpoints.clone())).await?),
+            Some(_) => Some(Login::of(&Aws::new(sdk.clone(), endpoints.clone()), DATABASE).await?),
             None => None,
         };
         let wire = servers
@@ -479,20 +477,4 @@ async fn make_token_key(aws: &Aws) -> Result<(), CliError> {
     let made = made.name(TOKEN_KEY_SECRET).secret_string(secret).send().await;
     made.map_err(|error| CliError::caused("make the token key", &error))?;
     Ok(())
-}
-
-/// The text of a secret; `None` if there is no such secret.
-pub(crate) async fn secret(aws: &Aws, name: &str) -> Result<Option<String>, SdkError<GetSecretValueError>> {
-    let asked = aws.secrets_manager().get_secret_value().secret_id(name).send().await;
-    match asked {
-        Ok(known) => Ok(Some(known.secret_string().unwrap_or_default().to_owned())),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
 }

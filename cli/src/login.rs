@@ -6,10 +6,11 @@
 
 use std::net::SocketAddr;
 
+use aws_sdk_secretsmanager::error::SdkError;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use cardlake_aws::clients::Aws;
 use serde::{Deserialize, Serialize};
 
-use crate::environment::{self, DATABASE};
 use crate::error::CliError;
 
 /// Secret with the login.
@@ -32,9 +33,9 @@ pub(crate) struct Login {
 
 impl Login {
     /// The login of a data directory; a new one if it has none.
-    pub(crate) async fn of(aws: &Aws) -> Result<Self, CliError> {
+    pub(crate) async fn of(aws: &Aws, database: &str) -> Result<Self, CliError> {
         const DOING: &str = "read the warehouse's login";
-        let known = environment::secret(aws, LOGIN_SECRET).await;
+        let known = secret(aws, LOGIN_SECRET).await;
         if let Some(text) = known.map_err(|error| CliError::caused(DOING, &error))? {
             return serde_json::from_str(&text).map_err(|error| {
                 CliError::caused(DOING, &error).hint(format!("delete the secret {LOGIN_SECRET}: a new login is made"))
@@ -46,7 +47,7 @@ impl Login {
             engine: "redshift".to_owned(),
             host: String::new(),
             port: 0,
-            dbname: DATABASE.to_owned(),
+            dbname: database.to_owned(),
         })
     }
 
@@ -56,7 +57,7 @@ impl Login {
         self.host = address.ip().to_string();
         self.port = address.port();
         let text = serde_json::to_string(&self).map_err(|error| CliError::caused(DOING, &error))?;
-        let known = environment::secret(aws, LOGIN_SECRET).await;
+        let known = secret(aws, LOGIN_SECRET).await;
         let known = known.map_err(|error| CliError::caused(DOING, &error))?;
         let client = aws.secrets_manager();
         if known.is_none() {
@@ -89,5 +90,21 @@ impl Login {
             ("PGUSER", self.username.clone()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
+    }
+}
+
+/// The text of a secret; `None` if there is no such secret.
+pub(crate) async fn secret(aws: &Aws, name: &str) -> Result<Option<String>, SdkError<GetSecretValueError>> {
+    let asked = aws.secrets_manager().get_secret_value().secret_id(name).send().await;
+    match asked {
+        Ok(known) => Ok(Some(known.secret_string().unwrap_or_default().to_owned())),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -1,10 +1,9 @@
 //! The functions by which clients ask PostgreSQL's catalog.
 
-use sqlparser::ast::{DataType, Expr, Function, Ident, ObjectName, TableFactor, Value};
+use sqlparser::ast::{DataType, Expr, Ident, ObjectName, TableFactor, Value};
 
 use crate::build::{call, cast, number, string};
 use crate::error::SqlError;
-use crate::functions::{USER, arguments};
 use crate::names::last_part;
 
 /// The one function that stands for a table, with the names and types of its columns in the alias: a view of this server does, too.
@@ -25,15 +24,14 @@ pub(crate) fn table(factor: &mut TableFactor) {
     }
 }
 
-/// The replacement of a call of such a function; `None` for any other.
-pub(crate) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, SqlError> {
+/// The replacement of a call of such a function with its arguments; `None` for any other. `user` is that of every connection.
+pub(crate) fn rewrite(name: &str, arguments: Vec<Expr>, user: &str) -> Result<Option<Expr>, SqlError> {
     let no_text = || cast(Expr::Value(Value::Null.into()), DataType::Varchar(None));
-    let arguments = || {
-        let all = arguments(function)?;
-        if all.is_empty() {
-            return Err(SqlError::redshift(format!("function {name}() does not exist")));
-        }
-        Ok(all)
+    let mut given = Some(arguments).filter(|arguments| !arguments.is_empty());
+    let mut arguments = || {
+        given
+            .take()
+            .ok_or_else(|| SqlError::redshift(format!("function {name}() does not exist")))
     };
     Ok(Some(match name {
         "format_type" => call("rs_format_type", arguments()?),
@@ -41,7 +39,7 @@ pub(crate) fn rewrite(name: &str, function: &Function) -> Result<Option<Expr>, S
         // Defaults are kept as texts.
         "pg_get_expr" => arguments()?.swap_remove(0),
         "format_encoding" => string("none"),
-        "pg_get_userbyid" => string(USER),
+        "pg_get_userbyid" => string(user),
         "array_to_string" => call(name, arguments()?),
         // No object has a comment, and no table a constraint that the catalog knows.
         "col_description" | "obj_description" | "pg_get_constraintdef" => no_text(),

@@ -134,7 +134,7 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
             return Err(SqlError::redshift(format!("function {name} does not exist")));
         }
         _ => {
-            return match catalog_functions::rewrite(name, call)? {
+            return match catalog_functions::rewrite(name, arguments(call)?, USER)? {
                 None => Err(SqlError::unsupported(format!("function {name}"))),
                 replacement => Ok(replacement),
             };
@@ -212,7 +212,7 @@ fn date_trunc(part: &'static str, date: Expr) -> Expr {
 }
 
 /// The positional arguments of a call.
-pub(crate) fn arguments(call: &Function) -> Result<Vec<Expr>, SqlError> {
+fn arguments(call: &Function) -> Result<Vec<Expr>, SqlError> {
     match &call.args {
         FunctionArguments::None => Ok(Vec::new()),
         FunctionArguments::List(list) => list

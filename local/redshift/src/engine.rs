@@ -18,8 +18,8 @@ use duckdb::{Config, Connection};
 use crate::engine_error;
 use crate::error::RedshiftError;
 use crate::history::History;
+use crate::locks::lock;
 use crate::objects::Objects;
-use crate::statement::lock;
 
 /// The folder of DuckDB's temporary files.
 const SPILL: &str = "spill";

@@ -11,7 +11,7 @@ use duckdb::types::{TimeUnit, Value};
 use duckdb::{Connection, params};
 
 use crate::engine_error::translate;
-use crate::statement::lock;
+use crate::locks::lock;
 
 /// The name by which statements read the history.
 pub(crate) const VIEW: &str = "sys_query_history";

@@ -23,6 +23,7 @@ mod error;
 mod executor;
 mod history;
 mod load_error;
+mod locks;
 mod objects;
 mod operand_types;
 mod operations;

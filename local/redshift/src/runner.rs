@@ -7,9 +7,10 @@ use std::time::{Instant, SystemTime};
 
 use crate::engine::Engine;
 use crate::history::Ended;
+use crate::locks::lock;
 use crate::results::{Pages, ResultSet};
 use crate::session::Session;
-use crate::statement::{Entry, SessionSlot, Status, Submission, lock};
+use crate::statement::{Entry, SessionSlot, Status, Submission};
 
 /// Runs a statement to its end, on a blocking thread. The error is that of the entry.
 pub(crate) fn run(engine: &Arc<Engine>, entry: &Entry) -> Result<(), SqlError> {

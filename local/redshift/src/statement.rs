@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use duckdb::InterruptHandle;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::locks::lock;
 use crate::results::{ResultFormat, ResultSet};
 use crate::session::Session;
 
@@ -213,9 +214,4 @@ impl Entry {
         change(&mut state);
         state.updated = SystemTime::now();
     }
-}
-
-/// A poisoned lock only means that a thread panicked between two complete changes.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,8 +15,9 @@ use tokio::sync::{Notify, Semaphore};
 use crate::engine::Engine;
 use crate::engine_error;
 use crate::error::ApiError;
+use crate::locks::lock;
 use crate::runner::run;
-use crate::statement::{ConnectionFields, Entry, SessionSlot, Status, Submission, lock};
+use crate::statement::{ConnectionFields, Entry, SessionSlot, Status, Submission};
 
 /// Statements that may be waiting or running at once.
 const MAX_ACTIVE: usize = 200;

@@ -13,6 +13,7 @@
 mod authentication;
 mod connection;
 mod encode;
+mod failure;
 mod handler;
 mod parameters;
 mod relay;

@@ -8,9 +8,10 @@ use cardlake_redshift_sql::statements;
 
 use super::shared::{check_target, pid, session_id, wait_time};
 use crate::error::ApiError;
+use crate::locks::lock;
 use crate::protocol::{ExecuteRequest, ExecuteResponse};
 use crate::service::Service;
-use crate::statement::{ConnectionFields, SessionSlot, Submission, lock};
+use crate::statement::{ConnectionFields, SessionSlot, Submission};
 
 /// Statements of a batch at most.
 const MAX_BATCH: usize = 40;

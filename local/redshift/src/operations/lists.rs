@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::shared::{format_name, session_id, with_token};
 use crate::error::ApiError;
+use crate::locks::lock;
 use crate::protocol::{ListSessionsRequest, ListStatementsRequest, Parameter, Seconds, page};
 use crate::service::Service;
-use crate::statement::{SessionSlot, lock};
+use crate::statement::SessionSlot;
 
 /// Lists statements, newest first; finished ones unless a status is asked for.
 pub(crate) fn statements(service: &Service, request: &ListStatementsRequest) -> Result<Value, ApiError> {

@@ -13,8 +13,8 @@ use pgwire::messages::cancel::CancelRequest;
 use pgwire::messages::startup::SecretKey;
 
 use crate::engine::Engine;
+use crate::locks::lock;
 use crate::session::Session;
-use crate::statement::lock;
 
 /// Connections that may be open at once; Redshift's own limit.
 const MAX_CONNECTIONS: usize = 500;

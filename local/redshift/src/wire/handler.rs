@@ -20,12 +20,13 @@ use pgwire::api::results::{
 use pgwire::api::stmt::{QueryParser, StoredStatement};
 use pgwire::api::store::PortalStore;
 use pgwire::api::{ClientInfo, ClientPortalStore, Type};
-use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
+use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::data::DataRow;
 use tokio::sync::mpsc;
 
 use super::connection::Connection;
+use super::failure::failure;
 use super::relay::{self, Event, Relay};
 use super::{encode, parameters};
 use crate::history::Ended;
@@ -59,17 +60,6 @@ impl Done {
             _ => Response::Execution(self.tag),
         }
     }
-}
-
-/// An error as the client sees it.
-pub(super) fn failure(error: &SqlError) -> PgWireError {
-    PgWireError::UserError(Box::new(error_info(error)))
-}
-
-fn error_info(error: &SqlError) -> ErrorInfo {
-    let text = error.to_string();
-    let message = text.strip_prefix("ERROR: ").unwrap_or(&text);
-    ErrorInfo::new("ERROR".to_owned(), error.state().to_owned(), message.to_owned())
 }
 
 /// Splits a text into its statements.

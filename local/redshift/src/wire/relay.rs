@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::connection::Connection;
 use super::encode;
-use super::handler::failure;
+use super::failure::failure;
 use crate::results::{self, RowSink};
 
 /// Rows are handed over when they have this many bytes.
