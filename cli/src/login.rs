@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::CliError;
 
 /// Secret with the login.
-pub const LOGIN_SECRET: &str = "cardlake/redshift";
+const LOGIN_SECRET: &str = "cardlake/redshift";
 /// The one user.
 const USER: &str = "cardlake";
 
@@ -29,6 +29,9 @@ pub(crate) struct Login {
     #[serde(default)]
     port: u16,
     dbname: String,
+    /// The text of the secret that it was read from.
+    #[serde(skip)]
+    stored: Option<String>,
 }
 
 impl Login {
@@ -37,8 +40,14 @@ impl Login {
         const DOING: &str = "read the warehouse's login";
         let known = secret(aws, LOGIN_SECRET).await;
         if let Some(text) = known.map_err(|error| CliError::caused(DOING, &error))? {
-            return serde_json::from_str(&text).map_err(|error| {
-                CliError::caused(DOING, &error).hint(format!("delete the secret {LOGIN_SECRET}: a new login is made"))
+            let login: Self = serde_json::from_str(&text).map_err(|error| {
+                CliError::caused(DOING, &error).hint(format!(
+                    "remove {LOGIN_SECRET} from secrets/secrets.json in the data directory: a new login is made"
+                ))
+            })?;
+            return Ok(Self {
+                stored: Some(text),
+                ..login
             });
         }
         Ok(Self {
@@ -48,6 +57,7 @@ impl Login {
             host: String::new(),
             port: 0,
             dbname: database.to_owned(),
+            stored: None,
         })
     }
 
@@ -57,25 +67,16 @@ impl Login {
         self.host = address.ip().to_string();
         self.port = address.port();
         let text = serde_json::to_string(&self).map_err(|error| CliError::caused(DOING, &error))?;
-        let known = secret(aws, LOGIN_SECRET).await;
-        let known = known.map_err(|error| CliError::caused(DOING, &error))?;
+        if self.stored.as_ref() == Some(&text) {
+            return Ok(self);
+        }
         let client = aws.secrets_manager();
-        if known.is_none() {
-            let made = client
-                .create_secret()
-                .name(LOGIN_SECRET)
-                .secret_string(text)
-                .send()
-                .await;
-            made.map_err(|error| CliError::caused(DOING, &error))?;
-        } else if known.as_ref() != Some(&text) {
-            let put = client
-                .put_secret_value()
-                .secret_id(LOGIN_SECRET)
-                .secret_string(text)
-                .send()
-                .await;
-            put.map_err(|error| CliError::caused(DOING, &error))?;
+        if self.stored.is_none() {
+            let made = client.create_secret().name(LOGIN_SECRET).secret_string(text);
+            made.send().await.map_err(|error| CliError::caused(DOING, &error))?;
+        } else {
+            let put = client.put_secret_value().secret_id(LOGIN_SECRET).secret_string(text);
+            put.send().await.map_err(|error| CliError::caused(DOING, &error))?;
         }
         Ok(self)
     }

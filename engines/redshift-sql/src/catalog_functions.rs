@@ -2,9 +2,10 @@
 
 use sqlparser::ast::{DataType, Expr, Ident, ObjectName, TableFactor, Value};
 
-use crate::build::{call, cast, number, string};
+use crate::build::{call, cast, string};
 use crate::error::SqlError;
 use crate::names::last_part;
+use crate::types::RedshiftType;
 
 /// The one function that stands for a table, with the names and types of its columns in the alias: a view of this server does, too.
 pub(crate) fn table(factor: &mut TableFactor) {
@@ -44,7 +45,11 @@ pub(crate) fn rewrite(name: &str, arguments: Vec<Expr>, user: &str) -> Result<Op
         // No object has a comment, and no table a constraint that the catalog knows.
         "col_description" | "obj_description" | "pg_get_constraintdef" => no_text(),
         "pg_table_is_visible" | "pg_type_is_visible" => Expr::Value(Value::Boolean(true).into()),
-        "pg_backend_pid" => number("1"),
+        // A number of its own for each connection.
+        "pg_backend_pid" => cast(
+            call("current_connection_id", Vec::new()),
+            RedshiftType::Integer.duckdb_ast(),
+        ),
         _ => return Ok(None),
     }))
 }

@@ -66,7 +66,10 @@ pub enum Command {
     /// TRUNCATE, which commits the open transaction.
     Truncate(Relation),
     /// BEGIN or START TRANSACTION.
-    Begin,
+    Begin {
+        /// Whether nothing may be changed.
+        read_only: bool,
+    },
     /// COMMIT or END.
     Commit,
     /// ROLLBACK or ABORT.
@@ -113,6 +116,46 @@ pub enum Command {
     Accepted,
     /// A statement without effect in DuckDB that commits the open transaction (VACUUM).
     AcceptedAndCommits,
+}
+
+impl Command {
+    /// Whether the database is another one after it, so that a read-only transaction refuses it.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        match self {
+            Self::Write(_)
+            | Self::Insert(_)
+            | Self::Definition(_)
+            | Self::Definitions(_)
+            | Self::CreateTable(_)
+            | Self::CreateTableAs(_)
+            | Self::CreateTableLike(_)
+            | Self::CreateView(_)
+            | Self::Rename { .. }
+            | Self::AddColumn { .. }
+            | Self::ResizeColumn { .. }
+            | Self::Merge(_)
+            | Self::Copy(_)
+            | Self::Truncate(_) => true,
+            Self::Query(_)
+            | Self::Explain(_)
+            | Self::Unload(_)
+            | Self::Begin { .. }
+            | Self::Commit
+            | Self::Rollback
+            | Self::SetSearchPath(_)
+            | Self::Show(_)
+            | Self::Prepare { .. }
+            | Self::Execute { .. }
+            | Self::Deallocate(_)
+            | Self::Discard
+            | Self::Declare { .. }
+            | Self::Fetch { .. }
+            | Self::Close(_)
+            | Self::Accepted
+            | Self::AcceptedAndCommits => false,
+        }
+    }
 }
 
 /// How many rows a FETCH takes at most.

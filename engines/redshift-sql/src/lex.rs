@@ -90,16 +90,6 @@ impl Statement {
         }
     }
 
-    /// The statement's own part of the text that it was split from, which may have several.
-    pub fn text<'a>(&self, sql: &'a str) -> &'a str {
-        let (Some(first), Some(last)) = (self.tokens.first(), self.tokens.last()) else {
-            return "";
-        };
-        let begin = offset(sql, first.span.start);
-        let end = offset(sql, last.span.end);
-        sql.get(begin..end).unwrap_or(sql)
-    }
-
     /// The prepared statement that DEALLOCATE names.
     pub fn deallocated(&self) -> Option<String> {
         let (verb, rest) = self.tokens.split_first()?;
@@ -120,8 +110,14 @@ impl Statement {
         let mut types = vec![None; self.placeholders()];
         for (at, token) in self.tokens.iter().enumerate() {
             let [operator, name] = [1, 2].map(|offset| self.tokens.get(at + offset));
+            let is_operator = operator.is_some_and(|token| token.token == Token::DoubleColon);
+            let called = at
+                .checked_sub(2)
+                .and_then(|before| self.tokens.get(before))
+                .and_then(word);
+            let is_call = called == Some("cast") && operator.and_then(word) == Some("as");
             if let Some(index) = placeholder(token).and_then(|number| number.checked_sub(1))
-                && operator.is_some_and(|token| token.token == Token::DoubleColon || word(token) == Some("as"))
+                && (is_operator || is_call)
                 && let Some(name) = name.and_then(word)
             {
                 types[index] = Some(name);
@@ -198,13 +194,49 @@ fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
     Ok(tokens)
 }
 
-/// The byte at which a line and column begin; both count from 1, columns in characters.
-fn offset(sql: &str, location: Location) -> usize {
-    let line = usize::try_from(location.line).unwrap_or_default().saturating_sub(1);
-    let column = usize::try_from(location.column).unwrap_or_default().saturating_sub(1);
-    let before: usize = sql.split_inclusive('\n').take(line).map(str::len).sum();
-    let rest = sql.get(before..).unwrap_or_default();
-    before + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
+/// The part of a text that each of its statements is. One walk, however many there are.
+pub fn texts<'a>(sql: &'a str, statements: &[Statement]) -> Vec<&'a str> {
+    let mut place = Place::new(sql);
+    let parts = statements.iter().map(|statement| {
+        let (Some(first), Some(last)) = (statement.tokens.first(), statement.tokens.last()) else {
+            return "";
+        };
+        let begin = place.seek(first.span.start);
+        let end = place.seek(last.span.end);
+        &sql[begin..end]
+    });
+    parts.collect()
+}
+
+/// A place in a text that moves forward. Lines and columns count from 1, columns in characters.
+struct Place<'a> {
+    symbols: std::str::Chars<'a>,
+    length: usize,
+    line: u64,
+    column: u64,
+}
+
+impl<'a> Place<'a> {
+    fn new(sql: &'a str) -> Self {
+        Self {
+            symbols: sql.chars(),
+            length: sql.len(),
+            line: 1,
+            column: 1,
+        }
+    }
+
+    /// Moves to a line and column, and gives its byte.
+    fn seek(&mut self, location: Location) -> usize {
+        while (self.line, self.column) < (location.line, location.column) {
+            match self.symbols.next() {
+                Some('\n') => (self.line, self.column) = (self.line + 1, 1),
+                Some(_) => self.column += 1,
+                None => break,
+            }
+        }
+        self.length - self.symbols.as_str().len()
+    }
 }
 
 fn is_blank(token: &Token) -> bool {
@@ -314,8 +346,10 @@ mod tests {
     fn statements_know_their_own_text() {
         let sql = "select 'é;'  -- first;\n ;\n\tinsert into \"t;\"\nvalues ('ü') ; select 1";
         let parsed = statements(sql, &BTreeMap::new(), &mut BTreeSet::new()).unwrap();
-        let texts: Vec<&str> = parsed.iter().map(|statement| statement.text(sql)).collect();
-        assert_eq!(texts, ["select 'é;'", "insert into \"t;\"\nvalues ('ü')", "select 1"]);
+        assert_eq!(
+            texts(sql, &parsed),
+            ["select 'é;'", "insert into \"t;\"\nvalues ('ü')", "select 1"]
+        );
     }
 
     #[test]

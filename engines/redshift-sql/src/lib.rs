@@ -65,7 +65,7 @@ pub use command::{Command, FetchCount, Insert};
 pub use copy::Copy;
 pub use definition::{Column, ColumnComment, CreateTable, CreateTableAs, CreateTableLike, View, table_comment};
 pub use error::SqlError;
-pub use lex::{Expression, Statement, statements};
+pub use lex::{Expression, Statement, statements, texts};
 pub use merge::{MULTIPLE_MATCHES, MergePlan, UnmatchedMerge};
 pub use names::{Relation, literal, quoted};
 pub use parse::command as translate;

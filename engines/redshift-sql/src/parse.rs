@@ -53,7 +53,9 @@ pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlErro
         Some("declare") => session::declare(statement),
         Some("fetch") => session::fetch(statement),
         Some("close") => session::close(statement),
-        Some("begin" | "start") => Ok(Command::Begin),
+        Some("begin" | "start") => Ok(Command::Begin {
+            read_only: settings::is_read_only(statement),
+        }),
         Some("commit" | "end") => Ok(Command::Commit),
         Some("rollback" | "abort") if words.len() <= 2 => Ok(Command::Rollback),
         Some("analyze" | "grant" | "revoke" | "comment" | "lock") => Ok(Command::Accepted),
@@ -104,6 +106,7 @@ pub fn command(statement: &Statement, database: &str) -> Result<Command, SqlErro
         }
         Some("create") if second == Some("external") => Err(SqlError::unsupported("an external schema or table")),
         Some("alter") if second == Some("table") => alter_table(tokens, database),
+        Some("explain") if second == Some("explain") => Err(SqlError::unsupported("EXPLAIN of this statement")),
         Some("explain") => {
             let mut explained = statement.clone();
             explained.tokens.remove(0);

@@ -36,10 +36,11 @@ pub(crate) fn prepare(statement: &Statement) -> Result<Command, SqlError> {
         cursor.skip();
     }
     cursor.expect_word("as")?;
-    Ok(Command::Prepare {
-        name,
-        statement: rest(&cursor, statement)?,
-    })
+    let statement = rest(&cursor, statement)?;
+    if !matches!(statement.verb().as_str(), "SELECT" | "INSERT" | "UPDATE" | "DELETE") {
+        return Err(SqlError::Syntax("expected SELECT, INSERT, UPDATE or DELETE".to_owned()));
+    }
+    Ok(Command::Prepare { name, statement })
 }
 
 /// `EXECUTE name [(value, …)]`.
@@ -197,6 +198,8 @@ mod tests {
         );
         assert!(command("execute p (1").is_err());
         assert!(command("prepare p as").is_err());
+        // It would call itself.
+        assert!(command("prepare p as execute p").is_err());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use crate::command::Command;
 use crate::cursor::Cursor;
 use crate::error::SqlError;
-use crate::lex::Statement;
-use sqlparser::tokenizer::Token;
+use crate::lex::{Statement, word};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// Settings that do not change the result of a query, with what SHOW tells of them.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
@@ -13,7 +13,6 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("client_encoding", "UTF8"),
     ("client_min_messages", "notice"),
     ("default_transaction_isolation", "serializable"),
-    ("default_transaction_read_only", "off"),
     ("enable_result_cache_for_session", "on"),
     ("extra_float_digits", "0"),
     ("intervalstyle", "postgres"),
@@ -26,6 +25,7 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
 /// Settings that have one value here.
 const FIXED: &[(&str, &str)] = &[
     ("datestyle", "ISO, MDY"),
+    ("default_transaction_read_only", "off"),
     ("downcase_delimited_identifier", "on"),
     ("enable_case_sensitive_identifier", "off"),
     ("integer_datetimes", "on"),
@@ -33,6 +33,7 @@ const FIXED: &[(&str, &str)] = &[
     ("server_encoding", "UTF8"),
     ("server_version", "8.0.2"),
     ("server_version_num", "80002"),
+    // A backslash in a string escapes, so clients that write values into statements have to double it.
     ("standard_conforming_strings", "off"),
     ("timezone", "UTC"),
     ("transaction_isolation", "serializable"),
@@ -51,6 +52,12 @@ pub fn shown(name: &str) -> Result<&'static str, SqlError> {
 
 fn unknown(name: &str) -> SqlError {
     SqlError::classed("42704", format!("unrecognized configuration parameter \"{name}\""))
+}
+
+/// Whether a transaction or a session is to change nothing.
+pub(crate) fn is_read_only(statement: &Statement) -> bool {
+    let is_pair = |pair: &[TokenWithSpan]| (word(&pair[0]), word(&pair[1])) == (Some("read"), Some("only"));
+    statement.tokens.windows(2).any(is_pair)
 }
 
 /// Reads a SET or RESET statement.
@@ -75,6 +82,9 @@ pub(crate) fn parse(statement: &Statement) -> Result<Command, SqlError> {
     let is_without_effect = matches!(name, "characteristics" | "names" | "transaction");
     if !reset && !is_zone && !is_without_effect && !cursor.take(&Token::Eq) {
         cursor.expect_word("to")?;
+    }
+    if is_without_effect && is_read_only(statement) {
+        return Err(SqlError::unsupported("SET … READ ONLY (BEGIN READ ONLY is supported)"));
     }
     if is_without_effect || WITHOUT_EFFECT.iter().any(|(known, _)| *known == name) {
         return Ok(Command::Accepted);

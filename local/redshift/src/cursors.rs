@@ -63,15 +63,16 @@ impl Cursors {
         let cursor = self.find(name)?;
         let columns = cursor.columns.iter().enumerate();
         let columns: Vec<String> = columns
-            .map(|(index, (name, _))| format!("c{index} AS {}", quoted(name)))
+            .map(|(index, (name, _))| format!("t.c{index} AS {}", quoted(name)))
             .collect();
+        // With the table before them: the query may have names like these.
         let last = match count {
-            FetchCount::Rows(count) => format!(" AND n <= {}", cursor.position.saturating_add(count)),
+            FetchCount::Rows(count) => format!(" AND t.n <= {}", cursor.position.saturating_add(count)),
             FetchCount::All => String::new(),
         };
         let (table, position) = (&cursor.table, cursor.position);
         Ok(format!(
-            "SELECT {} FROM temp.{table} WHERE n > {position}{last} ORDER BY n",
+            "SELECT {} FROM temp.{table} AS t WHERE t.n > {position}{last} ORDER BY t.n",
             columns.join(", ")
         ))
     }

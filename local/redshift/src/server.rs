@@ -57,8 +57,12 @@ impl std::fmt::Debug for StatementsHandle {
 /// Fails if the database file is open in another process, if it cannot be opened, if the address is not on the loopback
 /// interface or is taken.
 pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftError> {
-    // The port first: opening the database is the part that others would notice.
+    // The ports first: opening the database is the part that others would notice.
     let (listener, addr) = listen(options.listen).await?;
+    let wire = match options.wire {
+        Some(options) => Some((wire::bind(&options).await?, options)),
+        None => None,
+    };
     let objects = Objects {
         client: options.s3.clone(),
         region: options.region.clone(),
@@ -73,10 +77,9 @@ pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftE
         objects,
     )?;
     let engine = Arc::new(engine);
-    let wire = match options.wire {
-        Some(options) => Some(wire::start(options, &engine).await?),
-        None => None,
-    };
+    let wire = wire
+        .map(|(bound, options)| wire::start(options, bound, &engine))
+        .transpose()?;
     let statements = Arc::new(Statements::new(engine));
     let service = Arc::new(Service {
         statements: Arc::clone(&statements),

@@ -61,6 +61,8 @@ pub(crate) struct Session {
     search_path: Vec<String>,
     /// The version of the schemas that DuckDB's search path was made for.
     path_version: Option<u64>,
+    /// Whether the open transaction may change nothing.
+    is_read_only: bool,
     /// Whether the open transaction may have changed the schemas.
     defines: bool,
     /// What PREPARE has kept.
@@ -76,6 +78,7 @@ impl Session {
             transaction: Transaction::None,
             search_path: Vec::new(),
             path_version: None,
+            is_read_only: false,
             defines: false,
             prepared: BTreeMap::new(),
             cursors: Cursors::default(),
@@ -110,9 +113,10 @@ impl Session {
 
     fn run_in_transaction(&mut self, command: &Command, sink: &mut dyn RowSink) -> Result<Outcome, SqlError> {
         match command {
-            Command::Begin => {
+            Command::Begin { read_only } => {
                 if self.transaction == Transaction::None {
                     self.begin()?;
+                    self.is_read_only = *read_only;
                 }
                 return Ok(Outcome::none());
             }
@@ -173,6 +177,9 @@ impl Session {
     }
 
     fn run(&mut self, command: &Command, sink: &mut dyn RowSink) -> Result<Outcome, SqlError> {
+        if self.transaction == Transaction::Open && self.is_read_only && command.changes() {
+            return Err(SqlError::classed("25006", "transaction is read-only"));
+        }
         match command {
             Command::Query(sql) => self.query(&self.executor.resolve(sql), sink),
             Command::Explain(explained) => {
@@ -271,7 +278,7 @@ impl Session {
             | Command::ResizeColumn { .. } => self
                 .atomically(|executor| definitions::run(executor, command))
                 .map(|()| Outcome::none()),
-            Command::Begin | Command::Commit | Command::Rollback => Ok(Outcome::none()),
+            Command::Begin { .. } | Command::Commit | Command::Rollback => Ok(Outcome::none()),
         }
     }
 
@@ -377,6 +384,7 @@ impl Session {
     /// Begins a transaction.
     pub(crate) fn begin(&mut self) -> Result<(), SqlError> {
         self.executor.batch("BEGIN TRANSACTION")?;
+        self.is_read_only = false;
         self.transaction = Transaction::Open;
         Ok(())
     }

@@ -49,14 +49,24 @@ pub(crate) struct WireServer {
     connections: Arc<Connections>,
 }
 
-/// Starts to serve.
+/// Takes the port.
 ///
-/// Fails if the address is not on the loopback interface or is taken, or if no certificate can be made.
-pub(crate) async fn start(options: WireOptions, engine: &Arc<Engine>) -> Result<WireServer, RedshiftError> {
-    let (listener, addr) = match listen(options.listen).await {
+/// Fails if the address is not on the loopback interface or is taken.
+pub(crate) async fn bind(options: &WireOptions) -> Result<(TcpListener, SocketAddr), RedshiftError> {
+    Ok(match listen(options.listen).await {
         Err(_) if options.or_any_port => listen(SocketAddr::new(options.listen.ip(), 0)).await?,
         opened => opened?,
-    };
+    })
+}
+
+/// Starts to serve on a port that was taken.
+///
+/// Fails if no certificate can be made.
+pub(crate) fn start(
+    options: WireOptions,
+    (listener, addr): (TcpListener, SocketAddr),
+    engine: &Arc<Engine>,
+) -> Result<WireServer, RedshiftError> {
     let tls = tls::acceptor()?;
     let connections = Arc::new(Connections::default());
     let handlers = Handlers {

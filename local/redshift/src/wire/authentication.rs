@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use cardlake_redshift_sql::shown;
 use futures::Sink;
 use pgwire::api::auth::md5pass::{Md5PasswordAuth, hash_md5_password};
 use pgwire::api::auth::mechanism::AuthMechanismFactory;
@@ -25,6 +26,17 @@ use crate::options::WireOptions;
 
 /// The startup parameter by which Redshift's drivers are known. They know MD5 and no SCRAM.
 const REDSHIFT_DRIVER: &str = "client_protocol_version";
+/// The settings that a server tells at the start.
+const REPORTED: &[&str] = &[
+    "client_encoding",
+    "DateStyle",
+    "integer_datetimes",
+    "is_superuser",
+    "server_encoding",
+    "server_version",
+    "standard_conforming_strings",
+    "TimeZone",
+];
 /// Rounds of hashing in SCRAM, PostgreSQL's number.
 const ITERATIONS: usize = 4096;
 
@@ -171,19 +183,9 @@ struct Parameters;
 
 impl ServerParameterProvider for Parameters {
     fn server_parameters<C: ClientInfo>(&self, client: &C) -> Option<HashMap<String, String>> {
-        let mut parameters: HashMap<String, String> = [
-            ("client_encoding", "UTF8"),
-            ("DateStyle", "ISO, MDY"),
-            ("integer_datetimes", "on"),
-            ("is_superuser", "on"),
-            ("server_encoding", "UTF8"),
-            ("server_version", "8.0.2"),
-            // A backslash in a string escapes, so clients that write values into statements have to double it.
-            ("standard_conforming_strings", "off"),
-            ("TimeZone", "UTC"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
+        // The same as SHOW tells.
+        let value = |name: &str| Some((name.to_owned(), shown(&name.to_lowercase()).ok()?.to_owned()));
+        let mut parameters: HashMap<String, String> = REPORTED.iter().filter_map(|name| value(name)).collect();
         let user = client.metadata().get(METADATA_USER).cloned();
         parameters.extend(user.map(|user| ("session_authorization".to_owned(), user)));
         if client.metadata().contains_key(REDSHIFT_DRIVER) {

@@ -55,9 +55,8 @@ impl Connection {
         };
         self.cancelled.store(false, Ordering::Release);
         *lock(&self.running) = Some(session.executor.connection.interrupt_handle());
-        let outcome = work(session);
-        *lock(&self.running) = None;
-        outcome
+        let _running = Running(&self.running);
+        work(session)
     }
 
     /// Whether the statement that runs is to stop.
@@ -86,6 +85,15 @@ impl Connection {
             }
             tokio::time::sleep(INTERRUPT_INTERVAL).await;
         }
+    }
+}
+
+/// Marks that a statement runs; the mark goes when it is dropped, also by a panic.
+struct Running<'a>(&'a Mutex<Option<Arc<InterruptHandle>>>);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        *lock(self.0) = None;
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
-use cardlake_redshift_sql::{SqlError, Statement, statements};
+use cardlake_redshift_sql::{SqlError, Statement, statements, texts};
 use futures::{Sink, SinkExt as _, StreamExt as _};
 use pgwire::api::portal::{Format, Portal, PortalExecutionState};
 use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
@@ -31,6 +31,9 @@ use super::relay::{self, Event, Relay};
 use super::{encode, parameters};
 use crate::history::Ended;
 use crate::session::{Outcome, Session, Transaction};
+
+/// Bytes that a message of statements may have: <https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html>.
+const MAX_STATEMENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Answers the messages of all clients.
 pub(super) struct Handler;
@@ -64,19 +67,24 @@ impl Done {
 
 /// Splits a text into its statements.
 fn split(sql: &str) -> Result<Vec<Prepared>, SqlError> {
+    if sql.len() > MAX_STATEMENT_BYTES {
+        return Err(SqlError::classed(
+            "54001",
+            format!(
+                "Statement is too large. Statement Size: {} bytes. Maximum Allowed: {MAX_STATEMENT_BYTES} bytes",
+                sql.len()
+            ),
+        ));
+    }
     let parsed = statements(sql, &Default::default(), &mut Default::default())?;
-    let texts = parsed
-        .iter()
-        .map(|statement| statement.text(sql).to_owned())
-        .collect::<Vec<_>>();
-    let prepared = parsed.into_iter().zip(texts);
-    Ok(prepared
-        .map(|(statement, text)| Prepared {
-            types: Vec::new(),
-            statement,
-            text,
-        })
-        .collect())
+    let texts: Vec<String> = texts(sql, &parsed).into_iter().map(str::to_owned).collect();
+    let both = parsed.into_iter().zip(texts);
+    let prepared = both.map(|(statement, text)| Prepared {
+        statement,
+        text,
+        types: Vec::new(),
+    });
+    Ok(prepared.collect())
 }
 
 /// The connection that authentication has given to the client.
@@ -309,14 +317,17 @@ impl QueryParser for Parser {
 }
 
 /// The statement of a portal, with its values.
-fn bound(portal: &Portal<Arc<Prepared>>) -> Result<Prepared, SqlError> {
+async fn bound(connection: &Arc<Connection>, portal: &Portal<Arc<Prepared>>) -> PgWireResult<Prepared> {
     let prepared = &portal.statement.statement;
-    let values = parameters::bound(portal, &prepared.types)?;
-    Ok(Prepared {
-        statement: prepared.statement.bind(&values)?,
-        text: prepared.text.clone(),
-        types: Vec::new(),
-    })
+    let values = parameters::bound(portal, &prepared.types);
+    match values.and_then(|values| prepared.statement.bind(&values)) {
+        Ok(statement) => Ok(Prepared {
+            statement,
+            text: prepared.text.clone(),
+            types: Vec::new(),
+        }),
+        Err(error) => Err(refused(connection, &error).await),
+    }
 }
 
 /// The columns of a statement's result; none if it has no result.
@@ -386,10 +397,7 @@ impl ExtendedQueryHandler for Handler {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let connection = connection(client)?;
-        let bound = match bound(target) {
-            Ok(bound) => bound,
-            Err(error) => return Err(refused(&connection, &error).await),
-        };
+        let bound = bound(&connection, target).await?;
         let fields = describe(&connection, bound.statement, target.result_column_format.clone()).await?;
         Ok(DescribePortalResponse::new(fields))
     }
@@ -407,10 +415,7 @@ impl ExtendedQueryHandler for Handler {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let connection = connection(client)?;
-        let bound = match bound(portal) {
-            Ok(bound) => bound,
-            Err(error) => return Err(refused(&connection, &error).await),
-        };
+        let bound = bound(&connection, portal).await?;
         if let Some(name) = bound.statement.deallocated() {
             client.portal_store().rm_statement(&name);
         }

@@ -388,3 +388,111 @@ async fn what_runs_over_the_wire_is_in_the_history() {
         "DDL|success|create table t (a int)\nINSERT|success|insert into t values (1)"
     );
 }
+
+#[tokio::test]
+async fn read_only_transactions_change_nothing() {
+    let fixture = fixture().await;
+    let client = connect(&fixture).await;
+    client.batch_execute("create table t (a int)").await.unwrap();
+    client.batch_execute("begin read only").await.unwrap();
+    assert_eq!(number(&client, "select count(*) from t").await, 0);
+    let refused = client.simple_query("insert into t values (1)").await;
+    assert_eq!(state(refused), SqlState::READ_ONLY_SQL_TRANSACTION);
+    client
+        .batch_execute("rollback; begin; insert into t values (1); commit")
+        .await
+        .unwrap();
+    assert_eq!(number(&client, "select count(*) from t").await, 1);
+    for sql in [
+        "set session characteristics as transaction read only",
+        "set default_transaction_read_only to on",
+    ] {
+        assert_eq!(
+            state(client.simple_query(sql).await),
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "{sql}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn statements_and_cursors_are_kept_by_name() {
+    let fixture = fixture().await;
+    let client = connect(&fixture).await;
+    million(&client).await;
+    client
+        .batch_execute("prepare p (int) as select n from million where n = $1")
+        .await
+        .unwrap();
+    assert_eq!(
+        simple(&client, "execute p (6 * 7)").await.concat(),
+        [Some("42".to_owned())]
+    );
+    assert_eq!(state(client.simple_query("execute p").await), SqlState::SYNTAX_ERROR);
+    assert_eq!(
+        state(client.simple_query("prepare p as select 1").await),
+        SqlState::DUPLICATE_PSTATEMENT
+    );
+    client.batch_execute("deallocate p").await.unwrap();
+    assert_eq!(
+        state(client.simple_query("execute p (1)").await),
+        SqlState::INVALID_SQL_STATEMENT_NAME
+    );
+
+    assert_eq!(
+        state(client.simple_query("declare c cursor for select 1").await),
+        SqlState::NO_ACTIVE_SQL_TRANSACTION
+    );
+    client
+        .batch_execute("begin; declare c cursor for select n, n from million order by n desc")
+        .await
+        .unwrap();
+    let mut expected = 1_000_000;
+    // In the order of the query, across what DuckDB works on at a time.
+    for count in [1, 3, 250_000, 749_990] {
+        let rows = simple(&client, &format!("fetch forward {count} from c")).await;
+        assert_eq!(rows.len(), count);
+        for row in rows {
+            expected -= 1;
+            let value = Some(expected.to_string());
+            assert_eq!(row, [value.clone(), value]);
+        }
+    }
+    assert_eq!(simple(&client, "fetch all from c").await.len(), 6);
+    assert!(simple(&client, "fetch next from c").await.is_empty());
+    // The table behind it is nobody's.
+    assert!(
+        simple(&client, "select 1 from svv_tables where table_name like 'rs%'")
+            .await
+            .is_empty()
+    );
+    client.batch_execute("commit").await.unwrap();
+    assert_eq!(
+        state(client.simple_query("fetch next from c").await),
+        SqlState::INVALID_CURSOR_NAME
+    );
+}
+
+#[tokio::test]
+async fn one_message_has_a_size() {
+    let fixture = fixture().await;
+    let client = connect(&fixture).await;
+    let text = format!("select '{}'", "x".repeat(16 * 1024 * 1024));
+    let error = client.simple_query(&text).await.unwrap_err();
+    assert!(
+        error
+            .as_db_error()
+            .unwrap()
+            .message()
+            .starts_with("Statement is too large"),
+        "{error:?}"
+    );
+    // As many statements as a script has, each with its own text.
+    let script = "insert into t values (1);\n".repeat(500);
+    client
+        .batch_execute(&format!("create table t (a int); {script}"))
+        .await
+        .unwrap();
+    let history = "select count(*) from sys_query_history where query_text = 'insert into t values (1)'";
+    assert_eq!(number(&client, history).await, 500);
+}
