@@ -9,7 +9,7 @@ use cardlake_core::records::ObjectRecord;
 use cardlake_test_support::BRONZE;
 use chrono::Timelike;
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Histories that are tried unless `PROPTEST_CASES` says otherwise.
@@ -73,60 +73,60 @@ fn event() -> impl Strategy<Value = Event> {
 /// Place of a version in the order of versions: day of delivery, time of the object, its key, row.
 type Place = (usize, u32, &'static str, usize);
 
+/// What was last applied of a file, and the minute that the lake knows it by.
+type Applied = (u32, Vec<Row>);
+
 #[derive(Debug, Default)]
 struct Model {
     /// What lies in bronze.
     present: BTreeMap<File, Vec<Row>>,
     /// Contents of each file by the minute in which they arrived.
     arrived: BTreeMap<(File, u32), Vec<Row>>,
-    /// What was last applied of each file.
-    applied: BTreeMap<File, Vec<Row>>,
-    /// Every content that was applied, once.
-    contents: BTreeSet<(File, Vec<Row>)>,
-    /// The latest valid version of each key.
-    latest: BTreeMap<u32, (Place, Row)>,
+    /// The files that the table is made of.
+    applied: BTreeMap<File, Applied>,
+    /// Whether the content of a file was ever taken back.
+    takes_back: bool,
 }
 
 impl Model {
-    /// The files of a day are applied; `minute` tells the time that the lake knows a file by.
+    /// A day is applied as it lies in bronze: what is not there any more, or was corrected, leaves the table, and what it had
+    /// replaced comes back. `minute` tells the time that the lake knows a file by.
     fn run(&mut self, day: usize, minute: impl Fn(File) -> u32) {
-        let files = self.present.iter().filter(|(file, _)| file.0 == day);
-        for (file, rows) in files {
-            if self.applied.get(file) == Some(rows) {
-                continue;
-            }
+        let present = &self.present;
+        let of_day = self.applied.iter().filter(|(file, _)| file.0 == day);
+        self.takes_back |= of_day
+            .into_iter()
+            .any(|(file, (_, rows))| present.get(file) != Some(rows));
+        self.applied.retain(|file, _| file.0 != day);
+        for (file, rows) in self.present.iter().filter(|(file, _)| file.0 == day) {
             let minute = minute(*file);
             assert_eq!(
                 self.arrived.get(&(*file, minute)),
                 Some(rows),
                 "{file:?} at minute {minute}"
             );
-            self.applied.insert(*file, rows.clone());
-            self.contents.insert((*file, rows.clone()));
-            for (index, row) in rows.iter().enumerate().filter(|(_, row)| !row.broken) {
-                let place = (day, minute, NAMES[file.1], index);
-                let slot = self.latest.entry(row.number).or_insert_with(|| (place, row.clone()));
-                if place > slot.0 {
-                    *slot = (place, row.clone());
-                }
-            }
+            self.applied.insert(*file, (minute, rows.clone()));
         }
     }
 
     /// Rows that a day delivered, and those of them that break a rule.
     fn rows_of(&self, day: usize) -> (u64, u64) {
-        let rows = || {
-            self.contents
-                .iter()
-                .filter(|(file, _)| file.0 == day)
-                .flat_map(|(_, rows)| rows)
-        };
+        let files = || self.applied.iter().filter(|(file, _)| file.0 == day);
+        let rows = || files().flat_map(|(_, (_, rows))| rows);
         (rows().count() as u64, rows().filter(|row| row.broken).count() as u64)
     }
 
-    /// Amount and day of each key.
+    /// Amount and day of each key: those of its latest valid version.
     fn table(&self) -> BTreeMap<String, (String, u32)> {
-        let rows = self.latest.values().map(|(_, row)| row);
+        let mut latest: BTreeMap<u32, (Place, &Row)> = BTreeMap::new();
+        for (file, (minute, rows)) in &self.applied {
+            for (index, row) in rows.iter().enumerate().filter(|(_, row)| !row.broken) {
+                let version = ((file.0, *minute, NAMES[file.1], index), row);
+                let slot = latest.entry(row.number).or_insert(version);
+                *slot = version.max(*slot);
+            }
+        }
+        let rows = latest.values().map(|(_, row)| row);
         rows.map(|row| (transaction_id(row.number), (format!("{}.50", row.amount), row.day)))
             .collect()
     }
@@ -219,6 +219,12 @@ async fn play(history: &[Event]) {
     let days: Vec<usize> = (0..DAYS.len()).filter(|day| has_files(&model, *day)).collect();
     for &day in &days {
         run(root, &mut model, day).await;
+    }
+    // A day that was applied before another one took rows back looks once whether its own come back.
+    if model.takes_back {
+        for &day in &days {
+            run(root, &mut model, day).await;
+        }
     }
     // Whatever was killed: nothing is left to do, and a vacuum takes nothing that is needed.
     let log = versions(root);
