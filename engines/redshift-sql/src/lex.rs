@@ -347,7 +347,7 @@ mod tests {
         let sql = "select 'é;'  -- first;\n ;\n\tinsert into \"t;\"\nvalues ('ü') ; select 1";
         let parsed = statements(sql, &BTreeMap::new(), &mut BTreeSet::new()).unwrap();
         assert_eq!(
-            texts(sql, &parsed),
+            super::texts(sql, &parsed),
             ["select 'é;'", "insert into \"t;\"\nvalues ('ü')", "select 1"]
         );
     }
