@@ -242,6 +242,9 @@ Examples:
   . ./cardlake.env
   psql -c 'select * from mart_sales_daily limit 10'
 
+  # Redshift, S3 and Secrets Manager with nothing in them, for the tests of another project
+  cardlake up --empty --redshift-port 0 --json
+
 Prints export lines for a shell: endpoints, credentials (new on every start), region, the login of the warehouse \
 (PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE), and the settings of the functions. The servers listen on 127.0.0.1 only.")]
 pub struct UpArgs {
@@ -264,6 +267,12 @@ pub struct UpArgs {
     /// the data directory.
     #[arg(long)]
     pub transform: bool,
+    /// Start with nothing, in a folder that is removed at the end: no bucket, no table, and of the secrets the login alone.
+    #[arg(long, conflicts_with = "transform")]
+    pub empty: bool,
+    /// Print one line with an object of names and values instead of export lines.
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: DataDir,

@@ -72,6 +72,8 @@ pub struct Servers {
     pub s3_created: Option<UnboundedSender<CreatedObject>>,
     /// Records the requests to all servers; S3 takes this or a hook.
     pub log: Option<AccessLog>,
+    /// No lake: neither its buckets nor the key of its tokens.
+    pub no_lake: bool,
 }
 
 /// Where clients of Redshift and PostgreSQL connect.
@@ -145,10 +147,11 @@ impl Environment {
                 let logged = log
                     .as_ref()
                     .map(|log| log.s3_hook(data_dir.join("s3"), credentials.clone()));
+                let buckets: &[&str] = if servers.no_lake { &[] } else { &[BRONZE, SILVER, GOLD] };
                 let options = S3ServerOptions {
                     listen: listen(servers.s3_port),
                     root: data_dir.join("s3"),
-                    buckets: [BRONZE, SILVER, GOLD].map(str::to_owned).to_vec(),
+                    buckets: buckets.iter().map(|bucket| (*bucket).to_owned()).collect(),
                     credentials: credentials.clone(),
                     hook: servers.s3_hook.or(logged),
                     created: servers.s3_created,
@@ -207,14 +210,16 @@ impl Environment {
         .map_err(|error| CliError::caused("start the warehouse", &error))?;
         endpoints.redshift_data = Some(redshift.endpoint_url());
         let aws = Aws::new(sdk, endpoints.clone());
-        make_token_key(&aws).await?;
+        if !servers.no_lake {
+            make_token_key(&aws).await?;
+        }
         let login = match (login, redshift.wire_addr()) {
             (Some(login), Some(address)) => Some(login.publish(&aws, address).await?),
             _ => None,
         };
         let storage = Storage::new(aws.s3());
         // The folder is locked: whoever held the lease is gone. Of another S3 that cannot be said.
-        if s3.is_some() {
+        if s3.is_some() && !servers.no_lake {
             let cleared = storage.delete(SILVER, paths::WAREHOUSE_LEASE).await;
             cleared.map_err(|error| CliError::caused(&doing, &error))?;
         }

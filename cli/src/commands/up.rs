@@ -6,6 +6,7 @@ use crate::error::{CliError, printed};
 use crate::interrupt::Interrupt;
 use crate::invoker::StageInvoker;
 use crate::s3_events;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +15,10 @@ use tokio::sync::mpsc::unbounded_channel;
 /// The port of Redshift's clients, unless another one is asked for.
 const REDSHIFT_PORT: u16 = 5439;
 
-/// Starts the servers, prints what reaches them as export lines, and serves until Ctrl-C or a request to end.
+/// The settings of the stages begin so.
+const SETTING: &str = "CARDLAKE_";
+
+/// Starts the servers, prints what reaches them, and serves until Ctrl-C or a request to end.
 ///
 /// # Errors
 /// A port is in use, another process has the folder open, or a statement does not stop at the end.
@@ -32,16 +36,23 @@ pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
             or_any: args.redshift_port.is_none(),
         }),
         s3_created: args.transform.then_some(announce),
+        no_lake: args.empty,
         ..Servers::default()
     };
-    let environment = Environment::open_with(&args.data.data_dir, servers).await?;
+    // Removed with all that is in it when it goes.
+    let temporary = args.empty.then(tempfile::tempdir).transpose();
+    let temporary = temporary.map_err(|error| CliError::caused("make a temporary folder", &error))?;
+    let folder = temporary
+        .as_ref()
+        .map_or(args.data.data_dir.as_path(), |folder| folder.path());
+    let environment = Environment::open_with(folder, servers).await?;
     if args.transform {
         let invoker = Arc::new(StageInvoker::new(&environment).await?);
         let invoke = move |event| {
             let invoker = Arc::clone(&invoker);
             async move { invoker.invoke_function("transformer", event).await }
         };
-        let dead_letters = args.data.data_dir.join("dead-letters");
+        let dead_letters = folder.join("dead-letters");
         tokio::spawn(s3_events::deliver(
             created,
             dead_letters,
@@ -49,13 +60,13 @@ pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
             invoke,
         ));
     }
-    printed(print(&environment.exports()))?;
+    let mut exports = environment.exports();
+    if args.empty {
+        exports.retain(|(name, _)| !name.starts_with(SETTING));
+    }
+    printed(print(&exports, args.json))?;
     // Whoever reads the standard output may have ended; the servers go on.
-    let _ = writeln!(
-        std::io::stderr(),
-        "serving {}, Ctrl-C stops",
-        args.data.data_dir.display()
-    );
+    let _ = writeln!(std::io::stderr(), "serving {}, Ctrl-C stops", folder.display());
     if let Some(port) = environment
         .redshift_port()
         .filter(|port| args.redshift_port.is_none() && *port != REDSHIFT_PORT)
@@ -70,10 +81,15 @@ pub(crate) async fn up(args: UpArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(exports: &[(String, String)]) -> std::io::Result<()> {
+fn print(exports: &[(String, String)], json: bool) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    for (name, value) in exports {
-        writeln!(out, "export {name}={}", quoted(value))?;
+    if json {
+        let object: BTreeMap<_, _> = exports.iter().map(|(name, value)| (name, value)).collect();
+        writeln!(out, "{}", serde_json::to_string(&object)?)?;
+    } else {
+        for (name, value) in exports {
+            writeln!(out, "export {name}={}", quoted(value))?;
+        }
     }
     out.flush()
 }

@@ -40,6 +40,12 @@ pub(crate) fn rewrite(name: &str, arguments: Vec<Expr>, user: &str) -> Result<Op
         // Defaults are kept as texts.
         "pg_get_expr" => arguments()?.swap_remove(0),
         "format_encoding" => string("none"),
+        "pg_encoding_to_char" => string("UNICODE"),
+        // How much a table takes is not measured.
+        "pg_relation_size" | "pg_table_size" | "pg_total_relation_size" => {
+            cast(Expr::Value(Value::Null.into()), RedshiftType::BigInt.duckdb_ast())
+        }
+        "pg_size_pretty" => cast(arguments()?.swap_remove(0), DataType::Varchar(None)),
         "pg_get_userbyid" => string(user),
         "array_to_string" => call(name, arguments()?),
         // No object has a comment, and no table a constraint that the catalog knows.

@@ -1,6 +1,10 @@
 //! Date parts and date formats: Redshift's spellings and what they are in DuckDB.
 
+use sqlparser::ast::{BinaryOperator, Expr};
+
+use crate::build::{self, binary, cast, number, string};
 use crate::error::SqlError;
+use crate::types::RedshiftType;
 
 /// DuckDB's name of a date part, from any of Redshift's spellings.
 pub(crate) fn date_part(part: &str) -> Result<&'static str, SqlError> {
@@ -54,6 +58,9 @@ pub(crate) enum FormatPiece {
     Part(&'static str),
     /// The day of the week, 1 is Sunday (`D`).
     DayOfWeek,
+    /// The week of the year or of the month, whose first day begins the first week (`WW`, `W`): the part that numbers the
+    /// days, and whether there are always two digits.
+    Week(&'static str, bool),
 }
 
 /// Case of a padded name.
@@ -71,7 +78,7 @@ pub(crate) enum Case {
 ///
 /// Fails, naming the element, on one that has no counterpart.
 pub(crate) fn format_pieces(format: &str) -> Result<Vec<FormatPiece>, SqlError> {
-    use FormatPiece::{DayOfWeek, Lower, Padded, Part, Strftime, Upper};
+    use FormatPiece::{DayOfWeek, Lower, Padded, Part, Strftime, Upper, Week};
 
     let mut pieces: Vec<FormatPiece> = Vec::new();
     let mut rest = format;
@@ -111,6 +118,8 @@ pub(crate) fn format_pieces(format: &str) -> Result<Vec<FormatPiece>, SqlError> 
                 Some(("ID", _)) => (2, Part("isodow")),
                 Some(("Q", _)) => (1, Part("quarter")),
                 Some(("D", _)) => (1, DayOfWeek),
+                Some(("WW", _)) => (2, Week("doy", fill)),
+                Some(("W", _)) => (1, Week("day", false)),
                 Some(("MON" | "MONTH" | "DAY" | "DY", _)) | None => {
                     return Err(SqlError::unsupported(format!("the date format element at \"{rest}\"")));
                 }
@@ -126,11 +135,44 @@ pub(crate) fn format_pieces(format: &str) -> Result<Vec<FormatPiece>, SqlError> 
         };
         match piece {
             Strftime(text) => push_text(&mut pieces, &text),
-            Upper(_) | Lower(_) | Padded(..) | Part(_) | DayOfWeek => pieces.push(piece),
+            Upper(_) | Lower(_) | Padded(..) | Part(_) | DayOfWeek | Week(..) => pieces.push(piece),
         }
         rest = &rest[length..];
     }
     Ok(pieces)
+}
+
+/// The text of a date in a format.
+pub(crate) fn to_char(value: &Expr, format: &str) -> Result<Expr, SqlError> {
+    let text = |expr| cast(expr, RedshiftType::Varchar(1).duckdb_ast());
+    let part = |part: &str| build::call("date_part", vec![string(part), value.clone()]);
+    let strftime = |format: String| build::call("strftime", vec![value.clone(), string(format)]);
+    let with_case = |expr: Expr, case: Case| match case {
+        Case::Keep => expr,
+        Case::Upper => build::call("upper", vec![expr]),
+        Case::Lower => build::call("lower", vec![expr]),
+    };
+    let pieces = format_pieces(format)?.into_iter().map(|piece| match piece {
+        FormatPiece::Strftime(format) => strftime(format),
+        FormatPiece::Upper(format) => with_case(strftime(format), Case::Upper),
+        FormatPiece::Lower(format) => with_case(strftime(format), Case::Lower),
+        FormatPiece::Padded(format, case) => {
+            build::call("rpad", vec![with_case(strftime(format), case), number(9), string(" ")])
+        }
+        FormatPiece::Part(name) => text(part(name)),
+        FormatPiece::DayOfWeek => text(binary(part("dow"), BinaryOperator::Plus, number(1))),
+        FormatPiece::Week(days, fill) => {
+            let days = binary(part(days), BinaryOperator::Plus, number(6));
+            let week = text(binary(days, BinaryOperator::DuckIntegerDivide, number(7)));
+            if fill {
+                build::call("lpad", vec![week, number(2), string("0")])
+            } else {
+                week
+            }
+        }
+    });
+    let joined = pieces.reduce(|left, right| binary(left, BinaryOperator::StringConcat, right));
+    Ok(joined.unwrap_or_else(|| string("")))
 }
 
 /// Longest first, so that `YYYY` wins over `YY`. Upper case.
@@ -159,8 +201,10 @@ const ELEMENTS: &[(&str, &str)] = &[
     ("PM", "%p"),
     ("FM", ""),
     ("TZ", "%Z"),
+    ("WW", ""),
     ("Q", ""),
     ("D", ""),
+    ("W", ""),
 ];
 
 fn name_element(rest: &str, fill: bool) -> Option<(usize, FormatPiece)> {
@@ -221,7 +265,7 @@ pub(crate) fn parse_format(format: &str) -> Result<String, SqlError> {
             | FormatPiece::Upper(text)
             | FormatPiece::Lower(text)
             | FormatPiece::Padded(text, _) => strptime.push_str(&text),
-            FormatPiece::Part(_) | FormatPiece::DayOfWeek => {
+            FormatPiece::Part(_) | FormatPiece::DayOfWeek | FormatPiece::Week(..) => {
                 return Err(SqlError::unsupported(format!(
                     "parsing with the date format '{format}'"
                 )));

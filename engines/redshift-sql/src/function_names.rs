@@ -24,6 +24,7 @@ pub(crate) const PASS_THROUGH: &[&str] = &[
     "cos",
     "cot",
     "count",
+    "crc32",
     "cube",
     "cume_dist",
     "date_cmp",

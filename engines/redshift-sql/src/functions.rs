@@ -11,7 +11,7 @@ use sqlparser::ast::{
 
 use crate::build::{self, binary, cast, function, number, number_literal, string, string_literal};
 use crate::catalog_functions;
-use crate::dates::{self, Case, FormatPiece};
+use crate::dates;
 use crate::error::SqlError;
 use crate::function_names::{FRAMED, PASS_THROUGH, RENAMED, TEXT_ARGUMENT};
 use crate::types::RedshiftType;
@@ -116,6 +116,7 @@ pub(crate) fn rewrite(call: &mut Function) -> Result<Option<Expr>, SqlError> {
             Expr::Value(Value::Boolean(true).into())
         }
         "timestamp_cmp" | "timestamp_cmp_date" | "date_cmp_timestamp" => build::call("date_cmp", arguments(call)?),
+        "to_number" => to_number(call)?,
         "to_hex" => build::call("rs_to_hex", arguments(call)?),
         "sha2" => {
             let [value, bits] = exact(name, call)?;
@@ -448,35 +449,13 @@ fn to_char(call: &Function) -> Result<Expr, SqlError> {
     if format.contains(['9', '0']) {
         return number_format::to_char(&value, format);
     }
-    let value = timestamp_literal(value);
-    let strftime = |format: String| build::call("strftime", vec![value.clone(), string(format)]);
-    let with_case = |expr: Expr, case: Case| match case {
-        Case::Keep => expr,
-        Case::Upper => build::call("upper", vec![expr]),
-        Case::Lower => build::call("lower", vec![expr]),
-    };
-    let pieces = dates::format_pieces(format)?.into_iter().map(|piece| match piece {
-        FormatPiece::Strftime(format) => strftime(format),
-        FormatPiece::Upper(format) => with_case(strftime(format), Case::Upper),
-        FormatPiece::Lower(format) => with_case(strftime(format), Case::Lower),
-        FormatPiece::Padded(format, case) => {
-            build::call("rpad", vec![with_case(strftime(format), case), number(9), string(" ")])
-        }
-        FormatPiece::Part(part) => cast(
-            build::call("date_part", vec![string(part), value.clone()]),
-            RedshiftType::Varchar(1).duckdb_ast(),
-        ),
-        FormatPiece::DayOfWeek => cast(
-            binary(
-                build::call("date_part", vec![string("dow"), value.clone()]),
-                BinaryOperator::Plus,
-                number(1),
-            ),
-            RedshiftType::Varchar(1).duckdb_ast(),
-        ),
-    });
-    let joined = pieces.reduce(|left, right| binary(left, BinaryOperator::StringConcat, right));
-    Ok(joined.unwrap_or_else(|| string("")))
+    dates::to_char(&timestamp_literal(value), format)
+}
+
+fn to_number(call: &Function) -> Result<Expr, SqlError> {
+    let [mut text, format] = exact("to_number", call)?;
+    operands::make_text(&mut text);
+    number_format::to_number(text, literal(&format, "to_number", "format")?)
 }
 
 fn json_extract_path_text(call: &Function) -> Result<Expr, SqlError> {

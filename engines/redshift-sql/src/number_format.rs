@@ -1,4 +1,4 @@
-//! TO_CHAR of numbers: a number format as calls of the macro that writes digits.
+//! TO_CHAR of numbers, a number format as calls of the macro that writes digits, and TO_NUMBER.
 //!
 //! The elements are 9, 0, the point, the comma, D, G, FM, `$` or L in front, and S or PR for the sign. Any other one is an
 //! error that names the format.
@@ -110,4 +110,46 @@ pub(crate) fn to_char(value: &Expr, format: &str) -> Result<Expr, SqlError> {
         }
     };
     Ok(if currency { concat(string("$"), result) } else { result })
+}
+
+/// The number that a text holds in a format, as a decimal with the digits of the format.
+///
+/// Blanks, group separators and currency signs are left out. A sign may stand behind the digits, and angle brackets mean minus.
+/// Fails on a format with other elements than those of [`to_char`] and MI, and on more than 38 digits.
+pub(crate) fn to_number(value: Expr, format: &str) -> Result<Expr, SqlError> {
+    let unsupported = || SqlError::unsupported(format!("TO_NUMBER with the number format '{format}'"));
+    let plain = format
+        .to_uppercase()
+        .replace('D', ".")
+        .replace("PR", "")
+        .replace("MI", "");
+    let is_digit = |symbol: &char| matches!(symbol, '9' | '0');
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain.as_str(), ""));
+    let known = |text: &str, signs: &str| text.chars().all(|symbol| is_digit(&symbol) || signs.contains(symbol));
+    if !known(whole, "FM$LSG, ") || !known(fraction, "S") {
+        return Err(unsupported());
+    }
+    let digits = |text: &str| u8::try_from(text.chars().filter(is_digit).count()).map_err(|_| unsupported());
+    let scale = digits(fraction)?;
+    let precision = digits(whole)?.saturating_add(scale);
+    if !(1..=38).contains(&precision) {
+        return Err(unsupported());
+    }
+    let bare = build::call(
+        "regexp_replace",
+        vec![value, string("[,$\\s]"), string(""), string("g")],
+    );
+    let negative = build::call(
+        "regexp_replace",
+        vec![bare, string("^(?:<(.*)>|(.*[^+-])-)$"), string("-\\1\\2")],
+    );
+    let number = build::call(
+        "regexp_replace",
+        vec![negative, string("^([^+-].*)\\+$"), string("\\1")],
+    );
+    let prototype = cast(
+        Expr::Value(Value::Null.into()),
+        RedshiftType::Decimal { precision, scale }.duckdb_ast(),
+    );
+    Ok(build::call("rs_text_to_decimal", vec![number, prototype]))
 }

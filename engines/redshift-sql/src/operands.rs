@@ -1,6 +1,8 @@
 //! What an operand may be, as far as its expression tells: its type is known to the database alone.
 
-use sqlparser::ast::{BinaryOperator, DataType, Expr, Value};
+use sqlparser::ast::{
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
+};
 
 use crate::build::{call, string_literal};
 
@@ -27,6 +29,9 @@ const NUMERIC: &[&str] = &[
     "rs_div",
     "rs_mod",
     "rs_strpos",
+    "rs_text_to_decimal",
+    "rs_text_to_double",
+    "rs_text_to_integer",
     "rs_to_decimal",
     "rs_to_double",
     "rs_to_integer",
@@ -64,6 +69,9 @@ const TEXT: &[&str] = &[
     "trim",
     "upper",
 ];
+
+/// Functions that give what their arguments are.
+const AS_OPERANDS: &[&str] = &["coalesce", "greatest", "least", "nullif"];
 
 /// Whether a rewritten expression may be text: not a number, an arithmetic operation or a cast to something else.
 pub(crate) fn may_be_text(expr: &Expr) -> bool {
@@ -115,16 +123,31 @@ fn may_navigate(expr: &Expr) -> bool {
 }
 
 /// Whether an expression is text for certain, or NULL.
-fn is_text(expr: &Expr) -> bool {
+pub(crate) fn is_text(expr: &Expr) -> bool {
     match expr {
         Expr::Value(value) => value.value == Value::Null || string_literal(expr).is_some(),
         Expr::Nested(inner) => is_text(inner),
         Expr::BinaryOp { op, .. } => *op == BinaryOperator::StringConcat,
         Expr::Trim { .. } => true,
         Expr::Cast { data_type, .. } => is_varchar(data_type),
-        Expr::Function(function) => TEXT.contains(&function.name.to_string().as_str()),
+        Expr::Function(function) => {
+            let name = function.name.to_string();
+            TEXT.contains(&name.as_str()) || (AS_OPERANDS.contains(&name.as_str()) && arguments(function).all(is_text))
+        }
         _ => false,
     }
+}
+
+/// The positional arguments of a call; none if there are others.
+fn arguments(function: &Function) -> impl Iterator<Item = &Expr> {
+    let list = match &function.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
+    };
+    list.iter().filter_map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    })
 }
 
 fn is_varchar(data_type: &DataType) -> bool {

@@ -26,28 +26,38 @@ CREATE OR REPLACE MACRO rs_avg_decimal(left_unit, right_unit, up, down, unit, pr
 
 -- Text to numbers: DuckDB also reads fractions and exponents as integers, hexadecimal digits, and underscores between digits.
 -- The engine's errors are translated to the first character behind the prefix that is no part of a number.
-CREATE OR REPLACE MACRO rs_number_text(x, pattern) AS
-    CASE WHEN regexp_full_match(x, pattern) THEN x WHEN x IS NOT NULL THEN concat('rs# ', x) END;
+--
+-- A macro copies its arguments as often as they stand in it, and calls are nested: each stands there as seldom as possible.
+CREATE OR REPLACE MACRO rs_integer_text(x) AS regexp_replace(x, '(?s)^(.*[^0-9\s+-].*)$', 'rs# \1');
+CREATE OR REPLACE MACRO rs_decimal_text(x) AS regexp_replace(x, '(?s)^(.*[^0-9.\s+-].*)$', 'rs# \1');
+CREATE OR REPLACE MACRO rs_double_text(x) AS regexp_replace(x, '(?si)^(.*[^0-9.\se+nainfty-].*)$', 'rs# \1');
+CREATE OR REPLACE MACRO rs_text_to_integer(x, prototype) AS cast_to_type(rs_integer_text(x), prototype);
+CREATE OR REPLACE MACRO rs_text_to_decimal(x, prototype) AS cast_to_type(rs_decimal_text(x), prototype);
+CREATE OR REPLACE MACRO rs_text_to_double(x, prototype) AS cast_to_type(rs_double_text(x), prototype);
+-- The text of a scalar SUPER value: that of a string has no quotation marks.
+CREATE OR REPLACE MACRO rs_scalar_text(x) AS
+    CASE left(x, 1) WHEN '"' THEN json_extract_string(x, '$') ELSE nullif(x, 'null') END;
+-- What SUPER holds is read from its text, where a number has all its digits; what does not fit is NULL.
+CREATE OR REPLACE MACRO rs_super_number(x) AS
+    nullif(regexp_extract(rs_scalar_text(x), '^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$'), '');
 CREATE OR REPLACE MACRO rs_to_integer(x, prototype) AS
-    CASE WHEN typeof(x) = 'VARCHAR' THEN cast_to_type(rs_number_text(CAST(x AS VARCHAR), '\s*[+-]?\d+\s*'), prototype)
+    CASE typeof(x) WHEN 'VARCHAR' THEN rs_text_to_integer(CAST(x AS VARCHAR), prototype)
+         WHEN 'JSON' THEN cast_to_type(rs_super_number(CAST(x AS VARCHAR)), prototype)
          ELSE cast_to_type(x, prototype) END;
 CREATE OR REPLACE MACRO rs_to_decimal(x, prototype) AS
-    CASE WHEN typeof(x) = 'VARCHAR'
-         THEN cast_to_type(rs_number_text(CAST(x AS VARCHAR), '\s*[+-]?(\d+\.?\d*|\.\d+)\s*'), prototype)
+    CASE typeof(x) WHEN 'VARCHAR' THEN rs_text_to_decimal(CAST(x AS VARCHAR), prototype)
+         WHEN 'JSON' THEN cast_to_type(rs_super_number(CAST(x AS VARCHAR)), prototype)
          ELSE cast_to_type(x, prototype) END;
 CREATE OR REPLACE MACRO rs_to_double(x, prototype) AS
-    CASE WHEN typeof(x) = 'VARCHAR'
-         THEN cast_to_type(rs_number_text(CAST(x AS VARCHAR),
-              '(?i)\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf(inity)?)\s*'), prototype)
+    CASE typeof(x) WHEN 'VARCHAR' THEN rs_text_to_double(CAST(x AS VARCHAR), prototype)
+         WHEN 'JSON' THEN cast_to_type(rs_super_number(CAST(x AS VARCHAR)), prototype)
          ELSE cast_to_type(x, prototype) END;
 
 -- Floating-point numbers have 15 digits as text, and REAL has six.
-CREATE OR REPLACE MACRO rs_float_text(x, format) AS
-    CASE WHEN isnan(x) THEN 'NaN' WHEN x = 'Infinity'::DOUBLE THEN 'Infinity' WHEN x = '-Infinity'::DOUBLE THEN '-Infinity'
-         ELSE printf(format, x) END;
--- The text of a SUPER string has no quotation marks. The engine settles the case by the type, once for a statement.
+CREATE OR REPLACE MACRO rs_float_text(x, format) AS replace(replace(printf(format, x), 'inf', 'Infinity'), 'nan', 'NaN');
+-- The engine settles the case by the type, once for a statement.
 CREATE OR REPLACE MACRO rs_super_text(x) AS
-    CASE typeof(x) WHEN 'JSON' THEN json_extract_string(TRY_CAST(x AS JSON), '$')
+    CASE typeof(x) WHEN 'JSON' THEN rs_scalar_text(CAST(x AS VARCHAR))
          WHEN 'DOUBLE' THEN rs_float_text(TRY_CAST(x AS DOUBLE), '%.15g')
          WHEN 'FLOAT' THEN rs_float_text(TRY_CAST(x AS DOUBLE), '%.6g')
          ELSE CAST(x AS VARCHAR) END;
@@ -65,8 +75,9 @@ CREATE OR REPLACE MACRO rs_text(x) AS
 -- A cast to VARCHAR(n) keeps at most n bytes and never half a character (which has up to four bytes).
 CREATE OR REPLACE MACRO rs_cut(x, n) AS
     CASE WHEN strlen(x) <= n THEN x
-         ELSE coalesce(try(decode(encode(x)[1:n])), try(decode(encode(x)[1:n - 1])), try(decode(encode(x)[1:n - 2])),
-                       try(decode(encode(x)[1:n - 3]))) END;
+         ELSE list_transform([encode(x)], bytes ->
+                  coalesce(try(decode(bytes[1:n])), try(decode(bytes[1:n - 1])), try(decode(bytes[1:n - 2])),
+                           try(decode(bytes[1:n - 3]))))[1] END;
 CREATE OR REPLACE MACRO rs_varchar(x, n) AS rs_cut(rs_to_varchar(x), n);
 CREATE OR REPLACE MACRO rs_substring
     (s, f) AS substring(rs_text(s), greatest(f, 1)),
@@ -208,6 +219,16 @@ CREATE OR REPLACE MACRO fnv_hash
     (x BIGINT, seed) AS rs_signed(rs_fnv(rs_number_bytes(x, 8), seed)),
     (x VARCHAR, seed) AS rs_signed(rs_fnv(rs_text_bytes(x), seed));
 
+-- CRC-32C (Castagnoli), four bits at a time.
+CREATE OR REPLACE MACRO rs_crc_step(crc) AS
+    xor(crc >> 4, [0, 274646895, 549293790, 820201905, 1098587580, 1361435347, 1640403810, 1905808397,
+        2197175160, 2460548119, 2722870694, 2987750089, 3280807620, 3553878443, 3811616794, 4084100981
+        ][(crc % 16) + 1]);
+CREATE OR REPLACE MACRO crc32(x) AS
+    CASE WHEN x IS NOT NULL
+         THEN printf('%08x', xor(4294967295, list_reduce(list_prepend(4294967295, rs_text_bytes(rs_text(x))),
+              (crc, byte) -> rs_crc_step(rs_crc_step(xor(CAST(crc AS BIGINT), CAST(byte AS BIGINT))))))) END;
+
 -- TO_CHAR of a number: text has its absolute value with all decimals.
 CREATE OR REPLACE MACRO rs_number_digits(text, zeros, has_point) AS
     CASE WHEN ltrim(split_part(text, '.', 1), '0') = '' AND zeros = 0 AND NOT has_point THEN '0'
@@ -232,7 +253,9 @@ CREATE OR REPLACE MACRO rs_json_valid(x) AS json_valid(x)
     AND NOT regexp_matches(regexp_replace(x, '"([^"\\]|\\.)*"', '""', 'g'), ',\s*[\]}]|(?i)nan|inf');
 CREATE OR REPLACE MACRO rs_json_checked(x) AS
     CASE WHEN x IS NULL OR rs_json_valid(x) THEN x ELSE rs_fail_text(concat('JSON parsing error: invalid JSON ', x)) END;
-CREATE OR REPLACE MACRO json_parse(x) AS json(rs_json_checked(x));
+-- Without the blanks between the tokens. The engine's own function would write numbers anew, by way of a double.
+CREATE OR REPLACE MACRO json_parse(x) AS
+    CAST(regexp_replace(rs_json_checked(x), '("(?:[^"\\]|\\.)*")|\s+', '\1', 'g') AS JSON);
 CREATE OR REPLACE MACRO can_json_parse(x) AS rs_json_valid(x);
 CREATE OR REPLACE MACRO is_valid_json(x) AS
     CASE WHEN x IS NULL THEN NULL WHEN rs_json_valid(x) THEN json_type(x) = 'OBJECT' ELSE false END;
@@ -246,13 +269,23 @@ CREATE OR REPLACE MACRO json_typeof(x) AS
 CREATE OR REPLACE MACRO get_array_length(x) AS CASE WHEN json_type(x) = 'ARRAY' THEN CAST(json_array_length(x) AS BIGINT) END;
 CREATE OR REPLACE MACRO is_array(x) AS json_type(x) = 'ARRAY';
 CREATE OR REPLACE MACRO is_object(x) AS json_type(x) = 'OBJECT';
+-- A number is taken out as it is written. The engine reads it as a double, so where that may show, numbers are put into
+-- strings before that begin with a character of the private use area. The number at the end makes the matches gapless, so
+-- that none begins within a string.
+CREATE OR REPLACE MACRO rs_json_marked(x) AS
+    regexp_replace(concat(x, ' 0'), '((?:[^"0-9-]|"(?:[^"\\]|\\.)*")*)(-?[0-9][0-9.eE+-]*)', '\1"' || chr(57344) || '\2"', 'g')[:-6];
+CREATE OR REPLACE MACRO rs_json_unmarked(x) AS regexp_replace(x, '"?\x{E000}([0-9.eE+-]*)"?', '\1', 'g');
+CREATE OR REPLACE MACRO rs_json_at(x, path) AS
+    CASE WHEN regexp_matches(x, '\.[0-9]*0([^0-9]|$)|[0-9][eE]|[0-9][0-9.]{15}|0\.000|-0')
+         THEN rs_json_unmarked(json_extract_string(rs_json_marked(x), path))
+         ELSE json_extract_string(x, path) END;
 CREATE OR REPLACE MACRO rs_json_path_text
-    (x, path) AS json_extract_string(rs_json_checked(x), path),
-    (x, path, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL ELSE json_extract_string(rs_json_checked(x), path) END;
+    (x, path) AS rs_json_at(rs_json_checked(x), path),
+    (x, path, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL ELSE rs_json_at(rs_json_checked(x), path) END;
 CREATE OR REPLACE MACRO json_extract_array_element_text
-    (x, n) AS json_extract_string(rs_json_checked(x), concat('$[', n, ']')),
+    (x, n) AS rs_json_at(rs_json_checked(x), concat('$[', n, ']')),
     (x, n, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL
-        ELSE json_extract_string(rs_json_checked(x), concat('$[', n, ']')) END;
+        ELSE rs_json_at(rs_json_checked(x), concat('$[', n, ']')) END;
 CREATE OR REPLACE MACRO rs_json_array_length
     (x) AS json_array_length(rs_json_checked(x)),
     (x, lenient) AS CASE WHEN lenient AND NOT rs_json_valid(x) THEN NULL ELSE json_array_length(rs_json_checked(x)) END;

@@ -399,16 +399,22 @@ fn take(expr: &mut Expr) -> Expr {
 
 fn cast_to(inner: Expr, target: RedshiftType) -> Expr {
     let to_number = match target {
-        RedshiftType::SmallInt | RedshiftType::Integer | RedshiftType::BigInt => Some("rs_to_integer"),
-        RedshiftType::Decimal { .. } => Some("rs_to_decimal"),
-        RedshiftType::Real | RedshiftType::Double => Some("rs_to_double"),
+        RedshiftType::SmallInt | RedshiftType::Integer | RedshiftType::BigInt => {
+            Some(("rs_text_to_integer", "rs_to_integer"))
+        }
+        RedshiftType::Decimal { .. } => Some(("rs_text_to_decimal", "rs_to_decimal")),
+        RedshiftType::Real | RedshiftType::Double => Some(("rs_text_to_double", "rs_to_double")),
         _ => None,
     };
     match (target.byte_limit(), to_number) {
+        (Some(limit), _) if limit < MAX_VARCHAR_BYTES && operands::is_text(&inner) => {
+            call("rs_cut", vec![inner, number(limit)])
+        }
         (Some(limit), _) if limit < MAX_VARCHAR_BYTES => call("rs_varchar", vec![inner, number(limit)]),
         (Some(_), _) if string_literal(&inner).is_none() => call("rs_to_varchar", vec![inner]),
-        (_, Some(to_number)) if operands::may_be_text(&inner) => {
+        (_, Some((of_text, of_any))) if operands::may_be_text(&inner) => {
             let prototype = cast(Expr::Value(Value::Null.into()), target.duckdb_ast());
+            let to_number = if operands::is_text(&inner) { of_text } else { of_any };
             call(to_number, vec![inner, prototype])
         }
         _ => cast(inner, target.duckdb_ast()),

@@ -6,6 +6,7 @@ mod api;
 mod bounded;
 mod client;
 mod conformance;
+mod json_numbers;
 mod load;
 mod loader;
 mod security;
