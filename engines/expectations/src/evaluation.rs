@@ -3,8 +3,8 @@
 use crate::arguments::Arguments;
 use crate::condition::Condition;
 use crate::detail::Detail;
-use crate::expectations::SUPPORTED;
 use crate::expectations::check::{Check, CheckError, Rows};
+use crate::expectations::{SUPPORTED, UNANSWERED};
 use crate::parameters::resolved;
 use crate::result::{NotEvaluated, Outcome, ResultFormat};
 use crate::suite::{ExpectationConfiguration, Suite};
@@ -184,8 +184,11 @@ pub(crate) fn build(suite: &Suite, table: &Table, format: ResultFormat, now: Nai
 /// How much of a name must agree with that of a supported type for it to be suggested, from 0 to 1.
 const ALIKE: f64 = 0.75;
 
-/// An unknown type of expectation: with the one that may be meant, and all that are supported.
+/// A type of expectation that is not answered: with the reason, or the one that may be meant, and all that are supported.
 fn unknown(name: &str) -> Problem {
+    if let Some((_, reason)) = UNANSWERED.iter().find(|(unanswered, _)| *unanswered == name) {
+        return (*reason).to_owned();
+    }
     let names = || SUPPORTED.iter().map(|(name, _)| *name);
     let likeness = |supported: &str| strsim::normalized_damerau_levenshtein(name, supported);
     let nearest = names()

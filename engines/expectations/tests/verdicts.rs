@@ -460,6 +460,101 @@ async fn one_refused_expectation_leaves_the_others() {
 }
 
 #[tokio::test]
+async fn types_that_are_not_answered_have_a_reason() {
+    let table = table(vec![("a", integers(&[1, 2]))]);
+    for (name, reason) in [
+        (
+            "column_chisquare_test_p_value_to_be_greater_than",
+            "Great Expectations names this type, but does not implement it",
+        ),
+        ("query_results_to_match_comparison", "a database that runs its SQL"),
+        ("table_row_count_to_equal_other_table", "a second table"),
+    ] {
+        let result = one(&table, name, json!({"column": "a"})).await;
+        assert!(result.refused);
+        assert!(result.found().contains(reason), "{}", result.found());
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_distribution_is_not_checked() {
+    let table = table(vec![
+        ("a", integers(&[1, 2, 3, 4])),
+        ("same", integers(&[7, 7, 7, 7])),
+        ("s", texts(&[Some("x"), None, Some("y"), None])),
+        ("endless", floats(&[1.0, f64::INFINITY, 2.0, 3.0])),
+    ]);
+    let bins = json!({"bins": [0, 2, 5], "weights": [0.5, 0.5]});
+    let values = json!({"values": ["x", "y"], "weights": [0.5, 0.5]});
+    for (kwargs, reason) in [
+        (
+            json!({"column": "a", "partition_object": {"bins": [0, 5], "weights": [0.5]}}),
+            "sum of all weights is 1",
+        ),
+        (
+            json!({"column": "a", "partition_object": {"bins": [5, 0], "weights": [1]}}),
+            "rising edges",
+        ),
+        (
+            json!({"column": "a", "partition_object": [1]}),
+            "'partition_object' is wrong",
+        ),
+        (
+            json!({"column": "a", "partition_object": {"values": [1, 1.0], "weights": [0.5, 0.5]}}),
+            "the value 1.0 twice",
+        ),
+        (
+            json!({"column": "s", "partition_object": bins}),
+            "holds text, bins need numbers",
+        ),
+        (
+            json!({"column": "a", "partition_object": bins, "threshold": -1}),
+            "'threshold' is negative",
+        ),
+        (
+            json!({"column": "a", "partition_object": bins, "bucketize_data": false}),
+            "'bucketize_data' is false",
+        ),
+        (
+            json!({"column": "s", "partition_object": values, "internal_weight_holdout": 0.1}),
+            "for partitions of bins",
+        ),
+        (
+            json!({"column": "a", "tail_weight_holdout": 0.1}),
+            "'tail_weight_holdout' must be 0",
+        ),
+        (json!({"column": "same"}), "its values do not differ"),
+        (json!({"column": "endless"}), "some of its values are infinite"),
+    ] {
+        let result = one(&table, "column_kl_divergence_to_be_less_than", kwargs.clone()).await;
+        assert!(result.refused, "{kwargs}");
+        assert!(result.found().contains(reason), "{kwargs}: {}", result.found());
+    }
+    let open = json!({"bins": ["-Infinity", 2.5, "Infinity"], "weights": [0.5, 0.5]});
+    verdicts(
+        &table,
+        &[
+            (
+                "column_kl_divergence_to_be_less_than",
+                json!({"column": "a", "partition_object": open, "threshold": 0}),
+                true,
+            ),
+            (
+                "column_kl_divergence_to_be_less_than",
+                json!({"column": "a", "partition_object": bins, "threshold": 0.1}),
+                false,
+            ),
+            (
+                "column_kl_divergence_to_be_less_than",
+                json!({"column": "s", "partition_object": values, "threshold": 0}),
+                true,
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_regex_that_is_given_up_is_not_checked() {
     let long = "a".repeat(60);
     let table = table(vec![("s", texts(&[Some(&long)])), ("n", integers(&[1]))]);

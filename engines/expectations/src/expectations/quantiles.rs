@@ -61,6 +61,11 @@ impl Selection {
         Self::new(column, quantiles, Interpolation::Linear)
     }
 
+    /// The search for quantiles that are values of the column.
+    pub(super) fn nearest(column: String, quantiles: Vec<f64>) -> Self {
+        Self::new(column, quantiles, Interpolation::Nearest)
+    }
+
     fn new(column: String, quantiles: Vec<f64>, interpolation: Interpolation) -> Self {
         Self {
             column,
@@ -131,6 +136,11 @@ impl Selection {
         }
         self.pass += 1;
         self.pass <= PASSES
+    }
+
+    /// The number of values, known after the first pass.
+    pub(super) const fn count(&self) -> u64 {
+        self.count
     }
 
     /// The quantiles, in the requested order; empty without values.

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from great_expectations.expectations.row_conditions import Column
 from odd_cases import odd_cases
+from partition_cases import partition_cases
 from random_cases import random_cases
 
 RESULT_FORMATS = ["BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE"]
@@ -247,6 +248,7 @@ def main() -> None:
         ("empty", table().slice(0, 0), expectations(), None),
         ("typed", typed_table(), typed_expectations(), None),
         *((*case, None) for case in random_cases()),
+        *((*case, None) for case in partition_cases()),
         *odd_cases(),
     ]
     context = gx.get_context(mode="ephemeral")
@@ -257,7 +259,7 @@ def main() -> None:
         for number, expectation in enumerate(expected):
             expectation.id = f"00000000-0000-0000-0000-{number:012d}"
             suite.expectations.append(expectation)
-        (folder / f"{name}.suite.json").write_text(json.dumps(suite.to_json_dict(), indent=1))
+        (folder / f"{name}.suite.json").write_text(json.dumps(without_infinities(suite.to_json_dict()), indent=1))
         pq.write_table(data, folder / f"{name}.parquet", row_group_size=17, compression="zstd")
         asset = source.add_dataframe_asset(name)
         frame = pd.read_parquet(folder / f"{name}.parquet")
