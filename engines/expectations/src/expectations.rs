@@ -66,6 +66,7 @@ pub(crate) const SUPPORTED: &[(&str, Build)] = &[
     ("expect_column_value_lengths_to_equal", lengths::equal),
     ("expect_column_value_z_scores_to_be_less_than", outliers::z_scores),
     ("expect_column_values_to_be_between", ranges::between),
+    ("expect_column_values_to_be_dateutil_parseable", formats::dateutil),
     ("expect_column_values_to_be_decreasing", order::decreasing),
     ("expect_column_values_to_be_in_set", sets::in_set),
     ("expect_column_values_to_be_in_type_list", types::in_type_list),
@@ -74,6 +75,7 @@ pub(crate) const SUPPORTED: &[(&str, Build)] = &[
     ("expect_column_values_to_be_null", nulls::null),
     ("expect_column_values_to_be_of_type", types::of_type),
     ("expect_column_values_to_be_unique", unique::values),
+    ("expect_column_values_to_match_json_schema", formats::json_schema),
     ("expect_column_values_to_match_like_pattern", patterns::is_like),
     (
         "expect_column_values_to_match_like_pattern_list",

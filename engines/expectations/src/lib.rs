@@ -14,11 +14,14 @@
 
 mod arguments;
 mod condition;
+mod dateutil;
 mod detail;
 mod docs;
 mod evaluate;
 mod evaluation;
 mod expectations;
+mod json;
+mod json_schema;
 mod normalise;
 mod operand;
 mod parameters;

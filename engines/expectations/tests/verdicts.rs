@@ -477,6 +477,50 @@ async fn types_that_are_not_answered_have_a_reason() {
 }
 
 #[tokio::test]
+async fn documents_are_judged_by_a_schema() {
+    let table = table(vec![
+        (
+            "json",
+            texts(&[Some("{\"id\": 1.0}"), None, Some("{\"id\": \"x\"}"), Some("[]")]),
+        ),
+        ("broken", texts(&[Some("{"), None, None, None])),
+    ]);
+    let name = "column_values_to_match_json_schema";
+    let schema =
+        json!({"type": "object", "properties": {"id": {"$ref": "#/$defs/id"}}, "$defs": {"id": {"type": "integer"}}});
+    let result = one(
+        &table,
+        name,
+        json!({"column": "json", "json_schema": schema, "mostly": 0.3}),
+    )
+    .await;
+    assert!(result.success);
+    assert_eq!(result.result["unexpected_list"], json!(["{\"id\": \"x\"}", "[]"]));
+    for (kwargs, reason) in [
+        (
+            json!({"column": "broken", "json_schema": schema}),
+            "a value cannot be judged by the schema: it is no JSON",
+        ),
+        (
+            json!({"column": "json", "json_schema": {"$ref": "https://example.com/a.json"}}),
+            "outside of the schema: nothing is fetched",
+        ),
+        (
+            json!({"column": "json", "json_schema": {"type": "text"}}),
+            "'type' is \"text\"",
+        ),
+        (
+            json!({"column": "json", "json_schema": {"$ref": "#"}}),
+            "one within the other",
+        ),
+    ] {
+        let result = one(&table, name, kwargs.clone()).await;
+        assert!(result.refused, "{kwargs}");
+        assert!(result.found().contains(reason), "{kwargs}: {}", result.found());
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_distribution_is_not_checked() {
     let table = table(vec![
         ("a", integers(&[1, 2, 3, 4])),

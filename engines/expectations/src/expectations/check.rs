@@ -3,6 +3,7 @@
 
 use crate::arguments::Arguments;
 use crate::detail::Detail;
+use crate::json_schema::Unjudged;
 use crate::pattern::GaveUp;
 use crate::result::Outcome;
 use crate::table::{BuildError, Table};
@@ -47,7 +48,13 @@ pub(crate) enum CheckError {
     Spill(#[from] io::Error),
     /// A value cannot be judged: this expectation stays undecided, the others do not.
     #[error(transparent)]
-    Undecided(#[from] GaveUp),
+    Undecided(#[from] Unjudged),
+}
+
+impl From<GaveUp> for CheckError {
+    fn from(error: GaveUp) -> Self {
+        Self::Undecided(error.into())
+    }
 }
 
 /// The evaluation of one expectation.

@@ -1,8 +1,10 @@
-//! Whether texts are something: dates of a format, JSON.
+//! Whether texts are something: dates of a format or of any, JSON, JSON of a schema.
 
 use super::check::Check;
 use super::rows::{ColumnCheck, column};
 use crate::arguments::Arguments;
+use crate::dateutil::is_parseable;
+use crate::json_schema::Schema;
 use crate::pattern::GaveUp;
 use crate::spelling::judge_text;
 use crate::strptime::Format;
@@ -26,10 +28,27 @@ pub(super) fn strftime(arguments: &Arguments<'_>, table: &Table) -> Result<Box<d
     })
 }
 
+pub(super) fn dateutil(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    text_column(arguments, table)?;
+    let today = chrono::Utc::now().date_naive();
+    ColumnCheck::boxed(arguments, move |column| {
+        judge_text(column, |text| Ok::<_, GaveUp>(!is_parseable(text, today)))
+    })
+}
+
 pub(super) fn json(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     text_column(arguments, table)?;
     ColumnCheck::boxed(arguments, move |column| {
         judge_text(column, |text| Ok::<_, GaveUp>(!is_json(text)))
+    })
+}
+
+pub(super) fn json_schema(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
+    text_column(arguments, table)?;
+    let schema = Schema::new(arguments.object("json_schema")?);
+    let schema = schema.map_err(|problem| format!("argument 'json_schema' cannot be used: {problem}"))?;
+    ColumnCheck::boxed(arguments, move |column| {
+        judge_text(column, |text| schema.allows(text).map(|allowed| !allowed))
     })
 }
 

@@ -21,9 +21,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from great_expectations.expectations.row_conditions import Column
+from date_cases import date_cases
 from odd_cases import odd_cases
 from partition_cases import partition_cases
 from random_cases import random_cases
+from schema_cases import schema_cases
 
 RESULT_FORMATS = ["BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE"]
 
@@ -249,6 +251,8 @@ def main() -> None:
         ("typed", typed_table(), typed_expectations(), None),
         *((*case, None) for case in random_cases()),
         *((*case, None) for case in partition_cases()),
+        *((*case, None) for case in schema_cases()),
+        *((*case, None) for case in date_cases()),
         *odd_cases(),
     ]
     context = gx.get_context(mode="ephemeral")
