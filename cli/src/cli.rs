@@ -91,6 +91,8 @@ enum Command {
     Report(ReportArgs),
     /// Validate Parquet or CSV files against a Great Expectations suite.
     Validate(ValidateArgs),
+    /// Make a Great Expectations suite from Parquet or CSV files.
+    Profile(ProfileArgs),
     /// Merge small data files of the Delta tables.
     Optimize(OptimizeArgs),
     /// List (or delete) files that no retained Delta version references.
@@ -155,6 +157,7 @@ async fn execute(command: Command, console: Console) -> Result<ExitCode, CliErro
         Command::Generate(args) => commands::generate::generate(args, console).await,
         Command::Report(args) => commands::report::report(args).await,
         Command::Validate(args) => commands::validate::validate(args).await,
+        Command::Profile(args) => commands::profile::profile(args).await,
         Command::Optimize(args) => commands::optimize::optimize(args).await,
         Command::Vacuum(args) => commands::vacuum::vacuum(args).await,
         Command::Quarantine(args) => commands::quarantine::quarantine(args, console).await,
@@ -182,7 +185,9 @@ impl Command {
             Self::Build(args) => &args.data,
             Self::Docs(args) => &args.data,
             Self::Doctor(args) => &args.data,
-            Self::Generate(_) | Self::Validate(_) | Self::Completions(_) | Self::Man(_) => return None,
+            Self::Generate(_) | Self::Validate(_) | Self::Profile(_) | Self::Completions(_) | Self::Man(_) => {
+                return None;
+            }
         };
         Some(&data.data_dir)
     }

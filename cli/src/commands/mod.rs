@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod manual;
 pub(crate) mod optimize;
+pub(crate) mod profile;
 pub(crate) mod quarantine;
 pub(crate) mod report;
 pub(crate) mod run;

@@ -2,7 +2,7 @@
 //!
 //! [`evaluate`] takes a [`Suite`] (the JSON of Great Expectations 1.x) and a [`Source`], and returns a [`ValidationResult`]
 //! in the JSON of Great Expectations. [`DocsPage`] renders a result as one self-contained HTML page (Data Docs).
-//! [`ParquetTable`] is a source of Parquet files that are read by byte range.
+//! [`ParquetTable`] is a source of Parquet files that are read by byte range. [`profile`] makes a suite from data.
 //!
 //! Guarantee: results are those of Great Expectations on pandas, field by field, apart from a short list of intended
 //! differences (`tests/great_expectations.rs` compares the two); they depend on suite and rows only. Rows are streamed with
@@ -27,6 +27,7 @@ mod operand;
 mod parameters;
 mod parquet_table;
 mod pattern;
+mod profile;
 mod result;
 mod source;
 mod spelling;
@@ -42,6 +43,7 @@ pub use docs::{DocsError, DocsPage, TrendPoint};
 pub use evaluate::{EvaluationError, evaluate};
 pub use evaluation::needs_reference_rows;
 pub use parquet_table::{LocalFile, ParquetFile, ParquetTable, PickedRow, TableFile};
+pub use profile::profile;
 pub use result::{
     COMPLETE_LIMIT, DEFAULT_PARTIAL_UNEXPECTED_COUNT, ExpectationResult, ResultFormat, Statistics, ValidationResult,
 };

@@ -4,7 +4,7 @@
 //! descriptions, identifiers) are kept and written back into results.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// An expectation suite.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -117,6 +117,27 @@ impl Suite {
             file: file.to_owned(),
             source,
         })
+    }
+
+    /// The suite in JSON, with an expectation on each line. Read again, it is the same.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let lines = self
+            .expectations
+            .iter()
+            .map(|expectation| format!("\n    {}", json!(expectation)));
+        let lines: Vec<String> = lines.collect();
+        let end = if lines.is_empty() { "" } else { "\n  " };
+        let parameters = match self.suite_parameters.is_empty() {
+            true => String::new(),
+            false => format!("\n  \"suite_parameters\": {},", json!(self.suite_parameters)),
+        };
+        format!(
+            "{{\n  \"name\": {},\n  \"expectations\": [{}{end}],{parameters}\n  \"meta\": {}\n}}\n",
+            json!(self.name),
+            lines.join(","),
+            format!("{:#}", json!(self.meta)).replace('\n', "\n  "),
+        )
     }
 }
 

@@ -19,7 +19,7 @@ const WANTED: &str = "give a .parquet, .csv, .csv.gz or .csv.zst file, or a fold
 ///
 /// # Errors
 /// The path is not a table in a supported format, or is above or inside of a Delta table.
-pub(super) async fn open(path: &Path) -> Result<Box<dyn Source>, CliError> {
+pub(in crate::commands) async fn open(path: &Path) -> Result<Box<dyn Source>, CliError> {
     let name = path.display();
     let read = |error: io::Error| CliError::usage(format!("cannot read --data {name}: {error}")).hint(WANTED);
     if !std::fs::metadata(path).map_err(read)?.is_dir() {

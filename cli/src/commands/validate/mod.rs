@@ -1,7 +1,7 @@
 //! `cardlake validate`: Parquet or CSV files against a Great Expectations suite, evaluated as in the pipeline.
 
 mod csv;
-mod data;
+pub(super) mod data;
 mod text;
 
 use crate::error::{CliError, printed};

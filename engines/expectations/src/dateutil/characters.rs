@@ -38,7 +38,7 @@ const OTHER_DIGITS: [(char, char); 20] = [
 const LONGEST: usize = 4300;
 
 fn ranges(class: &str) -> Ranges {
-    match regex_syntax::parse(class).map(|hir| hir.into_kind()) {
+    match regex_syntax::parse(class).map(regex_syntax::hir::Hir::into_kind) {
         Ok(HirKind::Class(Class::Unicode(class))) => class
             .ranges()
             .iter()

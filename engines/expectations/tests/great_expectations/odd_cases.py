@@ -57,7 +57,7 @@ def random_regex(random: random.Random, depth: int = 0) -> str:
             inner = random.choice(atoms) if "<" in start else random_regex(random, depth + 1)
             part = start + inner + ")"
         elif random.random() < 0.3:
-            part += random.choice(["*", "+", "?", "{2}", "{1,}", "{,2}", "*?", "|"])
+            part += random.choice(["*", "+", "?", "{2}", "{1,}", "{0,2}", "*?", "|"])
         parts.append(part)
     regex = "".join(parts)
     if depth == 0:
