@@ -11,6 +11,7 @@ use crate::commands;
 use crate::commands::build::BuildArgs;
 use crate::commands::docs::DocsArgs;
 use crate::commands::generate::GenerateArgs;
+use crate::commands::profile::ProfileArgs;
 use crate::commands::quarantine::QuarantineArgs;
 use crate::commands::validate::ValidateArgs;
 use crate::console::{Console, Standard};

@@ -74,7 +74,7 @@ fn completions_and_the_manual_know_every_command() {
     let made = lake.cardlake(&["man", "--out", &pages]);
     assert_eq!(made.code, 0, "{}", made.stderr);
     for command in [
-        "run", "backfill", "status", "report", "sql", "up", "validate", "optimize", "vacuum", "doctor",
+        "run", "backfill", "status", "report", "sql", "up", "validate", "profile", "optimize", "vacuum", "doctor",
     ] {
         let page = std::fs::read_to_string(format!("{pages}/cardlake-{command}.1")).unwrap();
         assert!(page.contains(".SH SYNOPSIS"), "{page}");

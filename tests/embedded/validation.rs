@@ -273,6 +273,27 @@ fn a_csv_file_is_validated_with_a_table_for_people_or_json() {
 }
 
 #[test]
+fn a_suite_made_from_data_is_met_by_it_and_not_replaced() {
+    let files = Files::new(&[("orders.csv", ORDERS)]);
+    let (data, suite) = (files.path("orders.csv"), files.path("suite.json"));
+    let made = files.lake.cardlake(&["profile", "--data", &data, "--out", &suite]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(
+        made.stdout.contains("suite.json: ") && made.stdout.contains(" expectations from 3 rows"),
+        "{made:?}"
+    );
+    let met = files.validate("suite.json", "orders.csv", &["--fail-on", "info"]);
+    assert_eq!(met.code, 0, "{met:?}");
+    let again = files.lake.cardlake(&["profile", "--data", &data, "--out", &suite]);
+    assert_eq!(again.code, 2);
+    assert!(again.stderr.contains("suite.json is there already"), "{again:?}");
+    let printed = files.lake.cardlake(&["profile", "--data", &data, "--name", "mine"]);
+    let printed: Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(printed["name"], "mine");
+    assert_eq!(printed["expectations"][0]["type"], "expect_table_columns_to_match_set");
+}
+
+#[test]
 fn what_fails_is_a_matter_of_severity() {
     let lax = SUITE.replace(
         "\"kwargs\": {\"column\": \"id\"}",

@@ -47,7 +47,7 @@ pub(super) enum Shape {
 
 use Draft::{D4, D6, D7, D2019, D2020};
 
-/// Keywords with the first and the last draft that know them. Those without any effect are there to be checked.
+/// Keywords in order, with the first and the last draft that know them. Those without any effect are there to be checked.
 const KEYWORDS: &[(&str, Draft, Draft, Shape)] = &[
     ("$anchor", D2019, D2020, Shape::Text),
     ("$comment", D7, D2020, Shape::Text),
@@ -111,11 +111,25 @@ const KEYWORDS: &[(&str, Draft, Draft, Shape)] = &[
 
 /// What a keyword holds in a draft; `None`: it is no keyword there.
 pub(super) fn shape(name: &str, draft: Draft) -> Option<Shape> {
-    let known = KEYWORDS
-        .iter()
-        .find(|(keyword, since, until, _)| *keyword == name && (*since..=*until).contains(&draft));
+    let first = KEYWORDS.partition_point(|(keyword, ..)| *keyword < name);
+    let mut named = KEYWORDS[first..].iter().take_while(|(keyword, ..)| *keyword == name);
+    let known = named.find(|(_, since, until, _)| (*since..=*until).contains(&draft));
     known.map(|(.., shape)| *shape)
 }
 
 /// Names of types.
 pub(super) const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_are_found_in_their_drafts() {
+        assert!(KEYWORDS.is_sorted_by_key(|(name, since, ..)| (*name, *since)));
+        assert_eq!(shape("items", Draft::D7), Some(Shape::Items));
+        assert_eq!(shape("items", Draft::D2020), Some(Shape::Schema));
+        assert_eq!(shape("if", Draft::D6), None);
+        assert_eq!(shape("other", Draft::D2020), None);
+    }
+}

@@ -67,7 +67,8 @@ fn of_column(column: &Observed) -> Vec<ExpectationConfiguration> {
     }
     made.extend(missing_values(name, *present, *missing));
     let is_key = matches!(column.kind, Kind::Text | Kind::Integer);
-    if is_key && *missing == 0 && column.distinct == *present && *present >= FEWEST_ROWS {
+    let unique = is_key && *missing == 0 && column.distinct == *present && *present >= FEWEST_ROWS;
+    if unique {
         made.push(expectation(
             "column_values_to_be_unique",
             json!({"column": name}),
@@ -104,7 +105,8 @@ fn of_column(column: &Observed) -> Vec<ExpectationConfiguration> {
                 column.maximum.as_str().unwrap_or_default()
             ),
         )),
-        _ if *present >= FEWEST_ROWS => made.extend(range(column)),
+        // Tomorrow's keys are others.
+        _ if *present >= FEWEST_ROWS && !unique => made.extend(range(column)),
         _ => {}
     }
     made
@@ -166,25 +168,30 @@ fn range(column: &Observed) -> Vec<ExpectationConfiguration> {
             format!("values from {minimum} to {maximum}, 98 % of them from {lowest} to {highest}"),
         ));
     }
-    let margin = (high - low) / 2.0;
-    if margin > 0.0 && margin.is_finite() {
-        let around = |value: f64| {
-            [
-                number(outward(value - margin, false)),
-                number(outward(value + margin, true)),
-            ]
+    if low < high && (high - low).is_finite() {
+        // Half the way to the next quantile, or across the whole range if that is the same one.
+        let half = |from: f64, to: f64| {
+            if from < to {
+                (to - from) / 2.0
+            } else {
+                (high - low) / 2.0
+            }
         };
-        let around: Vec<Value> = [low, middle, high]
-            .map(around)
-            .into_iter()
-            .map(Value::from_iter)
-            .collect();
-        let ranges = json!({"quantiles": &QUANTILES[1..4], "value_ranges": around});
+        let (below, above) = (half(low, middle), half(middle, high));
+        let around = [(low, below, below), (middle, below, above), (high, above, above)];
+        let around = around.map(|(value, below, above)| {
+            let bounds = [
+                outward(within_sign(value - below), false),
+                outward(within_sign(value + above), true),
+            ];
+            Value::from_iter(bounds.map(number))
+        });
+        let ranges = json!({"quantiles": &QUANTILES[1..4], "value_ranges": Value::from_iter(around)});
         made.push(expectation(
             "column_quantile_values_to_be_between",
             json!({"column": name, "quantile_ranges": ranges}),
             Severity::Warning,
-            format!("found {low}, {middle} and {high}, give or take half of the range of 90 %"),
+            format!("5 % of the values are up to {low}, half of them up to {middle}, 95 % up to {high}"),
         ));
     }
     made
