@@ -7,7 +7,7 @@ use arrow::array::{
     StringArray, TimestampNanosecondArray, UInt64Array, new_null_array,
 };
 use arrow::datatypes::{DataType, SchemaRef};
-use cardlake_expectations::{Batches, ResultFormat, Severity, Source, Suite, evaluate, profile};
+use cardlake_expectations::{Batches, ExpectationResult, ResultFormat, Severity, Source, Suite, evaluate, profile};
 use futures::StreamExt;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -56,7 +56,7 @@ async fn suite_of(table: &Memory) -> Suite {
         .results
         .iter()
         .filter(|each| !each.success)
-        .map(|each| each.sentence())
+        .map(ExpectationResult::sentence)
         .collect();
     assert!(failed.is_empty(), "{failed:?}\n{text}");
     assert!(result.refusals().is_empty());

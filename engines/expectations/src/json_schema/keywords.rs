@@ -127,9 +127,9 @@ mod tests {
     #[test]
     fn keywords_are_found_in_their_drafts() {
         assert!(KEYWORDS.is_sorted_by_key(|(name, since, ..)| (*name, *since)));
-        assert_eq!(shape("items", Draft::D7), Some(Shape::Items));
-        assert_eq!(shape("items", Draft::D2020), Some(Shape::Schema));
-        assert_eq!(shape("if", Draft::D6), None);
-        assert_eq!(shape("other", Draft::D2020), None);
+        assert_eq!(shape("items", D7), Some(Shape::Items));
+        assert_eq!(shape("items", D2020), Some(Shape::Schema));
+        assert_eq!(shape("if", D6), None);
+        assert_eq!(shape("other", D2020), None);
     }
 }
