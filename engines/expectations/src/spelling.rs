@@ -2,7 +2,7 @@
 
 use crate::expectations::check::CheckError;
 use crate::value::Column;
-use arrow::array::BooleanArray;
+use arrow::array::{Array, BooleanArray};
 use chrono::Timelike;
 use std::fmt::Write;
 
@@ -22,7 +22,9 @@ where
         })
     };
     let verdicts = match column {
-        Column::Text(array) => BooleanArray::from_unary(array, verdict),
+        Column::Text(array) if array.null_count() == 0 => BooleanArray::from_unary(array, verdict),
+        // The slot of a null holds some text, which there may be no verdict on.
+        Column::Text(array) => array.iter().map(|text| text.map(&mut verdict)).collect(),
         other => {
             let mut text = String::new();
             let verdicts = (0..other.array().len()).map(|row| {

@@ -494,7 +494,7 @@ async fn documents_are_judged_by_a_schema() {
         json!({"column": "json", "json_schema": schema, "mostly": 0.3}),
     )
     .await;
-    assert!(result.success);
+    assert!(result.success, "{}", result.found());
     assert_eq!(result.result["unexpected_list"], json!(["{\"id\": \"x\"}", "[]"]));
     for (kwargs, reason) in [
         (
