@@ -50,15 +50,16 @@ fn value() -> impl Strategy<Value = Written> {
 fn a_number_in_json_keeps_its_digits() {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(MACROS).unwrap();
-    let ask = |sql: &str, json: &str| -> Option<String> {
-        connection.query_row(sql, [json], |row| row.get(0)).unwrap()
-    };
+    let ask =
+        |sql: &str, json: &str| -> Option<String> { connection.query_row(sql, [json], |row| row.get(0)).unwrap() };
     let mut runner = proptest::test_runner::TestRunner::default();
     let members = proptest::collection::vec(value(), 1..5);
     runner
         .run(&members, |members| {
             let written = members.iter().enumerate();
-            let written: Vec<String> = written.map(|(at, member)| format!("\"k{at}\" : {}", member.json)).collect();
+            let written: Vec<String> = written
+                .map(|(at, member)| format!("\"k{at}\" : {}", member.json))
+                .collect();
             let json = format!("{{ {} }}", written.join(" , "));
             for (at, member) in members.iter().enumerate() {
                 let found = ask(&format!("SELECT rs_json_path_text(?, '/k{at}')"), &json);
