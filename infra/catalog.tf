@@ -27,6 +27,21 @@ locals {
   marts = yamldecode(file("${path.module}/marts.yaml"))
 }
 
+# What Redshift Spectrum asks of the catalogue: it reads tables, and adds the partitions that it is told of.
+locals {
+  glue_arn  = "arn:${local.partition}:glue:${var.region}:${local.account_id}"
+  glue_gold = replace("${local.prefix}_gold", "-", "_")
+  spectrum_actions = [
+    "glue:BatchCreatePartition", "glue:CreatePartition", "glue:GetDatabase", "glue:GetDatabases", "glue:GetPartition",
+    "glue:GetPartitions", "glue:GetTable", "glue:GetTables",
+  ]
+  glue_gold_arns = [
+    "${local.glue_arn}:catalog",
+    "${local.glue_arn}:database/${local.glue_gold}",
+    "${local.glue_arn}:table/${local.glue_gold}/*",
+  ]
+}
+
 resource "aws_glue_catalog_database" "layer" {
   for_each     = toset(["silver", "gold"])
   name         = replace("${local.prefix}_${each.key}", "-", "_")
@@ -114,6 +129,43 @@ resource "aws_glue_catalog_table" "gold" {
       content {
         name = columns.value.name
         type = columns.value.type
+      }
+    }
+  }
+}
+
+# ---- Athena: a workgroup of its own, since the primary one has no place for results. ----
+
+module "athena_results" {
+  source = "./modules/bucket"
+  count  = var.athena == null ? 0 : 1
+
+  name            = local.bucket_names.athena
+  kms_key_arn     = local.kms_key_arn
+  log_bucket      = module.logs.name
+  force_destroy   = true
+  noncurrent_days = 1
+  rules           = { forget = { expiration_days = var.athena.results_days } }
+}
+
+resource "aws_athena_workgroup" "this" {
+  count         = var.athena == null ? 0 : 1
+  name          = local.prefix
+  description   = "Queries over silver and gold of ${local.prefix}."
+  force_destroy = true
+
+  configuration {
+    enforce_workgroup_configuration    = true
+    publish_cloudwatch_metrics_enabled = true
+    bytes_scanned_cutoff_per_query     = var.athena.max_bytes_of_a_query
+
+    result_configuration {
+      output_location       = "s3://${module.athena_results[0].name}/"
+      expected_bucket_owner = local.account_id
+
+      encryption_configuration {
+        encryption_option = "SSE_KMS"
+        kms_key_arn       = local.kms_key_arn
       }
     }
   }

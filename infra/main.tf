@@ -9,7 +9,7 @@ locals {
   partition  = data.aws_partition.current.partition
 
   # Bucket names are the world's: the account makes them this stack's.
-  bucket_names = { for layer in ["bronze", "silver", "gold", "logs"] : layer => "${local.prefix}-${local.account_id}-${layer}" }
+  bucket_names = { for layer in ["bronze", "silver", "gold", "logs", "athena"] : layer => "${local.prefix}-${local.account_id}-${layer}" }
   bucket_arns  = { for layer, name in local.bucket_names : layer => "arn:${local.partition}:s3:::${name}" }
 
   # The contracts say which datasets there are.

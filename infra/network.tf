@@ -83,6 +83,73 @@ resource "aws_vpc_security_group_egress_rule" "warehouse" {
   cidr_ipv4         = "0.0.0.0/0"
 }
 
+# For tools with a Redshift driver.
+resource "aws_vpc_security_group_ingress_rule" "warehouse_addresses" {
+  for_each          = toset(var.warehouse_clients.cidrs)
+  security_group_id = aws_security_group.warehouse[0].id
+  description       = "Clients of the warehouse."
+  ip_protocol       = "tcp"
+  from_port         = 5439
+  to_port           = 5439
+  cidr_ipv4         = strcontains(each.value, ":") ? null : each.value
+  cidr_ipv6         = strcontains(each.value, ":") ? each.value : null
+}
+
+resource "aws_vpc_security_group_ingress_rule" "warehouse_groups" {
+  for_each                     = toset(var.warehouse_clients.security_group_ids)
+  security_group_id            = aws_security_group.warehouse[0].id
+  description                  = "Clients of the warehouse."
+  ip_protocol                  = "tcp"
+  from_port                    = 5439
+  to_port                      = 5439
+  referenced_security_group_id = each.value
+}
+
+# With enhanced routing Redshift asks the Glue catalogue through the VPC, too.
+locals {
+  make_glue_endpoint = local.make_vpc && var.spectrum
+}
+
+resource "aws_vpc_endpoint" "glue" {
+  count               = local.make_glue_endpoint ? 1 : 0
+  vpc_id              = aws_vpc.this[0].id
+  service_name        = "com.amazonaws.${var.region}.glue"
+  vpc_endpoint_type   = "Interface"
+  private_dns_enabled = true
+  subnet_ids          = local.subnet_ids
+  security_group_ids  = [aws_security_group.glue[0].id]
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TablesOfGold"
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = local.spectrum_actions
+      Resource  = local.glue_gold_arns
+    }]
+  })
+
+  tags = { Name = "${local.prefix}-glue" }
+}
+
+resource "aws_security_group" "glue" {
+  count       = local.make_glue_endpoint ? 1 : 0
+  name        = "${local.prefix}-glue"
+  description = "The endpoint for Glue: the workgroup comes in, and nothing goes out."
+  vpc_id      = local.vpc_id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "glue" {
+  count                        = local.make_glue_endpoint ? 1 : 0
+  security_group_id            = aws_security_group.glue[0].id
+  description                  = "The workgroup."
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  referenced_security_group_id = aws_security_group.warehouse[0].id
+}
+
 resource "aws_flow_log" "this" {
   count                = local.make_vpc ? 1 : 0
   vpc_id               = aws_vpc.this[0].id

@@ -19,13 +19,19 @@ output "dead_letter_queues" {
 }
 
 output "warehouse" {
-  description = "How to reach the warehouse through the Data API: workgroup or cluster, database, the secret of the administrator, the role for COPY and UNLOAD."
+  description = "How to reach the warehouse: workgroup or cluster, database, the secret of the administrator, the role for COPY and UNLOAD; for connections the address, and the network of the workgroup."
   value = {
     workgroup     = one(aws_redshiftserverless_workgroup.this[*].workgroup_name)
     cluster       = try(var.existing_cluster.identifier, null)
     database      = local.database
     admin_secret  = one(aws_redshiftserverless_namespace.this[*].admin_password_secret_arn)
     copy_role_arn = aws_iam_role.copy_and_unload.arn
+    address       = try(aws_redshiftserverless_workgroup.this[0].endpoint[0].address, null)
+    network = local.serverless ? {
+      vpc_id            = local.vpc_id
+      subnet_ids        = local.subnet_ids
+      security_group_id = aws_security_group.warehouse[0].id
+    } : null
   }
 }
 
@@ -47,6 +53,11 @@ output "notification_topic" {
 output "catalog" {
   description = "Databases of the Glue catalogue, by layer."
   value       = { for layer, database in aws_glue_catalog_database.layer : layer => database.name }
+}
+
+output "athena_workgroup" {
+  description = "Workgroup of Athena; null without Athena."
+  value       = one(aws_athena_workgroup.this[*].name)
 }
 
 output "kms_key_arn" {

@@ -292,6 +292,45 @@ variable "warehouse_readers" {
   }
 }
 
+variable "warehouse_clients" {
+  description = "Who may open connections to the workgroup (port 5439): ranges of private addresses, and security groups, such as that of a VPC connection of QuickSight. Nobody else gets further than the Data API."
+  type = object({
+    cidrs              = optional(list(string), [])
+    security_group_ids = optional(list(string), [])
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for cidr in var.warehouse_clients.cidrs : can(cidrhost(cidr, 0)) && !startswith(cidr, "0.0.0.0/") && !startswith(cidr, "::/")])
+    error_message = "Give ranges such as 10.0.0.0/16: the warehouse is not for the whole internet."
+  }
+
+  validation {
+    condition     = var.existing_cluster == null || length(concat(var.warehouse_clients.cidrs, var.warehouse_clients.security_group_ids)) == 0
+    error_message = "An existing cluster has security groups of its own."
+  }
+}
+
+variable "spectrum" {
+  description = "Whether Redshift may query gold in place, through the Glue catalogue (CREATE EXTERNAL SCHEMA). In the VPC that is made this adds an endpoint for Glue, which costs by the hour; in a given one there has to be a way to Glue."
+  type        = bool
+  default     = false
+}
+
+variable "athena" {
+  description = "A workgroup of Athena for the Glue tables: days for which results are kept, and the bytes that one query may read. Null: none."
+  type = object({
+    results_days         = optional(number, 7)
+    max_bytes_of_a_query = optional(number, 100000000000)
+  })
+  default = {}
+
+  validation {
+    condition     = try(var.athena.max_bytes_of_a_query >= 10000000 && var.athena.results_days >= 1, var.athena == null)
+    error_message = "Athena wants a limit of at least 10,000,000 bytes, and results live for a day at least."
+  }
+}
+
 variable "vpc" {
   description = "Where the workgroup lives: a VPC with at least three subnets in three zones, and a way from them to S3. Null: a VPC is made."
   type = object({

@@ -112,6 +112,23 @@ resource "aws_iam_role_policy" "copy_and_unload" {
   policy = templatefile("${path.module}/policies/services/copy-and-unload.json.tftpl", local.policy_values)
 }
 
+# Spectrum asks the catalogue as the same role.
+resource "aws_iam_role_policy" "spectrum" {
+  count = var.spectrum ? 1 : 0
+  name  = "spectrum"
+  role  = aws_iam_role.copy_and_unload.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "TablesOfGold"
+      Effect   = "Allow"
+      Action   = local.spectrum_actions
+      Resource = local.glue_gold_arns
+    }]
+  })
+}
+
 # ---- Who may do what in the database. A cluster that was there before gets the same by hand: docs/deploy.md. ----
 
 locals {

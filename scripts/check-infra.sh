@@ -60,6 +60,20 @@ if command -v terraform >/dev/null; then
       || { grep -A20 '^Error' "$work/log" >&2; say "no plan for $environment"; exit 1; }
     say "$environment: $(grep '^Plan:' "$work/log")"
   done
+  # What is off in all of them.
+  terraform -chdir=infra plan -no-color -input=false -lock=false -state="$work/none.tfstate" \
+    -var-file=environments/dev.tfvars -var "packages=$work/packages" -var spectrum=true \
+    -var 'warehouse_clients={cidrs=["10.0.0.0/16","fd00::/8"],security_group_ids=["sg-00000000000000000"]}' >"$work/log" 2>&1 \
+    || { grep -A20 '^Error' "$work/log" >&2; say "no plan with Spectrum and clients"; exit 1; }
+  for resource in 'aws_vpc_endpoint.glue' 'aws_iam_role_policy.spectrum' 'warehouse_addresses\["fd00::/8"\]' 'warehouse_groups'; do
+    grep -q "# .*$resource.* will be created" "$work/log" || { say "a plan with Spectrum and clients lacks $resource"; exit 1; }
+  done
+  if terraform -chdir=infra plan -no-color -input=false -lock=false -state="$work/none.tfstate" \
+    -var-file=environments/dev.tfvars -var "packages=$work/packages" \
+    -var 'warehouse_clients={cidrs=["0.0.0.0/0"]}' >"$work/log" 2>&1; then
+    say "the warehouse can be opened to the internet"
+    exit 1
+  fi
   # The state of an earlier version: what is no longer here is forgotten, and not destroyed.
   "$python" scripts/infra/forgotten.py "$work/earlier.tfstate" >"$work/forgotten"
   terraform -chdir=infra plan -no-color -input=false -lock=false -refresh=false -state="$work/earlier.tfstate" \
