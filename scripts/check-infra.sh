@@ -4,7 +4,7 @@
 # usage: check-infra.sh [--no-checkov]
 #
 # Always: every resource has the arguments that its provider knows (scripts/infra/check.py), workflows name actions by commit,
-# and checkov finds nothing.
+# and neither zizmor nor checkov finds anything.
 # Where there is a terraform: formatting; `terraform validate`, and a plan for each file of infra/environments, with a
 # provider that knows the real one's arguments and makes nothing (scripts/infra/provider.py), and one from the state of an
 # earlier version. Where `terraform init` has brought the real providers, `terraform validate` with these too.
@@ -22,6 +22,11 @@ if grep -n 'uses: ' .github/workflows/*.yml | grep -vE 'uses: (\./|[^@ ]+@[0-9a-
   say "these actions are named by a tag, which can be moved: name the commit, and the version behind it"
   exit 1
 fi
+
+# The rules that nobody may break by accident: secrets in logs, texts of strangers in scripts, rights that no step needs.
+python_zizmor=$(scripts/python-env.sh target/python-zizmor scripts/infra/zizmor-requirements.txt)
+"$(dirname "$python_zizmor")/zizmor" --offline --no-progress --quiet --min-severity medium .github >"$schemas.log" \
+  || { cat "$schemas.log" >&2; say "zizmor finds these workflows wanting"; exit 1; }
 
 if command -v terraform >/dev/null; then
   export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_CLI_CONFIG_FILE=/dev/null
