@@ -42,8 +42,15 @@ locals {
       local.lake_environment,
       { for name in local.warehouse_names : name => local.warehouse_environment[name] if contains(keys(local.warehouse_environment), name) },
       { CARDLAKE_NOTIFICATION_TOPIC_ARN = aws_sns_topic.runs.arn },
-      var.slack ? { CARDLAKE_SLACK_WEBHOOK_SECRET = aws_secretsmanager_secret.slack[0].arn } : {},
+      { CARDLAKE_STACK = local.prefix },
+      { for receiver, secret in aws_secretsmanager_secret.webhook : local.webhook_settings[receiver] => secret.arn },
     )
+  }
+  webhook_settings = {
+    slack     = "CARDLAKE_SLACK_WEBHOOK_SECRET"
+    teams     = "CARDLAKE_TEAMS_WEBHOOK_SECRET"
+    pagerduty = "CARDLAKE_PAGERDUTY_SECRET"
+    other     = "CARDLAKE_WEBHOOK_SECRET"
   }
   # What the notifier calls the warehouse in the lineage of a run.
   warehouse_names = ["CARDLAKE_REDSHIFT_WORKGROUP", "CARDLAKE_REDSHIFT_CLUSTER", "CARDLAKE_REDSHIFT_DATABASE"]
@@ -72,13 +79,13 @@ locals {
     validator    = {}
     loader       = local.warehouse_policies
     mart-builder = local.warehouse_policies
-    notifier = var.slack ? {
-      slack = templatefile("${path.module}/policies/options/slack.json.tftpl", {
-        region                   = var.region
-        kms_key_arn              = local.kms_key_arn
-        slack_webhook_secret_arn = aws_secretsmanager_secret.slack[0].arn
+    notifier = length(var.webhooks) == 0 ? {} : {
+      webhooks = templatefile("${path.module}/policies/options/webhooks.json.tftpl", {
+        region              = var.region
+        kms_key_arn         = local.kms_key_arn
+        webhook_secret_arns = jsonencode(values(aws_secretsmanager_secret.webhook)[*].arn)
       })
-    } : {}
+    }
   }
 }
 

@@ -40,9 +40,9 @@ output "token_key_secret" {
   value       = aws_secretsmanager_secret.token_keys.arn
 }
 
-output "slack_webhook_secret" {
-  description = "ARN of the secret that the URL of the Slack webhook goes into; null without Slack."
-  value       = one(aws_secretsmanager_secret.slack[*].arn)
+output "webhook_secrets" {
+  description = "ARNs of the secrets that URL or key of each receiver of webhooks go into."
+  value       = { for receiver, secret in aws_secretsmanager_secret.webhook : receiver => secret.arn }
 }
 
 output "notification_topic" {

@@ -1,4 +1,4 @@
-# The keys of the tokens, and the address of the Slack channel.
+# The keys of the tokens, and the addresses of those who are told of runs.
 
 resource "aws_secretsmanager_secret" "token_keys" {
   #checkov:skip=CKV2_AWS_57:A new token key changes the tokens of all rows to come: people decide on it (docs/operations.md), or `token_key_rotation_function_arn` does.
@@ -64,11 +64,16 @@ resource "aws_secretsmanager_secret_policy" "token_keys" {
   })
 }
 
-resource "aws_secretsmanager_secret" "slack" {
-  #checkov:skip=CKV2_AWS_57:Slack gives out the address of a webhook; there is no call that would change it.
-  count                   = var.slack ? 1 : 0
-  name                    = "${local.prefix}/slack-webhook"
-  description             = "URL of the incoming webhook that runs are told to; put in by hand."
+resource "aws_secretsmanager_secret" "webhook" {
+  #checkov:skip=CKV2_AWS_57:The receiver gives out its address or key; there is no call that would change it.
+  for_each                = var.webhooks
+  name                    = "${local.prefix}/${each.key}-webhook"
+  description             = "URL or key of the receiver that runs are told to; put in by hand."
   kms_key_id              = local.kms_key_arn
   recovery_window_in_days = 7
+}
+
+moved {
+  from = aws_secretsmanager_secret.slack[0]
+  to   = aws_secretsmanager_secret.webhook["slack"]
 }

@@ -370,20 +370,25 @@ variable "zones" {
 # ---- People ----
 
 variable "notification_emails" {
-  description = "Who gets mail about runs and alarms; each has to confirm once. A stack whose schedule is on needs somebody, here or in Slack."
+  description = "Who gets mail about runs and alarms; each has to confirm once. A stack whose schedule is on needs somebody, here or by a webhook."
   type        = list(string)
   default     = []
 
   validation {
-    condition     = length(var.notification_emails) > 0 || var.slack || !var.schedule.enabled
-    error_message = "Runs on schedule would fail unseen: give notification_emails, or slack = true."
+    condition     = length(var.notification_emails) > 0 || length(var.webhooks) > 0 || !var.schedule.enabled
+    error_message = "Runs on schedule would fail unseen: give notification_emails or webhooks."
   }
 }
 
-variable "slack" {
-  description = "Whether runs are told to Slack: makes a secret, into which the URL of the webhook is put by hand."
-  type        = bool
-  default     = false
+variable "webhooks" {
+  description = "Who else is told of the end of each run: slack, teams (a workflow of Microsoft Teams), pagerduty (failed runs; a later success closes the incident), other (any program, as a JSON document). Each makes a secret, into which URL or key is put by hand."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.webhooks, ["slack", "teams", "pagerduty", "other"])) == 0
+    error_message = "Give slack, teams, pagerduty or other."
+  }
 }
 
 variable "monthly_budget_usd" {

@@ -242,7 +242,7 @@ Examples:
   . ./cardlake.env
   psql -c 'select * from mart_sales_daily limit 10'
 
-  # Redshift, S3 and Secrets Manager with nothing in them, for the tests of another project
+  # With nothing in them, for the tests of another project
   cardlake up --empty --redshift-port 0 --json
 
 Prints export lines for a shell: endpoints, credentials (new on every start), region, the login of the warehouse \

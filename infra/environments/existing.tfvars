@@ -1,7 +1,7 @@
 # Into what is there already: a VPC, a key, a provisioned cluster, functions inside of the VPC. Values to be replaced.
 environment = "shared"
 kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
-slack       = true
+webhooks    = ["slack"]
 
 notification_emails = ["data-platform@example.com"]
 

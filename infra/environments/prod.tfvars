@@ -2,7 +2,7 @@
 environment        = "prod"
 monthly_budget_usd = 500
 
-# Whom a failed run, an alarm or the budget is told. No plan is made until somebody is named, here or in Slack.
+# Whom a failed run, an alarm or the budget is told. No plan is made until somebody is named, here or by a webhook (Slack, Teams, PagerDuty).
 # notification_emails = ["…"]
 
 # Raw files are evidence: for a year only an administrator with a right of its own can change or remove one.

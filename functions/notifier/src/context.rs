@@ -3,7 +3,7 @@
 use crate::error::NotifierError;
 use crate::locations::Locations;
 use crate::receiver::Receiver;
-use crate::slack::Webhook;
+use crate::webhook::{Kind, Webhook};
 use cardlake_aws::runtime::Resources;
 use cardlake_aws::storage::Storage;
 use cardlake_core::config::{LakeConfig, WarehouseName, WarehouseTarget};
@@ -14,6 +14,8 @@ use cardlake_core::env;
 pub struct Context {
     pub(crate) storage: Storage,
     pub(crate) locations: Locations,
+    /// What the subjects of messages begin with.
+    pub(crate) stack: String,
     pub(crate) receivers: Vec<Receiver>,
 }
 
@@ -35,8 +37,13 @@ impl Context {
             ));
         }
         let topic = topic.map(|topic| Receiver::Topic(aws.sns(), topic));
-        let slack = variables.optional(env::SLACK_WEBHOOK_SECRET);
-        let slack = slack.map(|secret| Receiver::Slack(Webhook::new(aws.secrets_manager(), secret)));
+        let stack = variables.optional(env::STACK).unwrap_or_else(|| "cardlake".to_owned());
+        let webhooks = Kind::ALL.into_iter().filter_map(|kind| {
+            let secret = variables.optional(kind.variable())?;
+            let webhook = Webhook::new(kind, aws.secrets_manager(), secret, stack.clone());
+            Some(Receiver::Webhook(webhook))
+        });
+        let receivers = topic.into_iter().chain(webhooks).collect();
         Ok(variables.finish(Self {
             storage: Storage::new(aws.s3()),
             locations: Locations {
@@ -49,7 +56,8 @@ impl Context {
                 region: aws.sdk().region().map_or_else(String::new, ToString::to_string),
                 database,
             },
-            receivers: topic.into_iter().chain(slack).collect(),
+            stack,
+            receivers,
         })?)
     }
 }

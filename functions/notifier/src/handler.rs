@@ -92,7 +92,7 @@ fn describe(event: NotifierEvent, context: &Context) -> (RunRecord, Message) {
             execution,
         } => {
             let address = address(batch_date, &run_id);
-            let message = Message::succeeded(batch_date, &run_id, &books, &audits, &marts, &address);
+            let message = Message::succeeded(&context.stack, batch_date, &run_id, &books, &audits, &marts, &address);
             let outcome = RunOutcome::Succeeded { books, audits, marts };
             (RunRecord::new(batch_date, run_id, execution, outcome), message)
         }
@@ -107,6 +107,7 @@ fn describe(event: NotifierEvent, context: &Context) -> (RunRecord, Message) {
         } => {
             let failure = failure(&stage, &error, &cause);
             let message = Message::failed(
+                &context.stack,
                 batch_date,
                 &run_id,
                 &failure,
@@ -132,7 +133,7 @@ async fn notify(record: &RunRecord, message: &Message, context: &Context) -> Res
         if notified.contains(&entry) {
             continue;
         }
-        match receiver.send(message).await {
+        match receiver.send(record, message).await {
             Ok(()) => {
                 sent += 1;
                 notified.push(entry);

@@ -160,6 +160,7 @@ impl Message {
 
     /// Message of a successful run.
     pub(crate) fn succeeded(
+        stack: &str,
         batch_date: NaiveDate,
         run_id: &str,
         books: &BalanceOutput,
@@ -206,11 +207,12 @@ impl Message {
             count => format!(", {count} warnings"),
         };
         let tone = if warnings.is_empty() { Tone::Good } else { Tone::Warning };
-        Self::new(tone, &format!("cardlake {batch_date}: succeeded{suffix}"), text)
+        Self::new(tone, &format!("{stack} {batch_date}: succeeded{suffix}"), text)
     }
 
     /// Message of a failed run; `plan` is what it found in bronze, if it came to that.
     pub(crate) fn failed(
+        stack: &str,
         batch_date: NaiveDate,
         run_id: &str,
         failure: &Failure,
@@ -232,7 +234,7 @@ impl Message {
         line(&mut text, &format!("Run record: {record}"));
         Self::new(
             Tone::Bad,
-            &format!("cardlake {batch_date}: failed at {} ({})", failure.stage, failure.error),
+            &format!("{stack} {batch_date}: failed at {} ({})", failure.stage, failure.error),
             text,
         )
     }
@@ -343,7 +345,7 @@ mod tests {
     #[test]
     fn subjects_are_short_and_plain() {
         let failure = failure(&"Prüfen\n".repeat(40), "E", "x");
-        let message = Message::failed("2026-01-15".parse().unwrap(), "run", &failure, None, "r");
+        let message = Message::failed("cardlake", "2026-01-15".parse().unwrap(), "run", &failure, None, "r");
         assert!(message.subject.len() == 100 && message.subject.is_ascii() && !message.subject.contains('\n'));
     }
 }

@@ -1,17 +1,18 @@
-//! Receivers of messages: an SNS topic, a Slack channel.
+//! Receivers of messages: an SNS topic, webhooks.
 
 use crate::error::NotifierError;
 use crate::message::Message;
-use crate::slack::Webhook;
+use crate::webhook::Webhook;
 use aws_sdk_sns::error::SdkError;
+use cardlake_core::run_record::RunRecord;
 
 /// A receiver of messages.
 #[derive(Debug, Clone)]
 pub(crate) enum Receiver {
     /// An SNS topic, by ARN.
     Topic(aws_sdk_sns::Client, String),
-    /// A Slack channel.
-    Slack(Webhook),
+    /// A channel, a service or a program behind an address.
+    Webhook(Webhook),
 }
 
 impl Receiver {
@@ -19,18 +20,18 @@ impl Receiver {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Topic(..) => "sns",
-            Self::Slack(_) => "slack",
+            Self::Webhook(webhook) => webhook.name(),
         }
     }
 
-    /// Sends a message.
+    /// Sends a message about a run.
     ///
     /// # Errors
     /// The service rejects the message or is unreachable.
-    pub(crate) async fn send(&self, message: &Message) -> Result<(), NotifierError> {
+    pub(crate) async fn send(&self, record: &RunRecord, message: &Message) -> Result<(), NotifierError> {
         match self {
             Self::Topic(client, topic) => publish(client, topic, message).await,
-            Self::Slack(webhook) => webhook.send(message).await,
+            Self::Webhook(webhook) => webhook.send(record, message).await,
         }
     }
 }

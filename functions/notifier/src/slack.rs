@@ -1,10 +1,7 @@
-//! Slack: sends a message in block layout to an incoming webhook, whose URL is a secret.
+//! Slack: a message in block layout, for an incoming webhook.
 
-use crate::error::NotifierError;
 use crate::message::{Message, Tone};
 use serde_json::{Value, json};
-use std::error::Error;
-use std::time::Duration;
 
 /// Maximum length of a header block (Slack, Block Kit reference).
 const HEADER_CHARACTERS: usize = 150;
@@ -12,85 +9,8 @@ const HEADER_CHARACTERS: usize = 150;
 const SECTION_CHARACTERS: usize = 2_900;
 /// Maximum number of section blocks; Slack's limit is 50 blocks per message.
 const SECTIONS: usize = 20;
-/// Request timeout.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// An incoming webhook.
-#[derive(Debug, Clone)]
-pub(crate) struct Webhook {
-    secrets: aws_sdk_secretsmanager::Client,
-    /// Name or ARN of the secret that holds the URL.
-    secret: String,
-}
-
-impl Webhook {
-    pub(crate) const fn new(secrets: aws_sdk_secretsmanager::Client, secret: String) -> Self {
-        Self { secrets, secret }
-    }
-
-    /// Sends a message.
-    ///
-    /// # Errors
-    /// The secret cannot be read or contains no URL; Slack rejects the message or is unreachable. Errors do not contain the
-    /// URL.
-    pub(crate) async fn send(&self, message: &Message) -> Result<(), NotifierError> {
-        let url = self.url().await?;
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| self.error(false, error.without_url()))?;
-        let request = client
-            .post(url)
-            .header("content-type", "application/json")
-            .body(blocks(message).to_string());
-        let response = request
-            .send()
-            .await
-            .map_err(|error| self.error(true, error.without_url()))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        let transient = status.is_server_error() || status.as_u16() == 429;
-        // The body only explains the status; without it the error is still complete.
-        let body: String = response.text().await.unwrap_or_default().chars().take(200).collect();
-        Err(self.error(transient, format!("{status}: {body}")))
-    }
-
-    async fn url(&self) -> Result<reqwest::Url, NotifierError> {
-        let output = self.secrets.get_secret_value().secret_id(&self.secret).send().await;
-        let output = output.map_err(|error| {
-            let transient = error
-                .raw_response()
-                .is_none_or(|response| response.status().is_server_error() || response.status().as_u16() == 429);
-            self.error(transient, error)
-        })?;
-        // A binary secret has no text and fails the URL check below.
-        let text = output.secret_string().unwrap_or_default().trim();
-        let of_document = serde_json::from_str::<Value>(text)
-            .ok()
-            .and_then(|document| document.get("url")?.as_str().map(str::to_owned));
-        let url = reqwest::Url::parse(of_document.as_deref().unwrap_or(text)).ok();
-        let loopback = |url: &reqwest::Url| matches!(url.host_str(), Some("127.0.0.1" | "localhost"));
-        url.filter(|url| url.scheme() == "https" || loopback(url))
-            .ok_or_else(|| {
-                let problem =
-                    "its secret holds no URL: put https://hooks.slack.com/… or {\"url\": \"https://…\"} there";
-                self.error(false, problem)
-            })
-    }
-
-    fn error(&self, transient: bool, source: impl Into<Box<dyn Error + Send + Sync>>) -> NotifierError {
-        NotifierError::Send {
-            receiver: format!("the Slack webhook of secret {}", self.secret),
-            transient,
-            source: source.into(),
-        }
-    }
-}
-
 /// The message as blocks: a header, the text, and the run record as context.
-fn blocks(message: &Message) -> Value {
+pub(crate) fn blocks(message: &Message) -> Value {
     let sign = match message.tone {
         Tone::Good => ":white_check_mark:",
         Tone::Warning => ":warning:",

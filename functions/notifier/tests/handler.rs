@@ -44,30 +44,38 @@ impl Topic {
     }
 }
 
-/// A webhook of Slack, and the secret with its URL.
-struct Slack {
+/// A webhook, and the secret with its URL.
+struct Webhook {
     endpoint: String,
+    /// The setting that names the secret.
+    setting: &'static str,
     /// What the webhook answers, one after the other; then all is well.
     answers: Arc<Mutex<Vec<StatusCode>>>,
     posted: Arc<Mutex<Vec<serde_json::Value>>>,
 }
 
-impl Slack {
-    async fn start(answers: &[StatusCode]) -> Self {
+impl Webhook {
+    async fn slack(answers: &[StatusCode]) -> Self {
+        Self::start("CARDLAKE_SLACK_WEBHOOK_SECRET", answers).await
+    }
+
+    async fn start(setting: &'static str, answers: &[StatusCode]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let slack = Self {
+        let webhook = Self {
             endpoint,
+            setting,
             answers: Arc::new(Mutex::new(answers.to_vec())),
             posted: Arc::default(),
         };
-        let secret = json!({"url": format!("{}/services/T0/B0/hidden", slack.endpoint)}).to_string();
+        let secret =
+            json!({"url": format!("{}/services/T0/B0/hidden", webhook.endpoint), "key": "0123abcd"}).to_string();
         let secrets = move |body: String| async move {
-            assert!(body.contains("slack-webhook"), "{body}");
-            json!({"ARN": "arn", "Name": "slack-webhook", "SecretString": secret}).to_string()
+            assert!(body.contains("the-secret"), "{body}");
+            json!({"ARN": "arn", "Name": "the-secret", "SecretString": secret}).to_string()
         };
-        let (answers, posted) = (Arc::clone(&slack.answers), Arc::clone(&slack.posted));
-        let webhook = move |body: String| async move {
+        let (answers, posted) = (Arc::clone(&webhook.answers), Arc::clone(&webhook.posted));
+        let post = move |body: String| async move {
             let mut answers = answers.lock().unwrap();
             if !answers.is_empty() {
                 return (answers.remove(0), "no_service");
@@ -76,10 +84,10 @@ impl Slack {
             (StatusCode::OK, "ok")
         };
         let routes = Router::new()
-            .route("/services/T0/B0/hidden", axum::routing::post(webhook))
+            .route("/services/T0/B0/hidden", axum::routing::post(post))
             .fallback(secrets);
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        slack
+        webhook
     }
 }
 
@@ -94,22 +102,22 @@ async fn notify(
 async fn notify_all(
     server: &LoopbackLake,
     topic: Option<&Topic>,
-    slack: Option<&Slack>,
+    webhook: Option<&Webhook>,
     event: serde_json::Value,
 ) -> Result<NotifierOutput, NotifierError> {
     let topic_setting = topic.map(|_| ("CARDLAKE_NOTIFICATION_TOPIC_ARN", TOPIC));
-    let slack_setting = slack.map(|_| ("CARDLAKE_SLACK_WEBHOOK_SECRET", "slack-webhook"));
+    let webhook_setting = webhook.map(|webhook| (webhook.setting, "the-secret"));
     let warehouse = ("CARDLAKE_REDSHIFT_WORKGROUP", "cards");
     let more: Vec<_> = [warehouse]
         .into_iter()
         .chain(topic_setting)
-        .chain(slack_setting)
+        .chain(webhook_setting)
         .collect();
     let aws = server.aws();
     let endpoints = Endpoints {
         s3: aws.s3_endpoint().map(str::to_owned),
         sns: topic.map(|topic| topic.endpoint.clone()),
-        secrets_manager: slack.map(|slack| slack.endpoint.clone()),
+        secrets_manager: webhook.map(|webhook| webhook.endpoint.clone()),
         ..Endpoints::default()
     };
     let context = Context::new(Resources {
@@ -300,7 +308,7 @@ async fn a_refused_message_is_an_error_and_the_record_stays() {
 
 #[tokio::test]
 async fn a_channel_in_slack_gets_the_message_as_blocks() {
-    let (server, slack) = (LoopbackLake::start().await, Slack::start(&[]).await);
+    let (server, slack) = (LoopbackLake::start().await, Webhook::slack(&[]).await);
     let output = notify_all(&server, None, Some(&slack), succeeded()).await.unwrap();
     assert_eq!(output.messages, 1);
     let posted = slack.posted.lock().unwrap();
@@ -318,7 +326,7 @@ async fn a_channel_in_slack_gets_the_message_as_blocks() {
 #[tokio::test]
 async fn who_was_told_is_not_told_again_when_another_receiver_is_tried_again() {
     let (server, topic) = (LoopbackLake::start().await, Topic::start(StatusCode::OK).await);
-    let slack = Slack::start(&[StatusCode::SERVICE_UNAVAILABLE]).await;
+    let slack = Webhook::slack(&[StatusCode::SERVICE_UNAVAILABLE]).await;
     let error = notify_all(&server, Some(&topic), Some(&slack), succeeded())
         .await
         .unwrap_err();
@@ -337,13 +345,57 @@ async fn who_was_told_is_not_told_again_when_another_receiver_is_tried_again() {
 #[tokio::test]
 async fn a_webhook_that_is_gone_is_refused_and_its_url_stays_secret() {
     let server = LoopbackLake::start().await;
-    let slack = Slack::start(&[StatusCode::NOT_FOUND]).await;
+    let slack = Webhook::slack(&[StatusCode::NOT_FOUND]).await;
     let error = notify_all(&server, None, Some(&slack), succeeded()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Service);
     assert_eq!(
         error.to_string(),
-        "cannot send a message to the Slack webhook of secret slack-webhook: 404 Not Found: no_service"
+        "cannot send a message to the receiver slack of secret the-secret: 404 Not Found: no_service"
     );
+}
+
+#[tokio::test]
+async fn each_receiver_gets_a_failure_in_its_form() {
+    let server = LoopbackLake::start().await;
+    let event =
+        failed(r#"{"errorType":"Cardlake.ExpectationFailed","errorMessage":"1 of 76 failed: kim@example.com"}"#);
+    let forms = [
+        ("CARDLAKE_TEAMS_WEBHOOK_SECRET", "/attachments/0/content/body/0/text"),
+        ("CARDLAKE_PAGERDUTY_SECRET", "/payload/summary"),
+        ("CARDLAKE_WEBHOOK_SECRET", "/subject"),
+    ];
+    for (setting, subject) in forms {
+        let webhook = Webhook::start(setting, &[]).await;
+        // The second invocation is a retry of the first.
+        for sent in [1, 0] {
+            let output = notify_all(&server, None, Some(&webhook), event.clone()).await.unwrap();
+            assert_eq!(output.messages, sent, "{setting}");
+        }
+        let posted = webhook.posted.lock().unwrap();
+        let [body] = posted.as_slice() else {
+            panic!("{setting}: {posted:?}")
+        };
+        let subject = body.pointer(subject).unwrap().as_str().unwrap();
+        assert!(
+            subject.starts_with("cardlake 2026-01-15: failed at"),
+            "{setting}: {subject}"
+        );
+        assert!(!body.to_string().contains("kim@example.com"), "{setting}: {body}");
+        match setting {
+            "CARDLAKE_PAGERDUTY_SECRET" => {
+                assert_eq!(body["routing_key"], "0123abcd");
+                assert_eq!(body["dedup_key"], "cardlake/2026-01-15");
+            }
+            "CARDLAKE_WEBHOOK_SECRET" => {
+                assert_eq!(
+                    (&body["severity"], &body["outcome"]),
+                    (&json!("error"), &json!("failed"))
+                );
+                assert_eq!(body["batch_date"], "2026-01-15");
+            }
+            _ => {}
+        }
+    }
 }
 
 #[tokio::test]

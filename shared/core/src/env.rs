@@ -26,10 +26,19 @@ pub const REDSHIFT_SECRET_ARN: &str = "CARDLAKE_REDSHIFT_SECRET_ARN";
 pub const REDSHIFT_DB_USER: &str = "CARDLAKE_REDSHIFT_DB_USER";
 /// Role that Redshift assumes for COPY and UNLOAD; default: the namespace's default role.
 pub const REDSHIFT_COPY_ROLE_ARN: &str = "CARDLAKE_REDSHIFT_COPY_ROLE_ARN";
+/// Name of the stack in messages; default `cardlake`.
+pub const STACK: &str = "CARDLAKE_STACK";
 /// SNS topic for success and failure messages; default: none, messages go to the log only.
 pub const NOTIFICATION_TOPIC_ARN: &str = "CARDLAKE_NOTIFICATION_TOPIC_ARN";
 /// Name or ARN of the secret with the URL of a Slack incoming webhook, as it is or as `{"url": "https://…"}`; default: none.
 pub const SLACK_WEBHOOK_SECRET: &str = "CARDLAKE_SLACK_WEBHOOK_SECRET";
+/// Name or ARN of the secret with the URL of a workflow of Microsoft Teams, in the same forms; default: none.
+pub const TEAMS_WEBHOOK_SECRET: &str = "CARDLAKE_TEAMS_WEBHOOK_SECRET";
+/// Name or ARN of the secret with the URL of any other receiver of JSON documents, in the same forms; default: none.
+pub const WEBHOOK_SECRET: &str = "CARDLAKE_WEBHOOK_SECRET";
+/// Name or ARN of the secret with the integration key of a PagerDuty service, as it is or as `{"key": "…", "url": "https://…"}`;
+/// default: none.
+pub const PAGERDUTY_SECRET: &str = "CARDLAKE_PAGERDUTY_SECRET";
 
 /// ARN of the state machine of a day, for `cardlake --aws`.
 pub const DAILY_STATE_MACHINE_ARN: &str = "CARDLAKE_DAILY_STATE_MACHINE_ARN";
