@@ -38,8 +38,14 @@ impl Context {
         }
         let topic = topic.map(|topic| Receiver::Topic(aws.sns(), topic));
         let stack = variables.optional(env::STACK).unwrap_or_else(|| "cardlake".to_owned());
-        let webhooks = Kind::ALL.into_iter().filter_map(|kind| {
-            let secret = variables.optional(kind.variable())?;
+        let webhooks = [
+            (Kind::Slack, env::SLACK_WEBHOOK_SECRET),
+            (Kind::Teams, env::TEAMS_WEBHOOK_SECRET),
+            (Kind::PagerDuty, env::PAGERDUTY_SECRET),
+            (Kind::Other, env::WEBHOOK_SECRET),
+        ];
+        let webhooks = webhooks.into_iter().filter_map(|(kind, setting)| {
+            let secret = variables.optional(setting)?;
             let webhook = Webhook::new(kind, aws.secrets_manager(), secret, stack.clone());
             Some(Receiver::Webhook(webhook))
         });

@@ -3,7 +3,6 @@
 use crate::error::NotifierError;
 use crate::message::{Message, Tone};
 use crate::{pagerduty, slack, teams};
-use cardlake_core::env;
 use cardlake_core::run_record::RunRecord;
 use serde_json::{Value, json};
 use std::error::Error;
@@ -26,8 +25,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Slack, Self::Teams, Self::PagerDuty, Self::Other];
-
     /// Identifies the receiver in the list of sent messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -35,16 +32,6 @@ impl Kind {
             Self::Teams => "teams",
             Self::PagerDuty => "pagerduty",
             Self::Other => "webhook",
-        }
-    }
-
-    /// The setting with the name of its secret.
-    pub(crate) const fn variable(self) -> &'static str {
-        match self {
-            Self::Slack => env::SLACK_WEBHOOK_SECRET,
-            Self::Teams => env::TEAMS_WEBHOOK_SECRET,
-            Self::PagerDuty => env::PAGERDUTY_SECRET,
-            Self::Other => env::WEBHOOK_SECRET,
         }
     }
 
