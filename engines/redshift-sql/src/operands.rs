@@ -51,6 +51,7 @@ const TEXT: &[&str] = &[
     "regexp_replace",
     "replace",
     "reverse",
+    "rs_cut",
     "rs_lpad",
     "rs_regexp_substr",
     "rs_repeat",

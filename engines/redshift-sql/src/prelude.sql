@@ -34,12 +34,14 @@ CREATE OR REPLACE MACRO rs_double_text(x) AS regexp_replace(x, '(?si)^(.*[^0-9.\
 CREATE OR REPLACE MACRO rs_text_to_integer(x, prototype) AS cast_to_type(rs_integer_text(x), prototype);
 CREATE OR REPLACE MACRO rs_text_to_decimal(x, prototype) AS cast_to_type(rs_decimal_text(x), prototype);
 CREATE OR REPLACE MACRO rs_text_to_double(x, prototype) AS cast_to_type(rs_double_text(x), prototype);
--- The text of a scalar SUPER value: that of a string has no quotation marks.
-CREATE OR REPLACE MACRO rs_scalar_text(x) AS
-    CASE left(x, 1) WHEN '"' THEN json_extract_string(x, '$') ELSE nullif(x, 'null') END;
+-- JSON without the blanks between its tokens. The engine's own function would write numbers anew, by way of a double.
+CREATE OR REPLACE MACRO rs_json_compact(x) AS regexp_replace(x, '("(?:[^"\\]|\\.)*")|\s+', '\1', 'g');
+-- The text of a SUPER value: that of a string has no quotation marks.
+CREATE OR REPLACE MACRO rs_json_text(x) AS
+    CASE WHEN regexp_matches(x, '^\s*"') THEN json_extract_string(x, '$') ELSE nullif(rs_json_compact(x), 'null') END;
 -- What SUPER holds is read from its text, where a number has all its digits; what does not fit is NULL.
 CREATE OR REPLACE MACRO rs_super_number(x) AS
-    nullif(regexp_extract(rs_scalar_text(x), '^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$'), '');
+    nullif(regexp_extract(rs_json_text(x), '^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$'), '');
 CREATE OR REPLACE MACRO rs_to_integer(x, prototype) AS
     CASE typeof(x) WHEN 'VARCHAR' THEN rs_text_to_integer(CAST(x AS VARCHAR), prototype)
          WHEN 'JSON' THEN cast_to_type(rs_super_number(CAST(x AS VARCHAR)), prototype)
@@ -57,7 +59,7 @@ CREATE OR REPLACE MACRO rs_to_double(x, prototype) AS
 CREATE OR REPLACE MACRO rs_float_text(x, format) AS replace(replace(printf(format, x), 'inf', 'Infinity'), 'nan', 'NaN');
 -- The engine settles the case by the type, once for a statement.
 CREATE OR REPLACE MACRO rs_super_text(x) AS
-    CASE typeof(x) WHEN 'JSON' THEN rs_scalar_text(CAST(x AS VARCHAR))
+    CASE typeof(x) WHEN 'JSON' THEN rs_json_text(CAST(x AS VARCHAR))
          WHEN 'DOUBLE' THEN rs_float_text(TRY_CAST(x AS DOUBLE), '%.15g')
          WHEN 'FLOAT' THEN rs_float_text(TRY_CAST(x AS DOUBLE), '%.6g')
          ELSE CAST(x AS VARCHAR) END;
@@ -253,9 +255,7 @@ CREATE OR REPLACE MACRO rs_json_valid(x) AS json_valid(x)
     AND NOT regexp_matches(regexp_replace(x, '"([^"\\]|\\.)*"', '""', 'g'), ',\s*[\]}]|(?i)nan|inf');
 CREATE OR REPLACE MACRO rs_json_checked(x) AS
     CASE WHEN x IS NULL OR rs_json_valid(x) THEN x ELSE rs_fail_text(concat('JSON parsing error: invalid JSON ', x)) END;
--- Without the blanks between the tokens. The engine's own function would write numbers anew, by way of a double.
-CREATE OR REPLACE MACRO json_parse(x) AS
-    CAST(regexp_replace(rs_json_checked(x), '("(?:[^"\\]|\\.)*")|\s+', '\1', 'g') AS JSON);
+CREATE OR REPLACE MACRO json_parse(x) AS CAST(rs_json_compact(rs_json_checked(x)) AS JSON);
 CREATE OR REPLACE MACRO can_json_parse(x) AS rs_json_valid(x);
 CREATE OR REPLACE MACRO is_valid_json(x) AS
     CASE WHEN x IS NULL THEN NULL WHEN rs_json_valid(x) THEN json_type(x) = 'OBJECT' ELSE false END;
