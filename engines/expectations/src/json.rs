@@ -1,6 +1,11 @@
 //! Documents in JSON as Python's `json` reads them: whole numbers apart from others, NaN and infinities are numbers, and the
 //! last of two equal keys counts.
 
+mod grammar;
+
+pub(crate) use grammar::is_document;
+
+use grammar::{SPACES, code, scalar, string};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -150,7 +155,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn skip_spaces(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        self.rest = self.rest.trim_start_matches(SPACES);
     }
 
     /// Takes a text off the beginning, if it is there.
@@ -219,105 +224,75 @@ impl Reader<'_> {
     }
 
     fn text(&mut self) -> Result<String, Unreadable> {
-        if !self.take("\"") {
-            return Err(Unreadable::Syntax);
-        }
-        let mut text = String::new();
-        loop {
-            let end = self.rest.find(|next: char| next == '"' || next == '\\' || next < ' ');
-            let (plain, special) = self.rest.split_at(end.ok_or(Unreadable::Syntax)?);
-            text.push_str(plain);
-            self.rest = special;
-            if self.take("\"") {
-                return Ok(text);
-            }
-            text.push(self.escaped().ok_or(Unreadable::Syntax)?);
-        }
-    }
-
-    fn escaped(&mut self) -> Option<char> {
-        let rest = self.rest.strip_prefix('\\')?;
-        let escape = rest.chars().next()?;
-        self.rest = rest.get(escape.len_utf8()..)?;
-        Some(match escape {
-            '"' | '\\' | '/' => escape,
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
-                let code = self.code()?;
-                let mut ahead = Self { rest: self.rest };
-                if (0xD800..0xDC00).contains(&code)
-                    && ahead.take("\\u")
-                    && let Some(low @ 0xDC00..0xE000) = ahead.code()
-                {
-                    self.rest = ahead.rest;
-                    return char::from_u32(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00));
-                }
-                // Half of a pair is a character of its own in Python.
-                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
-            }
-            _ => return None,
-        })
-    }
-
-    /// Four hexadecimal digits.
-    fn code(&mut self) -> Option<u32> {
-        let (digits, rest) = self.rest.split_at_checked(4)?;
-        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return None;
-        }
-        self.rest = rest;
-        u32::from_str_radix(digits, 16).ok()
+        let after = string(self.rest).ok_or(Unreadable::Syntax)?;
+        let inner = &self.rest[1..self.rest.len() - after.len() - 1];
+        self.rest = after;
+        Ok(unescaped(inner))
     }
 
     fn scalar(&mut self) -> Option<Json> {
-        let words = [
-            ("null", Json::Null),
-            ("true", Json::Boolean(true)),
-            ("false", Json::Boolean(false)),
-            ("NaN", Json::Number(Number::Float(f64::NAN))),
-            ("Infinity", Json::Number(Number::Float(f64::INFINITY))),
-            ("-Infinity", Json::Number(Number::Float(f64::NEG_INFINITY))),
-        ];
-        if let Some((_, value)) = words.into_iter().find(|(word, _)| self.take(word)) {
-            return Some(value);
-        }
-        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-        let sign = usize::from(self.rest.starts_with('-'));
-        let number = &self.rest[sign..];
-        let whole = if number.starts_with('0') { 1 } else { digits(number) };
-        if whole == 0 {
-            return None;
-        }
-        let mut end = sign + whole;
-        let integral = end;
-        if let Some(places) = self.rest[end..]
-            .strip_prefix('.')
-            .map(digits)
-            .filter(|places| *places > 0)
-        {
-            end += 1 + places;
-        }
-        if let Some(exponent) = self.rest[end..].strip_prefix(['e', 'E']) {
-            let sign = usize::from(exponent.starts_with(['+', '-']));
-            let count = digits(&exponent[sign..]);
-            if count > 0 {
-                end += 1 + sign + count;
-            }
-        }
-        let (text, rest) = self.rest.split_at(end);
-        self.rest = rest;
+        let after = scalar(self.rest)?;
+        let text = &self.rest[..self.rest.len() - after.len()];
+        self.rest = after;
         let float = || text.parse::<f64>().ok();
-        Some(Json::Number(match (end == integral, text.parse::<i128>()) {
-            (true, Ok(number)) => Number::Whole(number),
-            (true, Err(_)) if whole > DIGITS => return None,
-            (true, Err(_)) => Number::Huge(float()?),
-            (false, _) => Number::Float(float()?),
-        }))
+        Some(match text {
+            "null" => Json::Null,
+            "true" => Json::Boolean(true),
+            "false" => Json::Boolean(false),
+            "NaN" => Json::Number(Number::Float(f64::NAN)),
+            "Infinity" => Json::Number(Number::Float(f64::INFINITY)),
+            "-Infinity" => Json::Number(Number::Float(f64::NEG_INFINITY)),
+            _ if text.contains(['.', 'e', 'E']) => Json::Number(Number::Float(float()?)),
+            _ => Json::Number(match text.parse::<i128>() {
+                Ok(number) => Number::Whole(number),
+                Err(_) if text.trim_start_matches('-').len() > DIGITS => return None,
+                Err(_) => Number::Huge(float()?),
+            }),
+        })
     }
+}
+
+/// What stands between the quotation marks of a text, whose escapes are known to be right.
+fn unescaped(inner: &str) -> String {
+    let (mut text, mut rest) = (String::with_capacity(inner.len()), inner);
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        text.push_str(plain);
+        rest = match escaped(escape) {
+            Some((symbol, after)) => {
+                text.push(symbol);
+                after
+            }
+            None => "",
+        };
+    }
+    text.push_str(rest);
+    text
+}
+
+/// The character of an escape, without its backslash, and what follows.
+fn escaped(escape: &str) -> Option<(char, &str)> {
+    let mut symbols = escape.chars();
+    let symbol = match symbols.next()? {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let (high, after) = code(symbols.as_str())?;
+            let low = after.strip_prefix("\\u").and_then(code);
+            return Some(match low {
+                Some((low @ 0xDC00..0xE000, behind)) if (0xD800..0xDC00).contains(&high) => {
+                    let pair = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                    (char::from_u32(pair)?, behind)
+                }
+                // Half of a pair is a character of its own in Python.
+                _ => (char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), after),
+            });
+        }
+        itself => itself,
+    };
+    Some((symbol, symbols.as_str()))
 }
 
 #[cfg(test)]

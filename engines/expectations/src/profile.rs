@@ -4,7 +4,7 @@
 //! each with a note on why. Structure (columns, types, missing values, uniqueness) is critical, what is a guess from the
 //! values of today (sets, ranges, the number of rows) is a warning.
 //!
-//! Guarantee: the data meets its suite; what it would not meet, since a bound was rounded, is left out. The suite depends on
+//! Guarantee: the data meets its suite; what it would not meet, since a bound was rounded, is left out, and a note names it. The suite depends on
 //! name and data only.
 
 mod observe;
@@ -32,14 +32,17 @@ pub async fn profile(source: &dyn Source, name: &str) -> Result<Suite, Evaluatio
         meta: Map::new(),
     };
     let result = evaluate(&suite, source, ResultFormat::BooleanOnly, Map::new()).await?;
-    let mut met = result.results.iter().map(|result| result.success);
-    suite.expectations.retain(|_| met.next().unwrap_or(false));
-    suite.meta = meta(rows, &columns);
+    let results = suite.expectations.into_iter().zip(&result.results);
+    let (met, unmet): (Vec<_>, Vec<_>) = results.partition(|(_, result)| result.success);
+    suite.expectations = met.into_iter().map(|(expectation, _)| expectation).collect();
+    let left_out = unmet.iter().map(|(_, result)| result.sentence());
+    let left_out: Vec<String> = left_out.collect();
+    suite.meta = meta(rows, &columns, &left_out);
     Ok(suite)
 }
 
 /// What a reader of the suite should know.
-fn meta(rows: u64, columns: &[observe::Observed]) -> Map<String, Value> {
+fn meta(rows: u64, columns: &[observe::Observed], left_out: &[String]) -> Map<String, Value> {
     let mut notes = vec![
         format!("Made from {} rows, which meet all of it: a draft to be read and changed.", thousands(rows)),
         "Critical: columns, types, columns without missing values, unique columns. Warnings are guesses from the values: sets, ranges, \
@@ -53,6 +56,12 @@ fn meta(rows: u64, columns: &[observe::Observed]) -> Map<String, Value> {
         .collect();
     if !empty.is_empty() && rows > 0 {
         notes.push(format!("Columns without any value: {}.", empty.join(", ")));
+    }
+    if !left_out.is_empty() {
+        let left_out = left_out.join("; ");
+        notes.push(format!(
+            "Left out, since the data does not meet them with rounded bounds: {left_out}."
+        ));
     }
     Map::from_iter([
         ("great_expectations_version".to_owned(), json!("1.24.1")),

@@ -2,47 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers fail their test")]
 
+mod memory;
+
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    StringArray, TimestampNanosecondArray, UInt64Array, new_null_array,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
+    TimestampNanosecondArray, UInt64Array, new_null_array,
 };
-use arrow::datatypes::{DataType, SchemaRef};
-use cardlake_expectations::{Batches, ExpectationResult, ResultFormat, Severity, Source, Suite, evaluate, profile};
-use futures::StreamExt;
+use arrow::datatypes::DataType;
+use cardlake_expectations::{ExpectationResult, ResultFormat, Severity, Suite, evaluate, profile};
+use memory::{Memory, table};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-
-/// One batch in memory.
-struct Memory {
-    schema: SchemaRef,
-    batch: RecordBatch,
-}
-
-impl Source for Memory {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn rows(&self) -> u64 {
-        self.batch.num_rows() as u64
-    }
-
-    fn scan(&self, columns: &[String]) -> Batches<'_> {
-        let places: Vec<usize> = columns.iter().map(|name| self.schema.index_of(name).unwrap()).collect();
-        let batch = self.batch.project(&places).unwrap();
-        futures::stream::once(async { Ok(batch) }).boxed()
-    }
-}
-
-fn table(columns: Vec<(&str, ArrayRef)>) -> Memory {
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)));
-    let batch = batch.unwrap();
-    Memory {
-        schema: batch.schema(),
-        batch,
-    }
-}
 
 /// The suite of a table, which meets it, also once it is written and read.
 async fn suite_of(table: &Memory) -> Suite {
