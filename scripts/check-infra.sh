@@ -79,6 +79,7 @@ if command -v terraform >/dev/null; then
     say "the warehouse can be opened to the internet"
     exit 1
   fi
+  grep -q 'the warehouse is not for the whole' "$work/log" || { cat "$work/log" >&2; say "no plan, for another reason"; exit 1; }
   # The state of an earlier version: what is no longer here is forgotten, and not destroyed.
   "$python" scripts/infra/forgotten.py "$work/earlier.tfstate" >"$work/forgotten"
   terraform -chdir=infra plan -no-color -input=false -lock=false -refresh=false -state="$work/earlier.tfstate" \
