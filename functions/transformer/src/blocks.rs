@@ -1,8 +1,8 @@
 //! Splits a file into blocks of complete records for parallel reading.
 //!
 //! The boundaries depend only on the bytes of the file, not on how they arrive. Where a record ends is a matter of its
-//! [`Framing`]. A record that has no end within [`MAXIMUM_RECORD_BYTES`] becomes an unreadable block, and reading continues at
-//! the next line.
+//! [`Framing`]. A record that has no end within the limit of the contract becomes an unreadable block, and reading continues at the
+//! next line.
 
 use crate::framing::Framing;
 use crate::rule::Rule;
@@ -11,8 +11,6 @@ use std::io::{Read, Result};
 
 /// Default block size in bytes of text: large enough to make the handover negligible, small enough for the cache.
 pub(crate) const BLOCK_BYTES: usize = 1 << 20;
-/// Maximum length of a record; longer ones are quarantined.
-pub(crate) const MAXIMUM_RECORD_BYTES: usize = 10 << 20;
 /// Bytes kept of a record that is too long.
 pub(crate) const KEPT_BYTES: usize = 64 << 10;
 
@@ -37,6 +35,8 @@ pub(crate) struct Blocks<R> {
     at_end: bool,
     framing: Framing,
     block_bytes: usize,
+    /// Bytes within which a record has to end.
+    record_bytes: usize,
     index: u32,
     /// Line ends that the file does not have.
     added: u64,
@@ -47,7 +47,7 @@ pub(crate) struct Blocks<R> {
 }
 
 impl<R: Read> Blocks<R> {
-    /// Creates blocks of about `block_bytes`.
+    /// Creates blocks of about `block_bytes` with records of any length.
     pub(crate) const fn new(reader: R, framing: Framing, block_bytes: usize) -> Self {
         Self {
             reader,
@@ -55,11 +55,19 @@ impl<R: Read> Blocks<R> {
             at_end: false,
             framing,
             block_bytes,
+            record_bytes: usize::MAX,
             index: 0,
             added: 0,
             trailer_marker: None,
             trailer: None,
         }
+    }
+
+    /// Takes a record of more than `record_bytes` for unreadable.
+    #[must_use]
+    pub(crate) const fn with_record_bytes(mut self, record_bytes: usize) -> Self {
+        self.record_bytes = record_bytes;
+        self
     }
 
     /// Takes the last line of the file for a trailer if it begins so.
@@ -91,11 +99,11 @@ impl<R: Read> Blocks<R> {
     pub(crate) fn next_block(&mut self) -> Result<Option<Block>> {
         let mut text = std::mem::take(&mut self.pending);
         text.reserve_exact(self.block_bytes.saturating_sub(text.len()));
-        let mut wanted = self.block_bytes;
+        let mut wanted = self.block_bytes.min(self.record_bytes);
         let mut scanned = 0;
         loop {
             self.fill(&mut text, wanted)?;
-            let at_limit = text.len() >= MAXIMUM_RECORD_BYTES;
+            let at_limit = text.len() >= self.record_bytes;
             let mut end = self.framing.last_end(&text, &mut scanned, self.at_end, at_limit);
             // What may be the last line is not read as a record before it is known whether it is.
             if let Some(start) = self.trailer_start(&text[..end]).filter(|_| !at_limit || self.at_end) {
@@ -119,7 +127,7 @@ impl<R: Read> Blocks<R> {
             if self.at_end || at_limit {
                 return self.too_long(text).map(Some);
             }
-            wanted = text.len() + self.block_bytes;
+            wanted = (text.len() + self.block_bytes).min(self.record_bytes);
         }
     }
 
@@ -298,13 +306,32 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_cut_and_skipped() {
         let mut text = b"a\n".to_vec();
-        text.resize(MAXIMUM_RECORD_BYTES + BLOCK_BYTES * 3, b'x');
+        text.resize(BLOCK_BYTES * 13, b'x');
         text.extend_from_slice(b"\nb\n");
         let length = text.len();
-        let blocks = blocks(&text, framing(true), BLOCK_BYTES);
+        let mut blocks = Blocks::new(text.as_slice(), framing(true), BLOCK_BYTES).with_record_bytes(10 << 20);
+        let blocks: Vec<_> = std::iter::from_fn(|| blocks.next_block().unwrap()).collect();
         let seen: Vec<_> = blocks.iter().map(|block| (block.text.len(), block.fault)).collect();
         assert_eq!(seen, [(2, None), (KEPT_BYTES + 1, Some(Rule::RowTooLong)), (2, None)]);
         assert_eq!(blocks[1].dropped, (length - 4 - KEPT_BYTES) as u64);
+    }
+
+    #[test]
+    fn which_records_are_too_long_is_no_matter_of_blocks() {
+        let lines = [10, 19, 20, 21, 3, 40, 19, 25, 1].map(|length| "x".repeat(length - 1) + "\n");
+        let text = lines.concat();
+        for size in 1..50 {
+            let mut blocks = Blocks::new(text.as_bytes(), Framing::Lines, size).with_record_bytes(20);
+            let mut faults = Vec::new();
+            let mut kept = 0;
+            while let Some(block) = blocks.next_block().unwrap() {
+                match block.fault {
+                    Some(_) => faults.push(kept),
+                    None => kept += memchr::memchr_iter(b'\n', &block.text).count(),
+                }
+            }
+            assert_eq!((faults, kept), (vec![3, 4, 5], 6), "in blocks of {size}");
+        }
     }
 
     proptest! {

@@ -6,6 +6,7 @@
 
 use crate::csv::{CsvLayout, is_blank};
 use crate::csv_record::{CsvSyntax, QuotedEnd, without_line_end};
+use crate::limited::LimitExceeded;
 use crate::mask::MaskPolicy;
 use crate::plan::TransformPlan;
 use crate::text_source::BYTE_ORDER_MARK;
@@ -105,6 +106,7 @@ fn sources(names: &[String], plan: &TransformPlan) -> Vec<Option<usize>> {
 /// The columns of a file by its header, or the reason why it is rejected.
 fn columns(header: &str, syntax: CsvSyntax, plan: &TransformPlan) -> Result<Vec<(String, Option<usize>)>, String> {
     let mut names = syntax.texts(header.as_bytes());
+    LimitExceeded::columns(names.len(), plan.contract.limits.max_columns).map_err(|limit| limit.to_string())?;
     let sources = sources(&names, plan);
     let is_header = |sources: &[Option<usize>]| {
         let mut required = (0..)

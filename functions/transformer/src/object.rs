@@ -8,6 +8,7 @@ use crate::control::{Control, Totals, scale, trailer_difference};
 use crate::decompress::{Counted, PieceReader, open};
 use crate::error::TransformerError;
 use crate::invariant::BrokenInvariant;
+use crate::limited::Limited;
 use crate::partition::FileNames;
 use crate::pipeline::{EncodedFile, Pipeline, PipelineLimits, Summary};
 use crate::pipeline_error::PipelineError;
@@ -208,6 +209,7 @@ impl Job<'_> {
         let encoding = self.encoding;
         let limits = PipelineLimits {
             expected_bytes: expected_bytes(meta.size, encoding),
+            text_bytes: self.contract.limits.text_bytes(meta.size),
             ..self.context.limits
         };
         let work =
@@ -345,9 +347,9 @@ fn work(
     let mut lines = SpooledTempFile::new(QUARANTINE_MEMORY);
     let mut bytes = None;
     let result = open(PieceReader::new(next), encoding.compression)
-        .map_err(PipelineError::Read)
+        .map_err(PipelineError::read)
         .and_then(|reader| {
-            let mut text = Counted::new(reader);
+            let mut text = Counted::new(Limited::text(reader, limits.text_bytes));
             let pipeline = Pipeline {
                 plan,
                 names,
@@ -365,6 +367,8 @@ fn work(
         (Ok(summary), None) => Work::Done(summary, lines),
         (_, Some(error)) => Work::Interrupted(error),
         (Err(PipelineError::Rejected(reason)), _) => Work::Rejected(reason, bytes),
+        // How much there is of what is too much is not looked for.
+        (Err(PipelineError::Limit(limit)), _) => Work::Rejected(limit.to_string(), None),
         (Err(error @ PipelineError::Read(_)), _) => Work::Rejected(with_causes(&error), None),
         (Err(error), _) => Work::Failed(error),
     }

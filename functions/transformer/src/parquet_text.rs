@@ -4,6 +4,7 @@
 //! pages that it comes from.
 
 use crate::json_text::write_text;
+use crate::limited::LimitExceeded;
 use crate::pipeline_error::PipelineError;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray};
 use arrow::datatypes::{
@@ -31,15 +32,15 @@ pub(crate) struct ParquetText {
 }
 
 impl ParquetText {
-    /// Opens a file; returns the number of its rows, too.
+    /// Opens a file of at most `max_columns` columns; returns the number of its rows, too.
     ///
     /// # Errors
-    /// The file is no Parquet file, or cannot be read or stored.
-    pub(crate) fn open(mut reader: impl Read) -> std::result::Result<(Self, u64), PipelineError> {
+    /// The file is no Parquet file, has more columns, or cannot be read or stored.
+    pub(crate) fn open(mut reader: impl Read, max_columns: u32) -> std::result::Result<(Self, u64), PipelineError> {
         let mut file = tempfile::tempfile().map_err(PipelineError::Disk)?;
         let mut piece = vec![0; 64 << 10];
         loop {
-            let length = reader.read(&mut piece).map_err(PipelineError::Read)?;
+            let length = reader.read(&mut piece).map_err(PipelineError::read)?;
             if length == 0 {
                 break;
             }
@@ -47,6 +48,10 @@ impl ParquetText {
         }
         let unreadable = |error| PipelineError::Read(Error::other(error));
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable)?;
+        LimitExceeded::columns(
+            builder.metadata().file_metadata().schema_descr().num_columns(),
+            max_columns,
+        )?;
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows());
         let rows = rows.map_err(|_| PipelineError::Rejected("the Parquet file has less than no rows".to_owned()))?;
         let row_groups = builder.metadata().row_groups().iter();

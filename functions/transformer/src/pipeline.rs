@@ -14,8 +14,8 @@ use crate::blocks::{BLOCK_BYTES, Block, Blocks};
 use crate::column_sum::ColumnSum;
 use crate::columns::{ColumnValues, ColumnarRows, row_number};
 use crate::encode::FileEncoder;
-
 use crate::invariant::BrokenInvariant;
+use crate::limited::Limited;
 use crate::parquet_text::ParquetText;
 use crate::partition::{FileNames, Partition, partitions};
 use crate::pipeline_error::PipelineError;
@@ -53,6 +53,8 @@ pub struct PipelineLimits {
     pub workers: usize,
     /// Estimated bytes of text of the file, from which the number of buckets is derived.
     pub expected_bytes: u64,
+    /// Bytes of text, decompressed or made of a Parquet file, from which on the file is rejected.
+    pub text_bytes: u64,
 }
 
 impl Default for PipelineLimits {
@@ -66,6 +68,7 @@ impl Default for PipelineLimits {
                 .map_or(2, std::num::NonZero::get)
                 .min(8),
             expected_bytes: 0,
+            text_bytes: u64::MAX,
         }
     }
 }
@@ -128,15 +131,18 @@ impl Pipeline<'_> {
         quarantine: &mut dyn Write,
     ) -> Result<Summary, PipelineError> {
         let format = format.into();
+        let quarantine = &mut Limited::quarantine(quarantine, self.plan.contract.limits.max_quarantine_bytes);
         let mut start = Vec::new();
         if matches!(format, InputFormat::Parquet | InputFormat::Detected) {
             let length = PARQUET_MAGIC.len() as u64;
             let read = reader.by_ref().take(length).read_to_end(&mut start);
-            read.map_err(PipelineError::Read)?;
+            read.map_err(PipelineError::read)?;
         }
         if start == PARQUET_MAGIC {
-            let (text, rows) = ParquetText::open(start.as_slice().chain(reader))?;
-            let source = TextSource::open(text, TextEncoding::Utf8).map_err(PipelineError::Read)?;
+            let max_columns = self.plan.contract.limits.max_columns;
+            let (text, rows) = ParquetText::open(start.as_slice().chain(reader), max_columns)?;
+            let text = Limited::text(text, self.limits.text_bytes);
+            let source = TextSource::open(text, TextEncoding::Utf8).map_err(PipelineError::read)?;
             let summary = self.run_text(source, InputFormat::Json, quarantine)?;
             if summary.counts.bronze_rows != rows {
                 return Err(BrokenInvariant("every row of a Parquet file is one line").into());
@@ -152,7 +158,7 @@ impl Pipeline<'_> {
             return Err(PipelineError::Rejected(reason.to_owned()));
         }
         let reader = start.as_slice().chain(reader);
-        let source = TextSource::open(reader, self.plan.contract.source.encoding).map_err(PipelineError::Read)?;
+        let source = TextSource::open(reader, self.plan.contract.source.encoding).map_err(PipelineError::read)?;
         self.run_text(source, format, quarantine)
     }
 
@@ -172,7 +178,8 @@ impl Pipeline<'_> {
             return Ok(summary);
         };
         let header_bytes = source.bytes_consumed();
-        let mut blocks = Blocks::new(source, framing, limits.block_bytes);
+        let record_bytes = plan.contract.limits.max_record_bytes as usize;
+        let mut blocks = Blocks::new(source, framing, limits.block_bytes).with_record_bytes(record_bytes);
         if let (Some(trailer), Some(_)) = (plan.contract.trailer(), splitter.layout()) {
             blocks = blocks.with_trailer(&trailer.marker);
         }
@@ -181,7 +188,7 @@ impl Pipeline<'_> {
         let mut workers: Vec<Worker<'_>> = (0..limits.workers.max(1))
             .map(|_| Worker::new(plan, splitter.clone()))
             .collect();
-        let mut next = blocks.next_block().map_err(PipelineError::Read)?;
+        let mut next = blocks.next_block().map_err(PipelineError::read)?;
         let mut spill: Option<Spill> = None;
         while let Some(block) = next.take() {
             next = read_run(&mut blocks, block, &mut workers, limits)?;
@@ -328,7 +335,7 @@ fn read_run<R: Read>(
             if sender.send(block).is_err() {
                 break;
             }
-            next = blocks.next_block().map_err(PipelineError::Read)?;
+            next = blocks.next_block().map_err(PipelineError::read)?;
             if rows >= limits.run_rows || bytes >= limits.run_bytes {
                 break;
             }
@@ -384,7 +391,7 @@ fn merge_run(
     summary.counts.quarantined += quarantined.iter().map(|rows| rows.len() as u64).sum::<u64>();
     let number = |position| row_number(position, first_block, &first_rows);
     let written = summary.quarantine.write(plan, quarantined, number, quarantine);
-    written.map_err(PipelineError::Disk)?;
+    written.map_err(PipelineError::write)?;
     Ok(rows)
 }
 

@@ -1,6 +1,7 @@
 //! Errors of the pipeline.
 
 use crate::invariant::BrokenInvariant;
+use crate::limited::LimitExceeded;
 use cardlake_core::records::TextBytes;
 use parquet::errors::ParquetError;
 
@@ -10,6 +11,9 @@ pub enum PipelineError {
     /// The file cannot be read.
     #[error("the data is damaged or incomplete")]
     Read(#[source] std::io::Error),
+    /// The object passes a limit of the contract.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     /// The file is rejected, for this reason.
     #[error("{0}")]
     Rejected(String),
@@ -28,4 +32,22 @@ pub enum PipelineError {
     /// An internal bug.
     #[error(transparent)]
     Invariant(#[from] BrokenInvariant),
+}
+
+impl PipelineError {
+    /// Why a file cannot be read: damaged data, or a limit that its text passes.
+    pub(crate) fn read(error: std::io::Error) -> Self {
+        match LimitExceeded::of(&error) {
+            Some(limit) => Self::Limit(limit),
+            None => Self::Read(error),
+        }
+    }
+
+    /// Why the quarantine cannot be written: the disk, or a limit that it passes.
+    pub(crate) fn write(error: std::io::Error) -> Self {
+        match LimitExceeded::of(&error) {
+            Some(limit) => Self::Limit(limit),
+            None => Self::Disk(error),
+        }
+    }
 }

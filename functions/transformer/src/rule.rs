@@ -10,7 +10,7 @@ pub(crate) enum Rule {
     FieldCount,
     /// The row is not UTF-8.
     NotUtf8,
-    /// The row is longer than [`crate::blocks::MAXIMUM_RECORD_BYTES`].
+    /// The row is longer than the contract's `limits.maxRecordBytes`.
     RowTooLong,
     /// A quoted field is followed by something other than a comma or the end of the row.
     TextAfterQuote,
@@ -102,7 +102,7 @@ impl Rule {
         let fixed = match self {
             Self::FieldCount => "wrong number of fields",
             Self::NotUtf8 => "not UTF-8",
-            Self::RowTooLong => "longer than 10 MB",
+            Self::RowTooLong => "longer than maxRecordBytes",
             Self::TextAfterQuote => "text after a closing quote",
             Self::UnclosedQuote => "a quote is not closed",
             Self::NotJson => "not a JSON object",

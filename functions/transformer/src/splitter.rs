@@ -1,7 +1,6 @@
 //! Splits the blocks of a file into fields, by format.
 
 use crate::batch::FieldBatch;
-use crate::blocks::MAXIMUM_RECORD_BYTES;
 use crate::csv::{BlockTraits, CsvLayout};
 use crate::csv_header::{HeaderSearch, find_header};
 use crate::framing::{Framing, OpenArrays};
@@ -84,11 +83,12 @@ impl RecordSplitter {
                     source.consume(head.len());
                     return Ok(None);
                 }
-                HeaderSearch::Incomplete if head.len() < MAXIMUM_RECORD_BYTES => {
-                    source.read_more().map_err(PipelineError::Read)?;
+                HeaderSearch::Incomplete if head.len() < plan.contract.limits.max_record_bytes as usize => {
+                    source.read_more().map_err(PipelineError::read)?;
                 }
                 HeaderSearch::Incomplete => {
-                    let reason = "the first line is no header: it does not end within 10 MB";
+                    let reason =
+                        "the first line is no header: it does not end within limits.maxRecordBytes of the contract";
                     return Err(PipelineError::Rejected(reason.to_owned()));
                 }
                 HeaderSearch::Rejected(reason) => return Err(PipelineError::Rejected(reason)),

@@ -22,16 +22,19 @@
 //! | table | `expectedFiles` | list of patterns of file names, see [`FilePattern`]; one without a file is a warning |
 //! | table | `deliverySeverity` | `warn` (default) or `fail` for these three, or a map from their names to that |
 //! | table | `controlTotals` | `{sum: column, required: true, trailer: {marker, rows, sum}}`, all optional: see [`ControlTotals`] |
+//! | table | `limits` | `{maxColumns, maxRecordBytes, maxExpansion, maxQuarantineBytes}`, all optional: see [`ObjectLimits`] |
 //! | column | `normalisation` | `lower` or `upper` |
 //! | column | `derivation` | derivation of a column that is not in bronze: see [`Derivation`] |
 
 mod build;
 mod build_source;
+mod limits;
 mod model;
 pub mod odcs;
 mod place;
 mod source;
 
+pub use limits::ObjectLimits;
 pub use model::{
     Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRule, DeliveryRules, Derivation, EventTime,
     FilePattern, Normalisation, OnPersonalData, Protection, Rules, TextFormat, Trailer,

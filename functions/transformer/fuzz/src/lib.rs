@@ -13,6 +13,7 @@ const LIMITS: PipelineLimits = PipelineLimits {
     run_bytes: 1 << 30,
     workers: 1,
     expected_bytes: 0,
+    text_bytes: u64::MAX,
 };
 
 static PLAN: LazyLock<TransformPlan> = LazyLock::new(|| {

@@ -6,6 +6,7 @@ mod dialects;
 mod formats;
 mod handler;
 mod lake;
+mod limits;
 mod oracle;
 mod parquet_input;
 mod personal;

@@ -35,7 +35,7 @@ fn transform(file: &[u8], format: InputFormat, plan: &TransformPlan) -> Result<O
     Ok((summary, files.into_inner().unwrap(), String::from_utf8(lines).unwrap()))
 }
 
-fn file(columns: Vec<(&str, ArrayRef)>, compression: Compression) -> Vec<u8> {
+pub fn file(columns: Vec<(&str, ArrayRef)>, compression: Compression) -> Vec<u8> {
     let batch =
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)));
     let batch = batch.unwrap();

@@ -27,6 +27,7 @@ pub const LIMITS: PipelineLimits = PipelineLimits {
     run_bytes: 1 << 30,
     workers: 1,
     expected_bytes: 0,
+    text_bytes: u64::MAX,
 };
 
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -58,6 +59,7 @@ pub fn run(
             Ok((summary, files.into_inner().unwrap(), String::from_utf8(lines).unwrap()))
         }
         Err(PipelineError::Rejected(reason)) => Err(reason),
+        Err(PipelineError::Limit(limit)) => Err(limit.to_string()),
         Err(failure) => panic!("{failure:?}"),
     }
 }

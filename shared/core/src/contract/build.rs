@@ -1,6 +1,7 @@
 //! Builds a validated [`Contract`] from a document.
 
 use super::build_source::{null_values, source_format, timestamp_format};
+use super::limits::object_limits;
 use super::model::{
     Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRule, DeliveryRules, Derivation, EventTime,
     FilePattern, Normalisation, OnPersonalData, Protection, Rules, TextFormat, Trailer,
@@ -69,6 +70,7 @@ fn contract(file: &str, text: &str) -> Result<Contract, ContractError> {
         on_personal_data: on_personal_data(&place, table)?,
         delivery: delivery_rules(&place, table)?,
         control_totals: control_totals(&place, table, &columns)?,
+        limits: object_limits(&place, table)?,
         columns,
         primary_key,
         partition_columns,

@@ -1,5 +1,6 @@
 //! The validated model of a contract.
 
+use super::limits::ObjectLimits;
 use super::source::{SourceFormat, TimestampFormat};
 use crate::assets::AssetError;
 use crate::error::{ErrorKind, StageError};
@@ -363,6 +364,8 @@ pub struct Contract {
     pub delivery: DeliveryRules,
     /// Control totals of an object; `None`: files with totals are not looked for.
     pub control_totals: Option<ControlTotals>,
+    /// How much one object may ask for.
+    pub limits: ObjectLimits,
     /// SHA-256 over the file, in hexadecimal.
     pub fingerprint: String,
 }

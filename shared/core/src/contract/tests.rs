@@ -253,3 +253,38 @@ fn personal_data_are_masked_unless_the_contract_says_otherwise() {
         "{error}"
     );
 }
+
+#[test]
+fn limits_of_an_object_are_numbers_within_bounds() {
+    let limits = |value: &str| with(&format!("{{property: limits, value: {value}}}")).map(|contract| contract.limits);
+    let set =
+        limits("{maxColumns: 9, maxRecordBytes: 2097152, maxExpansion: 50, maxQuarantineBytes: 5000000}").unwrap();
+    let expected = ObjectLimits {
+        max_columns: 9,
+        max_record_bytes: 2 << 20,
+        max_expansion: 50,
+        max_quarantine_bytes: 5_000_000,
+    };
+    assert_eq!(set, expected);
+    assert_eq!(limits("{}").unwrap(), ObjectLimits::default());
+    assert_eq!(set.text_bytes(10 << 20), 500 << 20);
+    assert_eq!(set.text_bytes(1), 64 << 20, "what is small does no harm");
+    for (value, expected) in [
+        (
+            "{maxColumns: 0}",
+            "things.limits.maxColumns: 0 is not a number from 1 to 10000",
+        ),
+        (
+            "{maxRecordBytes: 10}",
+            "things.limits.maxRecordBytes: 10 is not a number from 1048576 to 67108864",
+        ),
+        (
+            "{maxRows: 10}",
+            "things.limits.maxRows: is unknown: allowed are maxColumns, maxRecordBytes, maxExpansion",
+        ),
+        ("high", "things.limits: '\"high\"' is not a map"),
+    ] {
+        let error = limits(value).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
