@@ -43,7 +43,7 @@ pub(crate) async fn report(args: ReportArgs) -> Result<ExitCode, CliError> {
         if args.open {
             open(&url)?;
         }
-        serve::serve(listener, data_dir).await?;
+        serve::serve(listener, data_dir).await;
     } else if args.open {
         let absolute = std::path::absolute(&path).map_err(writing)?;
         open(&absolute.to_string_lossy())?;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use cardlake_loopback::{NoSpace, SignedRequest, listen, signature};
 use chrono::Utc;
+use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -97,9 +98,7 @@ pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftE
         let shutdown = async move {
             let _ = stopped.await;
         };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(shutdown).await {
-            tracing::error!(%error, "the redshift server stopped");
-        }
+        cardlake_loopback::serve(listener, TowerToHyperService::new(router), shutdown).await;
     });
     tracing::debug!(%addr, "redshift data api is listening");
     Ok(RedshiftServer {

@@ -6,21 +6,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cardlake_loopback::{HookDecision, ListenError, NoSpace, NoSpaceLog, RequestHook, ServerCredentials, listen};
-use hyper::body::Incoming;
+use cardlake_loopback::{
+    HookDecision, ListenError, NoSpace, NoSpaceLog, PatientBody, RequestHook, ServerCredentials, listen, serve,
+};
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, HttpError, HttpResponse, S3Error, S3ErrorCode, S3Result};
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use crate::created::CreatedObject;
 use crate::store::Store;
@@ -111,7 +109,9 @@ pub async fn start(options: S3ServerOptions) -> Result<S3Server, S3ServerError> 
     let mut builder = S3ServiceBuilder::new(Service::new(Arc::new(store), options.created));
     builder.set_auth(Auth(options.credentials));
     builder.set_access(Access { hook: options.hook });
-    let task = tokio::spawn(serve(listener, builder.build()));
+    let service = builder.build();
+    let service = service_fn(move |request| answer(service.clone(), request));
+    let task = tokio::spawn(serve(listener, service, std::future::pending()));
     tracing::info!(%address, "the S3 server listens");
     Ok(S3Server {
         address,
@@ -120,45 +120,16 @@ pub async fn start(options: S3ServerOptions) -> Result<S3Server, S3ServerError> 
     })
 }
 
-async fn serve(listener: TcpListener, service: S3Service) {
-    // Aborting this task drops the set, and with it every connection.
-    let mut connections = JoinSet::new();
-    loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                // Most often the process is out of file descriptors, which others give back.
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        while connections.try_join_next().is_some() {}
-        let service = service.clone();
-        connections.spawn(async move {
-            // Small answers must not wait for the next packet.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a connection keeps its delay");
-            }
-            let service = service_fn(move |request| answer(service.clone(), request));
-            let connection = auto::Builder::new(TokioExecutor::new());
-            if let Err(error) = connection.serve_connection(TokioIo::new(stream), service).await {
-                tracing::debug!(error, "a connection broke");
-            }
-        });
-    }
-}
-
 /// What the hook decided, on its way from the access check to the answer.
 #[derive(Clone, Default)]
 struct Decision(Arc<Mutex<Option<HookDecision>>>);
 
-async fn answer(service: S3Service, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
+async fn answer(service: S3Service, request: Request<PatientBody>) -> Result<HttpResponse, HttpError> {
     if let Some(region) = unusable_region(&request) {
         return Ok(other_region(&region));
     }
     let decision = Decision::default();
-    let mut request = request.map(Body::from);
+    let mut request = request.map(Body::http_body);
     request.extensions_mut().insert(decision.clone());
     let response = service.call(request).await?;
     let decided = *decision.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,7 +145,7 @@ async fn answer(service: S3Service, request: Request<Incoming>) -> Result<HttpRe
 }
 
 /// The region that a request is signed for, if it is none: s3cmd begins with `US`, and learns the name from the answer.
-fn unusable_region(request: &Request<Incoming>) -> Option<String> {
+fn unusable_region(request: &Request<PatientBody>) -> Option<String> {
     let authorization = request.headers().get(hyper::header::AUTHORIZATION)?.to_str().ok()?;
     let (_, credential) = authorization.split_once("Credential=")?;
     let region = credential.split('/').nth(2)?;

@@ -11,8 +11,9 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use cardlake_loopback::{AccessLog, ListenError, ServerCredentials, SignedRequest, listen, signature};
+use cardlake_loopback::{AccessLog, ListenError, ServerCredentials, SignedRequest, listen, serve, signature};
 use chrono::Utc;
+use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -133,11 +134,11 @@ pub async fn start(options: SecretsServerOptions) -> Result<SecretsServer, Secre
         access_log: options.access_log,
     };
     let router = Router::new().fallback(handle).with_state(server);
-    let task = tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "the secrets server stopped");
-        }
-    });
+    let task = tokio::spawn(serve(
+        listener,
+        TowerToHyperService::new(router),
+        std::future::pending(),
+    ));
     tracing::info!(%address, "the secrets server listens");
     Ok(SecretsServer { address, names, task })
 }

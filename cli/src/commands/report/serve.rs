@@ -26,6 +26,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cardlake_redshift_sql::Command;
 use cardlake_report::{Dashboard, Draft, Filters, Query, Table, Value};
+use hyper_util::service::TowerToHyperService;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,18 +93,12 @@ struct Rows {
 }
 
 /// Serves the page until the process is asked to end.
-///
-/// # Errors
-/// The server fails.
-pub(super) async fn serve(listener: TcpListener, data_dir: PathBuf) -> Result<(), CliError> {
+pub(super) async fn serve(listener: TcpListener, data_dir: PathBuf) {
     let ended = async {
         // Without a signal there is nothing to wait for.
         let _ = interrupt::requested().await;
     };
-    let serving = axum::serve(listener, router(data_dir)).with_graceful_shutdown(ended);
-    serving
-        .await
-        .map_err(|error| CliError::caused("serve the report", &error))
+    cardlake_loopback::serve(listener, TowerToHyperService::new(router(data_dir)), ended).await;
 }
 
 fn router(data_dir: PathBuf) -> Router {
