@@ -153,6 +153,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let refused = Access::open(folder.path()).await.err().unwrap().to_string();
         assert!(refused.contains("there is no warehouse in"), "{refused}");
+        let question = Environment::open(&folder.path().join("a?b"))
+            .await
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(question.contains("cannot be in a path with '?'"), "{question}");
         let environment = Environment::open(folder.path()).await.unwrap();
         let error = Environment::open(folder.path()).await.err().unwrap().to_string();
         let pid = std::process::id();

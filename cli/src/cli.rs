@@ -127,6 +127,7 @@ pub fn main() -> ExitCode {
         Err(error) => return report(&CliError::caused("start", &error)),
     };
     let outcome = runtime.block_on(async {
+        interrupt::report_large_files().map_err(|error| CliError::caused("start", &error))?;
         if command.ends_by_itself() {
             return execute(command, console).await;
         }

@@ -125,6 +125,12 @@ impl Environment {
 
     async fn start(data_dir: &Path, servers: Servers) -> Result<Self, CliError> {
         let doing = format!("use the folder {}", data_dir.display());
+        // DuckDB takes what follows for options, and looks for the log of the database elsewhere.
+        let absolute = std::path::absolute(data_dir).map_err(|error| CliError::caused(&doing, &error))?;
+        if absolute.as_os_str().as_encoded_bytes().contains(&b'?') {
+            let problem = CliError::failed(format!("cannot {doing}: the warehouse cannot be in a path with '?'"));
+            return Err(problem.hint("give another one with --data-dir"));
+        }
         durable::create_folders(data_dir)
             .map_err(|error| CliError::caused(&doing, &error).hint("give another one with --data-dir"))?;
         let data_dir = data_dir

@@ -92,7 +92,15 @@ pub(crate) fn lock(data_dir: &Path) -> Result<File, CliError> {
 /// The file cannot be made or locked.
 pub(crate) fn try_lock(data_dir: &Path) -> Result<Option<File>, CliError> {
     let path = data_dir.join("lock");
-    let failed = |error: &io::Error| CliError::caused(&format!("lock {}", path.display()), error);
+    let failed = |error: &io::Error| {
+        let failed = CliError::caused(&format!("lock {}", path.display()), error);
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                failed.hint("reading needs to write there, too: copy the folder, or ask the user that it belongs to")
+            }
+            _ => failed,
+        }
+    };
     let file = File::create(&path).map_err(|error| failed(&error))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),

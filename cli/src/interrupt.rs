@@ -28,6 +28,17 @@ impl Interrupt {
     }
 }
 
+/// Lets writes beyond `ulimit -f` fail with an error that is reported, instead of ending the process without a word.
+///
+/// # Errors
+/// As [`Interrupt::listen`].
+pub(crate) fn report_large_files() -> io::Result<()> {
+    /// SIGXFSZ on Linux and macOS; the standard library has no name for it.
+    const FILE_SIZE_EXCEEDED: i32 = 25;
+    // The handler stays when what listens to it is dropped.
+    signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED)).map(drop)
+}
+
 /// Waits for a request.
 ///
 /// # Errors
