@@ -14,13 +14,14 @@ module "bronze" {
   source = "./modules/bucket"
 
   name                 = local.bucket_names.bronze
-  kms_key_arn          = local.kms_key_arn
+  kms_key_arn          = local.bronze_kms_key_arn
+  readers              = local.bronze_readers
   log_bucket           = module.logs.name
   force_destroy        = !var.deletion_protection
   object_lock          = var.bronze_object_lock
   noncurrent_days      = var.noncurrent_days
   trigger_function_arn = local.function_arns["transformer"]
-  rules                = { cheaper = { transitions = var.bronze_transitions } }
+  rules                = { cheaper = { transitions = var.bronze_transitions, expiration_days = var.bronze_days } }
 
   # S3 tries the function when it is told of it.
   depends_on = [aws_lambda_permission.new_object]

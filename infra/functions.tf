@@ -62,6 +62,7 @@ locals {
   policy_values = {
     region                 = var.region
     kms_key_arn            = local.kms_key_arn
+    bronze_kms_key_arn     = local.bronze_kms_key_arn
     bronze_bucket_arn      = local.bucket_arns.bronze
     silver_bucket_arn      = local.bucket_arns.silver
     gold_bucket_arn        = local.bucket_arns.gold

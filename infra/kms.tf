@@ -1,4 +1,5 @@
-# One key for all data at rest: buckets, logs, queues, topic, secrets, warehouse.
+# Two keys for all data at rest: that of the raw files, which hardly anybody may use, and that of the rest: buckets, logs, queues,
+# topic, secrets, warehouse.
 
 resource "aws_kms_key" "data" {
   count                   = var.kms_key_arn == null ? 1 : 0
@@ -52,4 +53,40 @@ resource "aws_kms_alias" "data" {
   count         = var.kms_key_arn == null ? 1 : 0
   name          = "alias/${local.prefix}"
   target_key_id = aws_kms_key.data[0].key_id
+}
+
+# Raw files hold card numbers in clear text. A permission in IAM alone, such as that of an administrator, does not decrypt them.
+resource "aws_kms_key" "bronze" {
+  count                   = var.bronze_kms_key_arn == null ? 1 : 0
+  description             = "Raw files of ${local.prefix}."
+  enable_key_rotation     = true
+  rotation_period_in_days = 365
+  deletion_window_in_days = 30
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "IamPoliciesOfThisAccount"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        Sid       = "NobodyElseDecryptsRawFiles"
+        Effect    = "Deny"
+        Principal = { AWS = "*" }
+        Action    = ["kms:Decrypt", "kms:ReEncryptFrom"]
+        Resource  = "*"
+        Condition = { ArnNotLike = { "aws:PrincipalArn" = concat(local.bronze_readers, local.bronze_writers) } }
+      },
+    ]
+  })
+}
+
+resource "aws_kms_alias" "bronze" {
+  count         = var.bronze_kms_key_arn == null ? 1 : 0
+  name          = "alias/${local.prefix}-bronze"
+  target_key_id = aws_kms_key.bronze[0].key_id
 }

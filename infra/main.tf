@@ -26,5 +26,11 @@ locals {
   function_names = { for key in keys(local.function_defaults) : key => "${local.prefix}-${key}" }
   function_arns  = { for key, name in local.function_names : key => "arn:${local.partition}:lambda:${var.region}:${local.account_id}:function:${name}" }
 
-  kms_key_arn = var.kms_key_arn == null ? aws_kms_key.data[0].arn : var.kms_key_arn
+  kms_key_arn        = var.kms_key_arn == null ? aws_kms_key.data[0].arn : var.kms_key_arn
+  bronze_kms_key_arn = var.bronze_kms_key_arn == null ? aws_kms_key.bronze[0].arn : var.bronze_kms_key_arn
+
+  # Whoever uploads in parts has to decrypt, too.
+  role_arns      = { for key, name in local.function_names : key => "arn:${local.partition}:iam::${local.account_id}:role/${name}" }
+  bronze_readers = concat([local.role_arns["transformer"]], var.bronze_readers)
+  bronze_writers = concat(var.synthetic_data ? [local.role_arns["generator"]] : [], var.bronze_writers)
 }

@@ -139,9 +139,38 @@ variable "log_retention_days" {
 # ---- Data ----
 
 variable "kms_key_arn" {
-  description = "Key of all data; its policy has to let the services of kms.tf use it. Null: a key is made."
+  description = "Key of all data but raw files; its policy has to let the services of kms.tf use it. Null: a key is made."
   type        = string
   default     = null
+}
+
+variable "bronze_kms_key_arn" {
+  description = "Key of the raw files; its policy should be that of kms.tf. Null: a key is made."
+  type        = string
+  default     = null
+}
+
+variable "bronze_readers" {
+  description = "ARNs of those who may read raw files beside the transformer, such as arn:aws:iam::…:role/on-call. Nobody else can, administrators included."
+  type        = list(string)
+  default     = []
+}
+
+variable "bronze_writers" {
+  description = "ARNs of those who deliver raw files in parts (multipart), for which S3 wants the right to decrypt. They cannot read them."
+  type        = list(string)
+  default     = []
+}
+
+variable "bronze_days" {
+  description = "Days after which a raw file is removed. Null: never. Its rows stay in silver, but a later run of its day would take them back."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.bronze_days == null || try(var.bronze_days > 0, false)
+    error_message = "Give a number of days above 0, or null."
+  }
 }
 
 variable "bronze_object_lock" {

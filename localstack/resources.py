@@ -52,7 +52,8 @@ def create(client, zips, token_keys, redshift_endpoint, longest_wait=10):
     """
     key = client("kms").create_key(Description="the lake")["KeyMetadata"]["Arn"]
     client("kms").create_alias(AliasName="alias/cardlake", TargetKeyId=key)
-    _buckets(client("s3"), key)
+    bronze_key = client("kms").create_key(Description="the raw files")["KeyMetadata"]["Arn"]
+    _buckets(client("s3"), {"bronze": bronze_key, "silver": key, "gold": key})
     secret = client("secretsmanager").create_secret(Name=TOKEN_KEY_SECRET, SecretString=token_keys, KmsKeyId=key)["ARN"]
     topic = client("sns").create_topic(Name="cardlake-runs")["TopicArn"]
     dead_letters = {}
@@ -65,6 +66,7 @@ def create(client, zips, token_keys, redshift_endpoint, longest_wait=10):
     names = {
         "region": REGION,
         "kms_key_arn": key,
+        "bronze_kms_key_arn": bronze_key,
         "token_key_secret_arn": secret,
         "notification_topic_arn": topic,
         "warehouse_arn": arn("redshift-serverless", "workgroup/cardlake"),
@@ -116,12 +118,12 @@ def create(client, zips, token_keys, redshift_endpoint, longest_wait=10):
     }
 
 
-def _buckets(s3, key):
-    rule = {
-        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key},
-        "BucketKeyEnabled": True,
-    }
-    for bucket in BUCKETS.values():
+def _buckets(s3, keys):
+    for layer, bucket in BUCKETS.items():
+        rule = {
+            "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": keys[layer]},
+            "BucketKeyEnabled": True,
+        }
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
         s3.put_public_access_block(

@@ -68,11 +68,16 @@ if command -v terraform >/dev/null; then
   # What is off in all of them.
   terraform -chdir=infra plan -no-color -input=false -lock=false -state="$work/none.tfstate" \
     -var-file=environments/dev.tfvars -var "packages=$work/packages" -var spectrum=true \
+    -var 'bronze_readers=["arn:aws:iam::123456789012:role/on-call"]' \
     -var 'warehouse_clients={cidrs=["10.0.0.0/16","fd00::/8"],security_group_ids=["sg-00000000000000000"]}' >"$work/log" 2>&1 \
     || { grep -A20 '^Error' "$work/log" >&2; say "no plan with Spectrum and clients"; exit 1; }
   for resource in 'aws_vpc_endpoint.glue' 'aws_iam_role_policy.spectrum' 'warehouse_addresses\["fd00::/8"\]' 'warehouse_groups'; do
     grep -q "# .*$resource.* will be created" "$work/log" || { say "a plan with Spectrum and clients lacks $resource"; exit 1; }
   done
+  # The key of the raw files lets those decrypt who are named, the functions that have to, and nobody else.
+  grep -B14 'Sid  *= "NobodyElseDecryptsRawFiles"' "$work/log" | grep -oE 'role/[a-z-]+' | sort | paste -sd ' ' >"$work/readers"
+  [ "$(cat "$work/readers")" = "role/cardlake-dev-generator role/cardlake-dev-transformer role/on-call" ] \
+    || { say "raw files can be decrypted by: $(cat "$work/readers")"; exit 1; }
   if terraform -chdir=infra plan -no-color -input=false -lock=false -state="$work/none.tfstate" \
     -var-file=environments/dev.tfvars -var "packages=$work/packages" \
     -var 'warehouse_clients={cidrs=["0.0.0.0/0"]}' >"$work/log" 2>&1; then

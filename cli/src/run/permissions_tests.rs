@@ -105,6 +105,7 @@ const EXCEPTIONS: &[(&str, &str, &str, &str)] = &[
 ];
 
 const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/data";
+const BRONZE_KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/bronze";
 const TOKEN_KEYS: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:token-keys";
 const PASSWORD: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:warehouse";
 /// The loader with the administrator's password.
@@ -167,6 +168,7 @@ fn policy(file: &str) -> BTreeSet<Permission> {
         ("gold_bucket_arn", &format!("arn:aws:s3:::{GOLD}")),
         ("silver_tables", &json!(tables).to_string()),
         ("kms_key_arn", KEY),
+        ("bronze_kms_key_arn", BRONZE_KEY),
         ("region", "us-east-1"),
         ("token_key_secret_arn", TOKEN_KEYS),
         ("warehouse_secret_arn", PASSWORD),
@@ -199,23 +201,24 @@ fn policy(file: &str) -> BTreeSet<Permission> {
     allowed
 }
 
-/// What a request needs. Objects are encrypted with the key, as is the secret.
+/// What a request needs. Objects are encrypted with the key of their bucket, the secret with that of all but bronze.
 fn needs(access: &Access) -> Vec<Permission> {
     let arn = format!("arn:aws:s3:::{}", access.resource);
     let bucket = format!("arn:aws:s3:::{}", access.resource.split('/').next().unwrap_or_default());
+    let key = if bucket.ends_with(BRONZE) { BRONZE_KEY } else { KEY };
     match (access.service, access.operation.as_str()) {
         ("s3", "GetObject" | "HeadObject") if access.found => {
-            vec![permission("s3:GetObject", arn), permission("kms:Decrypt", KEY)]
+            vec![permission("s3:GetObject", arn), permission("kms:Decrypt", key)]
         }
         // Who may not list is told 403, not 404.
         ("s3", "GetObject" | "HeadObject") => {
             vec![permission("s3:GetObject", arn), permission("s3:ListBucket", bucket)]
         }
-        ("s3", "PutObject") => vec![permission("s3:PutObject", arn), permission("kms:GenerateDataKey", KEY)],
+        ("s3", "PutObject") => vec![permission("s3:PutObject", arn), permission("kms:GenerateDataKey", key)],
         ("s3", "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload") => vec![
             permission("s3:PutObject", arn),
-            permission("kms:GenerateDataKey", KEY),
-            permission("kms:Decrypt", KEY),
+            permission("kms:GenerateDataKey", key),
+            permission("kms:Decrypt", key),
         ],
         ("s3", "DeleteObject") => vec![permission("s3:DeleteObject", arn)],
         // Its objects are in the body of the request: the test notes them one by one.

@@ -161,6 +161,15 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
         Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
       },
+      ], var.readers == null ? [] : [
+      {
+        Sid       = "ReadersOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = ["s3:GetObject", "s3:GetObjectVersion"]
+        Resource  = "${aws_s3_bucket.this.arn}/*"
+        Condition = { ArnNotLike = { "aws:PrincipalArn" = var.readers } }
+      },
       ], var.log_source_account == null ? [] : [
       {
         Sid       = "AccessLogs"

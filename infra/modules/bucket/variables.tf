@@ -9,6 +9,12 @@ variable "kms_key_arn" {
   default     = null
 }
 
+variable "readers" {
+  description = "ARNs (`*` and `?` are wildcards) of the only ones that may read objects, whatever else allows it. Null: as IAM allows."
+  type        = list(string)
+  default     = null
+}
+
 variable "log_bucket" {
   description = "Bucket of the access logs. Null: none are kept."
   type        = string
