@@ -2,7 +2,7 @@
 
 use crate::faults::{Fault, FaultAt};
 use crate::support::{
-    DATASET, Failed, Lake, Options, SILVER, after_the_retention, copy, data_files, deliver, files_below, row,
+    DATASET, Failed, Lake, Options, SILVER, after_the_retention, bundles, copy, data_files, deliver, files_below, row,
 };
 use cardlake_core::events::{PublishOutput, RemovedObjects};
 use futures::stream::{self, StreamExt};
@@ -237,11 +237,13 @@ async fn rerun(root: &Path, work: Work) -> Contents {
     found
 }
 
-/// Keys of the data files that are no part of the table.
+/// Keys of the data files that are no part of the table, and of the bundles, which never are.
 async fn orphans(lake: &Lake) -> BTreeSet<String> {
     let active = lake.active_files().await;
     let active: BTreeSet<String> = active.iter().map(|file| format!("{DATASET}/{}", file.path)).collect();
-    data_files(lake.root()).difference(&active).cloned().collect()
+    let mut orphans: BTreeSet<String> = data_files(lake.root()).difference(&active).cloned().collect();
+    orphans.extend(bundles(lake.root()));
+    orphans
 }
 
 /// A day that was published.

@@ -182,7 +182,10 @@ async fn other_implementations_read_rows_schema_statistics_history_and_earlier_b
         .map(|path| format!("{DATASET}/{}", path.as_str().unwrap()))
         .collect();
     assert!(orphans.len() > 10, "{orphans:?}");
-    assert_eq!(vacuumed.keys, orphans, "both vacuums find the same");
+    // The others leave folders alone whose names begin with `_`.
+    let of_all: Vec<&String> = vacuumed.keys.iter().filter(|key| !key.contains("/_")).collect();
+    assert_eq!(of_all, orphans.iter().collect::<Vec<_>>(), "both vacuums find the same");
+    assert!(vacuumed.keys.len() > of_all.len(), "bundles are ours alone");
 
     let statistics = &seen["statistics"];
     assert_eq!(statistics["wrong"], json!([]));

@@ -10,6 +10,7 @@ use cardlake_core::events::{
     OptimizedDataset, PublishOutput, ReconcileOutput, ReconcilerEvent, TransformerEvent, TransformerOutput,
     VacuumedDataset,
 };
+use cardlake_core::paths::bundles_prefix;
 use cardlake_lake::delta::{ActiveFile, DeltaStore, DeltaTable};
 use cardlake_loopback::RequestHook;
 use cardlake_reconciler::Output;
@@ -374,6 +375,13 @@ pub fn data_files(root: &Path) -> BTreeSet<String> {
         .filter(|name| !name.starts_with('_'))
         .map(|name| format!("{DATASET}/{name}"))
         .collect()
+}
+
+/// Keys of all bundles in the table's folder.
+pub fn bundles(root: &Path) -> BTreeSet<String> {
+    let prefix = bundles_prefix(DATASET);
+    let folder = files_below(&root.join(SILVER).join(&prefix));
+    folder.into_keys().map(|name| format!("{prefix}{name}")).collect()
 }
 
 /// Settings of a property test: so many cases, or as many as the variable `PROPTEST_CASES` says.

@@ -13,7 +13,7 @@ use crate::resolution::Origin;
 use crate::rewrite::{Rewritten, rewrite};
 use crate::rows::RowSet;
 use cardlake_core::contract::Contract;
-use cardlake_core::records::DataFile;
+use cardlake_core::records::{BundlePart, DataFile};
 use cardlake_lake::delta::ActiveFile;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +28,6 @@ pub(crate) struct Files<'a> {
     pub(crate) new: &'a [DataFile],
     /// Files that were compared.
     pub(crate) inputs: &'a [Input],
-    /// Their descriptions, in the same order.
-    pub(crate) described: &'a [DataFile],
     /// All committed files, by path.
     pub(crate) active: &'a [ActiveFile],
 }
@@ -62,6 +60,7 @@ pub(crate) fn describe(file: &ActiveFile) -> DataFile {
         partition_values: file.partition_values.clone(),
         modification_time: file.modification_time,
         columns: file.columns(),
+        bundle: None,
     }
 }
 
@@ -78,7 +77,7 @@ impl Part {
     async fn open(self, contract: &Contract, source: &Arc<dyn Ranges>) -> Result<MergeInput, ReconcilerError> {
         let remote = match self.remote {
             Some(remote) => remote,
-            None => RemoteFile::open(source, &key_of(contract, &self.file), self.file.size).await?,
+            None => RemoteFile::of(source, &contract.dataset, &self.file).await?,
         };
         Ok(MergeInput {
             file: self.file,
@@ -98,11 +97,10 @@ pub(crate) async fn write(
     files: &Files<'_>,
     verdict: Verdict,
 ) -> Result<Changes, ReconcilerError> {
-    let compared = files.described.iter().zip(files.inputs);
-    let compared = compared.zip(verdict.dropped.into_iter().zip(verdict.files));
+    let compared = files.inputs.iter().zip(verdict.dropped.into_iter().zip(verdict.files));
     let mut seen: BTreeMap<&str, (Origin, RowSet, RemoteFile)> = compared
-        .filter(|((_, input), _)| input.origin != Origin::Evidence)
-        .map(|((file, input), (dropped, remote))| (file.path.as_str(), (input.origin, dropped, remote)))
+        .filter(|(input, _)| input.origin != Origin::Evidence)
+        .map(|(input, (dropped, remote))| (input.file.path.as_str(), (input.origin, dropped, remote)))
         .collect();
     let shrinking = |(_, (origin, dropped, _)): &(&&str, &(Origin, RowSet, RemoteFile))| {
         *origin == Origin::Committed && dropped.count() > 0
@@ -125,7 +123,7 @@ pub(crate) async fn write(
     let mut additions: Vec<Part> = added.map(&mut part).collect();
     let taken_back = verdict.taken_back.iter().map(|back| back.rows.count()).sum();
     let returning = verdict.taken_back.iter().filter_map(|back| {
-        let file = files.described.get(back.input)?.clone();
+        let file = files.inputs.get(back.input)?.file.clone();
         let dropped = back.rows.complement(file.rows);
         let remote = None;
         Some(Part { file, dropped, remote })
@@ -175,9 +173,15 @@ pub(crate) async fn write(
         .buffer_unordered(workers)
         .try_collect()
         .await?;
-    let bytes_written = written.iter().map(|file| file.size).sum();
-    let mut add = adopted;
-    add.extend(written);
+    let mut bytes_written = written.iter().map(|file| file.size).sum();
+    let mut add = written;
+    let mut unbundled = stream::iter(adopted)
+        .map(|file| unbundle(contract, silver, file))
+        .buffer_unordered(CONCURRENT_OPENS);
+    while let Some((file, bytes)) = unbundled.try_next().await? {
+        bytes_written += bytes;
+        add.push(file);
+    }
     add.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Changes {
         tally: verdict.tally,
@@ -187,6 +191,24 @@ pub(crate) async fn write(
         remove: removed.into_iter().collect(),
         bytes_written,
     })
+}
+
+/// Gives an adopted file an object of its own, if it has none; returns the bytes written for that, too.
+async fn unbundle(
+    contract: &Contract,
+    silver: &Arc<Bucket>,
+    mut file: DataFile,
+) -> Result<(DataFile, u64), ReconcilerError> {
+    let Some(BundlePart { key, offset }) = file.bundle.take() else {
+        return Ok((file, 0));
+    };
+    let bytes = silver.get_bundled(&key, offset..offset + file.size).await?;
+    silver
+        .storage
+        .put(&silver.name, &key_of(contract, &file), bytes)
+        .await?;
+    let size = file.size;
+    Ok((file, size))
 }
 
 /// Writes one file of the rows of some: what is left of one, or several merged.

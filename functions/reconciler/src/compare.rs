@@ -16,6 +16,7 @@ use crate::rows::{Ranks, RowSet};
 use crate::spool::{Groups, ProvenanceReader, Provenances, RunWriter};
 use crate::withdrawn::{Reapplied, withdrawn};
 use cardlake_core::error::{ErrorKind, StageError};
+use cardlake_core::records::DataFile;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,10 +37,8 @@ const BUFFER_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=2 * 1024 * 1024;
 /// A file to compare.
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
-    /// Key in the silver bucket.
-    pub(crate) key: String,
-    /// Size in bytes.
-    pub(crate) size: u64,
+    /// The file.
+    pub(crate) file: DataFile,
     /// What its rows are.
     pub(crate) origin: Origin,
 }
@@ -109,6 +108,7 @@ pub(crate) struct TakenBack {
 /// A file cannot be read, or is one of this project's and not sorted by its key.
 pub(crate) async fn compare(
     source: &Arc<dyn Ranges>,
+    dataset: &str,
     inputs: &[Input],
     keys: KeyColumns,
     columns: ProvenanceColumns,
@@ -116,7 +116,7 @@ pub(crate) async fn compare(
     reapplied: Vec<Reapplied>,
 ) -> Result<Verdict, ReconcilerError> {
     let opened: Vec<Option<RemoteFile>> = stream::iter(inputs)
-        .map(|input| open(source, input))
+        .map(|input| open(source, dataset, input))
         .buffered(CONCURRENT_OPENS)
         .try_collect()
         .await?;
@@ -160,11 +160,14 @@ pub(crate) async fn compare(
 }
 
 /// Opens an input; `None` for a superseded file that was vacuumed: versions are resolved without its evidence.
-async fn open(source: &Arc<dyn Ranges>, input: &Input) -> Result<Option<RemoteFile>, ReconcilerError> {
-    match RemoteFile::open(source, &input.key, input.size).await {
+async fn open(source: &Arc<dyn Ranges>, dataset: &str, input: &Input) -> Result<Option<RemoteFile>, ReconcilerError> {
+    match RemoteFile::of(source, dataset, &input.file).await {
         Ok(file) => Ok(Some(file)),
         Err(error) if input.origin == Origin::Evidence && error.kind() == ErrorKind::NotFound => {
-            tracing::warn!(key = %input.key, "a superseded data file was vacuumed and is no evidence");
+            tracing::warn!(
+                path = input.file.path,
+                "a superseded data file was vacuumed and is no evidence"
+            );
             Ok(None)
         }
         Err(error) => Err(error),

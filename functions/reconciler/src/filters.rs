@@ -30,7 +30,7 @@ use cardlake_core::paths;
 use cardlake_core::records::DataFile;
 use cardlake_lake::delta::ActiveFile;
 use chrono::NaiveDate;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use probe::{Known, Probe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -118,20 +118,13 @@ impl Distant {
             }
         }
         let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
-        let probing = new.iter().map(|file| (file.path.as_str(), file.size));
-        let probing = probing.chain(
-            unfiltered
-                .iter()
-                .map(|&index| (&*distant[index].path, distant[index].size)),
-        );
-        let probing: Vec<(String, u64)> = probing
-            .map(|(path, size)| (format!("{}/{path}", contract.dataset), size))
-            .collect();
-        let files: Vec<RemoteFile> = stream::iter(&probing)
-            .map(|(key, size)| RemoteFile::open(&source, key, *size))
-            .buffered(CONCURRENT_OPENS)
-            .try_collect()
-            .await?;
+        let dataset = contract.dataset.as_str();
+        let opened = new.iter().map(|file| RemoteFile::of(&source, dataset, file).boxed());
+        let opened = opened.chain(unfiltered.iter().map(|&index| {
+            let (file, source) = (distant[index], &source);
+            async move { RemoteFile::open(source, &format!("{dataset}/{}", file.path), file.size).await }.boxed()
+        }));
+        let files: Vec<RemoteFile> = stream::iter(opened).buffered(CONCURRENT_OPENS).try_collect().await?;
         let mut hashes = probe::read(files, keys).await?;
         let owners = std::iter::repeat_n(None, new.len()).chain(unfiltered.iter().copied().map(Some));
         let mut probe = Probe::new(&mut hashes, owners.collect());
@@ -200,12 +193,8 @@ pub(crate) async fn carry_over(
         return Ok(());
     }
     let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
-    let names: Vec<(String, u64)> = covered
-        .iter()
-        .map(|file| (format!("{}/{}", contract.dataset, file.path), file.size))
-        .collect();
-    let files: Vec<RemoteFile> = stream::iter(&names)
-        .map(|(key, size)| RemoteFile::open(&source, key, *size))
+    let files: Vec<RemoteFile> = stream::iter(&covered)
+        .map(|file| RemoteFile::of(&source, &contract.dataset, file))
         .buffered(CONCURRENT_OPENS)
         .try_collect()
         .await?;

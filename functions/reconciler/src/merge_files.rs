@@ -90,6 +90,7 @@ pub(crate) fn merge_files(contract: &Contract, inputs: &[MergeInput]) -> Result<
             partition_values: first.file.partition_values.clone(),
             modification_time: times.max().unwrap_or(first.file.modification_time),
             columns,
+            bundle: None,
         },
         content,
     })

@@ -215,7 +215,7 @@ impl<'a> Work<'a> {
         let inputs: Vec<MergeInput> = stream::iter(group)
             .map(|file| async {
                 let file = describe(file);
-                let remote = RemoteFile::open(&source, &key_of(self.contract, &file), file.size).await?;
+                let remote = RemoteFile::of(&source, &self.contract.dataset, &file).await?;
                 Ok::<_, ReconcilerError>(MergeInput {
                     file,
                     remote,

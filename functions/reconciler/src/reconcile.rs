@@ -2,7 +2,7 @@
 
 use crate::accounting;
 use crate::applied;
-use crate::changes::{self, Changes, Files, describe, key_of};
+use crate::changes::{self, Changes, Files, describe};
 use crate::committed::{Committed, SourceRange, source_column};
 use crate::compare::{Input, Verdict, compare};
 use crate::context::Context;
@@ -153,7 +153,6 @@ async fn write_candidate(
     let files = Files {
         new: &plan.new,
         inputs: &plan.inputs,
-        described: &plan.described,
         active: &active,
     };
     let changes = changes::write(contract, &silver, &files, verdict).await?;
@@ -272,8 +271,6 @@ struct Plan {
     new: Vec<DataFile>,
     /// Files to compare: new, then committed, then superseded.
     inputs: Vec<Input>,
-    /// Their descriptions, in the same order.
-    described: Vec<DataFile>,
     /// And the new object that each belongs to.
     objects: Vec<Option<usize>>,
     /// The new objects that were applied under other rules before.
@@ -294,25 +291,20 @@ impl Plan {
             ..Self::default()
         };
         for (object, file) in chosen.new {
-            plan.add(contract, Origin::New, Some(object), objects[object][file].clone());
+            plan.add(Origin::New, Some(object), objects[object][file].clone());
         }
         for index in chosen.committed {
-            plan.add(contract, Origin::Committed, None, describe(&active[index]));
+            plan.add(Origin::Committed, None, describe(&active[index]));
         }
         for index in chosen.evidence {
-            plan.add(contract, Origin::Evidence, None, evidence[index].clone());
+            plan.add(Origin::Evidence, None, evidence[index].clone());
         }
         plan
     }
 
-    fn add(&mut self, contract: &Contract, origin: Origin, object: Option<usize>, file: DataFile) {
-        self.inputs.push(Input {
-            key: key_of(contract, &file),
-            size: file.size,
-            origin,
-        });
+    fn add(&mut self, origin: Origin, object: Option<usize>, file: DataFile) {
+        self.inputs.push(Input { file, origin });
         self.objects.push(object);
-        self.described.push(file);
     }
 
     /// Adds what tells the rows that objects delivered before and do not deliver any more: all files of the objects, and all
@@ -327,17 +319,13 @@ impl Plan {
         // Superseded files stay behind all others, as they can be missing.
         let end = self.inputs.iter().position(|input| input.origin == Origin::Evidence);
         let end = end.unwrap_or(self.inputs.len());
-        let evidence = (
-            self.inputs.split_off(end),
-            self.objects.split_off(end),
-            self.described.split_off(end),
-        );
-        let known = self.described.iter().enumerate();
-        let mut known: BTreeMap<String, usize> = known.map(|(index, file)| (file.path.clone(), index)).collect();
+        let evidence = (self.inputs.split_off(end), self.objects.split_off(end));
+        let known = self.inputs.iter().enumerate();
+        let mut known: BTreeMap<String, usize> = known.map(|(index, input)| (input.file.path.clone(), index)).collect();
         let mut index_of = |plan: &mut Self, origin, object, file: DataFile| {
             let path = file.path.clone();
             *known.entry(path).or_insert_with(|| {
-                plan.add(contract, origin, object, file);
+                plan.add(origin, object, file);
                 plan.inputs.len() - 1
             })
         };
@@ -371,7 +359,6 @@ impl Plan {
         }
         self.inputs.extend(evidence.0);
         self.objects.extend(evidence.1);
-        self.described.extend(evidence.2);
     }
 
     async fn compare(
@@ -388,7 +375,16 @@ impl Plan {
         let day = Date32Type::from_naive_date(batch_date);
         let source: Arc<dyn Ranges> = Arc::<Bucket>::clone(silver);
         let reapplied = self.reapplied.clone();
-        compare(&source, &self.inputs, KeyColumns::of(contract), columns, day, reapplied).await
+        compare(
+            &source,
+            &contract.dataset,
+            &self.inputs,
+            KeyColumns::of(contract),
+            columns,
+            day,
+            reapplied,
+        )
+        .await
     }
 }
 

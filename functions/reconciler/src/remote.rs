@@ -2,8 +2,9 @@
 
 use crate::error::ReconcilerError;
 use crate::prefetch::PrefetchBuffers;
-use crate::ranges::{Held, Ranges};
+use crate::ranges::{Bundled, Held, Ranges};
 use cardlake_aws::storage::StorageError;
+use cardlake_core::records::DataFile;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -29,6 +30,22 @@ pub(crate) struct RemoteFile {
 }
 
 impl RemoteFile {
+    /// Reads the metadata of a data file of a dataset, which may be in a bundle.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) async fn of(source: &Arc<dyn Ranges>, dataset: &str, file: &DataFile) -> Result<Self, ReconcilerError> {
+        let key = format!("{dataset}/{}", file.path);
+        match &file.bundle {
+            None => Self::open(source, &key, file.size).await,
+            Some(part) => {
+                let (source, part) = (Arc::clone(source), part.clone());
+                let bundled: Arc<dyn Ranges> = Arc::new(Bundled { source, part });
+                Self::open(&bundled, &key, file.size).await
+            }
+        }
+    }
+
     /// Reads the metadata of a data file.
     ///
     /// # Errors

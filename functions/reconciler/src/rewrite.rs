@@ -64,6 +64,7 @@ pub(crate) fn rewrite(
             partition_values: original.partition_values.clone(),
             modification_time: original.modification_time,
             columns,
+            bundle: None,
         },
         content,
     })

@@ -24,8 +24,8 @@ use cardlake_aws::storage::ObjectMeta;
 use cardlake_core::contract::Contract;
 use cardlake_core::events::{RemovedObjects, VacuumOutput, VacuumedDataset};
 use cardlake_core::paths::{
-    all_candidates_prefix, all_object_records_prefix, candidate_batch_date, data_file_path, key_filters_prefix,
-    table_prefix,
+    all_candidates_prefix, all_object_records_prefix, bundles_prefix, candidate_batch_date, data_file_path,
+    key_filters_prefix, table_prefix,
 };
 use cardlake_core::records::{Candidate, ObjectRecord};
 use cardlake_lake::delta::{DeltaTable, obsolete_log_files};
@@ -118,18 +118,23 @@ impl Past {
             .map(|object| context.storage.get_json::<ObjectRecord>(silver, &object.key))
             .buffer_unordered(CONCURRENT_READS);
         while let Some(record) = reads.try_next().await? {
-            referred.extend(record.into_iter().flat_map(|record| record.files).map(|file| file.path));
+            for file in record.into_iter().flat_map(|record| record.files) {
+                referred.extend(file.bundle.map(|part| part.key));
+                referred.insert(file.path);
+            }
         }
 
         let candidates = past_candidates(context, &table, cutoff, &mut referred).await?;
         let is_referred = |key: &str| data_file_path(dataset, key).is_none_or(|path| referred.contains(path));
-        let filters_prefix = key_filters_prefix(dataset);
+        let (filters_prefix, bundles_prefix) = (key_filters_prefix(dataset), bundles_prefix(dataset));
         let silver = Bucket::new(&context.storage, silver);
         let mut data_files = Vec::new();
         for file in files.into_iter().filter(is_past) {
             let unreferred = if file.key.starts_with(&filters_prefix) {
                 let described = filters::paths_of(&silver, &file).await?;
                 !described.iter().any(|path| referred.contains(path))
+            } else if file.key.starts_with(&bundles_prefix) {
+                !referred.contains(&file.key)
             } else {
                 !is_referred(&file.key)
             };

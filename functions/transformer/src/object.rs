@@ -21,10 +21,11 @@ use cardlake_core::bronze::{BronzeObject, Encoding, InputFormat, classify};
 use cardlake_core::contract::Contract;
 use cardlake_core::error::with_causes;
 use cardlake_core::events::{Compression, TransformStatus, TransformerEvent, TransformerOutput};
-use cardlake_core::paths::BronzeKey;
+use cardlake_core::paths::{self, BronzeKey};
 use cardlake_core::pii::Tokenizer;
-use cardlake_core::records::{ObjectRecord, RowCounts};
+use cardlake_core::records::{BundlePart, ObjectRecord, RowCounts};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::BTreeMap;
 use std::io::Seek;
 use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::{SpooledData, SpooledTempFile};
@@ -36,6 +37,8 @@ const WAITING_PIECES: usize = 16;
 const WAITING_FILES: usize = 1;
 /// Data files uploaded concurrently.
 const PARALLEL_WRITES: usize = 4;
+/// Bytes of the data files of an object up to which they are written as one bundle.
+const BUNDLE_BYTES: u64 = 256 << 10;
 /// Bytes of quarantined rows held in memory before they go to a temporary file.
 const QUARANTINE_MEMORY: usize = 16 << 20;
 
@@ -188,6 +191,7 @@ impl Job<'_> {
             ingest_micros: meta.last_modified.timestamp_micros(),
         };
         let names = self.names(&meta);
+        let bundle = paths::bundle(&self.key.dataset, &names.bundle_id());
         let mut plan = TransformPlan::new(
             self.contract,
             facts,
@@ -223,19 +227,28 @@ impl Job<'_> {
             }
             drop(piece_sender);
         };
-        let ((), stored, worked) = tokio::join!(feed, self.store(file_receiver), work);
+        let ((), stored, worked) = tokio::join!(feed, self.store(file_receiver, &bundle), work);
         // A failed write stops the pipeline, too, so report it first.
-        stored?;
+        let offsets = stored?;
         let worked = worked.map_err(|source| TransformerError::Aborted {
             key: key.clone(),
             source,
         })?;
         match worked {
-            Work::Done(summary, lines) => match totals
+            Work::Done(mut summary, lines) => match totals
                 .difference(&summary, "control file")
                 .or_else(|| trailer_difference(self.contract, &summary))
             {
-                None => self.finish(&meta, summary, lines).await,
+                None => {
+                    for file in &mut summary.files {
+                        let offset = offsets.get(&file.path);
+                        file.bundle = offset.map(|offset| BundlePart {
+                            key: bundle.clone(),
+                            offset: *offset,
+                        });
+                    }
+                    self.finish(&meta, summary, lines).await
+                }
                 Some(reason) => {
                     let bytes = Some(summary.text.read);
                     Ok(record::rejected(self.key, &meta, self.rules, reason, bytes))
@@ -259,9 +272,24 @@ impl Job<'_> {
         ])
     }
 
-    /// Uploads data files as they are encoded.
-    async fn store(&self, mut files: mpsc::Receiver<EncodedFile>) -> Result<(), StorageError> {
-        stream::poll_fn(move |task| files.poll_recv(task))
+    /// Uploads data files as they are encoded, or all of them as one bundle if they are small: then the offset of each, by path.
+    async fn store(
+        &self,
+        mut files: mpsc::Receiver<EncodedFile>,
+        bundle: &str,
+    ) -> Result<BTreeMap<String, u64>, StorageError> {
+        let (mut waiting, mut bytes) = (Vec::new(), 0);
+        while bytes <= BUNDLE_BYTES
+            && let Some(encoded) = files.recv().await
+        {
+            bytes += encoded.file.size;
+            waiting.push(encoded);
+        }
+        if bytes <= BUNDLE_BYTES && waiting.len() > 1 {
+            return self.store_bundle(waiting, bundle).await;
+        }
+        stream::iter(waiting)
+            .chain(stream::poll_fn(move |task| files.poll_recv(task)))
             .map(Ok)
             .try_for_each_concurrent(PARALLEL_WRITES, |encoded: EncodedFile| async move {
                 let key = format!("{}/{}", self.key.dataset, encoded.file.path);
@@ -270,7 +298,28 @@ impl Job<'_> {
                     .put(&self.context.silver_bucket, &key, encoded.bytes)
                     .await
             })
-            .await
+            .await?;
+        Ok(BTreeMap::new())
+    }
+
+    /// Uploads data files behind one another, by path: the encoder ends them in any order.
+    async fn store_bundle(
+        &self,
+        mut files: Vec<EncodedFile>,
+        key: &str,
+    ) -> Result<BTreeMap<String, u64>, StorageError> {
+        files.sort_by(|a, b| a.file.path.cmp(&b.file.path));
+        let mut bytes = Vec::new();
+        let mut offsets = BTreeMap::new();
+        for encoded in files {
+            offsets.insert(encoded.file.path, bytes.len() as u64);
+            bytes.extend_from_slice(&encoded.bytes);
+        }
+        self.context
+            .storage
+            .put(&self.context.silver_bucket, key, bytes)
+            .await?;
+        Ok(offsets)
     }
 
     /// Uploads the quarantine file and builds the record.

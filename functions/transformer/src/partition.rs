@@ -236,6 +236,12 @@ impl FileNames {
         Self { digest }
     }
 
+    /// Identifies the bundle of the files.
+    pub(crate) fn bundle_id(&self) -> String {
+        let digest = hex::encode(self.digest.clone().chain_update(b"bundle").finalize());
+        digest[..32].to_owned()
+    }
+
     /// Path of a file in the table's folder. `part` is the bucket of a spilled object.
     pub(crate) fn path(&self, plan: &TransformPlan, partition: &Partition, part: u32) -> String {
         let mut digest = self.digest.clone();

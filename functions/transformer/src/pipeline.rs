@@ -416,6 +416,7 @@ fn encode_part(
             partition_values: partition_names.zip(partition.values.iter().cloned()).collect(),
             modification_time: plan.object.ingest_micros.div_euclid(1000),
             columns,
+            bundle: None,
         },
         bytes: bytes.into(),
     })

@@ -279,6 +279,7 @@ impl TransactionLake {
             ]),
             modification_time: source.last_modified.timestamp_millis(),
             columns: column_statistics(&self.contract, &metadata).unwrap(),
+            bundle: None,
         };
         let key = format!("transactions/{}", file.path);
         self.storage.put(SILVER, &key, content).await.unwrap();

@@ -4,6 +4,7 @@
 //! BRONZE  <dataset>/ingest_date=YYYY-MM-DD/<name>.{jsonl,csv}[.gz|.zst]
 //! SILVER  <dataset>/...                                   the Delta table: data files and _delta_log/
 //!         <dataset>/_keys/<id>.keys                       key filters of its data files
+//!         <dataset>/_bundles/<id>.bundle                  data files of a small object behind one another
 //!         _objects/<dataset>/ingest_date=D/<name>.json    object records
 //!         _candidates/<dataset>/batch_date=D/<id>.json    candidates
 //!         _quarantine/<dataset>/ingest_date=D/<name>.jsonl
@@ -171,6 +172,18 @@ pub fn key_filters_prefix(dataset: &str) -> String {
 #[must_use]
 pub fn key_filters(dataset: &str, id: &str) -> String {
     format!("{}{id}.keys", key_filters_prefix(dataset))
+}
+
+/// Prefix of the bundles of a dataset's table, in silver; as [`key_filters_prefix`], in its folder.
+#[must_use]
+pub fn bundles_prefix(dataset: &str) -> String {
+    format!("{dataset}/_bundles/")
+}
+
+/// Key of the bundle of an object's data files, in silver; `id` follows from what determines their bytes.
+#[must_use]
+pub fn bundle(dataset: &str, id: &str) -> String {
+    format!("{}{id}.bundle", bundles_prefix(dataset))
 }
 
 /// Prefix of the candidates of a dataset and batch, in silver.

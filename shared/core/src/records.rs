@@ -130,6 +130,19 @@ pub struct ColumnStatistics {
     pub nulls: u64,
 }
 
+/// Where the bytes of a data file are that has no object of its own.
+///
+/// A small raw file has rows of many partitions, and a request for each would take longer than all else. So its data files are
+/// written behind one another; what a candidate adopts of them gets an object, and what it merges never needs one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundlePart {
+    /// Key of the bundle, in the silver bucket.
+    pub key: String,
+    /// First byte of the file in it.
+    pub offset: u64,
+}
+
 /// A Parquet file in a table's folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -146,6 +159,9 @@ pub struct DataFile {
     pub modification_time: i64,
     /// Statistics by column, for the key, event-time and lineage columns.
     pub columns: BTreeMap<String, ColumnStatistics>,
+    /// Where its bytes are, if not under its path. Only in object records: files of candidates have objects of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundlePart>,
 }
 
 /// Quarantined rows of one object.

@@ -51,6 +51,7 @@ async fn deliver(lake: &Lake, day: u32, rows: &[(&str, &str)]) {
         partition_values: BTreeMap::new(),
         modification_time: 0,
         columns: column_statistics(contract, &metadata).unwrap(),
+        bundle: None,
     };
     lake.storage
         .put(SILVER, &format!("customers/{}", file.path), content)

@@ -5,6 +5,7 @@
     reason = "a helper that cannot go on fails its test"
 )]
 
+mod bundles;
 mod common;
 mod compaction;
 mod dimensions;

@@ -281,6 +281,7 @@ async fn optimize(lake: &Lake) {
             partition_values: file.partition_values.clone(),
             modification_time: 0,
             columns: BTreeMap::new(),
+            bundle: None,
         });
         lake.storage
             .put(SILVER, &format!("transactions/{path}"), content)

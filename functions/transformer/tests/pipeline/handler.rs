@@ -70,13 +70,14 @@ async fn files(lake: &Lake, key: &str) -> Vec<RecordBatch> {
     let record = lake.record(key).await;
     let mut batches = Vec::new();
     for file in record.files {
-        let bytes = lake
-            .storage
-            .get(SILVER, &format!("{}/{}", record.dataset, file.path))
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(bytes.len() as u64, file.size);
+        let (object, start) = match &file.bundle {
+            Some(part) => (part.key.clone(), part.offset as usize),
+            None => (format!("{}/{}", record.dataset, file.path), 0),
+        };
+        let bytes = lake.storage.get(SILVER, &object).await.unwrap().unwrap();
+        let end = start + file.size as usize;
+        assert!(file.bundle.is_some() || end == bytes.len());
+        let bytes = bytes.slice(start..end);
         let batch = read(&bytes);
         assert_eq!(batch.num_rows() as u64, file.rows);
         batches.push(batch);
@@ -230,14 +231,51 @@ async fn a_second_time_reads_nothing_and_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_data_files_of_a_small_object_are_one_object_and_those_of_a_large_one_their_own() {
+    let lake = Lake::new().await;
+    let context = lake.context().await;
+    for (rows, are_bundled) in [(20, true), (20_000, false)] {
+        lake.put(KEY, day(rows)).await;
+        run(&context, KEY).await;
+        let record = lake.record(KEY).await;
+        assert!(record.files.len() > 3, "one in each partition");
+        assert!(
+            record.files.iter().all(|file| file.bundle.is_some() == are_bundled),
+            "{rows}"
+        );
+        let mut end = 0;
+        for (file, part) in record
+            .files
+            .iter()
+            .filter_map(|file| Some((file, file.bundle.as_ref()?)))
+        {
+            assert_eq!(part.offset, end, "behind one another, by path");
+            end += file.size;
+        }
+        assert_eq!(
+            files(&lake, KEY).await.iter().map(RecordBatch::num_rows).sum::<usize>(),
+            rows as usize
+        );
+    }
+    // A single file has an object of its own: there is nothing to save.
+    lake.put(KEY, HEADER.to_owned() + &row(5, "2026-01-15 10:00:00", "1.00"))
+        .await;
+    run(&context, KEY).await;
+    assert_eq!(lake.record(KEY).await.files[0].bundle, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_object_is_made_again_when_it_is_asked_for() {
     let lake = Lake::new().await;
     lake.put(KEY, day(20)).await;
     let context = lake.context().await;
     run(&context, KEY).await;
     let before = lake.silver().await;
-    let damaged = format!("transactions/{}", lake.record(KEY).await.files[0].path);
-    lake.storage.put(SILVER, &damaged, b"damaged".to_vec()).await.unwrap();
+    let bundle = lake.record(KEY).await.files[0].bundle.clone().unwrap();
+    lake.storage
+        .put(SILVER, &bundle.key, b"damaged".to_vec())
+        .await
+        .unwrap();
     let again = TransformerEvent {
         reprocess: true,
         ..TransformerEvent::of(KEY)

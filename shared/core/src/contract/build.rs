@@ -1,7 +1,6 @@
 //! Builds a validated [`Contract`] from a document.
 
-use super::build_source::{null_values, source_format, timestamp_format};
-use super::limits::object_limits;
+use super::build_source::{null_values, object_limits, source_format, timestamp_format};
 use super::model::{
     Column, ColumnType, Contract, ContractError, ControlTotals, DeliveryRule, DeliveryRules, Derivation, EventTime,
     FilePattern, Normalisation, OnPersonalData, Protection, Rules, TextFormat, Trailer,

@@ -1,5 +1,6 @@
-//! Builds the [`SourceFormat`] of a contract.
+//! Builds the [`SourceFormat`] of a contract, and its limits.
 
+use super::limits::ObjectLimits;
 use super::model::ContractError;
 use super::odcs::{CustomProperty, SchemaObject};
 use super::place::{Place, custom, custom_text};
@@ -116,4 +117,36 @@ fn dialect(place: &Place<'_>, value: &Value) -> Result<CsvDialect, ContractError
         return Err(place.wrong("csv", "gives one character two meanings"));
     }
     Ok(dialect)
+}
+
+/// The limits of a table.
+pub(super) fn object_limits(place: &Place<'_>, table: &SchemaObject) -> Result<ObjectLimits, ContractError> {
+    let mut limits = ObjectLimits::default();
+    let Some(value) = custom(&table.custom_properties, "limits") else {
+        return Ok(limits);
+    };
+    let fields = value.as_object().ok_or_else(|| {
+        let problem = format!("'{value}' is not a map, e.g. {{maxExpansion: 500}}");
+        place.wrong("limits", problem)
+    })?;
+    for (name, value) in fields {
+        let place_of = format!("limits.{name}");
+        let within = |least: u64, most: u64| {
+            let number = value.as_u64().filter(|number| (least..=most).contains(number));
+            number.ok_or_else(|| place.wrong(&place_of, format!("{value} is not a number from {least} to {most}")))
+        };
+        // The bounds are within 32 bits, so that no number is cut.
+        match name.as_str() {
+            "maxColumns" => limits.max_columns = within(1, 10_000)? as u32,
+            // Records are told apart in blocks of a mebibyte, some of which are held at once.
+            "maxRecordBytes" => limits.max_record_bytes = within(1 << 20, 64 << 20)? as u32,
+            "maxExpansion" => limits.max_expansion = within(1, 1_000_000)? as u32,
+            "maxQuarantineBytes" => limits.max_quarantine_bytes = within(1 << 20, 1 << 40)?,
+            _ => {
+                let allowed = "maxColumns, maxRecordBytes, maxExpansion, maxQuarantineBytes";
+                return Err(place.wrong(&place_of, format!("is unknown: allowed are {allowed}")));
+            }
+        }
+    }
+    Ok(limits)
 }

@@ -143,6 +143,7 @@ mod tests {
             partition_values: BTreeMap::new(),
             modification_time: 0,
             columns: serde_json::from_value(columns).unwrap(),
+            bundle: None,
         }
     }
 
