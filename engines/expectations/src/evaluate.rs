@@ -108,6 +108,9 @@ pub async fn evaluate(
         }
         evaluations = end_pass(evaluations).await?;
     }
+    for evaluation in &mut evaluations {
+        evaluation.ask(source.database()).await;
+    }
     let results = suite.expectations.iter().zip(&mut evaluations);
     let results = results.map(|(expectation, evaluation)| {
         let outcome = evaluation.finish();

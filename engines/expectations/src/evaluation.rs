@@ -7,6 +7,7 @@ use crate::expectations::check::{Check, CheckError, Rows};
 use crate::expectations::{SUPPORTED, UNANSWERED};
 use crate::parameters::resolved;
 use crate::result::{NotEvaluated, Outcome, ResultFormat};
+use crate::sql::Database;
 use crate::suite::{ExpectationConfiguration, Suite};
 use crate::table::{BuildError, Problem, Table};
 use crate::tally::Positions;
@@ -25,6 +26,10 @@ const DISTINCT: [&str; 4] = [
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_unique_value_count_to_be_between",
 ];
+
+/// Why a query is not checked without a database.
+const NO_DATABASE: &str = "it is a query, and there is no database here that could run it: make it a test of the database that \
+     has the data, such as a dbt test";
 
 /// The number of expectations of a suite with one of these types.
 fn count(suite: &Suite, types: &[&str]) -> usize {
@@ -154,6 +159,24 @@ impl Evaluation {
             self.needs_rows = check.next_pass()?;
         }
         Ok(())
+    }
+
+    /// Asks the database what it needs to know. An answer that there is not ends this expectation, not the evaluation.
+    pub(crate) async fn ask(&mut self, database: Option<&dyn Database>) {
+        while let Ok(check) = &mut self.check
+            && let Some(query) = check.next_query(&self.detail)
+        {
+            let answer = match database {
+                None => Err(NO_DATABASE.to_owned()),
+                Some(database) => database
+                    .query(&query.sql, query.limit)
+                    .await
+                    .map_err(|error| error.to_string()),
+            };
+            if let Err(problem) = answer.and_then(|batches| check.answer(&batches)) {
+                *self = Self::undecided(NotEvaluated::Refused(problem));
+            }
+        }
     }
 
     /// The outcome.

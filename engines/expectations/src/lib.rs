@@ -2,7 +2,8 @@
 //!
 //! [`evaluate`] takes a [`Suite`] (the JSON of Great Expectations 1.x) and a [`Source`], and returns a [`ValidationResult`]
 //! in the JSON of Great Expectations. [`DocsPage`] renders a result as one self-contained HTML page (Data Docs).
-//! [`ParquetTable`] is a source of Parquet files that are read by byte range. [`profile`] makes a suite from data.
+//! [`ParquetTable`] is a source of Parquet files that are read by byte range. [`profile`] makes a suite from data. Queries of a
+//! suite are answered by a [`Database`] that a source brings along.
 //!
 //! Guarantee: results are those of Great Expectations on pandas, field by field, apart from a short list of intended
 //! differences (`tests/great_expectations.rs` compares the two); they depend on suite and rows only. Rows are streamed with
@@ -32,6 +33,7 @@ mod result;
 mod source;
 mod spelling;
 mod spill;
+mod sql;
 mod strptime;
 mod suite;
 mod table;
@@ -48,4 +50,5 @@ pub use result::{
     COMPLETE_LIMIT, DEFAULT_PARTIAL_UNEXPECTED_COUNT, ExpectationResult, ResultFormat, Statistics, ValidationResult,
 };
 pub use source::{Batches, Source, SourceError};
+pub use sql::{Database, QueryError, SQL_TABLE};
 pub use suite::{ExpectationConfiguration, Severity, Suite, SuiteError};
