@@ -12,7 +12,6 @@ use crate::suite::{ExpectationConfiguration, Suite};
 use crate::table::{BuildError, Problem, Table};
 use crate::tally::Positions;
 use arrow::array::{BooleanArray, RecordBatch};
-use chrono::NaiveDateTime;
 
 /// Expectations that also read the reference rows.
 const UNIQUE: [&str; 2] = [
@@ -189,9 +188,9 @@ impl Evaluation {
 }
 
 /// Builds the evaluations of a suite. What cannot be evaluated has that as its outcome.
-pub(crate) fn build(suite: &Suite, table: &Table, format: ResultFormat, now: NaiveDateTime) -> Vec<Evaluation> {
+pub(crate) fn build(suite: &Suite, table: &Table, format: ResultFormat) -> Vec<Evaluation> {
     let built = suite.expectations.iter().map(|expectation| {
-        let evaluation = match resolved(expectation, &suite.suite_parameters, now) {
+        let evaluation = match resolved(expectation, &suite.suite_parameters, table.now) {
             Ok(None) => evaluation(expectation, table, format),
             Ok(Some(kwargs)) => {
                 let expectation_type = expectation.expectation_type.clone();
@@ -284,6 +283,7 @@ fn evaluation(
 mod tests {
     use super::*;
     use arrow::datatypes::{DataType, Field, Schema};
+    use chrono::NaiveDateTime;
     use std::sync::Arc;
 
     #[test]
@@ -293,10 +293,11 @@ mod tests {
             schema: Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)])),
             rows: 1,
             reference_rows: 0,
+            now: NaiveDateTime::default(),
             hashing: 1,
         };
         let error = |text: &str| {
-            let mut outcomes = build(&suite(text), &table, ResultFormat::Basic, NaiveDateTime::default());
+            let mut outcomes = build(&suite(text), &table, ResultFormat::Basic);
             match outcomes.pop().unwrap().finish().exception {
                 Some(NotEvaluated::Refused(problem)) => problem,
                 other => panic!("{other:?}"),

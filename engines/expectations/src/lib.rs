@@ -5,6 +5,8 @@
 //! [`ParquetTable`] is a source of Parquet files that are read by byte range. [`profile`] makes a suite from data. Queries of a
 //! suite are answered by a [`Database`] that a source brings along.
 //!
+//! [`evaluate_and_describe`] also takes [`Figures`] of the table, which [`deviations`] compares with those of the days before.
+//!
 //! Guarantee: results are those of Great Expectations on pandas, field by field, apart from a short list of intended
 //! differences (`tests/great_expectations.rs` compares the two); they depend on suite and rows only. Rows are streamed with
 //! just the columns needed, time is linear in their number, and memory is bounded: what uniqueness keeps of each value
@@ -17,10 +19,12 @@ mod arguments;
 mod condition;
 mod dateutil;
 mod detail;
+mod digits;
 mod docs;
 mod evaluate;
 mod evaluation;
 mod expectations;
+mod figures;
 mod json;
 mod json_schema;
 mod normalise;
@@ -42,8 +46,9 @@ mod text;
 mod value;
 
 pub use docs::{DocsError, DocsPage, TrendPoint};
-pub use evaluate::{EvaluationError, evaluate};
+pub use evaluate::{EvaluationError, evaluate, evaluate_and_describe};
 pub use evaluation::needs_reference_rows;
+pub use figures::{ColumnFigures, Figures, LISTED_VALUES, MIN_PAST_DAYS, deviations};
 pub use parquet_table::{LocalFile, ParquetFile, ParquetTable, PickedRow, TableFile};
 pub use profile::profile;
 pub use result::{

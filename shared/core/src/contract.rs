@@ -22,6 +22,7 @@
 //! | table | `expectedFiles` | list of patterns of file names, see [`FilePattern`]; one without a file is a warning |
 //! | table | `deliverySeverity` | `warn` (default) or `fail` for these three, or a map from their names to that |
 //! | table | `controlTotals` | `{sum: column, required: true, trailer: {marker, rows, sum}}`, all optional: see [`ControlTotals`] |
+//! | table | `anomalyWarnings` | `false`: a day unlike the days before is no warning (default true) |
 //! | column | `normalisation` | `lower` or `upper` |
 //! | column | `derivation` | derivation of a column that is not in bronze: see [`Derivation`] |
 

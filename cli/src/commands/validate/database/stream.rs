@@ -118,6 +118,9 @@ impl VTab for StreamTable {
         drop(tables);
         let mut fields = Vec::new();
         for field in table.source.schema().fields() {
+            if field.name().contains('\0') {
+                return Err(format!("column {:?} has a name that SQL cannot have", field.name()).into());
+            }
             let data_type = column_type(field.data_type());
             bind.add_result_column(field.name(), to_duckdb_logical_type(&data_type)?);
             fields.push(Field::new(field.name(), data_type, true));
