@@ -32,6 +32,7 @@ mod operand;
 mod parameters;
 mod parquet_table;
 mod pattern;
+mod phrase;
 mod profile;
 mod result;
 mod source;
@@ -45,7 +46,7 @@ mod tally;
 mod text;
 mod value;
 
-pub use docs::{DocsError, DocsPage, TrendPoint};
+pub use docs::{DocsError, DocsPage, IndexPage, IndexRow, TrendPoint};
 pub use evaluate::{EvaluationError, evaluate, evaluate_and_describe};
 pub use evaluation::needs_reference_rows;
 pub use figures::{ColumnFigures, Figures, LISTED_VALUES, MIN_PAST_DAYS, deviations};

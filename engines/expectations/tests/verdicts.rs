@@ -444,6 +444,18 @@ async fn types_that_are_not_answered_have_a_reason() {
 }
 
 #[tokio::test]
+async fn columns_that_differ_are_named() {
+    let table = table(vec![("a", integers(&[1])), ("b", integers(&[1]))]);
+    let result = one(
+        &table,
+        "table_columns_to_match_set",
+        json!({"column_set": ["a", "c", "d"]}),
+    )
+    .await;
+    assert_eq!(result.found(), "missing: c, d; unexpected: b");
+}
+
+#[tokio::test]
 async fn queries_are_not_checked_without_a_database() {
     let table = table(vec![("a", integers(&[1, 2]))]);
     for (name, kwargs, reason) in [
