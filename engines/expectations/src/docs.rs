@@ -180,7 +180,7 @@ impl DocsPage<'_> {
     fn entry(&self, result: &ExpectationResult) -> Value {
         let identity = identity(result);
         let run = |point: &TrendPoint| json!({"label": point.label, "failed": point.failed.contains(&identity)});
-        entry(result, self.trend.iter().map(run).collect())
+        entry(result, &self.trend.iter().map(run).collect::<Vec<_>>())
     }
 
     /// The bars of the trend; their height is the number of rows.
@@ -232,7 +232,7 @@ const fn status(critical: u64, lesser: u64) -> &'static str {
 }
 
 /// One expectation.
-fn entry(result: &ExpectationResult, runs: Vec<Value>) -> Value {
+fn entry(result: &ExpectationResult, runs: &[Value]) -> Value {
     let configuration = &result.expectation_config;
     let name = &configuration.expectation_type;
     let arguments = configuration.kwargs.iter();

@@ -1,8 +1,9 @@
 //! Figures of a table: numbers that those of a later table can be compared with, without configuration.
 //!
-//! They are taken while a suite is evaluated ([`crate::evaluate_and_describe`]), from the same batches. Distinct values are
-//! estimated from evenly spaced rows, 131,072 at most (within about 2 %, exact up to [`LISTED_VALUES`] of text); sums are exact but for floating-point numbers. The
-//! figures depend on the rows and their order only.
+//! They are taken while a suite is evaluated ([`crate::evaluate_and_describe`]), from the same batches. Rows, missing values, means and
+//! latest times are those of all rows. Different values are told apart and counted in blocks of rows that are evenly spaced, 131,072
+//! rows at most; their number is estimated (within about 2 %, exact up to [`LISTED_VALUES`] of text). Sums are exact but for
+//! floating-point numbers. The figures depend on the rows and their order only.
 
 mod band;
 mod collect;
@@ -46,7 +47,7 @@ pub struct ColumnFigures {
     /// The latest date or time, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest: Option<i64>,
-    /// How often each text is there, if there are few, each several times.
+    /// How often each text is there among the rows that were looked at, if there are few, each several times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<BTreeMap<String, u64>>,
 }

@@ -13,7 +13,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// How often texts have to be there on average to be listed: not names and keys of a table that just has few rows.
 const TIMES_LISTED: u64 = 5;
 
-/// Rows from which different values are estimated: hashing all would take a third of the time of an evaluation.
+/// Rows whose values are told apart and counted: doing so with all would take a third of the time of an evaluation.
 const SAMPLED_ROWS: u64 = 131_072;
 /// Rows that are taken, or not, together.
 const BLOCK_ROWS: u64 = 8192;
@@ -21,7 +21,7 @@ const BLOCK_ROWS: u64 = 8192;
 /// Takes figures of some columns from normalised batches.
 pub(crate) struct Collector {
     rows: u64,
-    /// One in so many blocks is hashed.
+    /// Values of one in so many blocks are told apart.
     stride: u64,
     columns: Vec<ColumnCollector>,
 }
@@ -107,11 +107,8 @@ impl ColumnCollector {
             Column::Other(_) => return,
             Column::Text(texts) => {
                 self.is_text = true;
-                for row in rows() {
-                    if self.values.is_none() {
-                        break;
-                    }
-                    self.count(texts.value(row), 1);
+                if is_sampled {
+                    rows().for_each(|row| self.count(texts.value(row), 1));
                 }
             }
             Column::Float(numbers) => {
@@ -148,13 +145,11 @@ impl ColumnCollector {
         }
     }
 
-    /// Each different value is looked at once for each batch.
+    /// Each different value is looked at once for each batch, of those that are sampled.
     fn update_dictionary(&mut self, dictionary: &DictionaryArray<Int32Type>, is_sampled: bool) {
         self.is_text = true;
         let values = dictionary.values();
-        if !is_sampled && (self.values.is_none() || values.len() > dictionary.len()) {
-            // Neither different values nor their counts are of interest any more.
-            self.values = None;
+        if !is_sampled {
             let nulls = dictionary.logical_null_count() as u64;
             self.nulls += nulls;
             self.present += dictionary.len() as u64 - nulls;
@@ -181,9 +176,7 @@ impl ColumnCollector {
                 continue;
             }
             present += count;
-            if is_sampled {
-                self.sketch.add(column.hash(key, 0));
-            }
+            self.sketch.add(column.hash(key, 0));
             self.count(texts.value(key), count);
         }
         self.present += present;
@@ -221,7 +214,7 @@ impl ColumnCollector {
             mean: mean.filter(|mean| mean.is_finite()),
             latest: self.latest,
             values: values
-                .filter(|_| self.present >= TIMES_LISTED * distinct)
+                .filter(|values| values.values().sum::<u64>() >= TIMES_LISTED * distinct)
                 .map(|values| values.into_iter().collect()),
         }
     }

@@ -113,13 +113,10 @@ fn measured(day: NaiveDate, figures: &Figures, texts: &BTreeMap<String, Vec<Stri
         }
         match &column.values {
             Some(values) => {
+                let counted = values.values().sum::<u64>() as f64;
                 for text in texts.get(name).into_iter().flatten() {
-                    let count = values.get(text).copied().unwrap_or(0);
-                    note(
-                        Subject::Value(name.clone(), text.clone()),
-                        count as f64 / present,
-                        present,
-                    );
+                    let count = values.get(text).copied().unwrap_or(0) as f64;
+                    note(Subject::Value(name.clone(), text.clone()), count / counted, counted);
                 }
             }
             None => note(Subject::Distinct(name.clone()), column.distinct as f64, present),
