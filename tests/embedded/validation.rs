@@ -1,6 +1,6 @@
 //! Suites over data: in the pipeline, where a failure stops the batch, and on files, by `cardlake validate`.
 
-use crate::harness::{Lake, Outcome, project_files};
+use crate::harness::{Lake, Outcome, project_files, python_script};
 use crate::input::Landing;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -120,7 +120,7 @@ fn a_critical_failure_leaves_the_table_as_it_was_and_says_why() {
     let results = lake.files_below("s3/cardlake-silver/_validations/transactions/batch_date=2026-01-14");
     let page = results.iter().find(|(name, _)| name.ends_with(".html")).unwrap().1;
     let page = String::from_utf8(page.clone()).unwrap();
-    assert!(page.contains("amount: values to be between"), "{page}");
+    assert!(page.contains("amount must be at most 3000.0"), "{page}");
     assert!(
         page.contains(">01-13</span>") && page.contains(">01-14</span>"),
         "the trend has both days"
@@ -427,4 +427,16 @@ fn wrong_usage_of_validate_is_told_in_a_line() {
             outcome.stderr
         );
     }
+}
+
+#[test]
+fn queries_of_a_suite_are_answered_as_by_great_expectations() {
+    let environment = [
+        "target/python-great-expectations",
+        "engines/expectations/tests/great_expectations/requirements.txt",
+    ];
+    let binary = env!("CARGO_BIN_EXE_cardlake");
+    let outcome = python_script(&environment, "tests/great_expectations/test_queries.py", &[binary]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("\nOK"), "{}", outcome.stderr);
 }

@@ -40,7 +40,7 @@ pub(crate) struct ProfileArgs {
 /// # Errors
 /// The data cannot be read, or the suite not be written.
 pub(crate) async fn profile(args: ProfileArgs) -> Result<ExitCode, CliError> {
-    let table = data::open(&args.data).await?;
+    let table = data::open("--data", &args.data).await?;
     let name = args.name.unwrap_or_else(|| name_of(&args.data));
     let suite = suite_of(table.as_ref(), &name).await;
     let suite = suite.map_err(|error| CliError::caused("profile the data", &error))?;

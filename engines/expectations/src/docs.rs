@@ -1,20 +1,23 @@
 //! Data Docs: a validation result as one self-contained HTML page. No I/O.
 
+use crate::phrase::phrase;
 use crate::result::{ExpectationResult, ValidationResult};
 use crate::suite::Severity;
-use crate::text::thousands;
+use crate::text::{shown, thousands};
 use cardlake_pages::{Page, PageError};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+const INDEX: Page<'_> = Page {
+    template: include_str!("index.html.j2"),
+    script: "",
+};
 const PAGE: Page<'_> = Page {
     template: include_str!("docs.html.j2"),
     script: "",
 };
 /// Examples of one expectation on the page.
 const EXAMPLES: usize = 10;
-/// Characters of an example, or of an argument, on the page.
-const SHOWN_CHARACTERS: usize = 200;
 /// Heading of the expectations on the table as a whole.
 const TABLE: &str = "The table";
 /// Arguments that the page shows elsewhere, or not at all.
@@ -26,7 +29,7 @@ const SHOWN_ELSEWHERE: [&str; 5] = ["column", "column_A", "column_B", "column_li
 pub struct DocsError(#[from] PageError);
 
 /// One run in the trend of a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrendPoint {
     /// Its label, such as a day.
     pub label: String,
@@ -38,6 +41,8 @@ pub struct TrendPoint {
     pub critical: u64,
     /// Failed expectations of a lower severity.
     pub lesser: u64,
+    /// What was expected and not met, by type and arguments.
+    pub failed: BTreeSet<String>,
 }
 
 impl TrendPoint {
@@ -51,8 +56,20 @@ impl TrendPoint {
             evaluated: result.statistics.evaluated_expectations,
             critical,
             lesser: result.statistics.unsuccessful_expectations - critical,
+            failed: result
+                .results
+                .iter()
+                .filter(|each| !each.success)
+                .map(identity)
+                .collect(),
         }
     }
+}
+
+/// By what an expectation is known again in another run.
+fn identity(result: &ExpectationResult) -> String {
+    let configuration = &result.expectation_config;
+    format!("{} {}", configuration.expectation_type, json!(configuration.kwargs))
 }
 
 /// The contents of a page.
@@ -68,6 +85,53 @@ pub struct DocsPage<'a> {
     pub result: &'a ValidationResult,
     /// The last runs, this one last; empty: no trend is shown.
     pub trend: Vec<TrendPoint>,
+}
+
+/// A page that leads to other pages: the runs of a table, or tables.
+#[derive(Debug)]
+pub struct IndexPage {
+    /// What is listed.
+    pub title: String,
+    /// A line below the title; may be empty.
+    pub subtitle: String,
+    /// What is listed, the first one at the top.
+    pub rows: Vec<IndexRow>,
+}
+
+/// A line of an [`IndexPage`].
+#[derive(Debug)]
+pub struct IndexRow {
+    /// Where it leads to, relative to the page.
+    pub link: String,
+    /// Its name.
+    pub name: String,
+    /// The run that it is about, if it is about one.
+    pub run: Option<TrendPoint>,
+}
+
+impl IndexPage {
+    /// Renders the page.
+    ///
+    /// # Errors
+    /// The template cannot be rendered.
+    pub fn html(&self) -> Result<String, DocsError> {
+        let mut environment = cardlake_pages::environment()?;
+        environment.add_filter("thousands", thousands);
+        let rows = self.rows.iter().map(|row| {
+            let run = row.run.as_ref().map(|run| {
+                json!({
+                    "rows": run.rows,
+                    "evaluated": run.evaluated,
+                    "failed": run.critical + run.lesser,
+                    "status": status(run.critical, run.lesser),
+                })
+            });
+            json!({"link": row.link, "name": row.name, "run": run})
+        });
+        let rows: Vec<Value> = rows.collect();
+        let content = json!({"title": self.title, "subtitle": self.subtitle, "rows": rows});
+        Ok(INDEX.html_with(environment, content)?)
+    }
 }
 
 impl DocsPage<'_> {
@@ -92,7 +156,7 @@ impl DocsPage<'_> {
         let failures = [Severity::Critical, Severity::Warning, Severity::Info]
             .into_iter()
             .flat_map(|severity| result.failures(severity))
-            .map(entry);
+            .map(|result| self.entry(result));
         json!({
             "title": self.title,
             "subtitle": self.subtitle,
@@ -110,6 +174,13 @@ impl DocsPage<'_> {
             "failures": failures.collect::<Vec<_>>(),
             "groups": self.groups(),
         })
+    }
+
+    /// An expectation, with the runs in which it was not met.
+    fn entry(&self, result: &ExpectationResult) -> Value {
+        let identity = identity(result);
+        let run = |point: &TrendPoint| json!({"label": point.label, "failed": point.failed.contains(&identity)});
+        entry(result, &self.trend.iter().map(run).collect::<Vec<_>>())
     }
 
     /// The bars of the trend; their height is the number of rows.
@@ -145,7 +216,7 @@ impl DocsPage<'_> {
         let groups = order.into_iter().filter_map(|name| {
             let results = groups.remove(&name)?;
             let failed = results.iter().filter(|result| !result.success).count();
-            let entries: Vec<Value> = results.into_iter().map(entry).collect();
+            let entries: Vec<Value> = results.into_iter().map(|result| self.entry(result)).collect();
             Some(json!({"name": name, "failed": failed, "entries": entries}))
         });
         groups.collect()
@@ -161,16 +232,14 @@ const fn status(critical: u64, lesser: u64) -> &'static str {
 }
 
 /// One expectation.
-fn entry(result: &ExpectationResult) -> Value {
+fn entry(result: &ExpectationResult, runs: &[Value]) -> Value {
     let configuration = &result.expectation_config;
     let name = &configuration.expectation_type;
     let arguments = configuration.kwargs.iter();
     let arguments = arguments.filter(|(name, value)| !SHOWN_ELSEWHERE.contains(&name.as_str()) && !value.is_null());
-    let words = name.strip_prefix("expect_").unwrap_or(name);
-    let words = words.strip_prefix("column_").unwrap_or(words).replace('_', " ");
     json!({
         "type": name,
-        "what": words,
+        "what": phrase(configuration, &result.columns()),
         "column": result.columns(),
         "description": configuration.description.as_ref().and_then(Value::as_str),
         "severity": configuration.severity.name(),
@@ -178,7 +247,10 @@ fn entry(result: &ExpectationResult) -> Value {
         "found": result.found(),
         "arguments": arguments.map(|(name, value)| json!({"name": name, "value": shown(value)})).collect::<Vec<_>>(),
         "examples": examples(&result.result),
-        "examined": examined(&result.result),
+        "counted": counted(&result.result),
+        "share": share(&result.result),
+        "failed_runs": runs.iter().filter(|run| run["failed"] == true).count(),
+        "runs": runs,
     })
 }
 
@@ -202,24 +274,22 @@ fn examples(result: &Map<String, Value>) -> Vec<Value> {
         .collect()
 }
 
-/// The number of unexpected values that the counts of [`examples`] are based on.
-fn examined(result: &Map<String, Value>) -> usize {
-    let list = |name: &str| result.get(name).and_then(Value::as_array).map(Vec::len);
-    list("unexpected_list")
-        .or_else(|| list("partial_unexpected_list"))
-        .unwrap_or(0)
+/// Whether the counts of [`examples`] are those of all unexpected values, not just of the first ones.
+fn counted(result: &Map<String, Value>) -> bool {
+    let listed = |name: &str| result.get(name).and_then(Value::as_array).map(|list| list.len() as u64);
+    let examined = listed("unexpected_list").or_else(|| listed("partial_unexpected_list"));
+    examined.is_some() && examined == result.get("unexpected_count").and_then(Value::as_u64)
 }
 
-/// A value, shortened, without quotes.
-fn shown(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "null".to_owned(),
-        Value::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    };
-    match text.char_indices().nth(SHOWN_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+/// The share of unexpected values, in percent.
+fn share(result: &Map<String, Value>) -> Option<String> {
+    let share = result
+        .get("unexpected_percent")
+        .and_then(Value::as_f64)
+        .filter(|share| *share > 0.0)?;
+    Some(if share < 0.1 {
+        "less than 0.1 %".to_owned()
+    } else {
+        format!("{share:.1} %")
+    })
 }

@@ -3,6 +3,7 @@
 use crate::detail::Detail;
 use crate::evaluation::{Evaluation, build, hashing};
 use crate::expectations::check::CheckError;
+use crate::figures::{Collector, Figures};
 use crate::normalise::{NormaliseError, normalised, show};
 use crate::result::{ExpectationResult, ResultFormat, ValidationResult};
 use crate::source::{Batches, Source, SourceError};
@@ -92,21 +93,57 @@ pub async fn evaluate(
     format: ResultFormat,
     meta: Map<String, Value>,
 ) -> Result<ValidationResult, EvaluationError> {
+    let (result, _) = evaluate_and_describe(suite, source, format, meta, &[]).await?;
+    Ok(result)
+}
+
+/// As [`evaluate`]; also takes figures of these columns, from the same batches.
+///
+/// # Errors
+/// As [`evaluate`].
+pub async fn evaluate_and_describe(
+    suite: &Suite,
+    source: &dyn Source,
+    format: ResultFormat,
+    meta: Map<String, Value>,
+    described: &[String],
+) -> Result<(ValidationResult, Figures), EvaluationError> {
     let table = Table {
         schema: Arc::clone(source.schema()),
         rows: source.rows(),
         reference_rows: source.reference_rows(),
+        now: chrono::Utc::now().naive_utc(),
         hashing: hashing(suite),
     };
-    let mut evaluations = build(suite, &table, format, chrono::Utc::now().naive_utc());
-    while evaluations.iter().any(Evaluation::needs_rows) {
-        let batches = source.scan(&columns(&evaluations, Evaluation::needs_rows));
-        evaluations = pass(evaluations, batches, Evaluation::needs_rows, true).await?;
+    let mut evaluations = build(suite, &table, format);
+    let described: Vec<String> = described
+        .iter()
+        .filter(|name| table.schema.field_with_name(name).is_ok())
+        .cloned()
+        .collect();
+    let mut describing = (!described.is_empty()).then(|| Collector::new(&described, table.rows));
+    let mut figures = Figures::default();
+    while describing.is_some() || evaluations.iter().any(Evaluation::needs_rows) {
+        let mut wanted = columns(&evaluations, Evaluation::needs_rows);
+        if describing.is_some() {
+            wanted.extend(described.iter().cloned());
+        }
+        let wanted: Vec<String> = wanted.into_iter().collect();
+        let batches = source.scan(&wanted);
+        let collector;
+        (evaluations, collector) = pass(evaluations, batches, Evaluation::needs_rows, true, describing.take()).await?;
+        if let Some(collector) = collector {
+            figures = collector.finish();
+        }
         if source.reference_rows() > 0 && evaluations.iter().any(Evaluation::needs_reference) {
-            let batches = source.scan_reference(&columns(&evaluations, Evaluation::needs_reference));
-            evaluations = pass(evaluations, batches, Evaluation::needs_reference, false).await?;
+            let wanted: Vec<String> = columns(&evaluations, Evaluation::needs_reference).into_iter().collect();
+            let batches = source.scan_reference(&wanted);
+            (evaluations, _) = pass(evaluations, batches, Evaluation::needs_reference, false, None).await?;
         }
         evaluations = end_pass(evaluations).await?;
+    }
+    for evaluation in &mut evaluations {
+        evaluation.ask(source.database()).await;
     }
     let results = suite.expectations.iter().zip(&mut evaluations);
     let results = results.map(|(expectation, evaluation)| {
@@ -120,7 +157,7 @@ pub async fn evaluate(
         .collect();
     drop(evaluations);
     tell_rows(source, &details, &mut results).await?;
-    Ok(ValidationResult::new(suite, results, meta))
+    Ok((ValidationResult::new(suite, results, meta), figures))
 }
 
 /// Level of detail of a result, and the columns that were judged.
@@ -175,10 +212,9 @@ async fn tell_rows(
 }
 
 /// The columns that some of the expectations read.
-fn columns(evaluations: &[Evaluation], which: fn(&Evaluation) -> bool) -> Vec<String> {
+fn columns(evaluations: &[Evaluation], which: fn(&Evaluation) -> bool) -> BTreeSet<String> {
     let reading = evaluations.iter().filter(|evaluation| which(evaluation));
-    let columns: BTreeSet<String> = reading.flat_map(Evaluation::columns).collect();
-    columns.into_iter().collect()
+    reading.flat_map(Evaluation::columns).collect()
 }
 
 /// An expectation and its position in the suite.
@@ -200,13 +236,14 @@ fn distribute(evaluations: Vec<Evaluation>, which: fn(&Evaluation) -> bool) -> (
 }
 
 /// Feeds the rows to the expectations that need them, on all processors, while reading continues. `own`: these are the
-/// rows of the table, not the reference rows.
+/// rows of the table, not the reference rows. `describing` takes its figures meanwhile.
 async fn pass(
     evaluations: Vec<Evaluation>,
     mut batches: Batches<'_>,
     which: fn(&Evaluation) -> bool,
     own: bool,
-) -> Result<Vec<Evaluation>, EvaluationError> {
+    describing: Option<Collector>,
+) -> Result<(Vec<Evaluation>, Option<Collector>), EvaluationError> {
     let plain: BTreeSet<String> = evaluations
         .iter()
         .filter(|evaluation| which(evaluation))
@@ -220,6 +257,11 @@ async fn pass(
         senders.push(sender);
         working.push(tokio::task::spawn_blocking(move || work(part, receiver)));
     }
+    let describing = describing.map(|collector| {
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        senders.push(sender);
+        tokio::task::spawn_blocking(move || describe(collector, receiver))
+    });
     let mut first_row = 0;
     'batches: while let Some(batch) = batches.try_next().await? {
         let batch = normalised(&batch, Some(&plain))?;
@@ -237,7 +279,11 @@ async fn pass(
         let part = worker.await.map_err(EvaluationError::Worker)?;
         done.extend(part?);
     }
-    Ok(in_order(done))
+    let collector = match describing {
+        Some(describing) => Some(describing.await.map_err(EvaluationError::Worker)??),
+        None => None,
+    };
+    Ok((in_order(done), collector))
 }
 
 /// Ends a pass, on all processors: some expectations compare millions of hashes.
@@ -274,4 +320,15 @@ fn work(
         }
     }
     Ok(part)
+}
+
+/// Takes figures from all batches.
+fn describe(
+    mut collector: Collector,
+    mut batches: mpsc::Receiver<(RecordBatch, Option<u64>)>,
+) -> Result<Collector, CheckError> {
+    while let Some((batch, _)) = batches.blocking_recv() {
+        collector.update(&batch)?;
+    }
+    Ok(collector)
 }

@@ -7,11 +7,11 @@ use crate::expectations::check::{Check, CheckError, Rows};
 use crate::expectations::{SUPPORTED, UNANSWERED};
 use crate::parameters::resolved;
 use crate::result::{NotEvaluated, Outcome, ResultFormat};
+use crate::sql::Database;
 use crate::suite::{ExpectationConfiguration, Suite};
 use crate::table::{BuildError, Problem, Table};
 use crate::tally::Positions;
 use arrow::array::{BooleanArray, RecordBatch};
-use chrono::NaiveDateTime;
 
 /// Expectations that also read the reference rows.
 const UNIQUE: [&str; 2] = [
@@ -25,6 +25,10 @@ const DISTINCT: [&str; 4] = [
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_unique_value_count_to_be_between",
 ];
+
+/// Why a query is not checked without a database.
+const NO_DATABASE: &str = "it is a query, and there is no database here that could run it: make it a test of the database that \
+     has the data, such as a dbt test";
 
 /// The number of expectations of a suite with one of these types.
 fn count(suite: &Suite, types: &[&str]) -> usize {
@@ -156,6 +160,24 @@ impl Evaluation {
         Ok(())
     }
 
+    /// Asks the database what it needs to know. An answer that there is not ends this expectation, not the evaluation.
+    pub(crate) async fn ask(&mut self, database: Option<&dyn Database>) {
+        while let Ok(check) = &mut self.check
+            && let Some(query) = check.next_query(&self.detail)
+        {
+            let answer = match database {
+                None => Err(NO_DATABASE.to_owned()),
+                Some(database) => database
+                    .query(&query.sql, query.limit)
+                    .await
+                    .map_err(|error| error.to_string()),
+            };
+            if let Err(problem) = answer.and_then(|batches| check.answer(&batches)) {
+                *self = Self::undecided(NotEvaluated::Refused(problem));
+            }
+        }
+    }
+
     /// The outcome.
     pub(crate) fn finish(&mut self) -> Outcome {
         match &mut self.check {
@@ -166,9 +188,9 @@ impl Evaluation {
 }
 
 /// Builds the evaluations of a suite. What cannot be evaluated has that as its outcome.
-pub(crate) fn build(suite: &Suite, table: &Table, format: ResultFormat, now: NaiveDateTime) -> Vec<Evaluation> {
+pub(crate) fn build(suite: &Suite, table: &Table, format: ResultFormat) -> Vec<Evaluation> {
     let built = suite.expectations.iter().map(|expectation| {
-        let evaluation = match resolved(expectation, &suite.suite_parameters, now) {
+        let evaluation = match resolved(expectation, &suite.suite_parameters, table.now) {
             Ok(None) => evaluation(expectation, table, format),
             Ok(Some(kwargs)) => {
                 let expectation_type = expectation.expectation_type.clone();
@@ -261,6 +283,7 @@ fn evaluation(
 mod tests {
     use super::*;
     use arrow::datatypes::{DataType, Field, Schema};
+    use chrono::NaiveDateTime;
     use std::sync::Arc;
 
     #[test]
@@ -270,10 +293,11 @@ mod tests {
             schema: Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)])),
             rows: 1,
             reference_rows: 0,
+            now: NaiveDateTime::default(),
             hashing: 1,
         };
         let error = |text: &str| {
-            let mut outcomes = build(&suite(text), &table, ResultFormat::Basic, NaiveDateTime::default());
+            let mut outcomes = build(&suite(text), &table, ResultFormat::Basic);
             match outcomes.pop().unwrap().finish().exception {
                 Some(NotEvaluated::Refused(problem)) => problem,
                 other => panic!("{other:?}"),

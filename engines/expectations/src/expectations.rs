@@ -16,6 +16,7 @@ mod outliers;
 mod pairs;
 mod patterns;
 mod quantiles;
+mod queries;
 mod ranges;
 mod rows;
 mod schema;
@@ -101,6 +102,7 @@ pub(crate) const SUPPORTED: &[(&str, Build)] = &[
     ("expect_multicolumn_sum_to_equal", pairs::sum_to_equal),
     ("expect_multicolumn_values_to_be_equal", pairs::all_equal),
     ("expect_multicolumn_values_to_be_unique", pairs::unique_within_record),
+    ("expect_query_results_to_match_comparison", queries::matching_queries),
     (
         "expect_select_column_values_to_be_unique_within_record",
         pairs::unique_within_record,
@@ -111,6 +113,8 @@ pub(crate) const SUPPORTED: &[(&str, Build)] = &[
     ("expect_table_columns_to_match_set", schema::columns_in_set),
     ("expect_table_row_count_to_be_between", schema::row_count_between),
     ("expect_table_row_count_to_equal", schema::row_count_equal),
+    ("expect_table_row_count_to_equal_other_table", queries::same_count),
+    ("unexpected_rows_expectation", queries::unexpected_rows),
 ];
 
 /// Types of Great Expectations that are not answered, with the reason.
@@ -128,14 +132,9 @@ pub(crate) const UNANSWERED: &[(&str, &str)] = &[
         "expect_column_parameterized_distribution_ks_test_p_value_to_be_greater_than",
         NOT_IMPLEMENTED,
     ),
-    ("expect_query_results_to_match_comparison", SQL),
-    ("expect_table_row_count_to_equal_other_table", OTHER_TABLE),
-    ("unexpected_rows_expectation", SQL),
 ];
 
 const NOT_IMPLEMENTED: &str = "Great Expectations names this type, but does not implement it (as of 1.24.1)";
-const SQL: &str = "this type needs a database that runs its SQL";
-const OTHER_TABLE: &str = "this type needs a second table, and a suite is evaluated on one";
 
 #[cfg(test)]
 mod tests {

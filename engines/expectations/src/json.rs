@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 
 /// How deep values may be nested.
 const DEPTH: usize = 256;
-/// Longest whole number, in digits, that Python reads.
-const DIGITS: usize = 4300;
 
 /// A value of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -245,7 +243,6 @@ impl Reader<'_> {
             _ if text.contains(['.', 'e', 'E']) => Json::Number(Number::Float(float()?)),
             _ => Json::Number(match text.parse::<i128>() {
                 Ok(number) => Number::Whole(number),
-                Err(_) if text.trim_start_matches('-').len() > DIGITS => return None,
                 Err(_) => Number::Huge(float()?),
             }),
         })

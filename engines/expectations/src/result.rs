@@ -198,6 +198,8 @@ impl ExpectationResult {
         let mut found = String::new();
         if let (Some(unexpected), Some(elements)) = (count("unexpected_count"), count("element_count")) {
             found = format!("{unexpected} of {elements} values");
+        } else if let Some(mismatched) = self.mismatched() {
+            found = mismatched;
         } else if let Some(observed) = self.result.get("observed_value").filter(|value| !value.is_null()) {
             found = format!("found {observed}");
         } else if let Some(unexpected) = count("unexpected_count") {
@@ -220,6 +222,16 @@ impl ExpectationResult {
             "found no value".clone_into(&mut found);
         }
         found
+    }
+
+    /// Which columns are missing and which are not expected, if that is what was found.
+    fn mismatched(&self) -> Option<String> {
+        let mismatched = self.result.get("details")?.get("mismatched")?.as_object()?;
+        let parts = ["missing", "unexpected"].into_iter().filter_map(|kind| {
+            let names = mismatched.get(kind)?.as_array()?.iter().filter_map(Value::as_str);
+            Some(format!("{kind}: {}", names.collect::<Vec<_>>().join(", ")))
+        });
+        Some(parts.collect::<Vec<_>>().join("; "))
     }
 
     /// A sentence about a failure: expectation, columns, counts, examples.

@@ -1,5 +1,6 @@
 //! Any table that can be read as Arrow batches.
 
+use crate::sql::Database;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -19,6 +20,11 @@ pub trait Source: Send + Sync {
 
     /// The rows with these columns, in the same order on every scan.
     fn scan(&self, columns: &[String]) -> Batches<'_>;
+
+    /// A database for the queries of a suite; without one, expectations that are queries are not checked.
+    fn database(&self) -> Option<&dyn Database> {
+        None
+    }
 
     /// Number of reference rows: rows that are not judged, but among which the rows of the table must be unique.
     fn reference_rows(&self) -> u64 {

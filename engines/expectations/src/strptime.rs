@@ -1,5 +1,6 @@
 //! Formats of dates and times, as Python's `datetime.strptime` reads them.
 
+use crate::digits::decimal;
 use chrono::NaiveDate;
 use regex::{Regex, RegexBuilder};
 use std::fmt::Write;
@@ -106,17 +107,9 @@ impl Format {
 
 /// The number that some digits, of whatever script, stand for.
 fn digits(text: &str) -> u32 {
-    text.chars().filter(|digit| *digit != ' ').fold(0, |number, digit| {
-        let value = digit.to_digit(10).unwrap_or_else(|| unicode_digit(digit));
-        number * 10 + value
-    })
-}
-
-/// The value of a decimal digit of another script: how many digits are before it.
-fn unicode_digit(digit: char) -> u32 {
-    let is_digit = |code: u32| char::from_u32(code).is_some_and(char::is_numeric);
-    let code = u32::from(digit);
-    (1..10).take_while(|before| is_digit(code - before)).count() as u32
+    text.chars()
+        .filter(|digit| *digit != ' ')
+        .fold(0, |number, digit| number * 10 + decimal(digit).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -160,6 +153,11 @@ mod tests {
                 }
             }
         }
+        // Sets of digits that adjoin: the zero of the second follows the nine of the first.
+        let date = Format::new("%Y-%m-%d").unwrap();
+        assert!(date.is_match("\u{1d7da}\u{1d7d8}\u{1d7da}\u{1d7e0}-02-29"));
+        assert!(!date.is_match("\u{1d7da}\u{1d7d8}\u{1d7da}\u{1d7df}-02-29"));
+        assert!(date.is_match("2026-02-2\u{1d7e0}") && !date.is_match("2026-02-2\u{1d7e1}"));
         for wrong in ["%", "%Q", "%Y %Y", "%G-%V"] {
             assert!(Format::new(wrong).is_err(), "{wrong}");
         }

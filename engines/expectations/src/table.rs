@@ -2,6 +2,7 @@
 
 use crate::value::Kind;
 use arrow::datatypes::SchemaRef;
+use chrono::NaiveDateTime;
 
 /// What is wrong with an expectation, as a sentence.
 pub(crate) type Problem = String;
@@ -15,6 +16,8 @@ pub(crate) struct Table {
     pub(crate) rows: u64,
     /// Number of reference rows: see [`crate::Source::reference_rows`].
     pub(crate) reference_rows: u64,
+    /// When the suite is evaluated, in UTC: the same moment for all of it.
+    pub(crate) now: NaiveDateTime,
     /// Number of expectations in the suite that hash every value; they share the memory for hashes.
     pub(crate) hashing: u64,
 }

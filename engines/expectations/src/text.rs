@@ -1,4 +1,9 @@
-//! Numbers with separators.
+//! Numbers and values as text for people.
+
+use serde_json::Value;
+
+/// Characters of a value that are shown.
+const SHOWN_CHARACTERS: usize = 200;
 
 /// 1234567 as `1,234,567`.
 pub(crate) fn thousands(number: u64) -> String {
@@ -11,6 +16,20 @@ pub(crate) fn thousands(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A value, shortened, without quotes.
+pub(crate) fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "null".to_owned(),
+        Value::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 #[cfg(test)]

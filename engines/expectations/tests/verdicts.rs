@@ -433,18 +433,57 @@ async fn one_refused_expectation_leaves_the_others() {
 #[tokio::test]
 async fn types_that_are_not_answered_have_a_reason() {
     let table = table(vec![("a", integers(&[1, 2]))]);
-    for (name, reason) in [
-        (
-            "column_chisquare_test_p_value_to_be_greater_than",
-            "Great Expectations names this type, but does not implement it",
-        ),
-        ("query_results_to_match_comparison", "a database that runs its SQL"),
-        ("table_row_count_to_equal_other_table", "a second table"),
-    ] {
+    for (name, reason) in [(
+        "column_chisquare_test_p_value_to_be_greater_than",
+        "Great Expectations names this type, but does not implement it",
+    )] {
         let result = one(&table, name, json!({"column": "a"})).await;
         assert!(result.refused);
         assert!(result.found().contains(reason), "{}", result.found());
     }
+}
+
+#[tokio::test]
+async fn columns_that_differ_are_named() {
+    let table = table(vec![("a", integers(&[1])), ("b", integers(&[1]))]);
+    let result = one(
+        &table,
+        "table_columns_to_match_set",
+        json!({"column_set": ["a", "c", "d"]}),
+    )
+    .await;
+    assert_eq!(result.found(), "missing: c, d; unexpected: b");
+}
+
+#[tokio::test]
+async fn queries_are_not_checked_without_a_database() {
+    let table = table(vec![("a", integers(&[1, 2]))]);
+    for (name, kwargs, reason) in [
+        (
+            "table_row_count_to_equal_other_table",
+            json!({"other_table_name": "b"}),
+            "a dbt test",
+        ),
+        (
+            "query_results_to_match_comparison",
+            json!({"base_query": "SELECT 1", "comparison_query": "SELECT 1", "comparison_data_source_name": "x"}),
+            "a dbt test",
+        ),
+        (
+            "query_results_to_match_comparison",
+            json!({"base_query": "SELECT 1", "comparison_query": "SELECT 1"}),
+            "argument 'comparison_data_source_name' is missing",
+        ),
+    ] {
+        let result = one(&table, name, kwargs).await;
+        assert!(result.refused && !result.success);
+        assert!(result.found().contains(reason), "{}", result.found());
+    }
+    let rows = json!({"unexpected_rows_query": "SELECT 1 FROM {batch}", "row_condition": "a > 1"});
+    let text = json!({"name": "s", "expectations": [{"type": "unexpected_rows_expectation", "kwargs": rows}]});
+    let suite = Suite::from_json("s.json", &text.to_string()).unwrap();
+    let result = evaluate(&suite, &table, ResultFormat::Basic, Map::new()).await.unwrap();
+    assert!(result.results[0].found().contains("give the query a WHERE"));
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 
 use crate::context::Context;
 use crate::error::ValidatorError;
-use crate::{accounting, candidate, results};
+use crate::{accounting, candidate, figures, results};
 use cardlake_aws::metrics::{self, Metric, Subject};
 use cardlake_core::assets::AssetFolder;
+use cardlake_core::contract::Contract;
 use cardlake_core::events::{ValidatorEvent, ValidatorOutput};
 use cardlake_core::pii::mask_card_numbers;
 use cardlake_expectations::{
-    ExpectationResult, ResultFormat, Severity, Source, Suite, ValidationResult, evaluate, needs_reference_rows,
+    ExpectationResult, ResultFormat, Severity, Source, Suite, ValidationResult, evaluate_and_describe,
+    needs_reference_rows,
 };
 use futures::future::BoxFuture;
 
@@ -53,7 +55,8 @@ async fn validate(event: ValidatorEvent, context: &Context) -> Result<ValidatorO
         table
     };
     let meta = results::meta(&suite, &candidate, &table);
-    let result = evaluate(&suite, &table, ResultFormat::Summary, meta).await?;
+    let described = described(contract);
+    let (result, of_batch) = evaluate_and_describe(&suite, &table, ResultFormat::Summary, meta, &described).await?;
     let result_key = results::write(context, &candidate, &result).await?;
     let statistics = &result.statistics;
     tracing::info!(
@@ -84,13 +87,24 @@ async fn validate(event: ValidatorEvent, context: &Context) -> Result<ValidatorO
         });
     }
     let lower = [Severity::Warning, Severity::Info].map(|severity| messages(&result, severity));
+    let mut warnings = lower.concat();
+    if contract.anomaly_warnings {
+        let unlike = figures::compare(context, contract, &candidate, of_batch).await?;
+        warnings.extend(unlike.iter().map(|sentence| mask_card_numbers(sentence).into_owned()));
+    }
     Ok(ValidatorOutput {
         dataset: event.dataset,
         evaluated: statistics.evaluated_expectations,
         successful: statistics.successful_expectations,
-        warnings: lower.concat(),
+        warnings,
         result: Some(result_key),
     })
+}
+
+/// The columns whose figures are kept: those of the contract, if at all.
+fn described(contract: &Contract) -> Vec<String> {
+    let columns = contract.columns.iter().filter(|_| contract.anomaly_warnings);
+    columns.map(|column| column.name.clone()).collect()
 }
 
 /// The suite of a dataset.

@@ -8,6 +8,9 @@
 //! rows that stay in the partitions that it touches). The result depends on candidate and suite only. Rows are streamed,
 //! with just the columns needed; memory is bounded.
 //!
+//! Figures of the batch (volume, missing and different values, means, shares) that are unlike those of the last 30 days are
+//! warnings; they are kept for the days to come.
+//!
 //! Failure: a critical expectation that is not met is an error that names expectation, column, counts and examples; nothing
 //! is committed, and result and failing rows are kept in the quarantine. Lower severities are warnings. A suite with an
 //! unknown type or a wrong argument is a configuration error.
@@ -18,6 +21,7 @@ mod accounting;
 mod candidate;
 mod context;
 mod error;
+mod figures;
 mod handler;
 mod object;
 mod quarantine;

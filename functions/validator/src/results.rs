@@ -4,10 +4,10 @@ use crate::accounting;
 use crate::context::Context;
 use crate::error::ValidatorError;
 use crate::quarantine::failing_rows;
-use crate::trend;
+use crate::trend::{self, Run};
 use cardlake_core::paths;
 use cardlake_core::records::{Candidate, FORMAT_VERSION};
-use cardlake_expectations::{DocsPage, ParquetTable, Source, Suite, TrendPoint, ValidationResult};
+use cardlake_expectations::{DocsPage, IndexPage, IndexRow, ParquetTable, Source, Suite, TrendPoint, ValidationResult};
 use serde_json::{Map, Value, json};
 
 /// The metadata of a result. No clock: the same candidate gives the same result.
@@ -55,18 +55,62 @@ pub(crate) async fn write(
     let (storage, bucket) = (&context.storage, &context.silver_bucket);
     let result_key = paths::validation_result(dataset, *batch_date, id);
     storage.put_json(bucket, &result_key, result).await?;
-    let mut trend = trend::before(storage, bucket, dataset, *batch_date).await?;
-    trend.push(TrendPoint::new(trend::label(*batch_date), result));
+    let mut runs = trend::before(storage, bucket, dataset, *batch_date).await?;
+    runs.push(Run {
+        day: *batch_date,
+        key: result_key.clone(),
+        point: TrendPoint::new(trend::label(*batch_date), result),
+    });
     let page = DocsPage {
         title: dataset.clone(),
         subtitle: format!("batch of {batch_date}, candidate {id}"),
         note: accounting::sentence(&candidate.counts),
         result,
-        trend,
+        trend: runs.iter().map(|run| run.point.clone()).collect(),
     };
     let key = paths::validation_docs(dataset, *batch_date, id);
     storage.put(bucket, &key, page.html()?.into_bytes()).await?;
+    write_indexes(context, dataset, runs).await?;
     Ok(result_key)
+}
+
+/// Writes the page of the last runs of a dataset, and the one of all datasets. Whichever of several stages writes the latter last
+/// writes the same.
+async fn write_indexes(context: &Context, dataset: &str, runs: Vec<Run>) -> Result<(), ValidatorError> {
+    let (storage, bucket) = (&context.storage, &context.silver_bucket);
+    let folder = paths::all_validations_prefix(dataset);
+    let rows = runs.into_iter().rev().filter_map(|run| {
+        let page = run.key.strip_prefix(&folder)?.strip_suffix(".json")?;
+        Some(IndexRow {
+            link: format!("{page}.html"),
+            name: run.day.to_string(),
+            run: Some(run.point),
+        })
+    });
+    let index = IndexPage {
+        title: dataset.to_owned(),
+        subtitle: "The last runs, the newest result of each day".to_owned(),
+        rows: rows.collect(),
+    };
+    let key = paths::validations_index(Some(dataset));
+    storage.put(bucket, &key, index.html()?.into_bytes()).await?;
+    let listing = storage.list_some(bucket, paths::VALIDATIONS, Some("/"), 1).await?;
+    let names = listing.folders.iter().filter_map(|folder| {
+        let name = folder.strip_prefix(paths::VALIDATIONS)?.strip_suffix('/')?;
+        Some(IndexRow {
+            link: format!("{name}/index.html"),
+            name: name.to_owned(),
+            run: None,
+        })
+    });
+    let index = IndexPage {
+        title: "Validations".to_owned(),
+        subtitle: String::new(),
+        rows: names.collect(),
+    };
+    let key = paths::validations_index(None);
+    storage.put(bucket, &key, index.html()?.into_bytes()).await?;
+    Ok(())
 }
 
 /// Writes the result of a stopped candidate and its failing rows to the quarantine. Returns the key of the rows.

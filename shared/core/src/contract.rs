@@ -23,6 +23,7 @@
 //! | table | `deliverySeverity` | `warn` (default) or `fail` for these three, or a map from their names to that |
 //! | table | `controlTotals` | `{sum: column, required: true, trailer: {marker, rows, sum}}`, all optional: see [`ControlTotals`] |
 //! | table | `limits` | `{maxColumns, maxRecordBytes, maxExpansion, maxQuarantineBytes}`, all optional: see [`ObjectLimits`] |
+//! | table | `anomalyWarnings` | `false`: a day unlike the days before is no warning (default true) |
 //! | column | `normalisation` | `lower` or `upper` |
 //! | column | `derivation` | derivation of a column that is not in bronze: see [`Derivation`] |
 

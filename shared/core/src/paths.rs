@@ -10,6 +10,8 @@
 //!         _quarantine/<dataset>/ingest_date=D/<name>.jsonl
 //!         _quarantine/<dataset>/batch_date=D/<id>.{json,jsonl}  result and failing rows of a candidate that was stopped
 //!         _validations/<dataset>/batch_date=D/<id>.{json,html}  validation results, and the same as pages
+//!         _validations/index.html, _validations/<dataset>/index.html  pages that lead to them
+//!         _figures/<dataset>/batch_date=D/<id>.json       figures of a batch, which later ones are compared with
 //!         _loads/<dataset>/<from>-<to>.<n>.manifest       COPY manifests
 //!         _loads/<dataset>/quarantine/batch_date=D/<hash>.parquet  quarantined rows for `raw.quarantine`
 //!         _warehouse/lease.json                           holder of the warehouse
@@ -236,6 +238,54 @@ pub fn validation_batch_date(key: &str) -> Option<NaiveDate> {
     name.ends_with(".json").then(|| parse_day(day))?
 }
 
+/// Prefixes of the figures of a dataset in the months of these days, in silver.
+#[must_use]
+pub fn figures_prefixes(dataset: &str, first: NaiveDate, last: NaiveDate) -> Vec<String> {
+    by_month(&format!("_figures/{dataset}/"), first, last)
+}
+
+/// Prefixes of the validation results of a dataset in the months of these days, in silver.
+#[must_use]
+pub fn validations_prefixes(dataset: &str, first: NaiveDate, last: NaiveDate) -> Vec<String> {
+    by_month(&all_validations_prefix(dataset), first, last)
+}
+
+/// Listing a few months costs the same whatever the years before them hold.
+fn by_month(folder: &str, first: NaiveDate, last: NaiveDate) -> Vec<String> {
+    let days = first.iter_days().take_while(|day| *day <= last);
+    let mut prefixes: Vec<String> = days
+        .map(|day| format!("{folder}batch_date={}-", day.format("%Y-%m")))
+        .collect();
+    prefixes.dedup();
+    prefixes
+}
+
+/// Folder of all validation results, in silver.
+pub const VALIDATIONS: &str = "_validations/";
+
+/// Key of the page that leads to the validations of a dataset, or to those of all, in silver.
+#[must_use]
+pub fn validations_index(dataset: Option<&str>) -> String {
+    match dataset {
+        Some(dataset) => format!("{}index.html", all_validations_prefix(dataset)),
+        None => format!("{VALIDATIONS}index.html"),
+    }
+}
+
+/// Key of the figures of a batch, in silver; `id` is the candidate's.
+#[must_use]
+pub fn figures(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
+    format!("_figures/{dataset}/{}/{id}.json", dated("batch_date", batch_date))
+}
+
+/// Batch date in the key of figures; `None` for keys of another format.
+#[must_use]
+pub fn figures_batch_date(key: &str) -> Option<NaiveDate> {
+    let (_, rest) = key.strip_prefix("_figures/")?.split_once("/batch_date=")?;
+    let (day, name) = rest.split_once('/')?;
+    name.ends_with(".json").then(|| parse_day(day))?
+}
+
 /// Key of a validation result as a page, in silver; `id` is the candidate's.
 #[must_use]
 pub fn validation_docs(dataset: &str, batch_date: NaiveDate, id: &str) -> String {
@@ -368,6 +418,16 @@ mod tests {
         assert_eq!(validation_batch_date(&key), Some(date));
         assert_eq!(validation_batch_date(&validation_docs("cards", date, "ab")), None);
         assert_eq!(validation_batch_date("_validations/cards/ab.json"), None);
+    }
+
+    #[test]
+    fn figures_are_listed_by_month() {
+        let date = |month, day| NaiveDate::from_ymd_opt(2026, month, day).unwrap();
+        let key = figures("cards", date(3, 1), "ab");
+        assert_eq!(figures_batch_date(&key), Some(date(3, 1)));
+        let prefixes = figures_prefixes("cards", date(1, 30), date(3, 1));
+        assert_eq!(prefixes.len(), 3);
+        assert!(key.starts_with(&prefixes[2]));
     }
 
     #[test]

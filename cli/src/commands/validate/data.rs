@@ -1,4 +1,4 @@
-//! Opens the data named by `--data` as a table.
+//! Opens the data named by an option as a table.
 
 use super::csv::CsvTable;
 use crate::error::CliError;
@@ -14,25 +14,25 @@ use std::sync::Arc;
 
 const WANTED: &str = "give a .parquet, .csv, .csv.gz or .csv.zst file, or a folder of such files";
 
-/// Opens a file, a folder of files, or the folder of a Delta table. Files of a Delta table are never read as a folder of
+/// Opens what an option names: a file, a folder of files, or the folder of a Delta table. Files of a Delta table are never read as a folder of
 /// files: those that were replaced are still there.
 ///
 /// # Errors
 /// The path is not a table in a supported format, or is above or inside of a Delta table.
-pub(in crate::commands) async fn open(path: &Path) -> Result<Box<dyn Source>, CliError> {
-    let name = path.display();
-    let read = |error: io::Error| CliError::usage(format!("cannot read --data {name}: {error}")).hint(WANTED);
+pub(in crate::commands) async fn open(option: &str, path: &Path) -> Result<Box<dyn Source>, CliError> {
+    let name = format!("{option} {}", path.display());
+    let read = |error: io::Error| CliError::usage(format!("cannot read {option} {name}: {error}")).hint(WANTED);
     if !std::fs::metadata(path).map_err(read)?.is_dir() {
-        return open_files(path, vec![path.to_path_buf()], Path::new("")).await;
+        return open_files(&name, vec![path.to_path_buf()], Path::new("")).await;
     }
     if is_delta(path) {
-        return open_delta(&path.canonicalize().map_err(read)?).await;
+        return open_delta(&name, &path.canonicalize().map_err(read)?).await;
     }
     let canonical = path.canonicalize().map_err(read)?;
     if let Some(table) = canonical.ancestors().find(|folder| is_delta(folder)) {
         let problem = "it belongs to a Delta table, whose current version need not have all of its files";
-        return Err(CliError::usage(format!("--data {name}: {problem}"))
-            .hint(format!("give the folder of the table: --data {}", table.display())));
+        return Err(CliError::usage(format!("{option} {name}: {problem}"))
+            .hint(format!("give the folder of the table: {option} {}", table.display())));
     }
     let (mut files, mut tables) = (Vec::new(), Vec::new());
     collect(path, &mut files, &mut tables).map_err(read)?;
@@ -41,14 +41,14 @@ pub(in crate::commands) async fn open(path: &Path) -> Result<Box<dyn Source>, Cl
             1 => "it is not a Delta table, but one is below it".to_owned(),
             count => format!("it is not a table, but {count} Delta tables are below it"),
         };
-        return Err(CliError::usage(format!("--data {name}: {problem}")).hint(format!(
-            "give the folder of one table, such as --data {}",
+        return Err(CliError::usage(format!("{option} {name}: {problem}")).hint(format!(
+            "give the folder of one table, such as {option} {}",
             first.display()
         )));
     }
     files.retain(|file| is_parquet(file) || is_csv(file));
     files.sort_unstable();
-    open_files(path, files, path).await
+    open_files(&name, files, path).await
 }
 
 /// Whether a folder is a Delta table.
@@ -84,8 +84,8 @@ fn is_csv(path: &Path) -> bool {
     matches!(format_of(&path.to_string_lossy()), Some((InputFormat::Csv, _)))
 }
 
-async fn open_files(named: &Path, files: Vec<PathBuf>, below: &Path) -> Result<Box<dyn Source>, CliError> {
-    let wrong = |problem: &str| CliError::usage(format!("--data {}: {problem}", named.display())).hint(WANTED);
+async fn open_files(named: &str, files: Vec<PathBuf>, below: &Path) -> Result<Box<dyn Source>, CliError> {
+    let wrong = |problem: &str| CliError::usage(format!("{named}: {problem}")).hint(WANTED);
     if files.is_empty() {
         return Err(wrong("there is no file in it that can be read as a table"));
     }
@@ -148,13 +148,13 @@ fn partitions(below: &Path, files: &[PathBuf]) -> (Schema, Vec<BTreeMap<String, 
 }
 
 /// The newest version of a Delta table.
-async fn open_delta(folder: &Path) -> Result<Box<dyn Source>, CliError> {
+async fn open_delta(named: &str, folder: &Path) -> Result<Box<dyn Source>, CliError> {
     let failed = |error: &(dyn std::error::Error + 'static)| CliError::caused("read the data", error);
-    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name().and_then(|name| name.to_str())) else {
-        return Err(CliError::usage(format!("--data {}: not the folder of a table", folder.display())).hint(WANTED));
+    let (Some(parent), Some(table)) = (folder.parent(), folder.file_name().and_then(|name| name.to_str())) else {
+        return Err(CliError::usage(format!("{named}: not the folder of a table")).hint(WANTED));
     };
     let store = DeltaStore::folder(parent).map_err(|error| failed(&error))?;
-    let table = DeltaTable::open(&store, name).await.map_err(|error| failed(&error))?;
+    let table = DeltaTable::open(&store, table).await.map_err(|error| failed(&error))?;
     let schema = table.schema().map_err(|error| failed(&error))?;
     let active = table.active_files().await.map_err(|error| failed(&error))?;
     let files = active.into_iter().map(|file| TableFile {
@@ -182,7 +182,7 @@ mod tests {
         }
         std::fs::write(path("silver/cards/day=2026-01-15/a.csv"), "id\n1\n").unwrap();
         std::fs::write(path("b.csv"), "id\n1\n").unwrap();
-        let error = async |part: &str| open(&path(part)).await.err().unwrap().to_string();
+        let error = async |part: &str| open("--data", &path(part)).await.err().unwrap().to_string();
         let above = error("").await;
         assert!(
             above.contains("it is not a table, but 2 Delta tables are below it"),
@@ -198,7 +198,7 @@ mod tests {
         let one = error("silver").await;
         assert!(one.contains("it is not a Delta table, but one is below it"), "{one}");
         std::fs::remove_dir_all(path("silver/cards/_delta_log")).unwrap();
-        assert_eq!(open(folder.path()).await.unwrap().rows(), 2);
+        assert_eq!(open("--data", folder.path()).await.unwrap().rows(), 2);
     }
 
     #[test]

@@ -2,15 +2,18 @@
 
 mod csv;
 pub(super) mod data;
+mod database;
 mod text;
 
 use crate::error::{CliError, printed};
-use cardlake_expectations::{DocsPage, ResultFormat, Severity, Suite, ValidationResult, evaluate};
+use cardlake_expectations::{DocsPage, ResultFormat, SQL_TABLE, Severity, Source, Suite, ValidationResult, evaluate};
 use clap::{Args, ValueEnum};
+use database::Queryable;
 use serde_json::{Map, Value};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Options of `cardlake validate`.
@@ -29,6 +32,10 @@ Examples:
   cardlake validate --suite orders.json --data exports/ \\
     --json --result-format complete
 
+  # Queries of a suite run in DuckDB; they find other tables by name
+  cardlake validate --suite orders.json --data orders.parquet \\
+    --table shops=shops.csv
+
 Data: one file (.parquet, .csv, .csv.gz, .csv.zst) or a folder of them. A folder with a Delta log is read as the \
 newest version of that table. Parts of a path such as day=2026-01-15 are partition columns of Parquet files. The type \
 of a CSV column is the narrowest one that fits all its values; a column of digits holds numbers.
@@ -42,6 +49,9 @@ pub(crate) struct ValidateArgs {
     /// The data to validate.
     #[arg(long, value_name = "FILE|DIR")]
     data: PathBuf,
+    /// Another table for the queries of the suite; its name is the one that they use. Repeatable.
+    #[arg(long = "table", value_name = "NAME=FILE|DIR", value_parser = parse_table)]
+    tables: Vec<(String, PathBuf)>,
     /// Value of a parameter of the suite; as JSON, or else a text. Repeatable.
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
     parameters: Vec<(String, Value)>,
@@ -115,8 +125,16 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
     let mut suite = read_suite(&args.suite)?;
     suite.suite_parameters.extend(args.parameters);
     let started = Instant::now();
-    let table = data::open(&args.data).await?;
+    let table: Arc<dyn Source> = data::open("--data", &args.data).await?.into();
     let rows = table.rows();
+    let mut others: Vec<(String, Arc<dyn Source>)> = Vec::with_capacity(args.tables.len());
+    for (name, path) in args.tables {
+        if name == SQL_TABLE || others.iter().any(|(known, _)| *known == name) {
+            return Err(CliError::usage(format!("--table {name}: this name is taken")).hint("give it another one"));
+        }
+        others.push((name, data::open("--table", &path).await?.into()));
+    }
+    let table = Queryable::new(table, others);
     let asked = ResultFormat::from(args.result_format);
     // The table and the page show values whatever the document says.
     let format = if args.json && args.docs.is_none() {
@@ -124,7 +142,7 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
     } else {
         asked.max(ResultFormat::Summary)
     };
-    let result = evaluate(&suite, table.as_ref(), format, meta(&suite, &args.data, rows)).await;
+    let result = evaluate(&suite, &table, format, meta(&suite, &args.data, rows)).await;
     let mut result = result.map_err(|error| CliError::caused("validate the data", &error))?;
     if let Some(path) = &args.docs {
         write_docs(path, &args.data, &result)?;
@@ -151,6 +169,14 @@ pub(crate) async fn validate(args: ValidateArgs) -> Result<ExitCode, CliError> {
     }
     let failed = result.failed_at_least(args.fail_on.into());
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// A table beside the validated one.
+fn parse_table(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), PathBuf::from(path))),
+        _ => Err("give a name and a file or folder, e.g. shops=shops.parquet".to_owned()),
+    }
 }
 
 /// A parameter of the suite.

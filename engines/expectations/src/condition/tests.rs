@@ -47,6 +47,7 @@ fn kept(condition: &Value) -> Result<Vec<usize>, BuildError> {
         schema: batch.schema(),
         rows: 4,
         reference_rows: 0,
+        now: chrono::NaiveDateTime::default(),
         hashing: 1,
     };
     let condition = Condition::new(condition, &table)?;

@@ -1,14 +1,9 @@
 //! Letters, digits and spaces as Python tells them apart.
 
-use regex_syntax::hir::{Class, HirKind};
+use crate::digits::{Ranges, decimal, range, ranges};
 use std::sync::LazyLock;
 
-/// Ranges of characters, in order.
-type Ranges = Vec<(char, char)>;
-
 static LETTERS: LazyLock<Ranges> = LazyLock::new(|| ranges(r"\p{L}"));
-/// Runs of whole sets of ten.
-static DECIMALS: LazyLock<Ranges> = LazyLock::new(|| ranges(r"\p{Nd}"));
 
 /// Digits that make no numbers: in circles, above or below the line.
 const OTHER_DIGITS: [(char, char); 20] = [
@@ -37,24 +32,6 @@ const OTHER_DIGITS: [(char, char); 20] = [
 /// Longest number, in digits, that Python reads.
 const LONGEST: usize = 4300;
 
-fn ranges(class: &str) -> Ranges {
-    match regex_syntax::parse(class).map(regex_syntax::hir::Hir::into_kind) {
-        Ok(HirKind::Class(Class::Unicode(class))) => class
-            .ranges()
-            .iter()
-            .map(|range| (range.start(), range.end()))
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The range that holds the character.
-fn range(ranges: &[(char, char)], character: char) -> Option<(char, char)> {
-    let after = ranges.partition_point(|(start, _)| *start <= character);
-    let range = *ranges.get(after.checked_sub(1)?)?;
-    (character <= range.1).then_some(range)
-}
-
 /// `str.isalpha`.
 pub(super) fn is_letter(character: char) -> bool {
     match character.is_ascii() {
@@ -71,14 +48,6 @@ pub(super) fn is_digit(character: char) -> bool {
 /// `str.isspace`.
 pub(super) fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
-}
-
-/// The value of a digit that makes numbers, of whatever script.
-pub(super) fn decimal(character: char) -> Option<u32> {
-    character.to_digit(10).or_else(|| {
-        let (zero, _) = range(&DECIMALS, character).filter(|_| !character.is_ascii())?;
-        Some((u32::from(character) - u32::from(zero)) % 10)
-    })
 }
 
 /// `int` of a text; what is beyond all numbers of dates stays there.

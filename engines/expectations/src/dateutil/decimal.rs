@@ -1,6 +1,7 @@
 //! Numbers with a fraction.
 
-use super::characters::{decimal, whole};
+use super::characters::whole;
+use crate::digits::decimal;
 
 /// Digits of a fraction that are looked at.
 const PLACES: usize = 28;

@@ -6,7 +6,7 @@ use crate::detail::Detail;
 use crate::json_schema::Unjudged;
 use crate::pattern::GaveUp;
 use crate::result::Outcome;
-use crate::table::{BuildError, Table};
+use crate::table::{BuildError, Problem, Table};
 use crate::tally::Positions;
 use crate::value::Column;
 use arrow::array::RecordBatch;
@@ -35,6 +35,14 @@ impl<'a> Rows<'a> {
     pub(crate) fn columns(&self, names: &[String]) -> Result<Vec<Column<'a>>, ArrowError> {
         names.iter().map(|name| self.column(name)).collect()
     }
+}
+
+/// A query for the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) sql: String,
+    /// Rows that are of use.
+    pub(crate) limit: usize,
 }
 
 /// Why a check cannot go on.
@@ -97,6 +105,19 @@ pub(crate) trait Check: Send {
     /// A temporary file that cannot be read.
     fn next_pass(&mut self) -> Result<bool, CheckError> {
         Ok(false)
+    }
+
+    /// The query whose answer it needs next; asked once the rows have been read.
+    fn next_query(&self, _detail: &Detail) -> Option<Query> {
+        None
+    }
+
+    /// Takes in the answer to [`Self::next_query`].
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    fn answer(&mut self, _batches: &[RecordBatch]) -> Result<(), Problem> {
+        Ok(())
     }
 
     /// Decides whether the expectation is met.

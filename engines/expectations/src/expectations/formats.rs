@@ -31,7 +31,7 @@ pub(super) fn strftime(arguments: &Arguments<'_>, table: &Table) -> Result<Box<d
 
 pub(super) fn dateutil(arguments: &Arguments<'_>, table: &Table) -> Result<Box<dyn Check>, BuildError> {
     text_column(arguments, table)?;
-    let today = chrono::Utc::now().date_naive();
+    let today = table.now.date();
     ColumnCheck::boxed(arguments, move |column| {
         judge_text(column, |text| Ok::<_, GaveUp>(!is_parseable(text, today)))
     })

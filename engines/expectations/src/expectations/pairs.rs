@@ -362,7 +362,8 @@ mod tests {
                 "kwargs": {"column_A": "a", "column_B": "b", "value_pairs_set": listed, "ignore_row_if": "never"},
             }));
             let expectation = expectation.unwrap();
-            let table = Table { schema: batch.schema(), rows: 12, reference_rows: 0, hashing: 0 };
+            let now = chrono::NaiveDateTime::default();
+            let table = Table { schema: batch.schema(), rows: 12, reference_rows: 0, now, hashing: 0 };
             let mut check = in_set(&Arguments::new(&expectation), &table).ok().unwrap();
             check.update(&Rows { batch: &batch, positions: Positions { first_row: 0, kept: None } }).unwrap();
             let outcome = check.finish(&ResultFormat::Complete.into());
@@ -386,7 +387,8 @@ mod tests {
                 "kwargs": {"column": "a", "value_set": set},
             }));
             let expectation = expectation.unwrap();
-            let table = Table { schema: batch.schema(), rows: 12, reference_rows: 0, hashing: 0 };
+            let now = chrono::NaiveDateTime::default();
+            let table = Table { schema: batch.schema(), rows: 12, reference_rows: 0, now, hashing: 0 };
             let contains = crate::expectations::distinct::to_contain_set;
             let mut check = contains(&Arguments::new(&expectation), &table).ok().unwrap();
             // In two batches: a value may occur in either.

@@ -62,6 +62,9 @@ pub(crate) fn is_document(text: &str) -> bool {
     }
 }
 
+/// Longest whole number, in digits, that Python reads.
+const LONGEST_WHOLE: usize = 4300;
+
 pub(super) const SPACES: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// What follows a key and its colon.
@@ -104,6 +107,10 @@ pub(super) fn scalar(rest: &str) -> Option<&str> {
         return None;
     }
     let mut after = &number[whole..];
+    // Python's limit is for whole numbers: others are floating-point ones.
+    if whole > LONGEST_WHOLE && !after.starts_with(['.', 'e', 'E']) {
+        return None;
+    }
     if let Some(places) = after.strip_prefix('.') {
         after = match digits(places) {
             0 => return None,
@@ -140,6 +147,9 @@ mod tests {
             "-Infinity",
             "\"é\"",
             &deep,
+            &format!("-{}", "1".repeat(4300)),
+            &format!("{}e1", "1".repeat(4301)),
+            &format!("{}.0", "1".repeat(4301)),
         ] {
             assert!(is_document(text), "{text}");
         }
@@ -168,6 +178,8 @@ mod tests {
             "\u{feff}1",
             "\u{a0}1",
             "\"\\u12\"",
+            &"1".repeat(4301),
+            &format!("[-{}]", "1".repeat(4301)),
         ] {
             assert!(!is_document(text), "{text}");
         }

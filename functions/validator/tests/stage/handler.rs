@@ -15,7 +15,7 @@ use std::sync::Arc;
 const KEY: &str = "_candidates/transactions/batch_date=2026-01-15/abc.json";
 
 /// The values of a valid row, as text.
-fn row(number: u64) -> Value {
+pub(crate) fn row(number: u64) -> Value {
     json!({
         "transaction_id": format!("00000000-0000-4000-8000-{number:012}"),
         "customer_id": "CUS1000", "card_id": "11111111-2222-4333-8444-555555555555", "merchant_id": "MER1000",
@@ -47,7 +47,7 @@ fn parquet(rows: &[Value]) -> Vec<u8> {
 }
 
 /// Puts files and a candidate that adds them into silver, with changes to the candidate, and audits it.
-async fn audit(
+pub(crate) async fn audit(
     server: &LoopbackLake,
     files: &[Vec<Value>],
     changes: &Value,
@@ -364,6 +364,19 @@ async fn a_page_shows_the_days_before() {
     );
     assert!(page.contains("01-15: 1 rows"), "{page}");
     assert!(!page.contains("01-16") && !page.contains("01-13"), "{page}");
+    let text = async |key: &str| {
+        let bytes = server.storage().get("silver", key).await.unwrap().unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap().replace("&#x2f;", "/")
+    };
+    let index = text("_validations/transactions/index.html").await;
+    let (newer, older) = (
+        index.find("batch_date=2026-01-15/abc.html"),
+        index.find("batch_date=2026-01-14/old.html"),
+    );
+    assert!(newer.is_some() && newer < older, "{index}");
+    assert!(index.contains("4,321 rows, 0 of 1 not met"), "{index}");
+    let index = text("_validations/index.html").await;
+    assert!(index.contains("href=\"transactions/index.html\""), "{index}");
     assert!(
         page.contains("Row accounting: 4 bronze rows = 1 added + 2 duplicates + 1 quarantined."),
         "{page}"

@@ -67,6 +67,7 @@ fn contract(file: &str, text: &str) -> Result<Contract, ContractError> {
         distribution_key: custom_text(&place, &table.custom_properties, "redshiftDistributionKey")?,
         sort_keys: custom_list(&place, &table.custom_properties, "redshiftSortKeys")?,
         on_personal_data: on_personal_data(&place, table)?,
+        anomaly_warnings: anomaly_warnings(&place, table)?,
         delivery: delivery_rules(&place, table)?,
         control_totals: control_totals(&place, table, &columns)?,
         limits: object_limits(&place, table)?,
@@ -308,6 +309,19 @@ fn delivery_rules(place: &Place<'_>, table: &SchemaObject) -> Result<DeliveryRul
         files: files.into_iter().map(FilePattern::new).collect(),
         fail: failing_rules(place, properties)?,
     })
+}
+
+fn anomaly_warnings(place: &Place<'_>, table: &SchemaObject) -> Result<bool, ContractError> {
+    let Some(value) = custom(&table.custom_properties, "anomalyWarnings") else {
+        return Ok(true);
+    };
+    let wrong = || {
+        place.wrong(
+            "anomalyWarnings",
+            format!("'{value}' is wrong: allowed are true, false"),
+        )
+    };
+    value.as_bool().ok_or_else(wrong)
 }
 
 fn on_personal_data(place: &Place<'_>, table: &SchemaObject) -> Result<OnPersonalData, ContractError> {

@@ -358,6 +358,8 @@ pub struct Contract {
     pub sort_keys: Vec<String>,
     /// What happens to personal data in free text and unknown fields.
     pub on_personal_data: OnPersonalData,
+    /// Whether figures of a day that are unlike those of the days before are warnings.
+    pub anomaly_warnings: bool,
     /// How the files in bronze are written.
     pub source: SourceFormat,
     /// Expectations about the delivery of a day.

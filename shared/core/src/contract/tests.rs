@@ -237,6 +237,15 @@ fn rules_of_a_delivery_warn_or_fail() {
 }
 
 #[test]
+fn anomalies_are_warnings_unless_the_contract_says_otherwise() {
+    let of = |value: &str| with(&format!("{{property: anomalyWarnings, value: {value}}}"));
+    assert!(!of("false").unwrap().anomaly_warnings);
+    assert!(with("{property: minRows, value: 1}").unwrap().anomaly_warnings);
+    let error = of("no way").unwrap_err().to_string();
+    assert!(error.ends_with("allowed are true, false"), "{error}");
+}
+
+#[test]
 fn personal_data_are_masked_unless_the_contract_says_otherwise() {
     let policy = |value: &str| {
         let contract = with(&format!("{{property: onPersonalData, value: {value}}}"));

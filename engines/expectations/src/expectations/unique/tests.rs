@@ -32,6 +32,7 @@ fn found(columns: &[&str], model: &Model) -> (u64, Vec<u64>, Value, u32) {
         schema: batch(&[]).schema(),
         rows: model.rows.len() as u64,
         reference_rows: model.reference.len() as u64,
+        now: chrono::NaiveDateTime::default(),
         hashing: 1,
     };
     let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
