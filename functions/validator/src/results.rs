@@ -74,8 +74,8 @@ pub(crate) async fn write(
     Ok(result_key)
 }
 
-/// Writes the page of the last runs of a dataset, and the one of all datasets. Whichever of several stages writes the latter last
-/// writes the same.
+/// Writes the page of the last runs of a dataset up to this one, and the one of all datasets: that follows from the contracts, so
+/// that stages side by side write the same.
 async fn write_indexes(context: &Context, dataset: &str, runs: Vec<Run>) -> Result<(), ValidatorError> {
     let (storage, bucket) = (&context.storage, &context.silver_bucket);
     let folder = paths::all_validations_prefix(dataset);
@@ -94,14 +94,10 @@ async fn write_indexes(context: &Context, dataset: &str, runs: Vec<Run>) -> Resu
     };
     let key = paths::validations_index(Some(dataset));
     storage.put(bucket, &key, index.html()?.into_bytes()).await?;
-    let listing = storage.list_some(bucket, paths::VALIDATIONS, Some("/"), 1).await?;
-    let names = listing.folders.iter().filter_map(|folder| {
-        let name = folder.strip_prefix(paths::VALIDATIONS)?.strip_suffix('/')?;
-        Some(IndexRow {
-            link: format!("{name}/index.html"),
-            name: name.to_owned(),
-            run: None,
-        })
+    let names = context.contracts.iter().map(|contract| IndexRow {
+        link: format!("{}/index.html", contract.dataset),
+        name: contract.dataset.clone(),
+        run: None,
     });
     let index = IndexPage {
         title: "Validations".to_owned(),
