@@ -23,7 +23,7 @@ from great_expectations.expectations.row_conditions import Column
 
 CARDLAKE = pathlib.Path(sys.argv.pop(1)).resolve()
 SEED = int(os.environ.get("SEED", "1"))
-CASES = int(os.environ.get("CASES", "60"))
+CASES = int(os.environ.get("CASES", "15"))
 FORMATS = ["BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE"]
 COLUMNS = ["id", "amount", "shop", "level"]
 SQL_TYPES = "id INTEGER, amount REAL, shop TEXT, level INTEGER"
