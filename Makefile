@@ -1,6 +1,6 @@
 # Every target is a line or two; what it takes is in scripts/ and in the crates.
 .PHONY: help build run wheel docs-cli test test-wheel test-localstack test-lambda localstack lint fmt check-infra package plan deploy destroy \
-	bench bench-silver bench-generate bench-validate bench-marts bench-days bench-functions
+	bench bench-silver bench-generate bench-validate bench-marts bench-days bench-adversarial bench-functions
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
@@ -68,6 +68,9 @@ bench-marts: ## the whole build of the dbt project: seconds per model
 
 bench-days: ## days in the local process, and the same days again with nothing new
 	bench/days.sh $(BENCH_DAYS_ARGS)
+
+bench-adversarial: ## files made to cost more than they look
+	bench/adversarial.sh $(BENCH_ADVERSARIAL_ARGS)
 
 bench-functions: ## package size, cold start and peak memory of the functions
 	bench/functions.sh $(BENCH_FUNCTIONS_ARGS)
