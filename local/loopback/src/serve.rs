@@ -26,20 +26,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stopped`, then finishes the requests that have begun. Dropping the future cuts all connections.
 ///
-/// A client that stops in the middle of a request loses its connection after [`PATIENCE`]; how long an answer takes is not limited.
-pub async fn serve<S, B>(listener: TcpListener, service: S, stopped: impl Future<Output = ()>)
-where
-    S: Service<Request<PatientBody>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    serve_with(listener, service, stopped, PATIENCE).await;
-}
-
-async fn serve_with<S, B>(listener: TcpListener, service: S, stopped: impl Future<Output = ()>, patience: Duration)
+/// A client that stops in the middle of a request loses its connection after `patience`, which is [`PATIENCE`] but in tests; how long
+/// an answer takes is not limited.
+pub async fn serve<S, B>(listener: TcpListener, service: S, patience: Duration, stopped: impl Future<Output = ()>)
 where
     S: Service<Request<PatientBody>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
@@ -56,7 +45,8 @@ where
             () = &mut stopped => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                Err(_) => {
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
@@ -185,7 +175,7 @@ mod tests {
         let stopped = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve_with(listener, service_fn(length), stopped, SHORT));
+        let task = tokio::spawn(serve(listener, service_fn(length), SHORT, stopped));
         Server { address, stop, task }
     }
 

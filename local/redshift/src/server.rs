@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use cardlake_loopback::{NoSpace, SignedRequest, listen, signature};
+use cardlake_loopback::{NoSpace, PATIENCE, SignedRequest, listen, signature};
 use chrono::Utc;
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
@@ -98,7 +98,7 @@ pub async fn start(options: RedshiftOptions) -> Result<RedshiftServer, RedshiftE
         let shutdown = async move {
             let _ = stopped.await;
         };
-        cardlake_loopback::serve(listener, TowerToHyperService::new(router), shutdown).await;
+        cardlake_loopback::serve(listener, TowerToHyperService::new(router), PATIENCE, shutdown).await;
     });
     tracing::debug!(%addr, "redshift data api is listening");
     Ok(RedshiftServer {

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use cardlake_loopback::{
-    HookDecision, ListenError, NoSpace, NoSpaceLog, PatientBody, RequestHook, ServerCredentials, listen, serve,
+    HookDecision, ListenError, NoSpace, NoSpaceLog, PATIENCE, PatientBody, RequestHook, ServerCredentials, listen,
+    serve,
 };
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
@@ -111,7 +112,7 @@ pub async fn start(options: S3ServerOptions) -> Result<S3Server, S3ServerError> 
     builder.set_access(Access { hook: options.hook });
     let service = builder.build();
     let service = service_fn(move |request| answer(service.clone(), request));
-    let task = tokio::spawn(serve(listener, service, std::future::pending()));
+    let task = tokio::spawn(serve(listener, service, PATIENCE, std::future::pending()));
     tracing::info!(%address, "the S3 server listens");
     Ok(S3Server {
         address,

@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use cardlake_loopback::{AccessLog, ListenError, ServerCredentials, SignedRequest, listen, serve, signature};
+use cardlake_loopback::{AccessLog, ListenError, PATIENCE, ServerCredentials, SignedRequest, listen, serve, signature};
 use chrono::Utc;
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
@@ -137,6 +137,7 @@ pub async fn start(options: SecretsServerOptions) -> Result<SecretsServer, Secre
     let task = tokio::spawn(serve(
         listener,
         TowerToHyperService::new(router),
+        PATIENCE,
         std::future::pending(),
     ));
     tracing::info!(%address, "the secrets server listens");

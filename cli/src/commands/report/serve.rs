@@ -24,6 +24,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use cardlake_loopback::PATIENCE;
 use cardlake_redshift_sql::Command;
 use cardlake_report::{Dashboard, Draft, Filters, Query, Table, Value};
 use hyper_util::service::TowerToHyperService;
@@ -98,7 +99,8 @@ pub(super) async fn serve(listener: TcpListener, data_dir: PathBuf) {
         // Without a signal there is nothing to wait for.
         let _ = interrupt::requested().await;
     };
-    cardlake_loopback::serve(listener, TowerToHyperService::new(router(data_dir)), ended).await;
+    let service = TowerToHyperService::new(router(data_dir));
+    cardlake_loopback::serve(listener, service, PATIENCE, ended).await;
 }
 
 fn router(data_dir: PathBuf) -> Router {
