@@ -1,6 +1,16 @@
 # Two keys for all data at rest: that of the raw files, which hardly anybody may use, and that of the rest: buckets, logs, queues,
 # topic, secrets, warehouse.
 
+locals {
+  iam_policies_of_this_account = {
+    Sid       = "IamPoliciesOfThisAccount"
+    Effect    = "Allow"
+    Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
+    Action    = "kms:*"
+    Resource  = "*"
+  }
+}
+
 resource "aws_kms_key" "data" {
   count                   = var.kms_key_arn == null ? 1 : 0
   description             = "All data of ${local.prefix}."
@@ -11,13 +21,7 @@ resource "aws_kms_key" "data" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      {
-        Sid       = "IamPoliciesOfThisAccount"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
-        Action    = "kms:*"
-        Resource  = "*"
-      },
+      local.iam_policies_of_this_account,
       {
         Sid       = "LogGroupsOfThisStack"
         Effect    = "Allow"
@@ -66,13 +70,7 @@ resource "aws_kms_key" "bronze" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      {
-        Sid       = "IamPoliciesOfThisAccount"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
-        Action    = "kms:*"
-        Resource  = "*"
-      },
+      local.iam_policies_of_this_account,
       {
         Sid       = "NobodyElseDecryptsRawFiles"
         Effect    = "Deny"
