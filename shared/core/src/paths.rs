@@ -261,7 +261,7 @@ fn by_month(folder: &str, first: NaiveDate, last: NaiveDate) -> Vec<String> {
 }
 
 /// Folder of all validation results, in silver.
-pub const VALIDATIONS: &str = "_validations/";
+const VALIDATIONS: &str = "_validations/";
 
 /// Key of the page that leads to the validations of a dataset, or to those of all, in silver.
 #[must_use]
